@@ -11,6 +11,7 @@ require (
 	github.com/gomlx/gomlx v0.28.2
 	github.com/janpfeifer/gonb v0.11.4
 	github.com/schollz/progressbar/v3 v3.19.1
+	golang.org/x/image v0.26.0
 	golang.org/x/text v0.35.0
 	gonum.org/v1/gonum v0.17.0
 )
