@@ -1,0 +1,121 @@
+package backend
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+)
+
+// Names under which backends register themselves with GoMLX.
+const (
+	xlaName      = "xla"
+	goName       = "go"
+	residentName = "resident"
+)
+
+// xlaNames holds every name of go-xla's backend.
+var xlaNames = []string{xlaName, "stablehlo", "hlo", "shlo"}
+
+// ResidentEnv is the environment variable that, set to "off", makes notebook
+// cells compute in their own process.
+const ResidentEnv = "GOPHERLENS_RESIDENT"
+
+// notebookEnv is set by GoNB in the process of every cell.
+const notebookEnv = "GONB_PIPE"
+
+// A Choice is a GoMLX backend and the reason for it.
+type Choice struct {
+	Config string // as GOMLX_BACKEND holds it, "xla:/path/to/plugin.so" or "go"
+	Why    string // one sentence for a reader
+}
+
+// Name returns the backend's name, the part of Config before the first colon.
+func (c Choice) Name() string {
+	name, _, _ := strings.Cut(c.Config, ":")
+	return name
+}
+
+// Choose returns the backend that New would open. It looks at the environment,
+// at the backends linked into the program and at plugin files, and opens none.
+func Choose() (Choice, error) {
+	linked := compute.List()
+	if len(linked) == 0 {
+		return Choice{}, fmt.Errorf("no GoMLX backend is linked into this program; import one, such as %q",
+			"github.com/gomlx/compute/gobackend")
+	}
+	if !throughWorker(linked) {
+		return choose(linked)
+	}
+	// The worker links the real backends; this process need not.
+	inner, err := choose([]string{residentName, xlaName, goName})
+	if err != nil || inner.Name() == residentName {
+		return inner, err
+	}
+	return Choice{
+		Config: residentName + ":" + inner.Config,
+		Why:    inner.Why + ", in the resident worker (" + ResidentEnv + "=off to do without)",
+	}, nil
+}
+
+// throughWorker tells whether this is a notebook cell that should compute in
+// the resident worker.
+func throughWorker(linked []string) bool {
+	return slices.Contains(linked, residentName) && os.Getenv(notebookEnv) != "" && os.Getenv(ResidentEnv) != "off"
+}
+
+// choose applies the package's rule to a program with these backends linked.
+func choose(linked []string) (Choice, error) {
+	if config := os.Getenv(compute.ConfigEnvVar); config != "" {
+		return fromEnv(config, linked)
+	}
+	if !slices.Contains(linked, xlaName) {
+		return fallback(linked, "XLA is not linked into this program")
+	}
+	plugin, found := FindPlugin()
+	if !found {
+		return fallback(linked, "no PJRT plugin was found; `gopherlens setup` installs one")
+	}
+	return Choice{Config: xlaName + ":" + plugin.Path, Why: "PJRT plugin found in " + filepath.Dir(plugin.Path)}, nil
+}
+
+// fallback is the choice where XLA is out: pure Go, or whatever else is linked.
+func fallback(linked []string, why string) (Choice, error) {
+	if slices.Contains(linked, goName) {
+		return Choice{Config: goName, Why: why}, nil
+	}
+	return Choice{}, fmt.Errorf("%s, and neither is GoMLX's pure Go backend; set %s to one of: %s",
+		why, compute.ConfigEnvVar, names(linked))
+}
+
+// fromEnv checks what the user asked for, so that a slip is told here in plain
+// words and not by a panic in GoMLX or a download in go-xla.
+func fromEnv(config string, linked []string) (Choice, error) {
+	name, rest, _ := strings.Cut(config, ":")
+	if !slices.Contains(linked, name) {
+		return Choice{}, fmt.Errorf("%s=%q: no backend %q in this program; it has: %s",
+			compute.ConfigEnvVar, config, name, names(linked))
+	}
+	why := compute.ConfigEnvVar + " is set"
+	if !slices.Contains(xlaNames, name) {
+		return Choice{Config: config, Why: why}, nil
+	}
+	plugin, options, _ := strings.Cut(rest, ",")
+	path, err := pluginPath(plugin)
+	if err != nil {
+		return Choice{}, fmt.Errorf("%s=%q: %w", compute.ConfigEnvVar, config, err)
+	}
+	if options != "" {
+		path += "," + options
+	}
+	return Choice{Config: name + ":" + path, Why: why}, nil
+}
+
+// names lists backends for a reader, in a fixed order: GoMLX keeps them in a map.
+func names(linked []string) string {
+	sorted := slices.Sorted(slices.Values(linked))
+	return strings.Join(sorted, ", ")
+}
