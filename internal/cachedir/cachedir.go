@@ -1,32 +1,43 @@
+// Package cachedir says where Gopherlens keeps what it can make or fetch again:
+//
+//	models/     the default model
+//	pjrt/       the plugin of the XLA backend
+//	processed/  processed weights
 package cachedir
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// Env is the environment variable that overrides the folder's place.
-const Env = "GOPHERLENS_CACHE"
+// Variable names the environment variable that moves the cache.
+const Variable = "GOPHERLENS_CACHE"
 
-// Root returns the folder's absolute path: $GOPHERLENS_CACHE where it is set,
-// else "gopherlens" in the user's cache folder (~/.cache on Linux). It creates nothing.
+// Root returns the cache folder: $GOPHERLENS_CACHE if set, else gopherlens in the
+// user's cache folder. It does not create it.
 func Root() (string, error) {
-	if dir := os.Getenv(Env); dir != "" {
+	if dir := os.Getenv(Variable); dir != "" {
 		return filepath.Abs(dir)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("no cache folder for this user; set %s to a folder to keep models in: %w", Env, err)
+		return "", fmt.Errorf("no folder for the cache: %w; set %s", err, Variable)
 	}
 	return filepath.Join(dir, "gopherlens"), nil
 }
 
-// Join returns the path of elem below Root.
+// Join returns a path inside the cache folder, such as Join("models", "a.gguf").
+// An element that leads out of the folder is an error.
 func Join(elem ...string) (string, error) {
+	inside := filepath.Join(elem...)
+	if inside != "" && !filepath.IsLocal(inside) {
+		return "", errors.New("cachedir: " + inside + " lies outside the cache folder")
+	}
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(append([]string{root}, elem...)...), nil
+	return filepath.Join(root, inside), nil
 }

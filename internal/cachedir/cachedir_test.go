@@ -1,42 +1,49 @@
 package cachedir_test
 
 import (
+	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"gopherlens/internal/cachedir"
 )
 
-func TestJoin(t *testing.T) {
-	home := t.TempDir()
-	tests := []struct {
-		name, override, xdg, want string
-	}{
-		{"override wins", filepath.Join(home, "own"), filepath.Join(home, "xdg"), "own/models/m.gguf"},
-		{"user's cache folder", "", filepath.Join(home, "xdg"), "xdg/gopherlens/models/m.gguf"},
+func TestRoot(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(cachedir.Variable, dir)
+	if got, err := cachedir.Root(); err != nil || got != dir {
+		t.Errorf("with the variable: got %q, %v; want %q", got, err, dir)
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Setenv(cachedir.Env, test.override)
-			t.Setenv("XDG_CACHE_HOME", test.xdg)
-			got, err := cachedir.Join("models", "m.gguf")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want := filepath.Join(home, test.want); got != want {
-				t.Errorf("Join = %q, want %q", got, want)
-			}
-		})
+	t.Setenv(cachedir.Variable, "")
+	user, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cachedir.Root(); err != nil || got != filepath.Join(user, "gopherlens") {
+		t.Errorf("without: got %q, %v", got, err)
 	}
 }
 
 func TestRootWithoutHome(t *testing.T) {
-	for _, name := range []string{cachedir.Env, "XDG_CACHE_HOME", "HOME"} {
-		t.Setenv(name, "")
+	for _, v := range []string{cachedir.Variable, "HOME", "XDG_CACHE_HOME"} {
+		t.Setenv(v, "")
 	}
-	_, err := cachedir.Root()
-	if err == nil || !strings.Contains(err.Error(), cachedir.Env) {
-		t.Errorf("Root without a home folder: error %v, want one that names %s", err, cachedir.Env)
+	if got, err := cachedir.Root(); err == nil {
+		t.Errorf("got %q, want an error that names %s", got, cachedir.Variable)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(cachedir.Variable, dir)
+	got, err := cachedir.Join("models", "a.gguf")
+	if want := filepath.Join(dir, "models", "a.gguf"); err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	if got, err := cachedir.Join(); err != nil || got != dir {
+		t.Errorf("no elements: got %q, %v; want %q", got, err, dir)
+	}
+	if got, err := cachedir.Join("..", "elsewhere"); err == nil {
+		t.Errorf("got %q for a path outside, want an error", got)
 	}
 }

@@ -1,0 +1,64 @@
+package weights
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// DType is how a tensor's values are stored, spelled as safetensors and ggml spell it.
+type DType string
+
+// The stored types that this package decodes.
+const (
+	F64  DType = "F64"
+	F32  DType = "F32"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+
+	I64  DType = "I64"
+	I32  DType = "I32"
+	I16  DType = "I16"
+	I8   DType = "I8"
+	U64  DType = "U64"
+	U32  DType = "U32"
+	U16  DType = "U16"
+	U8   DType = "U8"
+	Bool DType = "BOOL"
+)
+
+// layout says how values of a type lie in memory: in blocks of so many elements
+// and so many bytes (one element for plain types, 32 or 256 for quantised ones).
+type layout struct {
+	block  int // elements in a block
+	bytes  int // bytes in a block
+	floats func(dst []float32, src []byte)
+	ints   func(dst []int64, src []byte) // nil for types that are not whole numbers
+}
+
+// layouts is everything that this package knows about the stored types.
+var layouts = map[DType]layout{
+	F64:  {1, 8, floatsF64, nil},
+	F32:  {1, 4, floatsF32, nil},
+	F16:  {1, 2, floatsF16, nil},
+	BF16: {1, 2, floatsBF16, nil},
+
+	I64:  {1, 8, floatsOf(loadI64), intsOf(loadI64)},
+	I32:  {1, 4, floatsOf(loadI32), intsOf(loadI32)},
+	I16:  {1, 2, floatsOf(loadI16), intsOf(loadI16)},
+	I8:   {1, 1, floatsOf(loadI8), intsOf(loadI8)},
+	U64:  {1, 8, floatsOf(loadU64), intsOf(loadU64)},
+	U32:  {1, 4, floatsOf(loadU32), intsOf(loadU32)},
+	U16:  {1, 2, floatsOf(loadU16), intsOf(loadU16)},
+	U8:   {1, 1, floatsOf(loadU8), intsOf(loadU8)},
+	Bool: {1, 1, floatsOf(loadBool), intsOf(loadBool)},
+}
+
+// known lists the types for error messages.
+func known() string {
+	names := make([]string, 0, len(layouts))
+	for _, d := range slices.Sorted(maps.Keys(layouts)) {
+		names = append(names, string(d))
+	}
+	return strings.Join(names, ", ")
+}

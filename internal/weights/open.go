@@ -1,0 +1,135 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// checkpoint is where the files of one checkpoint lie and how to read them.
+type checkpoint struct {
+	format Format
+	parts  []string          // shards in order
+	shards map[string]string // tensor -> base name of its shard; nil for a single file
+}
+
+// reader parses one mapped part into tensors and metadata.
+type reader func(*mapping) ([]Tensor, map[string]any, error)
+
+var readers = map[Format]reader{
+	Safetensors: readSafetensors,
+}
+
+// formatOf tells the format by the ending of a file's name.
+var formatOf = map[string]Format{
+	".safetensors": Safetensors,
+	".gguf":        GGUF,
+	".pt":          Torch,
+	".pth":         Torch,
+	".bin":         Torch,
+}
+
+// Open maps a checkpoint. The path is a .safetensors, .gguf, .pt, .pth or .bin
+// file, or a folder. In a folder it takes, in this order, model.safetensors, the
+// shards that model.safetensors.index.json lists, pytorch_model.bin or .pt, the
+// only .gguf file, the only .safetensors file, the only .pt or .pth file.
+//
+// Open checks the headers in full: a file that opens has sound names, shapes and
+// offsets.
+func Open(path string) (*File, error) {
+	c, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, format: c.format, index: map[string]int{}}
+	for _, part := range c.parts {
+		if err := f.addPart(part); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	if err := f.checkShards(c.shards); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// addPart maps and parses one file.
+func (f *File) addPart(path string) error {
+	m, err := mapFile(path)
+	if err != nil {
+		return err
+	}
+	tensors, metadata, err := readers[f.format](m)
+	if err == nil {
+		err = f.add(m, tensors)
+	}
+	if err != nil {
+		return errors.Join(err, m.close())
+	}
+	if f.metadata == nil { // shards repeat it
+		f.metadata = metadata
+	}
+	return nil
+}
+
+// locate finds the files of the checkpoint at path.
+func locate(path string) (checkpoint, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return checkpoint{}, fmt.Errorf("weights: %w", err)
+	}
+	if info.IsDir() {
+		return locateInFolder(path)
+	}
+	if strings.HasSuffix(path, ".index.json") {
+		return locateShards(path)
+	}
+	format, ok := formatOf[strings.ToLower(filepath.Ext(path))]
+	if !ok {
+		return checkpoint{}, fmt.Errorf("weights: %s: unknown kind of file; want .safetensors, .gguf, .pt, .pth, .bin or a folder", path)
+	}
+	return checkpoint{format: format, parts: []string{path}}, nil
+}
+
+// folderPatterns are tried in order. A pattern that matches several files is
+// refused: guessing which one is the model would load the wrong one in silence.
+var folderPatterns = []string{
+	"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.pt",
+	"*.gguf", "*.safetensors", "*.pt", "*.pth",
+}
+
+func locateInFolder(folder string) (checkpoint, error) {
+	for _, pattern := range folderPatterns {
+		// The folder's own name may hold the pattern's special characters.
+		found, err := matchIn(folder, pattern)
+		if err != nil {
+			return checkpoint{}, err
+		}
+		if len(found) > 1 {
+			return checkpoint{}, fmt.Errorf("weights: %s holds several checkpoints (%s): give the path of one",
+				folder, strings.Join(found, ", "))
+		}
+		if len(found) == 1 {
+			return locate(filepath.Join(folder, found[0]))
+		}
+	}
+	return checkpoint{}, fmt.Errorf("weights: %s holds no checkpoint: looked for %s",
+		folder, strings.Join(folderPatterns, ", "))
+}
+
+// matchIn lists the files of a folder whose base name matches pattern, sorted.
+func matchIn(folder, pattern string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	var found []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match(pattern, e.Name()); ok && !e.IsDir() {
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,151 @@
+package weights
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// A safetensors file is the length of its header (8 bytes, little-endian), the
+// header (JSON: name -> dtype, shape, data_offsets; padded with spaces), and the
+// data, to which the offsets are relative.
+
+// maxHeader is the reference implementation's limit for a header. The largest
+// checkpoints stay far below it.
+const maxHeader = 100_000_000
+
+// metadataKey is the one entry of a header that is not a tensor.
+const metadataKey = "__metadata__"
+
+// headerEntry describes one tensor in the header.
+type headerEntry struct {
+	DType       DType `json:"dtype"`
+	Shape       []int `json:"shape"`
+	DataOffsets []int `json:"data_offsets"`
+}
+
+func readSafetensors(m *mapping) ([]Tensor, map[string]any, error) {
+	header, data, err := splitSafetensors(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, metadata, err := parseHeader(header)
+	if err != nil {
+		return nil, nil, damaged(m.path, "", "its header is not a safetensors header (%v)", err)
+	}
+	tensors := make([]Tensor, 0, len(entries))
+	end := 0 // the tensors must cover the data without gap or overlap
+	for _, e := range entries {
+		t, err := e.tensor(m.path, data, end)
+		if err != nil {
+			return nil, nil, err
+		}
+		tensors = append(tensors, t)
+		end = e.DataOffsets[1]
+	}
+	if end != len(data) {
+		return nil, nil, damaged(m.path, "", "%d bytes of data are described and %d are there", end, len(data))
+	}
+	return tensors, metadata, nil
+}
+
+// splitSafetensors cuts the file into header and data.
+func splitSafetensors(m *mapping) (header, data []byte, err error) {
+	if len(m.bytes) < 8 {
+		return nil, nil, damaged(m.path, "", "%d bytes are too few for a safetensors file", len(m.bytes))
+	}
+	n := binary.LittleEndian.Uint64(m.bytes)
+	rest := m.bytes[8:]
+	if n > uint64(len(rest)) || n > maxHeader {
+		return nil, nil, damaged(m.path, "", "it says that its header takes %d bytes, and only %d follow (the limit is %d)",
+			n, len(rest), maxHeader)
+	}
+	return rest[:n], rest[n:], nil
+}
+
+// namedEntry is a headerEntry under its name.
+type namedEntry struct {
+	name string
+	headerEntry
+}
+
+// parseHeader reads the header's object key by key, because decoding into a map
+// would let the second of two equal names win in silence. The entries are
+// returned in the order of their data.
+func parseHeader(header []byte) ([]namedEntry, map[string]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(header))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+		return nil, nil, errors.Join(errors.New("it does not begin with an object"), err)
+	}
+	var entries []namedEntry
+	var metadata map[string]any
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, nil, err
+		}
+		name := key.(string) // a key of an object always is
+		if name == metadataKey {
+			metadata, err = parseMetadata(dec)
+		} else {
+			e := namedEntry{name: name}
+			err = dec.Decode(&e.headerEntry)
+			entries = append(entries, e)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q: %w", name, err)
+		}
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, nil, errors.New("something follows the object")
+	}
+	for _, e := range entries {
+		if len(e.DataOffsets) != 2 {
+			return nil, nil, fmt.Errorf("%q: data_offsets must be two numbers", e.name)
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b namedEntry) int {
+		return cmp.Or(cmp.Compare(a.DataOffsets[0], b.DataOffsets[0]), cmp.Compare(a.DataOffsets[1], b.DataOffsets[1]))
+	})
+	return entries, metadata, nil
+}
+
+func parseMetadata(dec *json.Decoder) (map[string]any, error) {
+	var texts map[string]string
+	if err := dec.Decode(&texts); err != nil {
+		return nil, err
+	}
+	metadata := make(map[string]any, len(texts))
+	for k, v := range texts {
+		metadata[k] = v
+	}
+	return metadata, nil
+}
+
+// tensor checks an entry against the data. end is where the previous tensor ended.
+func (e namedEntry) tensor(path string, data []byte, end int) (Tensor, error) {
+	l, ok := layouts[e.DType]
+	if !ok || l.block > 1 { // ggml's block types have no meaning here
+		return Tensor{}, unsupported(path, e.name, "type %q is not supported; convert it to one of F32, F16, BF16", e.DType)
+	}
+	from, to := e.DataOffsets[0], e.DataOffsets[1]
+	if from != end {
+		return Tensor{}, damaged(path, e.name, "its data begin at %d, but the tensor before it ends at %d", from, end)
+	}
+	if to < from || to > len(data) {
+		return Tensor{}, damaged(path, e.name, "its data lie at %d to %d of %d bytes", from, to, len(data))
+	}
+	size, ok := l.byteSize(e.Shape)
+	if !ok || size != to-from {
+		return Tensor{}, damaged(path, e.name, "%s values of shape %v do not fill its %d bytes", e.DType, e.Shape, to-from)
+	}
+	return Tensor{Name: e.name, DType: e.DType, Shape: e.Shape, data: data[from:to:to], path: path}, nil
+}

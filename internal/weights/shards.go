@@ -1,0 +1,55 @@
+package weights
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// locateShards reads model.safetensors.index.json, whose weight_map says in which
+// shard each tensor lies.
+func locateShards(path string) (checkpoint, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return checkpoint{}, fmt.Errorf("weights: %w", err)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(text, &index); err != nil {
+		return checkpoint{}, damaged(path, "", "it is not the index of a checkpoint (%v)", err)
+	}
+	if len(index.WeightMap) == 0 {
+		return checkpoint{}, damaged(path, "", "it lists no tensors (weight_map is empty or missing)")
+	}
+	c := checkpoint{format: Safetensors, shards: index.WeightMap}
+	for _, name := range slices.Compact(slices.Sorted(maps.Values(index.WeightMap))) {
+		// A shard lies beside its index; an index must not reach other folders.
+		if name != filepath.Base(name) || formatOf[filepath.Ext(name)] != Safetensors {
+			return checkpoint{}, unsupported(path, "", "shard %q is not the name of a .safetensors file beside the index", name)
+		}
+		c.parts = append(c.parts, filepath.Join(filepath.Dir(path), name))
+	}
+	return c, nil
+}
+
+// checkShards compares the index with what the shards hold, so that a shard left
+// over from another download is noticed here and not as a missing tensor later.
+func (f *File) checkShards(weightMap map[string]string) error {
+	if weightMap == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
+		i, ok := f.index[name]
+		if !ok {
+			return damaged(f.path, name, "the index puts it in %s, which does not hold it", weightMap[name])
+		}
+		if got := filepath.Base(f.tensors[i].path); got != weightMap[name] {
+			return damaged(f.path, name, "the index puts it in %s, but it lies in %s", weightMap[name], got)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package weights
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// Named is a tensor to be written. Its data are asked for once, when their turn
+// comes, so that a caller need not hold all tensors at once.
+type Named struct {
+	Name  string
+	DType DType
+	Shape []int // outermost dimension first
+	Write func(w io.Writer) error
+}
+
+// FromFloat32s makes an F32 tensor of values in row-major order.
+func FromFloat32s(name string, shape []int, values []float32) Named {
+	return Named{name, F32, shape, func(w io.Writer) error { return writeValues(w, values) }}
+}
+
+// FromInt64s makes an I64 tensor of values in row-major order.
+func FromInt64s(name string, shape []int, values []int64) Named {
+	return Named{name, I64, shape, func(w io.Writer) error { return writeValues(w, values) }}
+}
+
+// FromTensor writes an open tensor's bytes as they are, in its own type.
+func FromTensor(t Tensor) Named {
+	return Named{t.Name, t.DType, t.Shape, func(w io.Writer) error {
+		_, err := w.Write(t.data)
+		return err
+	}}
+}
+
+// writeValues encodes piece by piece: encoding/binary copies what it is given.
+func writeValues[T float32 | int64](w io.Writer, values []T) error {
+	for piece := range slices.Chunk(values, grain) {
+		if err := binary.Write(w, binary.LittleEndian, piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alignment of the data in files that we write: a cache line, so that any reader
+// may use the mapped values in place. It is a multiple of the 8 that others ask for.
+const alignment = 64
+
+// WriteSafetensors writes a checkpoint that [Open] and every other safetensors
+// reader read. The file appears under its name when it is complete and on the
+// disk; until then, and after an error, whatever was there before is untouched.
+//
+// Tensors of wider types come first, each type in the order given, so that all
+// data are aligned. A nil metadata writes none.
+func WriteSafetensors(path string, metadata map[string]string, tensors []Named) error {
+	tensors = slices.Clone(tensors)
+	slices.SortStableFunc(tensors, func(a, b Named) int {
+		return cmp.Compare(layouts[b.DType].bytes, layouts[a.DType].bytes)
+	})
+	header, err := formatHeader(metadata, tensors)
+	if err != nil {
+		return fmt.Errorf("weights: cannot write %s: %w", path, err)
+	}
+	err = replaceFile(path, func(w io.Writer) error {
+		if _, err := w.Write(header); err != nil {
+			return err
+		}
+		for _, t := range tensors {
+			if err := t.writeTo(w); err != nil {
+				return fmt.Errorf("tensor %q: %w", t.Name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("weights: cannot write %s: %w", path, err)
+	}
+	return nil
+}
+
+// formatHeader renders the length and the header. The object is put together by
+// hand because a map would lose the order of the tensors.
+func formatHeader(metadata map[string]string, tensors []Named) ([]byte, error) {
+	var entries [][]byte
+	if metadata != nil {
+		entry, err := headerItem(metadataKey, metadata)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+	}
+	seen := map[string]bool{metadataKey: true}
+	end := 0
+	for _, t := range tensors {
+		size, err := t.byteSize()
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		if seen[t.Name] {
+			return nil, fmt.Errorf("tensor %q: its name is taken", t.Name)
+		}
+		seen[t.Name] = true
+		shape := append([]int{}, t.Shape...) // a scalar's nil must become []
+		entry, err := headerItem(t.Name, headerEntry{t.DType, shape, []int{end, end + size}})
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry)
+		end += size
+	}
+	text := append([]byte{'{'}, bytes.Join(entries, []byte{','})...)
+	text = append(text, '}')
+	for (8+len(text))%alignment != 0 {
+		text = append(text, ' ')
+	}
+	if len(text) > maxHeader {
+		return nil, fmt.Errorf("its header takes %d bytes, and the format allows %d", len(text), maxHeader)
+	}
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), nil
+}
+
+// headerItem renders `"name":value`.
+func headerItem(name string, value any) ([]byte, error) {
+	key, err := json.Marshal(name)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(value)
+	return slices.Concat(key, []byte{':'}, text), err
+}
+
+func (t Named) byteSize() (int, error) {
+	l, ok := layouts[t.DType]
+	if !ok || l.block > 1 {
+		return 0, fmt.Errorf("type %q cannot be written to safetensors", t.DType)
+	}
+	size, ok := l.byteSize(t.Shape)
+	if !ok {
+		return 0, fmt.Errorf("impossible shape %v", t.Shape)
+	}
+	return size, nil
+}
+
+// writeTo writes the data and holds them against the header, which is out already.
+func (t Named) writeTo(w io.Writer) error {
+	want, err := t.byteSize()
+	if err != nil {
+		return err
+	}
+	c := &counter{w: w}
+	if err := t.Write(c); err != nil {
+		return err
+	}
+	if c.n != want {
+		return fmt.Errorf("shape %v takes %d bytes, and its data have %d", t.Shape, want, c.n)
+	}
+	return nil
+}
+
+// counter counts what passes through.
+type counter struct {
+	w io.Writer
+	n int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += n
+	return n, err
+}
+
+// replaceFile writes a file beside path and renames it there once it is complete
+// and synced, so that a reader sees the old file or the new one, never a part.
+func replaceFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err = write(w); err == nil {
+		err = errors.Join(w.Flush(), f.Chmod(0o644), f.Sync())
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
