@@ -52,6 +52,17 @@ var layouts = map[DType]layout{
 	U16:  {1, 2, floatsOf(loadU16), intsOf(loadU16)},
 	U8:   {1, 1, floatsOf(loadU8), intsOf(loadU8)},
 	Bool: {1, 1, floatsOf(loadBool), intsOf(loadBool)},
+
+	Q4_0: blockwise(32, 18, decodeQ4_0),
+	Q4_1: blockwise(32, 20, decodeQ4_1),
+	Q5_0: blockwise(32, 22, decodeQ5_0),
+	Q5_1: blockwise(32, 24, decodeQ5_1),
+	Q8_0: blockwise(32, 34, decodeQ8_0),
+	Q2_K: blockwise(256, 84, decodeQ2_K),
+	Q3_K: blockwise(256, 110, decodeQ3_K),
+	Q4_K: blockwise(256, 144, decodeQ4_K),
+	Q5_K: blockwise(256, 176, decodeQ5_K),
+	Q6_K: blockwise(256, 210, decodeQ6_K),
 }
 
 // known lists the types for error messages.

@@ -1,0 +1,90 @@
+package weights
+
+import "encoding/binary"
+
+// The stored types of ggml (ggml.h, enum ggml_type; ggml-common.h for the layouts).
+// A quantised tensor is rows of blocks, and a block holds a few scales beside the
+// small whole numbers that they scale.
+
+// The quantised types. In Qn_0 a value is scale * q with q centred on zero; in
+// Qn_1 it is scale * q + minimum; in Qn_K ("k-quants") 256 values share a float16
+// scale, and groups of 16 or 32 of them a small whole-number scale on top of it.
+const (
+	Q4_0 DType = "Q4_0"
+	Q4_1 DType = "Q4_1"
+	Q5_0 DType = "Q5_0"
+	Q5_1 DType = "Q5_1"
+	Q8_0 DType = "Q8_0"
+	Q2_K DType = "Q2_K"
+	Q3_K DType = "Q3_K"
+	Q4_K DType = "Q4_K"
+	Q5_K DType = "Q5_K"
+	Q6_K DType = "Q6_K"
+)
+
+// ggmlTypes gives the numbers that GGUF files use. Those without a layout are
+// named only for the error message.
+var ggmlTypes = map[uint32]DType{
+	0: F32, 1: F16, 2: Q4_0, 3: Q4_1, 6: Q5_0, 7: Q5_1, 8: Q8_0, 9: "Q8_1",
+	10: Q2_K, 11: Q3_K, 12: Q4_K, 13: Q5_K, 14: Q6_K, 15: "Q8_K",
+	16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",
+	24: I8, 25: I16, 26: I32, 27: I64, 28: F64, 29: "IQ1_M", 30: BF16,
+	34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4",
+}
+
+// blockwise makes a decoder of a function that decodes one block.
+func blockwise(elements, bytes int, decode func(x []float32, b []byte)) layout {
+	return layout{block: elements, bytes: bytes, floats: func(dst []float32, src []byte) {
+		for len(dst) > 0 {
+			decode(dst[:elements:elements], src[:bytes:bytes])
+			dst, src = dst[elements:], src[bytes:]
+		}
+	}}
+}
+
+// Products are rounded before they are added (the float32 conversions say so), as
+// in ggml: otherwise a machine with fused multiply-add gives other last bits.
+
+// q4_0: scale, 16 bytes. Byte j holds value j (low half) and j+16 (high half).
+func decodeQ4_0(x []float32, b []byte) {
+	d := half(b)
+	for j, q := range b[2:18] {
+		x[j] = d * float32(int(q&15)-8)
+		x[j+16] = d * float32(int(q>>4)-8)
+	}
+}
+
+// q4_1: scale, minimum, 16 bytes as in q4_0.
+func decodeQ4_1(x []float32, b []byte) {
+	d, m := half(b), half(b[2:])
+	for j, q := range b[4:20] {
+		x[j] = float32(d*float32(q&15)) + m
+		x[j+16] = float32(d*float32(q>>4)) + m
+	}
+}
+
+// q5_0: scale, 32 fifth bits (bit i is value i's), 16 bytes as in q4_0.
+func decodeQ5_0(x []float32, b []byte) {
+	d, fifth := half(b), binary.LittleEndian.Uint32(b[2:])
+	for j, q := range b[6:22] {
+		x[j] = d * float32(int(uint32(q&15)|fifth>>j&1<<4)-16)
+		x[j+16] = d * float32(int(uint32(q>>4)|fifth>>(j+16)&1<<4)-16)
+	}
+}
+
+// q5_1: scale, minimum, fifth bits and 16 bytes as in q5_0.
+func decodeQ5_1(x []float32, b []byte) {
+	d, m, fifth := half(b), half(b[2:]), binary.LittleEndian.Uint32(b[4:])
+	for j, q := range b[8:24] {
+		x[j] = float32(d*float32(uint32(q&15)|fifth>>j&1<<4)) + m
+		x[j+16] = float32(d*float32(uint32(q>>4)|fifth>>(j+16)&1<<4)) + m
+	}
+}
+
+// q8_0: scale, 32 signed bytes.
+func decodeQ8_0(x []float32, b []byte) {
+	d := half(b)
+	for j, q := range b[2:34] {
+		x[j] = d * float32(int8(q))
+	}
+}
