@@ -2,12 +2,11 @@ package weights_test
 
 import (
 	"encoding/binary"
-	"os"
-	"path/filepath"
+	"maps"
+	"math"
+	"slices"
 	"strings"
 	"testing"
-
-	"gopherlens/internal/weights"
 )
 
 // safetensorsFile writes a file with the given header text and size of data.
@@ -16,15 +15,6 @@ func safetensorsFile(t *testing.T, header string, dataSize int) string {
 	text := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
 	text = append(append(text, header...), make([]byte, dataSize)...)
 	return writeFile(t, "bad.safetensors", text)
-}
-
-func writeFile(t *testing.T, name string, content []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // badHeaders are headers over 8 bytes of data, each with one fault, and a part of
@@ -57,12 +47,7 @@ func TestBadHeader(t *testing.T) {
 	for _, c := range badHeaders {
 		t.Run(c.fault, func(t *testing.T) {
 			path := safetensorsFile(t, c.header, 8)
-			f, err := weights.Open(path)
-			if err == nil {
-				f.Close()
-				t.Fatal("the file was accepted")
-			}
-			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			if err := openError(t, path); !strings.Contains(err, c.want) || !strings.Contains(err, path) {
 				t.Errorf("error %q does not tell the file and %q", err, c.want)
 			}
 		})
@@ -79,14 +64,69 @@ func TestHeaderLengthLies(t *testing.T) {
 		"ends too soon": append(binary.LittleEndian.AppendUint64(nil, 1), "{}"...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := weights.Open(writeFile(t, "bad.safetensors", content))
-			if err == nil {
-				f.Close()
-				t.Fatal("the file was accepted")
-			}
-			if !strings.Contains(err.Error(), "damaged or incomplete: fetch it again") {
+			err := openError(t, writeFile(t, "bad.safetensors", content))
+			if !strings.Contains(err, "damaged or incomplete: fetch it again") {
 				t.Errorf("error %q does not say what to do", err)
 			}
 		})
 	}
+}
+
+// TestTypes reads the file that the Python package wrote; the values stand in
+// testdata/make_fixtures.py.
+func TestTypes(t *testing.T) {
+	f := open(t, "testdata/types.safetensors")
+	if want := map[string]any{"format": "pt", "origin": "grüße"}; !maps.Equal(f.Metadata(), want) {
+		t.Errorf("metadata %v, want %v", f.Metadata(), want)
+	}
+	x := []float32{1.5, -2, 0.1, 0, 65504, -1e-7}
+	floats := map[string][]float32{
+		"F64": x, "F32": x,
+		// Rounded to 11 significant bits (and steps of 2^-24), to nearest.
+		"F16": {1.5, -2, 0.0999755859375, 0, 65504, -1.0 / (1 << 23)},
+		// The upper half of the float32: rounded towards zero to 8 significant bits.
+		"BF16":   {1.5, -2, 0.099609375, 0, 65280, -9.9651515483856201171875e-08},
+		"scalar": {2.5}, "empty": {}, "BOOL": {1, 0, 1},
+	}
+	for name, want := range floats {
+		if got := float32s(t, tensor(t, f, name)); !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+	whole := map[string][]int64{
+		"I8": {math.MinInt8, 1, math.MaxInt8}, "U8": {0, 1, math.MaxUint8},
+		"I16": {math.MinInt16, 1, math.MaxInt16}, "U16": {0, 1, math.MaxUint16},
+		"I32": {math.MinInt32, 1, math.MaxInt32}, "U32": {0, 1, math.MaxUint32},
+		"I64": {math.MinInt64, 1, math.MaxInt64}, "U64": {0, 1, math.MaxInt64},
+		"BOOL": {1, 0, 1},
+	}
+	for name, want := range whole {
+		if got, err := tensor(t, f, name).Int64s(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %v, %v; want %v", name, got, err, want)
+		}
+	}
+}
+
+func TestTensorsInFileOrder(t *testing.T) {
+	var got []string
+	for x, err := range open(t, "testdata/types.safetensors").Tensors() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, x.Name)
+	}
+	// The Python package sorts by width and then by name.
+	want := []string{"U64", "I64", "F64", "F32", "empty", "scalar", "U32", "I32", "BF16", "F16", "U16", "I16", "I8", "U8", "BOOL"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestTruncated cuts a sound file at every length: each must be noticed.
+func TestTruncated(t *testing.T) {
+	whole := readFile(t, "testdata/types.safetensors")
+	for n := range whole {
+		openError(t, writeFile(t, "cut.safetensors", whole[:n]))
+	}
+	openError(t, writeFile(t, "long.safetensors", append(whole, 0)))
 }

@@ -121,35 +121,3 @@ func TestIdentity(t *testing.T) {
 		t.Error("a replaced file kept its identity")
 	}
 }
-
-func open(t *testing.T, path string) *weights.File {
-	t.Helper()
-	f, err := weights.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
-}
-
-func tensor(t *testing.T, f *weights.File, name string) weights.Tensor {
-	t.Helper()
-	x, err := f.Tensor(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
-func float32s(t *testing.T, x weights.Tensor) []float32 {
-	t.Helper()
-	v, err := x.Float32s()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
