@@ -31,7 +31,7 @@ func isolate(t *testing.T) string {
 	dir := t.TempDir()
 	for name, value := range map[string]string{
 		"HOME":                     filepath.Join(dir, "home"),
-		cachedir.Variable:               filepath.Join(dir, "cache"),
+		cachedir.Variable:          filepath.Join(dir, "cache"),
 		"GOMLX_BACKEND":            "",
 		"PJRT_PLUGIN_LIBRARY_PATH": "",
 		"GONB_PIPE":                "",

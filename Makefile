@@ -1,0 +1,54 @@
+# The targets that a reader needs are demo, lab and test; README.md tells more.
+
+# GoMLX's pure Go backend multiplies matrices ten times faster with it.
+export GOEXPERIMENT = simd
+# A missing plugin is a message, never a download in the middle of a run.
+export GOMLX_NO_AUTO_INSTALL = 1
+
+NOTEBOOK  ?= notebooks/01_exploratory_analysis.ipynb
+NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb))
+
+gopherlens = bin/gopherlens
+packages   = ./...
+
+.PHONY: demo lab test check setup notebooks build clean
+
+# Run the first notebook in a real Jupyter kernel, on a real model.
+demo: setup
+	@$(gopherlens) run -o build/$(notdir $(NOTEBOOK)) $(NOTEBOOK)
+
+# Open JupyterLab with the Go kernel. gopls is what completes and explains code there.
+lab: setup bin/gopls
+	.venv/bin/jupyter lab $(LAB_FLAGS)
+
+# GOPHERLENS_SETUP tells tests that what set-up installs must be there.
+test: setup
+	@scripts/watch "go vet" go vet $(packages)
+	GOPHERLENS_SETUP=done go test $(TEST_FLAGS) $(packages)
+
+# What a change must pass before it is committed.
+check: format test
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }
+
+# Install what is missing, and only that. SETUP_FLAGS=-cuda adds Nvidia cards.
+setup: build
+	@$(gopherlens) setup $(SETUP_FLAGS)
+
+# Run every notebook and keep the new outputs in it.
+notebooks: setup
+	@for notebook in $(NOTEBOOKS); do $(gopherlens) run -inplace $$notebook || exit 1; done
+
+# Go decides by itself what is to be compiled anew; mostly nothing.
+build:
+	@scripts/watch "building bin/gopherlens" go build -o $(gopherlens) ./cmd/gopherlens
+
+bin/gopls:
+	@echo "gopls, for completion in notebooks"
+	@GOBIN=$(CURDIR)/bin scripts/watch "building bin/gopls" go install golang.org/x/tools/gopls@v0.21.1
+
+# Remove what was built here. The user's cache keeps the model and the plugin.
+clean:
+	rm -rf bin build .venv

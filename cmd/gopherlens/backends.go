@@ -1,0 +1,3 @@
+package main
+
+import _ "github.com/gomlx/compute/gobackend" // GoMLX's pure Go backend, always there

@@ -1,0 +1,7 @@
+//go:build cgo
+
+package main
+
+// XLA needs a C compiler when this program is built; without one the program
+// does without, and models run on the pure Go backend.
+import _ "github.com/gomlx/go-xla/compute/xla"

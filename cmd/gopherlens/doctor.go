@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"gopherlens/internal/backend"
+	"gopherlens/internal/setup"
+)
+
+// A finding is one line of the doctor's report.
+type finding struct {
+	name   string
+	detail string
+	mend   string // what to do, if something is missing
+	needed bool   // whether notebooks fail without it
+}
+
+// checks are what the doctor looks at, in the order of its report.
+var checks = []func(context.Context, *setup.Setup) []finding{
+	checkGo,
+	checkSetup,
+	checkModel,
+	checkToken,
+	checkBackend,
+}
+
+// errUnwell is the doctor's error when something needed is missing; the report
+// says what.
+var errUnwell = errors.New("something needed is missing")
+
+// runDoctor prints the report.
+func runDoctor(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
+	probe := flags.Bool("probe", false, "only open the backend and multiply two matrices (used by setup and doctor)")
+	if err := parse(flags, args, "", 0); err != nil {
+		return err
+	}
+	if *probe {
+		return probeBackend()
+	}
+	s, err := newSetup()
+	if err != nil {
+		return err
+	}
+	unwell := false
+	for _, check := range checks {
+		for _, f := range check(ctx, s) {
+			report(f)
+			unwell = unwell || f.needed && f.mend != ""
+		}
+	}
+	if unwell {
+		return errUnwell
+	}
+	return nil
+}
+
+// report prints one finding.
+func report(f finding) {
+	mark := "ok"
+	switch {
+	case f.mend != "" && f.needed:
+		mark = "MISSING"
+	case f.mend != "":
+		mark = "without"
+	}
+	fmt.Printf("%-8s %-29s %s\n", mark, f.name, f.detail)
+	if f.mend != "" {
+		fmt.Printf("%-8s %-29s %s\n", "", "", "-> "+f.mend)
+	}
+}
+
+// checkGo looks for the go command, which compiles every cell.
+func checkGo(context.Context, *setup.Setup) []finding {
+	f := finding{name: "Go", needed: true, detail: runtime.Version()}
+	path, err := exec.LookPath("go")
+	if err != nil {
+		f.detail, f.mend = "no go command in PATH", "install Go 1.26.5 or newer and put its bin folder into PATH"
+		return []finding{f}
+	}
+	f.detail += ", " + path
+	if !strings.Contains(runtime.Version(), "simd") {
+		f.mend = "build with GOEXPERIMENT=simd, as make does: the pure Go backend is ten times slower without"
+		f.needed = false
+	}
+	return []finding{f}
+}
+
+// checkSetup tells how each step of set-up stands.
+func checkSetup(ctx context.Context, s *setup.Setup) []finding {
+	var findings []finding
+	for _, state := range s.States(ctx) {
+		f := finding{name: state.Name, detail: state.Where, needed: state.Optional == ""}
+		switch {
+		case state.Err != nil:
+			f.detail, f.mend = state.Err.Error(), "make setup"
+		case state.Done:
+		case state.Skipped != "":
+			f.detail = "not installed; " + state.Skipped
+		case state.Optional != "":
+			f.detail, f.mend = "not installed; without it "+state.Optional, "make setup"
+		default:
+			f.detail, f.mend = "not installed, or not as this checkout needs it: "+state.Where, "make setup"
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// checkModel reads the default model's file to its end.
+func checkModel(_ context.Context, _ *setup.Setup) []finding {
+	present, err := setup.DefaultModel.Present()
+	if err == nil && !present {
+		return nil // checkSetup has told
+	}
+	if err == nil {
+		err = setup.DefaultModel.Verify()
+	}
+	f := finding{name: "its checksum", detail: "as pinned", needed: true}
+	if err != nil {
+		f.detail, f.mend = err.Error(), "remove the file, then: make setup"
+	}
+	return []finding{f}
+}
+
+// checkToken looks for a Hugging Face token where its own library would, and
+// tells where it is, never what.
+func checkToken(context.Context, *setup.Setup) []finding {
+	f := finding{name: "Hugging Face token"}
+	if os.Getenv("HF_TOKEN") != "" {
+		f.detail = "in HF_TOKEN"
+		return []finding{f}
+	}
+	for _, path := range tokenFiles() {
+		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+			f.detail = "in " + path
+			return []finding{f}
+		}
+	}
+	f.detail = "none; gated models on the hub need one, the default model does not"
+	return []finding{f}
+}
+
+// tokenFiles lists the files in which Hugging Face's tools keep a token.
+func tokenFiles() []string {
+	var files []string
+	if home := os.Getenv("HF_HOME"); home != "" {
+		files = append(files, filepath.Join(home, "token"))
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		files = append(files, filepath.Join(cache, "huggingface", "token"))
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append(files, filepath.Join(home, ".huggingface", "token"))
+	}
+	return files
+}
+
+// checkBackend says which backend models will run on, and tries it in a child:
+// a plugin that does not fit this machine ends its process.
+func checkBackend(ctx context.Context, s *setup.Setup) []finding {
+	f := finding{name: "backend", needed: true}
+	choice, err := backend.Choose()
+	if err != nil {
+		f.detail, f.mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		return []finding{f}
+	}
+	f.detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
+	output, err := exec.CommandContext(ctx, s.Self, "doctor", "-probe").CombinedOutput()
+	if err != nil {
+		f.detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
+		f.mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
+	}
+	return []finding{f}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopherlens/internal/cachedir"
+	"gopherlens/internal/setup"
+)
+
+// runModels lists models, or prunes what was made of them.
+func runModels(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("models", flag.ContinueOnError)
+	if len(args) > 0 && args[0] == "prune" {
+		return pruneModels(args[1:])
+	}
+	if err := parse(flags, args, "[prune]", 0); err != nil {
+		return err
+	}
+	for _, list := range []func() error{listAliases, listHub, listProcessed} {
+		if err := list(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listAliases tells where the model is that set-up installs.
+func listAliases() error {
+	path, err := setup.DefaultModel.Path()
+	if err != nil {
+		return err
+	}
+	present, err := setup.DefaultModel.Present()
+	if err != nil {
+		return err
+	}
+	fmt.Println("Installed by set-up:")
+	if present {
+		fmt.Printf("  %-40s %9s  %s\n", setup.DefaultModel.Name, size(setup.DefaultModel.Size), path)
+	} else {
+		fmt.Printf("  %-40s missing; run: make setup\n", setup.DefaultModel.Name)
+	}
+	return nil
+}
+
+// listHub lists the repositories in Hugging Face's cache on this machine.
+func listHub() error {
+	dir, err := hubCache()
+	if err != nil {
+		return err
+	}
+	return listFolder("In Hugging Face's cache "+dir+":", dir, "models--*", func(name string) string {
+		return strings.ReplaceAll(strings.TrimPrefix(name, "models--"), "--", "/")
+	})
+}
+
+// hubCache is where Hugging Face's own library keeps downloads.
+func hubCache() (string, error) {
+	if dir := os.Getenv("HF_HUB_CACHE"); dir != "" {
+		return dir, nil
+	}
+	if home := os.Getenv("HF_HOME"); home != "" {
+		return filepath.Join(home, "hub"), nil
+	}
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "huggingface", "hub"), err
+}
+
+// listProcessed lists processed weights.
+func listProcessed() error {
+	dir, err := cachedir.Join("processed")
+	if err != nil {
+		return err
+	}
+	return listFolder("Processed weights in "+dir+" (gopherlens models prune removes them):", dir, "*",
+		func(name string) string { return name })
+}
+
+// listFolder prints the entries of dir that match pattern, with their sizes.
+func listFolder(title, dir, pattern string, name func(string) string) error {
+	fmt.Println(title)
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	found := false
+	for _, entry := range entries {
+		if match, _ := filepath.Match(pattern, entry.Name()); !match { // its one error is a bad pattern
+			continue
+		}
+		bytes, err := sizeOf(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("  %-40s %9s\n", name(entry.Name()), size(bytes))
+		found = true
+	}
+	if !found {
+		fmt.Println("  none")
+	}
+	return nil
+}
+
+// pruneModels removes processed weights: the next load makes them again.
+func pruneModels(args []string) error {
+	if err := parse(flag.NewFlagSet("models prune", flag.ContinueOnError), args, "", 0); err != nil {
+		return err
+	}
+	dir, err := cachedir.Join("processed")
+	if err != nil {
+		return err
+	}
+	bytes, err := sizeOf(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		fmt.Println("there are no processed weights")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	fmt.Printf("removed %s of processed weights from %s\n", size(bytes), dir)
+	return nil
+}
+
+// sizeOf sums the sizes of the regular files at and below path. A link counts
+// nothing, so that the hub's snapshots, which link to its blobs, count once.
+func sizeOf(path string) (total int64, err error) {
+	err = filepath.WalkDir(path, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+// size writes a number of bytes for a reader.
+func size(bytes int64) string {
+	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+
+	"gopherlens/internal/progress"
+	"gopherlens/internal/setup"
+)
+
+// runSetup installs what is missing.
+func runSetup(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
+	cuda := flags.Bool("cuda", false, "install XLA's plugin for Nvidia cards too, with its libraries (several GB)")
+	upstream := flags.String("upstream-plugin", "", "only run go-xla's installer for `device`, cpu or cuda (used by setup itself)")
+	if err := parse(flags, args, "", 0); err != nil {
+		return err
+	}
+	if *upstream != "" {
+		return setup.InstallUpstream(*upstream)
+	}
+	s, err := newSetup()
+	if err != nil {
+		return err
+	}
+	s.CUDA = *cuda
+	return s.Run(ctx)
+}
+
+// newSetup returns a set-up of the checkout that this command is in.
+func newSetup() (*setup.Setup, error) {
+	repo, err := setup.FindRepo()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return &setup.Setup{Repo: repo, Self: self, Status: progress.New(os.Stdout)}, nil
+}

@@ -1,0 +1,108 @@
+"""Runs a notebook in a real Jupyter kernel and tells what happens as it happens.
+
+Usage: run.py NOTEBOOK TIMEOUT [OUTPUT]
+
+Each event is a line of JSON on standard output; events.go lists them. The
+executed notebook is written to OUTPUT even if a cell failed, so that one can
+look at it. Exit status: 0 if all cells ran, 1 if one failed, 2 if none could.
+"""
+
+import json
+import os
+import sys
+import time
+
+import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+
+def tell(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+class Narrator(NotebookClient):
+    """A client that tells each output at once; its parent keeps them in the notebook."""
+
+    def process_message(self, msg, cell, cell_index):
+        kind, content = msg["msg_type"], msg["content"]
+        if kind == "stream":
+            tell("text", stream=content["name"], text=content["text"])
+        elif kind in ("display_data", "execute_result", "update_display_data"):
+            data = content["data"]
+            tell("figure", types=sorted(data), text=joined(data.get("text/plain", "")))
+        elif kind == "error":
+            tell("error", text=error_text(content))
+        return super().process_message(msg, cell, cell_index)
+
+
+def joined(text):
+    return "".join(text)  # a notebook may hold a text as a list of lines
+
+
+def error_text(content):
+    return "\n".join(content.get("traceback") or []) or f"{content['ename']}: {content['evalue']}"
+
+
+def titles(cells):
+    """The heading above each cell, or else the first line of its code."""
+    heading = ""
+    for cell in cells:
+        lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
+        if cell.cell_type == "markdown":
+            headings = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
+            heading = headings[-1] if headings else heading
+            yield ""
+            continue
+        code = [line for line in lines if not line.startswith("%")]
+        yield heading or (code or lines or [""])[0]
+        heading = ""
+
+
+def run(client, cells):
+    names = list(titles(cells))
+    todo = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
+    with client.setup_kernel():
+        for number, index in enumerate(todo, 1):
+            tell("start", cell=number, of=len(todo), title=names[index])
+            start = time.monotonic()
+            try:
+                client.execute_cell(cells[index], index)
+            finally:
+                tell("end", seconds=time.monotonic() - start)
+
+
+def main(path, timeout, output=None):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = Narrator(
+        notebook,
+        timeout=float(timeout) or None,
+        kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "gonb"),
+        resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}},
+        record_timing=False,  # times in the metadata would change the file at each run
+    )
+    status = 0
+    try:
+        run(client, notebook.cells)
+    except NoSuchKernel as error:
+        tell("fatal", text=f"there is no Jupyter kernel {error.name!r}")
+        return 2
+    except CellTimeoutError:
+        tell("fatal", text=f"the cell did not end within {timeout} s")
+        status = 1
+    except DeadKernelError:
+        tell("fatal", text="the kernel died while the cell ran")
+        status = 1
+    except CellExecutionError:
+        status = 1  # its error event has told
+    if output:
+        nbformat.write(notebook, output)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,48 @@
+package setup
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A Repo is a checkout of this repository, by its absolute path.
+type Repo struct{ Root string }
+
+// FindRepo returns the checkout that the working directory is in, or else the
+// one that the running command was built in.
+func FindRepo() (Repo, error) {
+	starts := []func() (string, error){os.Getwd, os.Executable}
+	for _, start := range starts {
+		path, err := start()
+		if err != nil {
+			continue
+		}
+		for dir := path; ; dir = filepath.Dir(dir) {
+			if isRepo(dir) {
+				return Repo{Root: dir}, nil
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return Repo{}, errors.New("this is no checkout of gopherlens: run the command inside one")
+}
+
+// isRepo tells whether dir holds this module's go.mod.
+func isRepo(dir string) bool {
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && strings.HasPrefix(string(mod), "module gopherlens\n")
+}
+
+// Python is the interpreter of the private environment.
+func (r Repo) Python() string { return filepath.Join(r.venv(), "bin", "python") }
+
+// Bin is the folder of the Go programs that set-up builds.
+func (r Repo) Bin() string { return filepath.Join(r.Root, "bin") }
+
+func (r Repo) venv() string         { return filepath.Join(r.Root, ".venv") }
+func (r Repo) requirements() string { return filepath.Join(r.Root, "notebooks", "requirements.txt") }
+func (r Repo) shims() string        { return filepath.Join(r.Bin(), "kernel") }

@@ -1,0 +1,53 @@
+package setup
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// tools are the programs that the kernel runs, pinned by go.mod's tool lines.
+var tools = []string{"gonb", "goimports"}
+
+func whereTools(s *Setup) (string, error) { return s.Repo.Bin(), nil }
+
+// toolsDone tells whether the tools were built from this go.sum.
+func toolsDone(_ context.Context, s *Setup) (bool, error) {
+	want, err := s.toolsSum()
+	if err != nil {
+		return false, err
+	}
+	for _, tool := range tools {
+		if _, err := os.Stat(filepath.Join(s.Repo.Bin(), tool)); err != nil {
+			return false, nil
+		}
+	}
+	return hasStamp(s.toolsStamp(), want), nil
+}
+
+func (s *Setup) toolsStamp() string { return filepath.Join(s.Repo.Bin(), "tools.sha256") }
+
+// toolsSum stands for everything that the tools are built from but the
+// compiler, which is the one that built this program.
+func (s *Setup) toolsSum() (string, error) {
+	sum, err := sumOf(filepath.Join(s.Repo.Root, "go.mod"), filepath.Join(s.Repo.Root, "go.sum"))
+	return sum + " " + runtime.Version(), err
+}
+
+// installTools builds the tools into the repository, not into the user's GOBIN.
+func installTools(ctx context.Context, s *Setup) error {
+	sum, err := s.toolsSum()
+	if err != nil {
+		return err
+	}
+	install := command{
+		dir:  s.Repo.Root,
+		env:  []string{"GOBIN=" + s.Repo.Bin()},
+		args: []string{"go", "install", "tool"},
+	}
+	if _, err := install.run(ctx); err != nil {
+		return err
+	}
+	return writeStamp(s.toolsStamp(), sum)
+}

