@@ -1,0 +1,153 @@
+package tokenize
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// An addedToken is found in the text before anything else happens to it. The
+// fields are those of tokenizer.json.
+type addedToken struct {
+	ID         int    `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"` // only where no word character touches it
+	LStrip     bool   `json:"lstrip"`      // it swallows white space on its left
+	RStrip     bool   `json:"rstrip"`      // and on its right
+	Normalized bool   `json:"normalized"`  // it is looked for in the normalised text
+	Special    bool   `json:"special"`     // decoding can leave it out
+}
+
+// A tokenFinder finds added tokens: the leftmost, and of those the longest. It is
+// a tree over bytes; some models have thousands of such tokens.
+type tokenFinder struct {
+	nodes  []finderNode
+	starts [256]bool // bytes that some token begins with
+	single byte      // the one such byte, if there is just one: "<", as a rule
+	count  int
+}
+
+type finderNode struct {
+	next  map[byte]int32
+	token *addedToken // that ends here
+}
+
+func newTokenFinder() *tokenFinder { return &tokenFinder{nodes: make([]finderNode, 1)} }
+
+// add enters a token under the spelling by which it is to be found.
+func (f *tokenFinder) add(spelling string, t *addedToken) {
+	if spelling == "" {
+		return
+	}
+	at := int32(0)
+	for i := range len(spelling) {
+		next, ok := f.nodes[at].next[spelling[i]]
+		if !ok {
+			next = int32(len(f.nodes))
+			if f.nodes[at].next == nil {
+				f.nodes[at].next = make(map[byte]int32, 1)
+			}
+			f.nodes[at].next[spelling[i]] = next
+			f.nodes = append(f.nodes, finderNode{})
+		}
+		at = next
+	}
+	f.nodes[at].token = t
+	if !f.starts[spelling[0]] {
+		f.starts[spelling[0]] = true
+		f.single = spelling[0]
+		f.count++
+	}
+}
+
+// find returns the next token in s at or after from.
+func (f *tokenFinder) find(s string, from int) (t *addedToken, start, end int) {
+	for at := f.candidate(s, from); at >= 0; at = f.candidate(s, at+1) {
+		if t, size := f.longest(s[at:]); t != nil {
+			return t, at, at + size
+		}
+	}
+	return nil, 0, 0
+}
+
+// candidate returns the next place where a token could begin, or -1.
+func (f *tokenFinder) candidate(s string, from int) int {
+	if f.count == 0 {
+		return -1
+	}
+	if f.count == 1 {
+		at := strings.IndexByte(s[from:], f.single)
+		if at < 0 {
+			return -1
+		}
+		return from + at
+	}
+	for ; from < len(s); from++ {
+		if f.starts[s[from]] {
+			return from
+		}
+	}
+	return -1
+}
+
+// longest returns the longest token that s begins with.
+func (f *tokenFinder) longest(s string) (t *addedToken, size int) {
+	at := int32(0)
+	for i := range len(s) {
+		next, ok := f.nodes[at].next[s[i]]
+		if !ok {
+			break
+		}
+		at = next
+		if found := f.nodes[at].token; found != nil {
+			t, size = found, i+1
+		}
+	}
+	return t, size
+}
+
+// split cuts p at the tokens found in it: text is called with what lies between,
+// token with the tokens, from left to right.
+func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedToken, Span)) error {
+	done, at := 0, 0
+	for {
+		t, start, end := f.find(p.text, at)
+		if t == nil {
+			break
+		}
+		at = end
+		if t.SingleWord && touchesWord(p.text, start, end) {
+			continue
+		}
+		if t.LStrip {
+			start = max(done, len(strings.TrimRightFunc(p.text[:start], unicode.IsSpace)))
+		}
+		if t.RStrip {
+			end = len(p.text) - len(strings.TrimLeftFunc(p.text[end:], unicode.IsSpace))
+		}
+		if done < start {
+			if err := text(p.slice(done, start)); err != nil {
+				return err
+			}
+		}
+		token(t, p.span(start, end))
+		done = end
+	}
+	if done < len(p.text) {
+		return text(p.slice(done, len(p.text)))
+	}
+	return nil
+}
+
+// touchesWord reports whether a word character stands right before start or at end.
+func touchesWord(s string, start, end int) bool {
+	before, _ := utf8.DecodeLastRuneInString(s[:start])
+	after, _ := utf8.DecodeRuneInString(s[end:])
+	return start > 0 && isWordRune(before) || end < len(s) && isWordRune(after)
+}
+
+// isWordRune is \w: letters, marks, decimal digits, connectors such as "_".
+func isWordRune(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
+		unicode.Other_Alphabetic, unicode.Join_Control) || inRanges(newLetters, r)
+}

@@ -1,0 +1,225 @@
+package tokenize
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A decoder turns the spellings of tokens step by step into text.
+type decoder interface {
+	decode(tokens []string) []string
+}
+
+// decodeTokens returns the text of tokens. Without a decoder, Hugging Face's
+// library joins them with spaces.
+func decodeTokens(d decoder, tokens []string) string {
+	if d == nil {
+		return strings.Join(tokens, " ")
+	}
+	if len(tokens) == 0 {
+		return ""
+	}
+	return strings.Join(d.decode(tokens), "")
+}
+
+// decoders are the decoders of tokenizer.json, by type.
+var decoders = map[string]func(component) (decoder, error){
+	"BPEDecoder":   newSuffixDecoder,
+	"ByteFallback": func(component) (decoder, error) { return fallbackDecoder{}, nil },
+	"ByteLevel":    func(component) (decoder, error) { return byteDecoder{}, nil },
+	"Fuse":         func(component) (decoder, error) { return fuse{}, nil },
+	"Metaspace":    newMetaspaceDecoder,
+	"Replace":      newReplaceDecoder,
+	"Strip":        newStrip,
+	"WordPiece":    newWordPieceDecoder,
+}
+
+// decoderSequence runs one decoder after the other.
+type decoderSequence []decoder
+
+func (s decoderSequence) decode(tokens []string) []string {
+	for _, d := range s {
+		tokens = d.decode(tokens)
+	}
+	return tokens
+}
+
+// byteDecoder turns the characters of byte-level tokens back into bytes.
+type byteDecoder struct{}
+
+func (byteDecoder) decode(tokens []string) []string {
+	var out []byte
+	for _, token := range tokens {
+		out = appendBytes(out, token)
+	}
+	return []string{lossyUTF8(out)}
+}
+
+// lossyUTF8 replaces what is not UTF-8 with U+FFFD, one for each maximal part of
+// a character, as the Unicode standard recommends (section 3.9) and as Rust and
+// Python do. Go's own strings.ToValidUTF8 writes one for a whole run.
+func lossyUTF8(b []byte) string {
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	var out strings.Builder
+	for len(b) > 0 {
+		r, size := utf8.DecodeRune(b)
+		if r == utf8.RuneError && size <= 1 {
+			size = partLength(b)
+		}
+		out.WriteRune(r)
+		b = b[size:]
+	}
+	return out.String()
+}
+
+// partLength returns how many bytes at the start of b could have begun a
+// character: 1, 2 or 3.
+func partLength(b []byte) int {
+	n := 1
+	for n < len(b) && n < 4 && !utf8.FullRune(b[:n]) {
+		if r, size := utf8.DecodeRune(b[:n+1]); r == utf8.RuneError && size <= 1 && utf8.FullRune(b[:n+1]) {
+			break // the next byte does not carry the character on
+		}
+		n++
+	}
+	return n
+}
+
+// fallbackDecoder turns runs of <0xNN> tokens into characters.
+type fallbackDecoder struct{}
+
+func (fallbackDecoder) decode(tokens []string) []string {
+	var out []string
+	var bytes []byte
+	flush := func() {
+		if utf8.Valid(bytes) {
+			if len(bytes) > 0 {
+				out = append(out, string(bytes))
+			}
+		} else {
+			// All of the run is given up, one mark for each byte.
+			for range bytes {
+				out = append(out, "\uFFFD")
+			}
+		}
+		bytes = bytes[:0]
+	}
+	for _, token := range tokens {
+		if b, ok := parseByteToken(token); ok {
+			bytes = append(bytes, b)
+			continue
+		}
+		flush()
+		out = append(out, token)
+	}
+	flush()
+	return out
+}
+
+// parseByteToken reads <0xNN>.
+func parseByteToken(token string) (byte, bool) {
+	if len(token) != 6 || !strings.HasPrefix(token, "<0x") || token[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(token[3:5], 16, 8)
+	return byte(b), err == nil
+}
+
+// fuse joins all tokens into one.
+type fuse struct{}
+
+func (fuse) decode(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+
+// strip removes up to start and stop copies of a character from each token's ends.
+type strip struct {
+	Content string `json:"content"`
+	Start   int    `json:"start"`
+	Stop    int    `json:"stop"`
+}
+
+func newStrip(c component) (decoder, error) {
+	s := new(strip)
+	return s, c.read(s)
+}
+
+func (s *strip) decode(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		for range s.Start {
+			token = strings.TrimPrefix(token, s.Content)
+		}
+		for range s.Stop {
+			token = strings.TrimSuffix(token, s.Content)
+		}
+		out[i] = token
+	}
+	return out
+}
+
+// suffixDecoder ends words where tokens have an end-of-word suffix.
+type suffixDecoder struct {
+	Suffix string `json:"suffix"`
+}
+
+func newSuffixDecoder(c component) (decoder, error) {
+	d := &suffixDecoder{"</w>"}
+	return d, c.read(d)
+}
+
+func (d *suffixDecoder) decode(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		with := " "
+		if i == len(tokens)-1 {
+			with = ""
+		}
+		out[i] = strings.ReplaceAll(token, d.Suffix, with)
+	}
+	return out
+}
+
+// wordPieceDecoder joins the parts of words and sets spaces between words.
+type wordPieceDecoder struct {
+	Prefix  string `json:"prefix"`
+	Cleanup bool   `json:"cleanup"`
+}
+
+func newWordPieceDecoder(c component) (decoder, error) {
+	d := &wordPieceDecoder{"##", true}
+	return d, c.read(d)
+}
+
+// cleanUp closes up punctuation and English contractions, one rule after the
+// other: an earlier one makes way for a later.
+var cleanUp = []*strings.Replacer{
+	strings.NewReplacer(" .", "."), strings.NewReplacer(" ?", "?"),
+	strings.NewReplacer(" !", "!"), strings.NewReplacer(" ,", ","),
+	strings.NewReplacer(" ' ", "'"), strings.NewReplacer(" n't", "n't"),
+	strings.NewReplacer(" 'm", "'m"), strings.NewReplacer(" do not", " don't"),
+	strings.NewReplacer(" 's", "'s"), strings.NewReplacer(" 've", "'ve"),
+	strings.NewReplacer(" 're", "'re"),
+}
+
+func (d *wordPieceDecoder) decode(tokens []string) []string {
+	out := make([]string, len(tokens))
+	for i, token := range tokens {
+		if i > 0 {
+			rest, inside := strings.CutPrefix(token, d.Prefix)
+			if inside {
+				token = rest
+			} else {
+				token = " " + token
+			}
+		}
+		if d.Cleanup {
+			for _, rule := range cleanUp {
+				token = rule.Replace(token)
+			}
+		}
+		out[i] = token
+	}
+	return out
+}

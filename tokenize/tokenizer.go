@@ -1,0 +1,230 @@
+package tokenize
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Tokenizer turns text into token ids and back, as the model's own tokenizer
+// does. Load and FromGGUF make one. It is safe for concurrent use.
+type Tokenizer struct {
+	vocab      *vocab // the model's; added tokens are in added
+	added      map[int]*addedToken
+	addedIDs   map[string]int
+	raw        *tokenFinder // added tokens to be found in the text as it is
+	normal     *tokenFinder // and in the normalised text
+	normalizer normalizer   // nil: none
+	splits     []splitter   // pre-tokenizers, in order
+	scan       scanner      // instead of splits, where one scanner does all their work
+	model      model
+	template   template // special tokens around a text
+	decoder    decoder  // nil: tokens are joined with spaces
+	size       int
+
+	special specialTokens
+}
+
+// model turns a word into tokens.
+type model interface {
+	tokenize(dst []token, word piece) ([]token, error)
+}
+
+// Encode returns the ids of text. Special tokens written out in the text, such as
+// "<|endoftext|>", become their ids; none are added.
+//
+// Byte-level tokenizers (GPT-2, Llama 3, Qwen, ...) take any bytes. The others
+// need UTF-8: the error names the first byte that is not, and where it is.
+func (t *Tokenizer) Encode(text string) ([]int, error) {
+	ids := make([]int, 0, len(text)/4+1)
+	bytewise, ok := t.model.(*bpe)
+	if !ok || t.scan == nil || t.normalizer != nil || t.normal.count > 0 && t.raw.count > 0 {
+		return t.appendTokens(ids, text)
+	}
+	finder := t.raw
+	if t.normal.count > 0 {
+		finder = t.normal
+	}
+	err := finder.split(piece{text: text}, func(p piece) error {
+		for s := p.text; s != ""; {
+			n := t.scan(s)
+			var err error
+			if ids, err = bytewise.appendIDs(ids, s[:n]); err != nil {
+				return err
+			}
+			s = s[n:]
+		}
+		return nil
+	}, func(t *addedToken, _ Span) { ids = append(ids, t.ID) })
+	return ids, err
+}
+
+// appendTokens is Encode for all tokenizers.
+func (t *Tokenizer) appendTokens(ids []int, text string) ([]int, error) {
+	tokens, err := t.tokens(text)
+	for _, token := range tokens {
+		ids = append(ids, token.id)
+	}
+	return ids, err
+}
+
+// An Encoding is the tokens of a text and where they stand in it.
+type Encoding struct {
+	IDs []int
+	// Spans holds for each token the bytes of the text that it stands for. Tokens
+	// of one character (an emoji of two tokens, say) divide its bytes. A token that
+	// stands for nothing in the text, such as an added blank, has an empty span.
+	Spans []Span
+}
+
+// Offsets encodes text as Encode does and says where in it each token stands.
+func (t *Tokenizer) Offsets(text string) (Encoding, error) {
+	tokens, err := t.tokens(text)
+	if err != nil {
+		return Encoding{}, err
+	}
+	e := Encoding{IDs: make([]int, len(tokens)), Spans: make([]Span, len(tokens))}
+	for i, token := range tokens {
+		e.IDs[i], e.Spans[i] = token.id, token.span
+	}
+	return e, nil
+}
+
+// tokens runs the whole pipeline: added tokens, normaliser, added tokens in the
+// normalised text, pre-tokenizers, model.
+func (t *Tokenizer) tokens(text string) ([]token, error) {
+	if b, ok := t.model.(*bpe); !ok || b.byteIDs == nil {
+		if at := firstInvalid(text); at >= 0 {
+			return nil, invalidUTF8(text[at], at)
+		}
+	}
+	var out []token
+	found := func(a *addedToken, at Span) { out = append(out, token{a.ID, at}) }
+	word := func(p piece) (err error) {
+		out, err = t.model.tokenize(out, p)
+		return err
+	}
+	words := chain(t.splits, word)
+	err := t.raw.split(piece{text: text}, func(p piece) error {
+		if t.normalizer != nil {
+			var err error
+			if p, err = t.normalizer.normalize(p); err != nil {
+				return err
+			}
+		}
+		return t.normal.split(p, words, found)
+	}, found)
+	return out, err
+}
+
+// EncodeWithSpecial is Encode with the special tokens that the tokenizer puts
+// around a text, such as the <s> of Llama or BERT's [CLS] and [SEP]. It is Hugging
+// Face's encode(text, add_special_tokens=True).
+func (t *Tokenizer) EncodeWithSpecial(text string) ([]int, error) {
+	ids, err := t.Encode(text)
+	if err != nil {
+		return nil, err
+	}
+	return t.template.around(ids), nil
+}
+
+// Decode returns the text of ids, special tokens included. Bytes that are not
+// UTF-8 become U+FFFD, as when a character is cut between two tokens. It is
+// Hugging Face's decode(ids, skip_special_tokens=False,
+// clean_up_tokenization_spaces=False), but for an id outside the vocabulary,
+// which is an error here.
+func (t *Tokenizer) Decode(ids []int) (string, error) { return t.decode(ids, false) }
+
+// DecodeSkipSpecial is Decode without the special tokens.
+func (t *Tokenizer) DecodeSkipSpecial(ids []int) (string, error) { return t.decode(ids, true) }
+
+func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
+	tokens := make([]string, 0, len(ids))
+	for _, id := range ids {
+		token, ok := t.IDToToken(id)
+		if !ok {
+			return "", t.unknownID(id)
+		}
+		if a := t.added[id]; a != nil && a.Special && skipSpecial {
+			continue
+		}
+		tokens = append(tokens, token)
+	}
+	return decodeTokens(t.decoder, tokens), nil
+}
+
+func (t *Tokenizer) unknownID(id int) error {
+	return fmt.Errorf("token id %d is not in the vocabulary (0 to %d)", id, t.size-1)
+}
+
+// TokenToID returns the id of a token as the vocabulary spells it: GPT-2's " John"
+// is "ĠJohn".
+func (t *Tokenizer) TokenToID(token string) (int, bool) {
+	if id, ok := t.addedIDs[token]; ok {
+		return id, true
+	}
+	id, ok := t.vocab.ids[token]
+	return id, ok
+}
+
+// IDToToken returns a token as the vocabulary spells it. StrTokens shows it as text.
+func (t *Tokenizer) IDToToken(id int) (string, bool) {
+	if a, ok := t.added[id]; ok {
+		return a.Content, true
+	}
+	return t.vocab.token(id)
+}
+
+// VocabSize returns the highest id plus one: the rows that an embedding needs. A
+// model may have more, for padding.
+func (t *Tokenizer) VocabSize() int { return t.size }
+
+// addTokens enters the added tokens. Those that the model's vocabulary has, too,
+// keep its id.
+func (t *Tokenizer) addTokens(tokens []addedToken) error {
+	t.added = make(map[int]*addedToken, len(tokens))
+	t.addedIDs = make(map[string]int, len(tokens))
+	t.raw, t.normal = newTokenFinder(), newTokenFinder()
+	t.size = len(t.vocab.tokens)
+	for i := range tokens {
+		if err := t.addToken(&tokens[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tokenizer) addToken(a *addedToken) error {
+	if id, ok := t.vocab.ids[a.Content]; ok {
+		a.ID = id
+	}
+	if a.ID < 0 || a.ID > maxID {
+		return fmt.Errorf("added token %q has the id %d; 0 to %d is allowed", a.Content, a.ID, maxID)
+	}
+	t.added[a.ID] = a
+	t.addedIDs[a.Content] = a.ID
+	t.size = max(t.size, a.ID+1)
+	if !a.Normalized {
+		t.raw.add(a.Content, a)
+		return nil
+	}
+	spelling := a.Content
+	if t.normalizer != nil {
+		p, err := t.normalizer.normalize(piece{text: spelling})
+		if err != nil {
+			return err
+		}
+		spelling = p.text
+	}
+	t.normal.add(spelling, a)
+	return nil
+}
+
+// template is the ids that go before and after a text.
+type template struct{ before, after []int }
+
+func (t template) around(ids []int) []int {
+	if len(t.before)+len(t.after) == 0 {
+		return ids
+	}
+	return slices.Concat(t.before, ids, t.after)
+}
