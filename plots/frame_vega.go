@@ -1,0 +1,128 @@
+package plots
+
+// vega starts the specification of a chart in this frame: its size, its title
+// and the labels that the axes and tooltips look up.
+func (f *frame) vega(marks int) object {
+	spec := vegaChart(f.axes.Title, f.notes, f.about, marks)
+	spec["width"] = int(f.plot.w)
+	spec["height"] = int(f.plot.h)
+	if f.xLabels != nil {
+		spec["params"] = list{vegaParam("xLabels", anys(mapLabels(f.xLabels, hoverText)))}
+	}
+	return spec
+}
+
+// xTitle is what tooltips call the x axis.
+func (f *frame) xTitle() string { return orElse(f.xName, "x") }
+
+// yTitle is what tooltips call the value.
+func (f *frame) yTitle() string { return orElse(f.yName, "value") }
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// vegaX is the encoding of a numeric x, or of an index with labels.
+func (f *frame) vegaX() object {
+	axis := object{"title": visible(f.xName), "grid": false}
+	if f.xLabels != nil {
+		axis["values"] = indices(len(f.xLabels))
+		axis["labelExpr"] = shortLabel("xLabels[datum.value]")
+		axis["labelAngle"] = 0
+		if slanted(f.xLabels, f.plot.w/max(1, f.x.hi-f.x.lo)) {
+			axis["labelAngle"] = -slant
+		}
+		axis["labelOverlap"] = true
+	}
+	return object{"field": "x", "type": "quantitative", "axis": axis, "scale": f.x.vega()}
+}
+
+// shortLabel cuts an axis label in Vega as axisText does here.
+func shortLabel(expr string) string { return "truncate(" + expr + ", 24)" }
+
+func (f *frame) vegaY() object {
+	axis := object{"title": visible(f.yName)}
+	return object{"field": "y", "type": "quantitative", "axis": axis, "scale": f.y.vega()}
+}
+
+func (s scale) vega() object {
+	spec := object{"domain": list{s.lo, s.hi}, "nice": false, "zero": false}
+	if s.log {
+		spec["type"] = "log"
+	}
+	return spec
+}
+
+// xLookup adds to each row the label that its x stands for.
+func (f *frame) xLookup() list {
+	if f.xLabels == nil {
+		return list{object{"calculate": "datum.x", "as": "label"}}
+	}
+	return list{object{"calculate": "xLabels[datum.x]", "as": "label"}}
+}
+
+// vegaSeries colours by the index of a series and names it in the legend.
+func vegaSeries(names []string, channel string, values list) object {
+	encoding := object{"field": "s", "type": "nominal", "scale": object{"domain": indices(len(values)), "range": values}}
+	encoding["legend"] = seriesLegend(names)
+	if channel == "xOffset" {
+		delete(encoding, "legend")
+		encoding["scale"] = object{"domain": indices(len(values))}
+	}
+	return encoding
+}
+
+// seriesLegend is nil, no legend, for a single series without a name.
+func seriesLegend(names []string) any {
+	if len(names) == 0 {
+		return nil
+	}
+	return object{"title": "", "labelExpr": shortLabel("seriesNames[datum.value]"), "values": indices(min(len(names), legendLimit)),
+		"symbolOpacity": 1, "labelLimit": 200}
+}
+
+// vegaGuides are the reference lines as layers.
+func (f *frame) vegaGuides() list {
+	var layers list
+	for _, g := range f.axes.Guides {
+		ends := f.guideEnds(g)
+		if ends == nil {
+			continue
+		}
+		x, y := object{"field": "x", "type": "quantitative"}, object{"field": "y", "type": "quantitative"}
+		data := object{"values": ends}
+		layers = append(layers,
+			object{"data": data, "mark": object{"type": "line", "strokeDash": list{5, 4}, "color": "#888888", "strokeWidth": 1},
+				"encoding": object{"x": x, "y": y}},
+			object{"data": object{"values": ends[len(ends)-1:]}, "mark": object{"type": "text", "text": axisText(g.label),
+				"align": "right", "dx": -3, "dy": -7, "color": "#888888"}, "encoding": object{"x": x, "y": y}})
+	}
+	return layers
+}
+
+// guideEnds are the two ends of a guide in data, or nil if it is off the scale.
+func (f *frame) guideEnds(g Guide) list {
+	if f.guide(g) == nil {
+		return nil
+	}
+	at := func(x, y float64) object { return object{"x": x, "y": y} }
+	switch g.kind {
+	case horizontal:
+		return list{at(f.x.lo, g.at), at(f.x.hi, g.at)}
+	case vertical:
+		return list{at(g.at, f.y.lo), at(g.at, f.y.hi)}
+	}
+	lo, hi := max(f.x.lo, f.y.lo), min(f.x.hi, f.y.hi)
+	return list{at(lo, lo), at(hi, hi)}
+}
+
+func indices(n int) list {
+	out := make(list, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}

@@ -1,0 +1,161 @@
+package plots
+
+// The specification holds the values as one flat list and the labels once:
+// rows are numbered, and what a row is about is worked out from its number.
+// A row an object would be several times longer in the notebook's file.
+
+func (h *heatmap) vega() object {
+	perFrame := h.facets * h.ny * h.nx
+	spec := vegaChart(h.axes.Title, h.notes, h.describe(), perFrame)
+	spec["params"] = h.vegaParams()
+	spec["data"] = object{"sequence": object{"start": 0, "stop": perFrame, "as": "i"}}
+	spec["transform"] = h.vegaTransform()
+	if h.frameLabels != nil {
+		spec["title"] = object{"text": object{"expr": "headings[frame]"}, "subtitle": anys(mapLabels(h.notes, visible)), "anchor": "start"}
+	}
+	panel := object{"layer": h.vegaLayers()}
+	g := h.layout(h.panels()[:h.facets], 0)
+	panel["width"], panel["height"] = max(10, int(g.cw*float64(h.nx))), max(10, int(g.ch*float64(h.ny)))
+	if h.facetLabels == nil {
+		for key, value := range panel {
+			spec[key] = value
+		}
+		return spec
+	}
+	spec["facet"] = object{"field": "facet", "type": "ordinal", "title": visible(h.axes.FacetName),
+		"header": object{"labelExpr": shortLabel("facetLabels[datum.value]")}}
+	spec["columns"] = panelColumns(h.facets, float64(h.nx)/float64(h.ny))
+	spec["spacing"] = 10
+	spec["spec"] = panel
+	return spec
+}
+
+func (h *heatmap) vegaParams() list {
+	label := func(labels []string) list {
+		return anys(mapLabels(mapLabels(labels, h.label), func(s string) string { return clip(s, hoverLength) }))
+	}
+	params := list{
+		vegaParam("z", vegaNumbers(h.values)),
+		vegaParam("xLabels", label(h.xLabels)),
+		vegaParam("yLabels", label(h.yLabels)),
+	}
+	if h.facetLabels != nil {
+		params = append(params, vegaParam("facetLabels", anys(mapLabels(h.facetLabels, hoverText))))
+	}
+	if h.hasText() {
+		params = append(params, vegaParam("words", h.words()))
+	}
+	if h.frameLabels != nil {
+		params = append(params, vegaParam("headings", h.headings()),
+			object{"name": "frame", "value": 0, "bind": object{"input": "range", "min": 0, "max": max(1, h.frames-1), "step": 1,
+				"name": orElse(visible(h.axes.FrameName), "frame") + " "}})
+	}
+	return params
+}
+
+func (h *heatmap) hasText() bool { return h.text != nil || h.axes.Values }
+
+func (h *heatmap) words() list {
+	words := make(list, len(h.values))
+	for i := range words {
+		words[i] = clip(h.cellText(i), axisLabelLength)
+	}
+	return words
+}
+
+// headings are the titles of the frames.
+func (h *heatmap) headings() list {
+	var out list
+	for _, label := range h.frameLabels {
+		heading := prefixed(h.axes.FrameName, label)
+		if h.axes.Title != "" {
+			heading = visible(h.axes.Title) + " · " + heading
+		}
+		out = append(out, heading)
+	}
+	return out
+}
+
+// vegaTransform works out of a row's number i its place, its value v and the
+// number c that its colour stands for (a value that is not finite is no number).
+func (h *heatmap) vegaTransform() list {
+	at := "datum.i"
+	if h.frameLabels != nil {
+		at = "frame * " + format0(h.facets*h.ny*h.nx) + " + datum.i"
+	}
+	steps := list{
+		calculate("datum.i % "+format0(h.nx), "x"),
+		calculate("floor(datum.i / "+format0(h.nx)+") % "+format0(h.ny), "y"),
+		calculate("floor(datum.i / "+format0(h.nx*h.ny)+")", "facet"),
+		calculate("z["+at+"]", "v"),
+		calculate("isNumber(datum.v) ? datum.v : 0", "c"),
+		calculate("xLabels[datum.x]", "column"),
+		calculate("yLabels[datum.y]", "row"),
+	}
+	if h.facetLabels != nil {
+		steps = append(steps, calculate("facetLabels[datum.facet]", "facetLabel"))
+	}
+	if h.hasText() {
+		steps = append(steps, calculate("words["+at+"]", "word"))
+	}
+	return steps
+}
+
+func calculate(expr, as string) object { return object{"calculate": expr, "as": as} }
+
+func (h *heatmap) vegaLayers() list {
+	x, y := h.vegaAxis("x", h.xName, "xLabels"), h.vegaAxis("y", h.yName, "yLabels")
+	x["axis"].(object)["labelAngle"] = 0
+	if g := h.layout(h.panels()[:h.facets], 0); slanted(h.columnLabels(), g.cw) {
+		x["axis"].(object)["labelAngle"] = -slant
+	}
+	layers := list{object{
+		"mark":     object{"type": "rect"},
+		"encoding": object{"x": x, "y": y, "color": h.vegaColor(), "tooltip": h.vegaTips()},
+	}}
+	if h.hasText() {
+		layers = append(layers, object{
+			"mark": object{"type": "text", "fontSize": 10, "tooltip": false},
+			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"},
+				"color": object{"condition": object{"test": darkCell, "value": "white"}, "value": "black"}},
+		})
+	}
+	return layers
+}
+
+// darkCell holds for the cells on which white reads better, see [rgb.ink].
+const darkCell = "datum.v === '+∞' || (isNumber(datum.v) && luminance(scale('color', datum.c)) < 0.179)"
+
+func (h *heatmap) vegaAxis(field, name, labels string) object {
+	axis := object{"title": visible(name), "labelExpr": shortLabel(labels + "[datum.value]"), "labelOverlap": true, "ticks": false, "domain": false}
+	return object{"field": field, "type": "ordinal", "axis": axis, "scale": object{"paddingInner": 0, "paddingOuter": 0}}
+}
+
+func (h *heatmap) vegaColor() object {
+	grey := func(c rgb, name string) object {
+		return object{"test": "datum.v === '" + name + "'", "value": c.hex()}
+	}
+	var greys list
+	for _, s := range h.specials {
+		greys = append(greys, grey(s.color, s.name))
+	}
+	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": object{"title": visible(h.axes.Unit)}}
+	if len(greys) > 0 {
+		color["condition"] = greys
+	}
+	return color
+}
+
+func (h *heatmap) vegaTips() list {
+	var t tips
+	if h.facetLabels != nil {
+		t.add("facetLabel", orElse(h.axes.FacetName, "facet"))
+	}
+	t.add("row", orElse(h.yName, "row"))
+	t.add("column", orElse(h.xName, "column"))
+	t.add("v", orElse(h.axes.Unit, "value"))
+	if h.text != nil {
+		t.add("word", "text")
+	}
+	return t.lines
+}

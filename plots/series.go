@@ -1,0 +1,163 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+)
+
+// series is what lines and bars are drawn from: values [series, x].
+type series struct {
+	axes    Axes
+	values  [][]float64
+	at      []float64 // the x of each column
+	xLabels []string  // of each column, nil for numbers
+	names   []string  // of each row, nil if there is one without a name
+	xName   string
+	notes   []string
+}
+
+// readSeries reads data of shape [x] or [series, x] and its labels.
+func readSeries(data any, axes Axes) (series, error) {
+	a, err := readArray(data, 1, 2)
+	if err != nil {
+		return series{}, err
+	}
+	a = a.withLeading(2)
+	s := series{axes: axes, values: a.rows(), xName: orElse(axes.XName, a.axisName(1))}
+	if s.xLabels, err = labelled("X", axes.X, a.axisLabels(1), a.shape[1]); err != nil {
+		return series{}, err
+	}
+	if s.names, err = labelled("Series", axes.Series, a.axisLabels(2), a.shape[0]); err != nil {
+		return series{}, err
+	}
+	if s.names == nil && len(s.values) > 1 {
+		s.names = indexLabels(len(s.values))
+	}
+	return s, s.placeColumns()
+}
+
+// placeColumns finds the x of each column: Axes.At, or its index.
+func (s *series) placeColumns() error {
+	n := len(s.values[0])
+	if s.axes.At == nil {
+		s.at = make([]float64, n)
+		for i := range s.at {
+			s.at[i] = float64(i)
+		}
+		return nil
+	}
+	if len(s.axes.At) != n {
+		return fmt.Errorf("Axes.At has %d places, the data has %d points", len(s.axes.At), n)
+	}
+	if s.xLabels != nil {
+		return fmt.Errorf("Axes.At and labels along x exclude each other")
+	}
+	for i, x := range s.axes.At {
+		if !finite(x) {
+			return fmt.Errorf("Axes.At[%d] is %v", i, x)
+		}
+	}
+	s.at = s.axes.At
+	return nil
+}
+
+func (s *series) all() []float64 {
+	var all []float64
+	for _, row := range s.values {
+		all = append(all, row...)
+	}
+	return all
+}
+
+// name of the i-th series, "" if there is only one and it has none.
+func (s *series) name(i int) string {
+	if s.names == nil {
+		return ""
+	}
+	return s.names[i]
+}
+
+// xText is how column j is spoken of.
+func (s *series) xText(j int) string {
+	if s.xLabels != nil {
+		return hoverText(s.xLabels[j])
+	}
+	return format(s.at[j])
+}
+
+// noteSpecials says on the figure what could not be placed on the axis.
+func noteSpecials(values []float64, marks map[string]string) []string {
+	text := ""
+	for _, s := range specials(values) {
+		if text != "" {
+			text += ", "
+		}
+		text += fmt.Sprintf("%d %s%s", s.n, s.name, marks[s.name])
+	}
+	if text == "" {
+		return nil
+	}
+	return []string{"Not finite: " + text}
+}
+
+// edgeMarks are the marks on the plot's edge for what has no place in it.
+var edgeMarks = map[string]string{"NaN": " (×, bottom)", "+∞": " (▲, top)", "−∞": " (▼, bottom)"}
+
+// edgeMark draws v, which is not finite, at the edge of the plot.
+func edgeMark(v, x float64, plot rect, color rgb) shape {
+	const r = 4.0
+	switch {
+	case math.IsInf(v, 1):
+		return area{[]point{{x - r, plot.y + 2*r}, {x + r, plot.y + 2*r}, {x, plot.y}}, color, 1}
+	case math.IsInf(v, -1):
+		b := plot.bottom()
+		return area{[]point{{x - r, b - 2*r}, {x, b}, {x + r, b - 2*r}}, color, 1}
+	}
+	y, d := plot.bottom()-r, r*0.4
+	return area{[]point{
+		{x - r, y - r + d}, {x - r + d, y - r}, {x, y - d}, {x + r - d, y - r}, {x + r, y - r + d}, {x + d, y},
+		{x + r, y + r - d}, {x + r - d, y + r}, {x, y + d}, {x - r + d, y + r}, {x - r, y + r - d}, {x - d, y},
+	}, color, 1}
+}
+
+// vegaEdgeLayer draws the rows that have a field "odd": the name of a value
+// that is not finite. Their y is the end of the axis where edgeMark puts them.
+func vegaEdgeLayer(rows list, color object, tips list) object {
+	return object{
+		"data": object{"values": rows},
+		"mark": object{"type": "point", "filled": true, "size": 60, "clip": false},
+		"encoding": object{
+			"x": object{"field": "x", "type": "quantitative"},
+			"y": object{"field": "y", "type": "quantitative"},
+			"shape": object{"field": "odd", "type": "nominal", "legend": nil,
+				"scale": object{"domain": list{"NaN", "+∞", "−∞"}, "range": list{"cross", "triangle-up", "triangle-down"}}},
+			"color": color, "tooltip": tips,
+		},
+	}
+}
+
+// edge is the end of a scale where a value that is not finite is marked.
+func (s scale) edge(v float64) float64 {
+	if math.IsInf(v, 1) {
+		return s.hi
+	}
+	return s.lo
+}
+
+// describeSeries puts figure and data into a sentence or two.
+func (s *series) describe(kind string) string {
+	text := kind
+	if s.axes.Title != "" {
+		text = visible(s.axes.Title) + ". " + kind
+	}
+	text += fmt.Sprintf(": %s of %s", count(len(s.values), "series", "series"), count(len(s.at), "point", "points"))
+	if s.xName != "" {
+		text += " by " + visible(s.xName)
+	}
+	lo, hi, _ := finiteRange(s.all())
+	text += fmt.Sprintf("; %s from %s to %s.", orElse(visible(valueTitle(s.axes.YName, s.axes.Unit)), "values"), format(lo), format(hi))
+	for _, note := range s.notes {
+		text += " " + note + "."
+	}
+	return text
+}

@@ -1,0 +1,127 @@
+package plots
+
+import "strconv"
+
+// This file holds what the Vega-Lite specifications of all charts share. They
+// set no text or background colour: JupyterLab chooses those by its theme.
+
+type (
+	object = map[string]any
+	list   = []any
+)
+
+// Beyond this many marks a canvas is quicker than SVG, whose marks however can
+// be read out and printed sharply.
+const svgMarks = 3000
+
+// vegaChart is a specification with everything but data and marks.
+func vegaChart(title string, notes []string, about string, marks int) object {
+	renderer := "svg"
+	if marks > svgMarks {
+		renderer = "canvas"
+	}
+	spec := object{
+		"$schema":     "https://vega.github.io/schema/vega-lite/v5.json",
+		"description": about,
+		"autosize":    object{"type": "pad"},
+		"config": object{
+			"axis":   object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
+			"legend": object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
+			"header": object{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
+			"view":   object{"stroke": "transparent"},
+		},
+		// The menu keeps "save as"; its editor would open a page on the network.
+		"usermeta": object{"embedOptions": object{
+			"renderer": renderer,
+			"actions":  object{"export": true, "source": false, "compiled": false, "editor": false},
+		}},
+	}
+	if title != "" || len(notes) > 0 {
+		spec["title"] = object{"text": visible(title), "subtitle": anys(mapLabels(notes, visible)),
+			"anchor": "start", "fontSize": 14, "subtitleFontSize": 11}
+	}
+	return spec
+}
+
+// anys converts to what JSON and gob both hold.
+func anys[T any](values []T) list {
+	out := make(list, len(values))
+	for i, v := range values {
+		out[i] = v
+	}
+	return out
+}
+
+// vegaNumber is v as JSON can hold it: what is not finite goes by its name.
+func vegaNumber(v float64) any {
+	if !finite(v) {
+		return format(v)
+	}
+	return round6(v)
+}
+
+func vegaNumbers(values []float64) list {
+	out := make(list, len(values))
+	for i, v := range values {
+		out[i] = vegaNumber(v)
+	}
+	return out
+}
+
+// vegaParam is a named constant of the specification.
+func vegaParam(name string, value any) object { return object{"name": name, "value": value} }
+
+// tips are the lines of what the pointer shows. Vega's tooltip is an object
+// with the titles as keys, so that no two may be alike; it reads the keys
+// "title" and "image" as something else.
+type tips struct {
+	lines list
+	taken map[string]bool
+}
+
+func (t *tips) add(field, title string) {
+	title = clip(visible(title), axisLabelLength)
+	if title == "title" || title == "image" {
+		title += " "
+	}
+	for t.taken[title] {
+		title += "′"
+	}
+	if t.taken == nil {
+		t.taken = map[string]bool{}
+	}
+	t.taken[title] = true
+	t.lines = append(t.lines, object{"field": field, "title": title, "type": "nominal"})
+}
+
+// format0 writes a whole number for an expression.
+func format0(n int) string { return strconv.Itoa(n) }
+
+func hexes(colors []rgb) list {
+	out := make(list, len(colors))
+	for i, c := range colors {
+		out[i] = c.hex()
+	}
+	return out
+}
+
+// stops are the data values at which a ramp's colours stand.
+func (r ramp) positions() []float64 {
+	at := make([]float64, len(r.stops))
+	for i := range at {
+		at[i] = r.lo + float64(i)/float64(len(at)-1)*(r.hi-r.lo)
+	}
+	return at
+}
+
+// vega is the ramp as a colour scale.
+func (r ramp) vega() object {
+	return object{"type": "linear", "domain": vegaNumbers(r.positions()), "range": hexes(r.stops), "clamp": true, "interpolate": "rgb"}
+}
+
+// zoom makes a chart's axes follow the pointer: dragging moves, the wheel with
+// the shift key held zooms (alone it scrolls the notebook), a double click
+// restores.
+func zoom() object {
+	return object{"name": "zoom", "bind": "scales", "select": object{"type": "interval", "zoom": "wheel![event.shiftKey]"}}
+}
