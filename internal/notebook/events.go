@@ -16,12 +16,11 @@ type event struct {
 	Of    int    `json:"of"`
 	Title string `json:"title"`
 
-	// text: the cell wrote Text to Stream, "stdout" or "stderr".
+	// text: the cell wrote Text.
 	// figure: the cell showed something, with Text as its plain form.
 	// error: the cell failed. fatal: the run cannot go on.
-	Stream string   `json:"stream"`
-	Text   string   `json:"text"`
-	Types  []string `json:"types"`
+	Text  string   `json:"text"`
+	Types []string `json:"types"`
 
 	// end: the cell took Seconds, as Jupyter sees it.
 	Seconds float64 `json:"seconds"`

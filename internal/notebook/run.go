@@ -128,6 +128,7 @@ func narrate(ctx context.Context, show *show, python, path string, timeout time.
 	}
 	readErr := readEvents(events, show.handle)
 	waitErr := cmd.Wait()
+	show.unwatch()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -141,7 +142,7 @@ func verdict(show *show, readErr, waitErr error, log string) error {
 	case waitErr == nil:
 		return readErr
 	case errors.As(waitErr, &exit) && exit.ExitCode() == cellFailed && show.failure != "":
-		return fmt.Errorf("%w: %s", ErrCell, firstLine(show.failure))
+		return fmt.Errorf("%w: %s: %s", ErrCell, show.label, firstLine(show.failure))
 	case show.failure != "":
 		return fmt.Errorf("%s; run: make setup", show.failure)
 	default:

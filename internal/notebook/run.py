@@ -9,8 +9,10 @@ look at it. Exit status: 0 if all cells ran, 1 if one failed, 2 if none could.
 
 import json
 import os
+import signal
 import sys
 import time
+from html.parser import HTMLParser
 
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
@@ -25,14 +27,20 @@ def tell(event, **fields):
 class Narrator(NotebookClient):
     """A client that tells each output at once; its parent keeps them in the notebook."""
 
+    report = None  # the HTML shown last, if nothing followed it
+
     def process_message(self, msg, cell, cell_index):
         kind, content = msg["msg_type"], msg["content"]
         if kind == "stream":
-            tell("text", stream=content["name"], text=content["text"])
+            self.report = None
+            tell("text", text=content["text"])
         elif kind in ("display_data", "execute_result", "update_display_data"):
             data = content["data"]
+            self.report = data.get("text/html")
             tell("figure", types=sorted(data), text=joined(data.get("text/plain", "")))
         elif kind == "error":
+            if self.report:  # GoNB shows the compiler's errors as HTML
+                tell("text", text=text_of(joined(self.report)))
             tell("error", text=error_text(content))
         return super().process_message(msg, cell, cell_index)
 
@@ -43,6 +51,34 @@ def joined(text):
 
 def error_text(content):
     return "\n".join(content.get("traceback") or []) or f"{content['ename']}: {content['evalue']}"
+
+
+class Text(HTMLParser):
+    """Collects the text of GoNB's report, without the code around each error."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts, self.hidden = [], 0
+
+    def handle_starttag(self, tag, attrs):
+        hides = tag == "style" or "gonb-err-context" in (dict(attrs).get("class") or "")
+        if self.hidden or hides:
+            self.hidden += 1
+
+    def handle_endtag(self, tag):
+        if self.hidden:
+            self.hidden -= 1
+
+    def handle_data(self, data):
+        if not self.hidden:
+            self.parts.append(data)
+
+
+def text_of(html):
+    parser = Text()
+    parser.feed(html)
+    lines = "".join(parser.parts).splitlines()
+    return "".join(line + "\n" for line in lines if line.strip())
 
 
 def titles(cells):
@@ -85,6 +121,8 @@ def main(path, timeout, output=None):
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}},
         record_timing=False,  # times in the metadata would change the file at each run
     )
+    # A run that is stopped must still end its kernel, and that the cell's process.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0
     try:
         run(client, notebook.cells)

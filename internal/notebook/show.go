@@ -2,9 +2,7 @@ package notebook
 
 import (
 	"fmt"
-	"html"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +19,14 @@ type show struct {
 	stop    func() time.Duration // ends the running cell's status line
 	midLine bool                 // the cell's last text did not end its line
 	cells   int                  // code cells that ended
+	label   string               // of the cell that began last
 	failure string               // what went wrong, from the last error or fatal event
 }
 
 // handlers says what is printed for each kind of event.
 var handlers = map[string]func(*show, event){
 	"start":  (*show).start,
-	"text":   func(s *show, e event) { s.text(e.Text) },
+	"text":   (*show).output,
 	"figure": (*show).figure,
 	"error":  (*show).failed,
 	"fatal":  (*show).failed,
@@ -41,39 +40,46 @@ func (s *show) handle(e event) {
 }
 
 func (s *show) start(e event) {
-	label := fmt.Sprintf("[%d/%d] %s", e.Cell, e.Of, e.Title)
-	s.status.Printf("%s\n", label)
+	s.label = fmt.Sprintf("[%d/%d] %s", e.Cell, e.Of, e.Title)
+	s.status.Printf("%s\n", s.label)
+	s.unwatch()
 	s.stop = s.status.Watch(fmt.Sprintf("cell %d", e.Cell), nil)
 }
 
 func (s *show) end(e event) {
-	s.stop()
+	s.unwatch()
 	s.endLine()
 	s.status.Printf("%s(%.2f s)\n", indent, e.Seconds)
 	s.cells++
 }
 
-// figure prints a figure's plain text. An HTML report without one, as GoNB makes
-// of a failed build, is printed without its mark-up.
-func (s *show) figure(e event) {
-	s.endLine()
-	switch {
-	case e.Text != "":
-		s.text(e.Text)
-	case slices.Contains(e.Types, "text/html"):
-		s.text("<html>")
-	default:
-		s.text("<" + strings.Join(e.Types, ", ") + ">")
+// unwatch ends the status line, if there is one.
+func (s *show) unwatch() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
 	}
+}
+
+// figure prints a figure's plain text, or what kinds of figure there are.
+func (s *show) figure(e event) {
+	text := e.Text
+	if text == "" {
+		text = "<" + strings.Join(e.Types, ", ") + ">"
+	}
+	s.endLine()
+	s.text(text)
 	s.endLine()
 }
 
 func (s *show) failed(e event) {
 	s.endLine()
-	s.failure = plain(e.Text)
+	s.failure = colours.ReplaceAllString(e.Text, "")
 	s.text(s.failure)
 	s.endLine()
 }
+
+func (s *show) output(e event) { s.text(colours.ReplaceAllString(e.Text, "")) }
 
 // text prints what a cell wrote, indented, whatever pieces it came in.
 func (s *show) text(text string) {
@@ -93,13 +99,5 @@ func (s *show) endLine() {
 	}
 }
 
-// Mark-up in error reports: terminal colours and HTML tags.
-var (
-	colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-	tags    = regexp.MustCompile(`</?[a-zA-Z][^>]*>`)
-)
-
-// plain removes mark-up from an error's text.
-func plain(text string) string {
-	return html.UnescapeString(tags.ReplaceAllString(colours.ReplaceAllString(text, ""), ""))
-}
+// colours matches a terminal's colour sequences (ECMA-48: SGR).
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)

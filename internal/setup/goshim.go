@@ -1,9 +1,10 @@
 package setup
 
 import (
-	"errors"
+	"context"
+	"encoding/json"
+	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -20,46 +21,42 @@ if [ $# = 1 ] && [ "$1" = get ]; then exit 0; fi
 exec "@GO@" "$@"
 `
 
-// hasGoShim tells whether the go command for the kernel is in place.
-func (s *Setup) hasGoShim() bool {
-	want, err := goShim()
-	if err != nil {
-		return false
-	}
-	have, err := os.ReadFile(s.goShimFile())
-	return err == nil && string(have) == want
+// A goCommand is the Go installation that cells are compiled with.
+type goCommand struct {
+	Root  string `json:"GOROOT"`
+	Flags string `json:"GOFLAGS"` // of the environment, or of the user's go env -w
 }
 
-// writeGoShim puts the go command for the kernel in place.
-func (s *Setup) writeGoShim() error {
-	text, err := goShim()
+// findGo asks the go command in PATH about itself. The answer does not depend on
+// how it was found: a notebook's shell finds the shim first.
+func findGo(ctx context.Context) (goCommand, error) {
+	var found goCommand
+	output, err := command{args: []string{"go", "env", "-json", "GOROOT", "GOFLAGS"}}.run(ctx)
 	if err != nil {
-		return err
+		return found, fmt.Errorf("install Go 1.26.5 or newer and put its bin folder into PATH: %w", err)
 	}
+	return found, json.Unmarshal([]byte(output), &found)
+}
+
+func (g goCommand) bin() string { return filepath.Join(g.Root, "bin") }
+
+// shim returns the text of the kernel's go command.
+func (g goCommand) shim() string {
+	return strings.Replace(goShimText, "@GO@", filepath.Join(g.bin(), "go"), 1)
+}
+
+// hasGoShim tells whether the kernel's go command is in place.
+func (s *Setup) hasGoShim(g goCommand) bool {
+	have, err := os.ReadFile(s.goShimFile())
+	return err == nil && string(have) == g.shim()
+}
+
+// writeGoShim puts the kernel's go command in place.
+func (s *Setup) writeGoShim(g goCommand) error {
 	if err := os.MkdirAll(s.Repo.shims(), 0o755); err != nil {
 		return err
 	}
-	return replaceFile(s.goShimFile(), []byte(text), 0o755)
+	return replaceFile(s.goShimFile(), []byte(g.shim()), 0o755)
 }
 
 func (s *Setup) goShimFile() string { return filepath.Join(s.Repo.shims(), "go") }
-
-// goShim returns goShimText with the real go command filled in.
-func goShim() (string, error) {
-	path, err := findGo()
-	return strings.Replace(goShimText, "@GO@", path, 1), err
-}
-
-// findGo returns the path of the go command, and never of a shim: set-up may be
-// run from within a notebook.
-func findGo() (string, error) {
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		if filepath.Base(dir) == filepath.Base(Repo{}.shims()) {
-			continue
-		}
-		if path, err := exec.LookPath(filepath.Join(dir, "go")); err == nil {
-			return filepath.Abs(path)
-		}
-	}
-	return "", errors.New("there is no go command in PATH; install Go 1.26.5 or newer")
-}

@@ -65,10 +65,14 @@ func kernelDone(ctx context.Context, s *Setup) (bool, error) {
 		return false, err
 	}
 	have, err := os.ReadFile(file)
-	if err != nil || !s.hasGoShim() {
+	if err != nil {
 		return false, ignoreMissing(err)
 	}
-	want, err := s.kernelJSON(ctx)
+	g, err := findGo(ctx)
+	if err != nil || !s.hasGoShim(g) {
+		return false, err
+	}
+	want, err := s.kernelJSON(ctx, g)
 	if err != nil {
 		return false, ignoreMissing(err) // no gonb, no kernel
 	}
@@ -83,20 +87,28 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// installKernel writes the kernel's specification for this user. One that was
-// made by someone else is kept beside it.
+// installKernel writes the kernel's specification for this user.
 func installKernel(ctx context.Context, s *Setup) error {
-	spec, err := s.kernelJSON(ctx)
+	g, err := findGo(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.writeGoShim(); err != nil {
+	spec, err := s.kernelJSON(ctx, g)
+	if err != nil {
+		return err
+	}
+	if err := s.writeGoShim(g); err != nil {
 		return err
 	}
 	file, err := KernelFile()
 	if err != nil {
 		return err
 	}
+	return placeKernel(file, spec)
+}
+
+// placeKernel writes the specification and keeps a foreign one.
+func placeKernel(file string, spec []byte) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -120,7 +132,7 @@ const cacheVariable = `"` + cachedir.Variable + `"`
 
 // kernelJSON lets GoNB write its specification into a folder of ours and adds
 // the environment, for which gonb --install has no flag.
-func (s *Setup) kernelJSON(ctx context.Context) ([]byte, error) {
+func (s *Setup) kernelJSON(ctx context.Context, g goCommand) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "gopherlens-kernel-")
 	if err != nil {
 		return nil, err
@@ -137,7 +149,7 @@ func (s *Setup) kernelJSON(ctx context.Context) ([]byte, error) {
 	if err := json.Unmarshal(content, &spec); err != nil {
 		return nil, fmt.Errorf("kernel.json as GoNB wrote it: %w", err)
 	}
-	if spec.Env, err = s.kernelEnv(); err != nil {
+	if spec.Env, err = s.kernelEnv(g); err != nil {
 		return nil, err
 	}
 	content, err = json.MarshalIndent(spec, "", "  ")
@@ -157,20 +169,16 @@ func (s *Setup) gonbInstall(ctx context.Context, dir string) error {
 }
 
 // kernelEnv is what a notebook needs so that it works with no set-up cell.
-func (s *Setup) kernelEnv() (map[string]string, error) {
+func (s *Setup) kernelEnv(g goCommand) (map[string]string, error) {
 	cache, err := cachedir.Root()
 	if err != nil {
 		return nil, err
 	}
-	goCommand, err := findGo()
-	if err != nil {
-		return nil, err
-	}
-	path := []string{s.Repo.shims(), s.Repo.Bin(), "${PATH}", filepath.Dir(goCommand)}
+	path := []string{s.Repo.shims(), s.Repo.Bin(), "${PATH}", g.bin()}
 	return map[string]string{
 		"PATH":                  strings.Join(path, ":"),
 		"GOEXPERIMENT":          "simd", // the pure Go backend's matrix product is ten times faster
-		"GOFLAGS":               kernelGoFlags(os.Getenv("GOFLAGS")),
+		"GOFLAGS":               kernelGoFlags(g.Flags),
 		"GOWORK":                "auto", // the kernel makes a go.work of its own
 		"GOMLX_NO_AUTO_INSTALL": "1",    // never download in the middle of a cell
 		cachedir.Variable:       cache,

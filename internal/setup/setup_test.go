@@ -1,0 +1,167 @@
+package setup_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopherlens/internal/cachedir"
+	"gopherlens/internal/progress"
+	"gopherlens/internal/setup"
+)
+
+// ready returns a set-up of this checkout in which make setup has run, with the
+// kernel's place and the cache in folders of the test's own. Under make test
+// what is missing is a failure.
+func ready(t *testing.T, out *bytes.Buffer) *setup.Setup {
+	repo, err := setup.FindRepo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &setup.Setup{Repo: repo, Status: progress.New(out), Self: "/nowhere/gopherlens"}
+	for _, state := range s.States(t.Context()) {
+		if state.Done || state.Optional != "" || state.Skipped != "" {
+			continue
+		}
+		if os.Getenv("GOPHERLENS_SETUP") != "" {
+			t.Fatalf("%s is not as it should be after set-up: %+v", state.Name, state)
+		}
+		t.Skip("needs what make setup installs: " + state.Name)
+	}
+	return s
+}
+
+// A second set-up does nothing: no file that the first one made is touched. Its
+// steps would fail if they ran, as the command that they call does not exist.
+func TestSecondSetupDoesNothing(t *testing.T) {
+	var out bytes.Buffer
+	s := ready(t, &out)
+	before := times(t, s)
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := "set-up is complete: nothing to do\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", &out, want)
+	}
+	if after := times(t, s); !slices.Equal(before, after) {
+		t.Errorf("files changed: times were %v, are %v", before, after)
+	}
+}
+
+// times returns when each thing that set-up makes was last changed.
+func times(t *testing.T, s *setup.Setup) []string {
+	var times []string
+	for _, state := range s.States(t.Context()) {
+		if info, err := os.Stat(state.Where); err == nil {
+			times = append(times, info.ModTime().String())
+		}
+	}
+	return times
+}
+
+// kernelOnly runs set-up with an empty Jupyter folder, in which only the kernel
+// is missing, and returns its specification.
+func kernelOnly(t *testing.T, s *setup.Setup) setup.KernelSpec {
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := setup.KernelFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spec setup.KernelSpec
+	if err := json.Unmarshal(content, &spec); err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// A notebook needs no cell that sets anything up: the kernel says it all.
+func TestKernel(t *testing.T) {
+	var out bytes.Buffer
+	s := ready(t, &out)
+	t.Setenv("GOFLAGS", "-mod=mod -buildvcs=false")
+	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	spec := kernelOnly(t, s)
+	if want := s.Repo.Bin() + "/gonb"; spec.Argv[0] != want {
+		t.Errorf("the kernel is %s, want %s", spec.Argv[0], want)
+	}
+	if want := "-go_work=" + s.Repo.Root; !slices.Contains(spec.Argv, want) {
+		t.Errorf("arguments %q lack %s", spec.Argv, want)
+	}
+	cache, err := cachedir.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"GOEXPERIMENT":          "simd",
+		"GOFLAGS":               "-buildvcs=false -ldflags=-w",
+		"GOMLX_NO_AUTO_INSTALL": "1",
+		cachedir.Variable:       cache,
+	} {
+		if got := spec.Env[name]; got != want {
+			t.Errorf("%s = %q in the kernel's environment, want %q", name, got, want)
+		}
+	}
+	path := filepath.SplitList(spec.Env["PATH"])
+	if want := s.Repo.Bin() + "/kernel"; path[0] != want || !slices.Contains(path, "${PATH}") {
+		t.Errorf("PATH = %q in the kernel's environment, want %s first and the user's own", path, want)
+	}
+}
+
+// A kernel of the user's own making is kept, one of ours is replaced.
+func TestKernelKeepsForeign(t *testing.T) {
+	var out bytes.Buffer
+	s := ready(t, &out)
+	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	file, err := setup.KernelFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const foreign = `{"argv": ["/home/user/go/bin/gonb"], "env": {}}`
+	if err := os.WriteFile(file, []byte(foreign), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	kernelOnly(t, s)
+	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
+		t.Errorf("the user's kernel is now %q, %v", got, err)
+	}
+	edit(t, file, func(content []byte) []byte { return bytes.Replace(content, []byte(s.Repo.Root), []byte("/old"), 1) })
+	kernelOnly(t, s)
+	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
+		t.Errorf("the user's kernel was replaced by one of ours: %q, %v", got, err)
+	}
+}
+
+// Without pip's index a step ends with what pip said, and leaves nothing behind.
+func TestModelWithoutIndex(t *testing.T) {
+	var out bytes.Buffer
+	s := ready(t, &out)
+	cache := t.TempDir()
+	t.Setenv(cachedir.Variable, cache)
+	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	t.Setenv("PIP_NO_INDEX", "1")
+	t.Setenv("PIP_FIND_LINKS", t.TempDir())
+	err := s.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "model "+setup.DefaultModel.Name) ||
+		!strings.Contains(err.Error(), "No matching distribution") {
+		t.Errorf("error %v, want the model's name and pip's reason", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "models", "*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "models", ".*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
