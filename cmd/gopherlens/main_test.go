@@ -1,0 +1,166 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// asCommand, set in its environment, makes this test program the command itself.
+const asCommand = "GOPHERLENS_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// gopherlens runs the command with an empty home folder and returns what it
+// printed and its exit status.
+func gopherlens(t *testing.T, env []string, args ...string) (output string, status int) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "HF_HOME", "JUPYTER_DATA_DIR"} {
+		cmd.Env = append(cmd.Env, name+"="+filepath.Join(home, name))
+	}
+	for _, name := range []string{"GOPHERLENS_CACHE", "GOMLX_BACKEND", "PJRT_PLUGIN_LIBRARY_PATH", "HF_TOKEN", "HF_HUB_CACHE", "GONB_PIPE"} {
+		cmd.Env = append(cmd.Env, name+"=")
+	}
+	cmd.Env = append(cmd.Env, env...)
+	content, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(content), cmd.ProcessState.ExitCode()
+}
+
+func TestUsage(t *testing.T) {
+	tests := []struct {
+		name   string
+		args   []string
+		status int
+		want   []string
+	}{
+		{"none", nil, 0, []string{"setup", "doctor", "run", "models", "version"}},
+		{"help", []string{"help"}, 0, []string{"usage: gopherlens SUBCOMMAND"}},
+		{"unknown", []string{"instal"}, exitUsage, []string{`unknown subcommand "instal"`, "usage: gopherlens SUBCOMMAND"}},
+		{"run's help", []string{"run", "-h"}, 0, []string{"usage: gopherlens run [flags] NOTEBOOK.ipynb", "-inplace"}},
+		{"run what?", []string{"run"}, exitUsage, []string{"NOTEBOOK.ipynb"}},
+		{"unknown flag", []string{"run", "-fast", "a.ipynb"}, exitUsage, []string{"-fast"}},
+		{"too much", []string{"version", "3"}, exitUsage, []string{"usage: gopherlens version"}},
+		{"two places", []string{"run", "-inplace", "-o", "b.ipynb", "a.ipynb"}, exitFailed, []string{"-o and -inplace"}},
+		{"no such notebook", []string{"run", "none.ipynb"}, exitFailed, []string{"none.ipynb"}},
+		{"no such device", []string{"setup", "-upstream-plugin", "tpu"}, exitFailed, []string{`"tpu"`, "cpu"}},
+		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.2"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			output, status := gopherlens(t, nil, test.args...)
+			if status != test.status {
+				t.Errorf("exit status %d, want %d", status, test.status)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(output, want) {
+					t.Errorf("printed %q, which lacks %q", output, want)
+				}
+			}
+		})
+	}
+}
+
+// In an empty home folder the doctor names what is missing and how to mend it,
+// tells where a token is but not which, and that pure Go would compute.
+func TestDoctorInEmptyHome(t *testing.T) {
+	const secret = "hf_notToBePrinted"
+	output, status := gopherlens(t, []string{"HF_TOKEN=" + secret}, "doctor")
+	if status != exitFailed {
+		t.Errorf("exit status %d, want %d", status, exitFailed)
+	}
+	for _, want := range []string{
+		"MISSING  Jupyter kernel for Go",
+		"MISSING  model smollm2-135m",
+		"-> make setup",
+		"in HF_TOKEN",
+		"go (",
+		"something needed is missing",
+	} {
+		if !strings.Contains(output, want) {
+			t.Errorf("the report lacks %q:\n%s", want, output)
+		}
+	}
+	if strings.Contains(output, secret) {
+		t.Error("the report holds the token")
+	}
+}
+
+// A backend that cannot be had is told as such, and with what to do.
+func TestDoctorBadBackend(t *testing.T) {
+	output, status := gopherlens(t, []string{"GOMLX_BACKEND=xla:/nowhere/plugin.so"}, "doctor")
+	if status != exitFailed || !strings.Contains(output, "MISSING  backend") || !strings.Contains(output, "/nowhere/plugin.so") {
+		t.Errorf("exit status %d, report:\n%s", status, output)
+	}
+}
+
+// A file that is no plugin does not bring the doctor down.
+func TestDoctorBrokenPlugin(t *testing.T) {
+	plugin := filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so")
+	if err := os.WriteFile(plugin, []byte("no library"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	output, status := gopherlens(t, []string{"GOMLX_BACKEND=xla:" + plugin}, "doctor")
+	if status != exitFailed || !strings.Contains(output, "MISSING  backend") || !strings.Contains(output, plugin) {
+		t.Errorf("exit status %d, report:\n%s", status, output)
+	}
+}
+
+func TestProbePureGo(t *testing.T) {
+	if output, status := gopherlens(t, []string{"GOMLX_BACKEND=go"}, "doctor", "-probe"); status != 0 {
+		t.Errorf("exit status %d: %s", status, output)
+	}
+}
+
+func TestModels(t *testing.T) {
+	cache := t.TempDir()
+	hub := t.TempDir()
+	for path, content := range map[string]string{
+		filepath.Join(cache, "processed", "smollm2-135m-f32", "weights"):   strings.Repeat("x", 2_500_000),
+		filepath.Join(hub, "models--openai-community--gpt2", "blobs", "a"): strings.Repeat("x", 1_200_000),
+	} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"GOPHERLENS_CACHE=" + cache, "HF_HUB_CACHE=" + hub}
+	steps := []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB"}},
+		{[]string{"models", "prune"}, []string{"removed 2.5 MB"}},
+		{[]string{"models", "prune"}, []string{"no processed weights"}},
+		{[]string{"models"}, []string{"openai-community/gpt2", "  none"}},
+	}
+	for _, step := range steps {
+		output, status := gopherlens(t, env, step.args...)
+		if status != 0 {
+			t.Errorf("%q: exit status %d", step.args, status)
+		}
+		for _, want := range step.want {
+			if !strings.Contains(output, want) {
+				t.Errorf("%q printed %q, which lacks %q", step.args, output, want)
+			}
+		}
+	}
+}
