@@ -1,0 +1,103 @@
+package hooked_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/gomlx/compute"
+	_ "github.com/gomlx/gomlx/backends/default"
+
+	"gopherlens/hooked"
+	"gopherlens/internal/golden"
+)
+
+// archGolden is a fixture's golden.json.
+type archGolden struct {
+	HookNames []string `json:"hook_names"`
+	Split     []string `json:"hook_names_split"`
+	Tolerance struct {
+		Abs float64 `json:"suggested_atol"`
+		Rel float64 `json:"suggested_rtol"`
+	}
+}
+
+// families are the fixtures under testdata/arch.
+func families(t *testing.T) []string {
+	dirs, err := filepath.Glob("testdata/arch/*/config.json")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("no fixtures in testdata/arch", err)
+	}
+	var names []string
+	for _, dir := range dirs {
+		names = append(names, filepath.Base(filepath.Dir(dir)))
+	}
+	return names
+}
+
+// load loads a fixture's checkpoint.
+func load(t testing.TB, name string, p hooked.Processing, be compute.Backend) *hooked.Model {
+	t.Helper()
+	m, err := hooked.FromPretrained(filepath.Join("testdata/arch", name), p, hooked.LoadOptions{Backend: be})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func readGolden(t *testing.T, name string) (archGolden, *golden.File, golden.Tolerance) {
+	dir := filepath.Join("testdata/arch", name)
+	var g archGolden
+	golden.JSON(t, filepath.Join(dir, "golden.json"), &g)
+	return g, golden.Open(t, filepath.Join(dir, "golden.safetensors")), golden.Tolerance{Abs: g.Tolerance.Abs, Rel: g.Tolerance.Rel}
+}
+
+// forEachFamily runs a test for every family on every backend.
+func forEachFamily(t *testing.T, test func(t *testing.T, be compute.Backend, name string)) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		for _, name := range families(t) {
+			t.Run(name, func(t *testing.T) { test(t, be, name) })
+		}
+	})
+}
+
+// TestFamilies compares logits, loss and every activation of an unprocessed model with TransformerLens and Hugging Face.
+func TestFamilies(t *testing.T) {
+	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
+		want, file, tol := readGolden(t, name)
+		m := load(t, name, hooked.NoProcessing, be)
+		tokens := hooked.Tokens(file.Ints("tokens"))
+		logits, cache := hooked.Must2(m.RunWithCache(tokens))
+		compare(t, file, "tl_logits", logits, tol)
+		compare(t, file, "hf_logits", logits, tol)
+		compare(t, file, "loss", hooked.Must(m.Loss(tokens)), tol)
+		compare(t, file, "loss_per_token", hooked.Must(m.Loss(tokens, hooked.LossPerToken())), tol)
+		if got := cache.Names(); !slices.Equal(got, want.HookNames) {
+			t.Errorf("hooks in order:\n got %v\nwant %v", got, want.HookNames)
+		}
+		for _, hook := range file.Names("cache/") {
+			compare(t, file, "cache/"+hook, cache.Get(hook), tol)
+		}
+	})
+}
+
+// TestProcessedLogits compares the logits after the default weight processing.
+func TestProcessedLogits(t *testing.T) {
+	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
+		_, file, tol := readGolden(t, name)
+		m := load(t, name, hooked.DefaultProcessing, be)
+		logits := hooked.Must(m.Run(hooked.Tokens(file.Ints("tokens"))))
+		compare(t, file, "processed/logits", logits, tol)
+	})
+}
+
+// compare checks a tensor's shape and values against a fixture.
+func compare(t *testing.T, file *golden.File, name string, got *hooked.Tensor, tol golden.Tolerance) {
+	t.Helper()
+	want, shape := file.Floats(name)
+	if !slices.Equal(got.Shape(), shape) && len(shape) > 0 {
+		t.Errorf("%s: shape %v, want %v", name, got.Shape(), shape)
+		return
+	}
+	golden.Close(t, name, got.Float32s(), want, tol)
+}

@@ -1,0 +1,232 @@
+package hooked
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// attnInputs are what the three projections read: one residual stream for all, or one per head where a run asks for
+// hook_attn_in or the hook_q_input family.
+type attnInputs struct {
+	q, k, v *Node // [batch, pos, d_model], or [batch, pos, head, d_model]
+}
+
+// attention is layer l's attention: it reads the residual stream [batch, pos, d_model] and returns what the heads write
+// back to it, of the same shape. Every product is a line of Elhage et al. 2021, "A Mathematical Framework for
+// Transformer Circuits": the QK circuit fixes the pattern, the OV circuit what is moved along it.
+func (b *builder) attention(l int, resid *Node) *Node {
+	in := b.attnInputs(l, resid)
+	q := b.tap(AttnQ.At(l), b.project(l, "Q", in.q))
+	k := b.tap(AttnK.At(l), b.ungroup(b.project(l, "K", in.k)), b.kvAxes("d_head")...)
+	v := b.tap(AttnV.At(l), b.ungroup(b.project(l, "V", in.v)), b.kvAxes("d_head")...)
+	if b.cfg.UseQKNorm {
+		q = b.norm(RMS, b.layerName(l, "attn.q_norm"), qNormSites.at(l), q, "batch", "pos", "head", "d_head")
+		k = b.norm(RMS, b.layerName(l, "attn.k_norm"), kNormSites.at(l), k, b.kvAxes("d_head")...)
+	}
+	k, v = b.remember(l, k, v)
+	if b.cfg.PositionalEmbedding == RotaryPositions {
+		q = b.tap(AttnRotQ.At(l), b.rotate(l, q, b.posIDs))
+		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
+	}
+	pattern := b.pattern(l, q, k)
+	z := b.tap(AttnZ.At(l), b.mix(pattern, v))
+	return b.headsOut(l, z)
+}
+
+// attnInputs normalizes the residual stream for the three projections. With a hook on a head's own input each head
+// gets a copy, which is hooked before the norm, as in TransformerLens.
+func (b *builder) attnInputs(l int, resid *Node) attnInputs {
+	name, sites := b.layerName(l, "ln1"), ln1Sites.at(l)
+	if b.wants(AttnIn.At(l)) {
+		x := b.tap(AttnIn.At(l), perHead(resid, b.cfg.NHeads))
+		x = b.norm(b.cfg.Normalization, name, sites, x, "batch", "pos", "head", "d_model")
+		return b.shortformer(attnInputs{x, x, x})
+	}
+	split := func(s Site, axis string, heads int) *Node {
+		if !b.wants(s) {
+			return nil
+		}
+		axes := []string{"batch", "pos", axis, "d_model"}
+		return b.tap(s, perHead(resid, heads), axes...)
+	}
+	kvAxis := b.kvAxes("")[2]
+	in := attnInputs{
+		q: split(QInput.At(l), "head", b.cfg.NHeads),
+		k: split(KInput.At(l), kvAxis, b.kvHeads()),
+		v: split(VInput.At(l), kvAxis, b.kvHeads()),
+	}
+	var whole *Node
+	normed := func(x *Node, axis string) *Node {
+		if x != nil {
+			return b.norm(b.cfg.Normalization, name, sites, x, "batch", "pos", axis, "d_model")
+		}
+		if whole == nil {
+			whole = b.norm(b.cfg.Normalization, name, sites, resid)
+		}
+		return whole
+	}
+	return b.shortformer(attnInputs{normed(in.q, "head"), normed(in.k, kvAxis), normed(in.v, kvAxis)})
+}
+
+// shortformer adds the position vectors to what q and k read, and not to v (Press et al. 2020, arXiv:2012.15832).
+func (b *builder) shortformer(in attnInputs) attnInputs {
+	if b.cfg.PositionalEmbedding != ShortformerPositions {
+		return in
+	}
+	in.q, in.k = b.addPositions(in.q), b.addPositions(in.k)
+	return in
+}
+
+// addPositions adds the position vectors [1 or batch, pos, d_model] to x, over a head axis too.
+func (b *builder) addPositions(x *Node) *Node {
+	pos := b.posEmbed
+	if x.Rank() == 4 {
+		pos = InsertAxes(pos, 2)
+	}
+	return Add(x, pos)
+}
+
+// project is x W + b for one of Q, K, V: [batch, pos, head, d_head].
+func (b *builder) project(l int, which string, x *Node) *Node {
+	w, bias := b.lw(l, "attn.W_"+which), b.bias(b.layerName(l, "attn.b_"+which))
+	if x.Rank() == 3 {
+		return dense(x, w, bias)
+	}
+	if x.Shape().Dim(2) != w.Shape().Dim(1) { // one copy a query head, weights a key-value head
+		w, bias = b.repeat(w, 1), b.repeat(bias, 0)
+	}
+	return addBias(Einsum("bphd,dhe->bphe", x, w), bias)
+}
+
+// layerName is the canonical name of something in layer l.
+func (b *builder) layerName(l int, name string) string { return blockPrefix(l) + name }
+
+// kvHeads is how many key and value heads this run shows: all query heads have their own where it ungroups them.
+func (b *builder) kvHeads() int {
+	if b.plan.ungroup {
+		return b.cfg.NHeads
+	}
+	return b.cfg.NKeyValueHeads
+}
+
+// kvAxes are the axes of a key or value; last is the name of the last one.
+func (b *builder) kvAxes(last string) []string {
+	if b.plan.ungroup || b.cfg.groupSize() == 1 {
+		return []string{"batch", "pos", "head", last}
+	}
+	return []string{"batch", "pos", "kv_head", last}
+}
+
+// ungroup gives each query head its own copy of its key or value [batch, pos, kv_head, d_head], if the run asks so.
+func (b *builder) ungroup(x *Node) *Node {
+	if !b.plan.ungroup || x.Shape().Dim(2) == b.cfg.NHeads {
+		return x
+	}
+	return b.repeat(x, 2)
+}
+
+// repeat repeats each entry of an axis of key-value heads once per query head that reads it: 0 0 0 1 1 1.
+func (b *builder) repeat(x *Node, axis int) *Node {
+	if x == nil || b.cfg.groupSize() == 1 {
+		return x
+	}
+	dims := x.Shape().Clone().Dimensions
+	wide := InsertAxes(x, axis+1)
+	wideDims := wide.Shape().Clone().Dimensions
+	wideDims[axis+1] = b.cfg.groupSize()
+	dims[axis] *= b.cfg.groupSize()
+	return Reshape(BroadcastToDims(wide, wideDims...), dims...)
+}
+
+// perHead copies x [batch, pos, d_model] for each head: [batch, pos, head, d_model].
+func perHead(x *Node, heads int) *Node {
+	d := x.Shape().Dimensions
+	return BroadcastToDims(InsertAxes(x, 2), d[0], d[1], heads, d[2])
+}
+
+// pattern is how much each query looks at each key, [batch, head, query, key]; rows sum to one.
+// q is [batch, query, head, d_head], k [batch, key, kv_head, d_head].
+func (b *builder) pattern(l int, q, k *Node) *Node {
+	queries, keys := q.Shape().Dim(1), k.Shape().Dim(1)
+	groups := k.Shape().Dim(2)
+	q = Reshape(TransposeAllAxes(q, 0, 2, 1, 3), q.Shape().Dim(0), groups, -1, b.cfg.DHead)
+	scores := Einsum("bgqd,bkgd->bgqk", q, k)
+	scores = Reshape(scores, q.Shape().Dim(0), b.cfg.NHeads, queries, keys)
+	scores = b.shape(l, DivScalar(scores, b.cfg.attnScale(l)))
+	scores = b.tap(AttnScores.At(l), scores)
+	return b.tap(AttnPattern.At(l), b.softmax(scores))
+}
+
+// shape applies to the scores what lies between the product and the hook: soft cap, bias of position, mask.
+func (b *builder) shape(l int, scores *Node) *Node {
+	if c := b.cfg.AttnScoresSoftCap; c > 0 {
+		scores = softCap(scores, c)
+	}
+	if b.cfg.PositionalEmbedding == ALiBiPositions {
+		scores = Add(scores, b.alibi(scores.Shape().Dim(2), scores.Shape().Dim(3)))
+	}
+	mask := b.maskOf(l)
+	if mask == nil {
+		return scores
+	}
+	mask = BroadcastToDims(mask, scores.Shape().Dimensions...)
+	return Where(mask, scores, Infinity(b.g, scores.DType(), -1))
+}
+
+// softmax is over keys. A query that may look at nothing, as that of a pad may, gets a row of zeros, not NaN.
+func (b *builder) softmax(scores *Node) *Node {
+	if b.padding == nil {
+		return Softmax(scores, -1)
+	}
+	open := ReduceAndKeep(scores, ReduceMax, -1) // -inf where all keys are masked
+	open = BroadcastToDims(GreaterThan(open, Infinity(b.g, scores.DType(), -1)), scores.Shape().Dimensions...)
+	zero := ScalarZero(b.g, scores.DType())
+	return Where(open, Softmax(Where(open, scores, zero), -1), zero)
+}
+
+// mix moves values along the pattern: [batch, query, head, d_head].
+func (b *builder) mix(pattern, v *Node) *Node {
+	batch, queries := pattern.Shape().Dim(0), pattern.Shape().Dim(2)
+	groups := v.Shape().Dim(2)
+	grouped := Reshape(pattern, batch, groups, -1, pattern.Shape().Dim(3))
+	z := Reshape(Einsum("bgqk,bkgd->bgqd", grouped, v), batch, b.cfg.NHeads, queries, b.cfg.DHead)
+	return TransposeAllAxes(z, 0, 2, 1, 3)
+}
+
+// headsOut is what the heads write to the residual stream: z W_O + b_O.
+func (b *builder) headsOut(l int, z *Node) *Node {
+	w, bias := b.lw(l, "attn.W_O"), b.bias(b.layerName(l, "attn.b_O"))
+	if !b.wants(AttnResult.At(l)) {
+		batch, pos := z.Shape().Dim(0), z.Shape().Dim(1)
+		flat := Reshape(z, batch, pos, -1)
+		return dense(flat, Reshape(w, -1, b.cfg.DModel), bias)
+	}
+	// One vector of d_model per head: d_model/d_head times more memory, so on request only.
+	result := b.tap(AttnResult.At(l), Einsum("bphe,hed->bphd", z, w))
+	return addBias(ReduceSum(result, 2), bias)
+}
+
+func softCap(x *Node, c float64) *Node { return MulScalar(Tanh(DivScalar(x, c)), c) }
+
+// alibi is the bias [1, head, query, key] that lowers a score with the distance of its key.
+func (b *builder) alibi(queries, keys int) *Node {
+	slopes := make([]float32, b.cfg.NHeads)
+	for h := range slopes {
+		slopes[h] = float32(alibiSlope(h, b.cfg.NHeads))
+	}
+	distance := Sub(InsertAxes(b.arange(0, keys), 0), InsertAxes(b.queryIndex(queries), 1)) // [query, key], negative
+	distance = MinScalar(ConvertDType(distance, dtypes.Float32), 0.0)
+	return InsertAxes(Mul(Reshape(b.constant(slopes), b.cfg.NHeads, 1, 1), InsertAxes(distance, 0)), 0)
+}
+
+// alibiSlope is the slope of head h of n: a geometric series, which for n no power of two takes every second term of
+// the next longer series for what is left over. Source: transformers/models/bloom/modeling_bloom.py, build_alibi_tensor.
+func alibiSlope(h, n int) float64 {
+	power := 1 << int(math.Floor(math.Log2(float64(n))))
+	if h < power {
+		return math.Pow(2, -8*float64(h+1)/float64(power))
+	}
+	return math.Pow(2, -4*float64(2*(h-power)+1)/float64(power))
+}

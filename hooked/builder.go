@@ -1,0 +1,149 @@
+package hooked
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// A builder builds the graph of one run. Its methods are the parts of a transformer; like GoMLX's own graph
+// functions they panic, and [buildProgram] turns that into an error.
+type builder struct {
+	cfg    Config
+	plan   *plan
+	g      *Graph
+	shapes map[string][]int // of the weights, by canonical name
+
+	batch, pos int   // of the tokens or the residual stream that this run reads
+	past       *Node // scalar: positions in the key-value cache before this run; nil without a cache
+
+	inputs []string         // names of the graph's parameters, in their order
+	byName map[string]*Node // the same
+	taps   map[Site]*tapped // sites met so far
+	met    []Site           // their order
+
+	padding  *Node          // [batch, key] true where there is a token; nil when nothing is padded
+	allIDs   *Node          // [1 or batch, key] int32 position of each key
+	posIDs   *Node          // [1 or batch, pos] int32 position of each token of this run
+	posEmbed *Node          // [batch, pos, d_model] learned position vectors, if the model has them
+	masks    map[bool]*Node // by whether the layer is local
+	turns    map[angleKey][2]*Node
+	newKV    []*Node // keys and values of each layer, for the next run
+}
+
+// tapped is a site's activation in the graph, after its edits.
+type tapped struct {
+	node *Node
+	axes []string
+}
+
+// input is the graph parameter called name; it is created when first asked for, so that a graph takes only the
+// weights and values that it uses.
+func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
+	if n, ok := b.byName[name]; ok {
+		return n
+	}
+	n := Parameter(b.g, name, shapes.Make(dtype, dims...))
+	b.byName[name] = n
+	b.inputs = append(b.inputs, name)
+	return n
+}
+
+// w is the weight with this canonical name, in the layout of [deviceLayout].
+func (b *builder) w(name string) *Node {
+	dims, ok := b.shapes[name]
+	if !ok {
+		exceptions.Panicf("the model has no weight %q", name)
+	}
+	return b.input(name, dtypes.Float32, dims...)
+}
+
+// lw is w for a weight of layer l: lw(3, "attn.W_Q").
+func (b *builder) lw(l int, name string) *Node { return b.w(blockPrefix(l) + name) }
+
+// blockPrefix begins the canonical names of layer l.
+func blockPrefix(l int) string { return fmt.Sprintf("blocks.%d.", l) }
+
+// has reports whether the model has this weight: biases are optional.
+func (b *builder) has(name string) bool { return b.shapes[name] != nil }
+
+// wants reports whether the run records or edits the site, so that an optional one must be built.
+func (b *builder) wants(s Site) bool { return b.plan.touches(s) }
+
+// tap passes x through site s: edits change it, in the order in which they were given, and what comes out is what the
+// rest of the model reads and what is recorded. Axes overrides the site's own names where a run gives it another form.
+func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
+	if len(axes) == 0 {
+		axes = s.Axes()
+	}
+	for _, e := range b.plan.edits {
+		if e.at[s] {
+			x = b.edited(e, s, x)
+		}
+	}
+	if b.taps[s] == nil { // a norm whose input is split by head runs several times; the last one is kept
+		b.met = append(b.met, s)
+	}
+	b.taps[s] = &tapped{node: x, axes: axes}
+	return x
+}
+
+func (b *builder) edited(e *edit, s Site, x *Node) *Node {
+	y := e.apply(b, x, s)
+	switch {
+	case y == nil:
+		exceptions.Panicf("the edit of %s returned nil: return the activation, changed or not", s)
+	case y.Graph() != b.g:
+		exceptions.Panicf("the edit of %s returned a node of another graph", s)
+	case !y.Shape().Equal(x.Shape()):
+		exceptions.Panicf("the edit of %s returned shape %s, the activation has %s %v", s, y.Shape(), x.Shape(), s.Axes())
+	}
+	return y
+}
+
+// constant is a small table of numbers in the graph.
+func (b *builder) constant(value any) *Node { return Const(b.g, value) }
+
+// arange is from, from+1, ..., of n int32 values: [n].
+func (b *builder) arange(from, n int) *Node {
+	r := Iota(b.g, shapes.Make(dtypes.Int32, n), 0)
+	if from == 0 {
+		return r
+	}
+	return AddScalar(r, int32(from))
+}
+
+// dense is x times w over x's last axis and the first of w, plus bias if the model has one: [..., in] times
+// [in, out...] is [..., out...]. One plain matrix product, whatever the ranks.
+func dense(x, w, bias *Node) *Node {
+	in := x.Shape().Dim(-1)
+	rows, cols := x.Shape().Size()/in, w.Shape().Size()/in
+	y := Dot(Reshape(x, rows, in), Reshape(w, in, cols)).MatMul()
+	y = Reshape(y, append(leading(x), w.Shape().Dimensions[1:]...)...)
+	return addBias(y, bias)
+}
+
+// addBias adds bias to the last axes of x, or nothing if bias is nil.
+func addBias(x, bias *Node) *Node {
+	if bias == nil {
+		return x
+	}
+	return Add(x, ExpandLeftToRank(bias, x.Rank()))
+}
+
+// leading are all dimensions of x but the last, in a slice of its own.
+func leading(x *Node) []int {
+	dims := x.Shape().Dimensions
+	return append([]int(nil), dims[:len(dims)-1]...)
+}
+
+// bias is the weight with this name, or nil if the model has none.
+func (b *builder) bias(name string) *Node {
+	if !b.has(name) {
+		return nil
+	}
+	return b.w(name)
+}

@@ -1,0 +1,80 @@
+package hooked
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+func newBuilder(cfg Config, p *plan, g *Graph, weightShapes map[string][]int, batch, pos int) *builder {
+	return &builder{cfg: cfg, plan: p, g: g, shapes: weightShapes, batch: batch, pos: pos,
+		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), turns: make(map[angleKey][2]*Node)}
+}
+
+// collect lists the run's results. A node that stands at several sites, as a layer's output and the next one's input
+// do, is one output of the graph.
+func (b *builder) collect(t *tracedGraph, out outcome) {
+	slots := make(map[*Node]int)
+	add := func(o output, n *Node) {
+		slot, ok := slots[n]
+		if !ok {
+			slot = len(t.nodes)
+			slots[n] = slot
+			t.nodes = append(t.nodes, n)
+		}
+		o.slot = slot
+		t.outputs = append(t.outputs, o)
+	}
+	for _, s := range b.plan.record {
+		tap := b.tapAt(s)
+		add(output{site: s, kind: siteOutput, axes: tap.axes}, tap.node)
+	}
+	single := []struct {
+		kind outputKind
+		node *Node
+		axes []string
+	}{
+		{residualOutput, out.residual, []string{"batch", "pos", "d_model"}},
+		{logitsOutput, out.logits, []string{"batch", "pos", "d_vocab"}},
+		{lossOutput, out.loss, []string{"batch", "pos"}},
+	}
+	for _, r := range single {
+		if r.node != nil {
+			add(output{kind: r.kind, axes: r.axes[:r.node.Rank()]}, r.node)
+		}
+	}
+	for _, n := range b.newKV {
+		add(output{kind: kvOutput, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
+	}
+	b.collectGradients(add, out)
+}
+
+// tapAt is the activation at a site that the run asked for.
+func (b *builder) tapAt(s Site) *tapped {
+	tap, ok := b.taps[s]
+	if !ok {
+		exceptions.Panicf("the run never came to %s", s)
+	}
+	return tap
+}
+
+func (b *builder) collectGradients(add func(output, *Node), out outcome) {
+	if len(b.plan.grads) == 0 && b.plan.metric == nil {
+		return
+	}
+	scalar := out.loss
+	if b.plan.metric != nil {
+		scalar = b.plan.metric.apply(b, out.logits)
+		add(output{kind: scalarOutput}, scalar)
+	}
+	nodes := make([]*Node, len(b.plan.grads))
+	for i, s := range b.plan.grads {
+		nodes[i] = b.tapAt(s).node
+	}
+	if len(nodes) == 0 {
+		return
+	}
+	for i, grad := range Gradient(scalar, nodes...) {
+		s := b.plan.grads[i]
+		add(output{site: s, kind: gradOutput, axes: b.taps[s].axes}, grad)
+	}
+}

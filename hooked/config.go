@@ -1,0 +1,219 @@
+package hooked
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Normalization says what the layer norms of a model compute.
+type Normalization string
+
+// The kinds of normalization. The two that end in Pre have no parameters of their own: [FoldLN] turns the others
+// into them.
+const (
+	NoNorm Normalization = ""       // the residual stream is read as it is
+	LN     Normalization = "LN"     // centre, divide by the standard deviation, scale and shift
+	LNPre  Normalization = "LNPre"  // centre and divide only
+	RMS    Normalization = "RMS"    // divide by the root mean square, scale
+	RMSPre Normalization = "RMSPre" // divide by the root mean square only
+)
+
+// Centred reports whether the norm subtracts the mean over d_model.
+func (n Normalization) Centred() bool { return n == LN || n == LNPre }
+
+// HasWeights reports whether the norm has parameters of its own.
+func (n Normalization) HasWeights() bool { return n == LN || n == RMS }
+
+// folded is the same norm without parameters.
+func (n Normalization) folded() Normalization {
+	switch n {
+	case LN:
+		return LNPre
+	case RMS:
+		return RMSPre
+	}
+	return n
+}
+
+// PositionalEmbedding says how a model knows where a token stands.
+type PositionalEmbedding string
+
+// The kinds of positional information.
+const (
+	StandardPositions    PositionalEmbedding = "standard"    // learned, added to the embedding
+	ShortformerPositions PositionalEmbedding = "shortformer" // learned, added to the inputs of q and k only
+	RotaryPositions      PositionalEmbedding = "rotary"      // q and k turned by an angle (Su et al. 2021, arXiv:2104.09864)
+	ALiBiPositions       PositionalEmbedding = "alibi"       // scores lowered with distance (Press et al. 2021, arXiv:2108.12409)
+)
+
+// Learned reports whether the model has a table of position vectors, W_pos.
+func (p PositionalEmbedding) Learned() bool {
+	return p == StandardPositions || p == ShortformerPositions
+}
+
+// Direction says which keys a query may look at.
+type Direction string
+
+// The directions of attention.
+const (
+	Causal        Direction = "causal"        // itself and what stands before it
+	Bidirectional Direction = "bidirectional" // all
+)
+
+// AttentionKind says how far back a layer's attention reaches.
+type AttentionKind string
+
+// The kinds of attention that [Config.AttnTypes] lists, one a layer.
+const (
+	GlobalAttention AttentionKind = "global" // to the beginning
+	LocalAttention  AttentionKind = "local"  // the last [Config.WindowSize] positions
+)
+
+// RopeScaling stretches rotary frequencies the way Llama 3.1 does ("NTK by parts"): long wavelengths are slowed by
+// Factor, short ones kept, those between interpolated.
+// Source: transformers/modeling_rope_utils.py, _compute_llama3_parameters.
+type RopeScaling struct {
+	Factor          float64 // how many times longer the context became
+	LowFreqFactor   float64 // wavelengths above OriginalContext/LowFreqFactor are slowed
+	HighFreqFactor  float64 // wavelengths below OriginalContext/HighFreqFactor are kept
+	OriginalContext int     // tokens that the model was first trained with
+}
+
+// A Config says everything that the forward pass needs to know of a model: sizes, and which of the known variants
+// of each part it has. Field names are TransformerLens' in Go's case. It is a value: a model never changes its own.
+type Config struct {
+	ModelName    string // as the user asked for it
+	Architecture string // the family, e.g. "GPT2LMHeadModel"
+
+	NLayers        int // transformer blocks
+	DModel         int // width of the residual stream
+	NCtx           int // longest input, in tokens
+	DHead          int // width of a head
+	NHeads         int // query heads
+	NKeyValueHeads int // key and value heads; NHeads unless grouped
+	DMLP           int // hidden width of the MLP
+	DVocab         int // tokens that can be read
+	DVocabOut      int // tokens that can be predicted; DVocab but in toy models
+
+	ActFn                       Activation    // of the MLP
+	Normalization               Normalization // of every norm but, with FinalRMS, the last
+	Eps                         float64       // inside the square root of the norms
+	FinalRMS                    bool          // the last norm is RMS whatever the others are
+	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
+	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
+
+	AttnScale                  float64         // scores are divided by it; sqrt(DHead) unless the family says otherwise
+	ScaleAttnByInverseLayerIdx bool            // and by the layer's number, from 1
+	AttentionDir               Direction       // causal but for encoders
+	AttnOnly                   bool            // no MLPs
+	WindowSize                 int             // of local layers, in tokens, the query's own included
+	AttnTypes                  []AttentionKind // per layer; empty when all are global
+	AttnScoresSoftCap          float64         // c: scores become c*tanh(scores/c); 0 for none
+	OutputLogitsSoftCap        float64         // the same for logits
+	UseQKNorm                  bool            // RMS norm of each head's q and k
+
+	PositionalEmbedding PositionalEmbedding
+	RotaryDim           int          // leading entries of a head that are turned
+	RotaryBase          float64      // of global layers
+	RotaryBaseLocal     float64      // of local layers, 0 if the same
+	RotaryLinearFactor  float64      // positions of global layers are divided by it; 0 or 1 for none
+	RotaryScaling       *RopeScaling // nil for none
+	RotaryAdjacentPairs bool         // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
+
+	ParallelAttnMLP bool // attention and MLP read the same residual stream
+	GatedMLP        bool // act(x W_gate) * (x W_in)
+
+	DefaultPrependBOS bool   // texts get a BOS unless a call says otherwise
+	InitMode          string // how a model made from a Config alone is filled, see [New]
+	InitializerRange  float64
+	Seed              int64
+}
+
+// withDefaults fills the fields whose zero value means "the usual".
+func (c Config) withDefaults() Config {
+	c.NKeyValueHeads = cmp.Or(c.NKeyValueHeads, c.NHeads)
+	c.DVocabOut = cmp.Or(c.DVocabOut, c.DVocab)
+	if !c.AttnOnly {
+		c.DMLP = cmp.Or(c.DMLP, 4*c.DModel)
+	}
+	c.Eps = cmp.Or(c.Eps, 1e-5)
+	c.AttnScale = cmp.Or(c.AttnScale, math.Sqrt(float64(c.DHead)))
+	c.AttentionDir = cmp.Or(c.AttentionDir, Causal)
+	c.PositionalEmbedding = cmp.Or(c.PositionalEmbedding, StandardPositions)
+	if c.PositionalEmbedding == RotaryPositions {
+		c.RotaryDim = cmp.Or(c.RotaryDim, c.DHead)
+		c.RotaryBase = cmp.Or(c.RotaryBase, 10000)
+	}
+	c.InitMode = cmp.Or(c.InitMode, "gpt2")
+	c.InitializerRange = cmp.Or(c.InitializerRange, 0.8/math.Sqrt(float64(c.DModel)))
+	return c
+}
+
+// Validate reports every field that makes no sense, each by name.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("config: "+format, args...))
+		}
+	}
+	for name, size := range map[string]int{"NLayers": c.NLayers, "DModel": c.DModel, "NCtx": c.NCtx, "DHead": c.DHead,
+		"NHeads": c.NHeads, "NKeyValueHeads": c.NKeyValueHeads, "DVocab": c.DVocab, "DVocabOut": c.DVocabOut} {
+		check(size > 0, "%s must be positive, got %d", name, size)
+	}
+	check(c.AttnOnly || c.DMLP > 0, "DMLP must be positive, got %d", c.DMLP)
+	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
+	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
+	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
+	check(len(c.AttnTypes) == 0 || c.WindowSize > 0, "AttnTypes needs a positive WindowSize, got %d", c.WindowSize)
+	check(c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
+	return errors.Join(errs...)
+}
+
+// groupSize is the number of query heads that share a key-value head.
+func (c Config) groupSize() int { return c.NHeads / c.NKeyValueHeads }
+
+// attnScale is what the scores of layer l are divided by.
+func (c Config) attnScale(l int) float64 {
+	if c.ScaleAttnByInverseLayerIdx {
+		return c.AttnScale * float64(l+1)
+	}
+	return c.AttnScale
+}
+
+// local reports whether layer l attends to a window only.
+func (c Config) local(l int) bool {
+	return len(c.AttnTypes) > 0 && c.AttnTypes[l] == LocalAttention
+}
+
+// postNorm is the norm of what a part writes (Gemma 2): nothing reads it through a weight, so it keeps its own.
+func (c Config) postNorm() Normalization {
+	if c.Normalization.Centred() {
+		return LN
+	}
+	return RMS
+}
+
+// finalNorm is the normalization before the unembedding.
+func (c Config) finalNorm() Normalization {
+	switch {
+	case !c.FinalRMS:
+		return c.Normalization
+	case c.Normalization.HasWeights():
+		return RMS
+	}
+	return RMSPre
+}
+
+// layer resolves a layer number as Python does an index: -1 is the last.
+func (c Config) layer(l int) (int, error) {
+	if l < -c.NLayers || l >= c.NLayers {
+		return 0, fmt.Errorf("layer %d does not exist: the model has %d layers (0 to %d, or -%d to -1)", l, c.NLayers, c.NLayers-1, c.NLayers)
+	}
+	if l < 0 {
+		l += c.NLayers
+	}
+	return l, nil
+}

@@ -1,0 +1,44 @@
+package hooked
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// An Intervention is a change of an activation that takes run-time values: the values enter the compiled program as
+// inputs, so that a run with others compiles nothing. [With] makes one; [ZeroHead], [Replace] and the like are made of it.
+type Intervention struct {
+	values []any
+	apply  func(x *Node, s Site, values []*Node) *Node
+}
+
+// With is an intervention by a graph function that also gets values: numbers, slices of numbers, or [Tensor]s, as graph
+// nodes. It must return a node of x's shape.
+func With(apply func(x *Node, s Site, values []*Node) *Node, values ...any) Intervention {
+	return Intervention{values, apply}
+}
+
+// edit is an intervention at some sites of one run.
+type edit struct {
+	at       map[Site]bool
+	backward bool // it changes the gradient that flows back through the site
+	Intervention
+	names []string // of the graph inputs that hold the values
+	kinds []inputKind
+}
+
+type inputKind struct {
+	dtype dtypes.DType
+	dims  []int
+}
+
+func (e *edit) apply(b *builder, x *Node, s Site) *Node {
+	values := make([]*Node, len(e.names))
+	for i, name := range e.names {
+		values[i] = b.input(name, e.kinds[i].dtype, e.kinds[i].dims...)
+	}
+	if e.backward {
+		return IdentityWithCustomGradient(x, func(_, v *Node) *Node { return e.Intervention.apply(v, s, values) })
+	}
+	return e.Intervention.apply(x, s, values)
+}

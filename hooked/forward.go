@@ -1,0 +1,217 @@
+package hooked
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Names of graph inputs that are not weights.
+const (
+	inputTokens   = "input.tokens"    // [batch, pos] int32
+	inputResidual = "input.residual"  // [batch, pos, d_model]
+	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
+	inputLogitsAt = "input.logits_at" // [n] int32 positions whose logits are wanted
+	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
+)
+
+// forward builds the run: embed, the blocks, unembed.
+func (b *builder) forward() outcome {
+	if b.plan.kvRoom > 0 {
+		b.past = b.input(inputPast, dtypes.Int32)
+	}
+	b.setPositions()
+	resid := b.start()
+	stop := b.plan.stop
+	for l := b.plan.start; l < stop; l++ {
+		resid = b.block(l, resid)
+	}
+	if stop < b.cfg.NLayers || b.plan.residual {
+		return outcome{residual: resid}
+	}
+	return b.finish(resid)
+}
+
+// outcome are the results of a run; those that it does not ask for are nil.
+type outcome struct {
+	residual *Node // [batch, pos, d_model]
+	logits   *Node // [batch, pos, d_vocab_out]
+	loss     *Node // scalar, or [batch, pos-1] per token
+}
+
+// start is the residual stream before the first layer that the run computes.
+func (b *builder) start() *Node {
+	if b.plan.fromResidual {
+		return b.input(inputResidual, dtypes.Float32, b.batch, b.pos, b.cfg.DModel)
+	}
+	embed := b.embed(b.tokens())
+	if !b.cfg.PositionalEmbedding.Learned() {
+		return embed
+	}
+	b.posEmbed = b.tap(HookPosEmbed, b.positionVectors())
+	if b.cfg.PositionalEmbedding == ShortformerPositions {
+		return embed
+	}
+	return Add(embed, b.posEmbed)
+}
+
+func (b *builder) tokens() *Node { return b.input(inputTokens, dtypes.Int32, b.batch, b.pos) }
+
+// embed looks tokens [batch, pos] up: [batch, pos, d_model].
+func (b *builder) embed(tokens *Node) *Node {
+	if b.wants(HookTokens) {
+		tokens = b.tap(HookTokens, tokens)
+	}
+	x := Gather(b.w("embed.W_E"), InsertAxes(tokens, -1))
+	if b.cfg.PostEmbeddingLN {
+		x = b.norm(LN, "embed.ln", embedLNSites, x)
+	}
+	return b.tap(HookEmbed, x)
+}
+
+// positionVectors are the learned vectors of the positions, [batch, pos, d_model]; those of pads are zero.
+func (b *builder) positionVectors() *Node {
+	table := b.w("pos_embed.W_pos")
+	if !b.plan.masked && b.past == nil {
+		x := InsertAxes(SliceAxis(table, 0, AxisRange(0, b.pos)), 0)
+		return BroadcastToDims(x, b.batch, b.pos, b.cfg.DModel)
+	}
+	ids := BroadcastToDims(b.posIDs, b.batch, b.pos)
+	x := Gather(table, InsertAxes(ids, -1))
+	if b.padding == nil {
+		return x
+	}
+	real := BroadcastToDims(InsertAxes(b.ofQueries(b.padding), -1), b.batch, b.pos, b.cfg.DModel)
+	return Where(real, x, ScalarZero(b.g, dtypes.Float32))
+}
+
+// block is transformer block l: it reads and returns the residual stream [batch, pos, d_model].
+func (b *builder) block(l int, resid *Node) *Node {
+	resid = b.tap(ResidPre.At(l), resid)
+	attnOut := b.tap(AttnOut.At(l), b.postNorm(l, "ln1_post", ln1PostSites, b.attention(l, resid)))
+	if b.cfg.AttnOnly {
+		return b.tap(ResidPost.At(l), Add(resid, attnOut))
+	}
+	mlpReads := resid
+	if !b.cfg.ParallelAttnMLP {
+		resid = b.tap(ResidMid.At(l), Add(resid, attnOut))
+		mlpReads = resid
+	}
+	mlpOut := b.tap(MLPOut.At(l), b.postNorm(l, "ln2_post", ln2PostSites, b.mlp(l, mlpReads)))
+	if b.cfg.ParallelAttnMLP {
+		resid = Add(resid, attnOut)
+	}
+	return b.tap(ResidPost.At(l), Add(resid, mlpOut))
+}
+
+// postNorm is Gemma 2's norm of what a part writes, where the family has it.
+func (b *builder) postNorm(l int, name string, sites normSites, x *Node) *Node {
+	if !b.cfg.NormalizationBeforeAndAfter {
+		return x
+	}
+	return b.norm(b.cfg.postNorm(), b.layerName(l, name), sites.at(l), x)
+}
+
+// finish turns the last residual stream into logits and loss, as far as the run wants them.
+func (b *builder) finish(resid *Node) outcome {
+	p := b.plan
+	if !p.logits && !p.loss && !b.wantsFinalNorm() {
+		return outcome{}
+	}
+	early := p.logitsAt > 0 && !p.loss && !b.wantsFinalNorm()
+	if early { // before the norm, so that nothing is computed for other positions
+		resid = b.atPositions(resid)
+	}
+	x := b.norm(b.cfg.finalNorm(), "ln_final", lnFinalSites, resid)
+	if !p.logits && !p.loss {
+		return outcome{}
+	}
+	if p.logitsAt > 0 && !p.loss && !early {
+		x = b.atPositions(x)
+	}
+	logits := b.unembed(x)
+	var out outcome
+	if p.loss {
+		out.loss = b.loss(logits)
+	}
+	if p.logits {
+		out.logits = logits
+	}
+	if p.logits && p.loss && p.logitsAt > 0 {
+		out.logits = b.atPositions(logits)
+	}
+	return out
+}
+
+func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.wants(LNFinalNormed) }
+
+// atPositions picks the positions whose logits are wanted out of x [batch, pos, ...].
+func (b *builder) atPositions(x *Node) *Node {
+	index := b.input(inputLogitsAt, dtypes.Int32, b.plan.logitsAt)
+	d := x.Shape().Dimensions
+	flat := Gather(TransposeAllAxes(x, 1, 0, 2), InsertAxes(index, -1)) // [n, batch, ...]
+	return TransposeAllAxes(Reshape(flat, b.plan.logitsAt, d[0], d[2]), 1, 0, 2)
+}
+
+// unembed is x W_U + b_U: [batch, pos, d_vocab_out].
+func (b *builder) unembed(x *Node) *Node {
+	logits := dense(x, b.w("unembed.W_U"), b.bias("unembed.b_U"))
+	if c := b.cfg.OutputLogitsSoftCap; c > 0 {
+		logits = softCap(logits, c)
+	}
+	return logits
+}
+
+// loss is the mean cross-entropy, in nats, of each token given those before it, or with plan.lossPerToken each one's own,
+// [batch, pos-1]. With a mask only pairs of real tokens count.
+func (b *builder) loss(logits *Node) *Node {
+	n := b.pos - 1
+	logProbs := LogSoftmax(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]
+	next := SliceAxis(b.tokens(), 1, AxisRange(1))                    // [batch, pos-1]
+	losses := Neg(pick(logProbs, next))
+	var real *Node
+	if b.padding != nil {
+		both := And(SliceAxis(b.padding, 1, AxisRange(0, n)), SliceAxis(b.padding, 1, AxisRange(1)))
+		real = ConvertDType(both, dtypes.Float32)
+		losses = Mul(losses, real)
+	}
+	switch {
+	case b.plan.lossPerToken:
+		return losses
+	case real != nil:
+		return Div(ReduceAllSum(losses), ReduceAllSum(real))
+	}
+	return ReduceAllMean(losses)
+}
+
+// pick is x [batch, pos, n] at index [batch, pos] of its last axis: [batch, pos].
+func pick(x, index *Node) *Node {
+	g, n := x.Graph(), x.Shape().Dim(-1)
+	rows := index.Shape().Size()
+	row := Iota(g, shapes.Make(index.DType(), rows), 0)
+	flat := Add(MulScalar(row, int32(n)), Reshape(index, rows))
+	return Reshape(Gather(Reshape(x, -1), InsertAxes(flat, -1)), index.Shape().Dimensions...)
+}
+
+// remember adds this run's keys and values to the cache and returns all of them, [batch, key, kv_head, d_head]. Keys are
+// kept before rotation, as in TransformerLens.
+func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
+	if b.past == nil {
+		return k, v
+	}
+	keys, values = b.append(l, "k", k), b.append(l, "v", v)
+	b.newKV = append(b.newKV, keys, values)
+	return keys, values
+}
+
+func (b *builder) append(l int, which string, x *Node) *Node {
+	d := x.Shape().Dimensions
+	room := b.input(kvName(l, which), dtypes.Float32, d[0], b.plan.kvRoom, d[2], d[3])
+	zero := Scalar(b.g, dtypes.Int32, 0)
+	return DynamicUpdateSlice(room, x, []*Node{zero, b.past, zero, zero})
+}
+
+// kvName is the graph input that holds layer l's cached keys ("k") or values ("v").
+func kvName(l int, which string) string { return fmt.Sprintf("kv.%d.%s", l, which) }

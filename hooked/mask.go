@@ -1,0 +1,91 @@
+package hooked
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// queryIndex is where each query of this run stands, counted from the beginning of the cache: [query] int32.
+func (b *builder) queryIndex(queries int) *Node {
+	index := b.arange(0, queries)
+	if b.past == nil {
+		return index
+	}
+	return Add(index, b.past)
+}
+
+// maskOf says which keys a query of layer l may look at: [1 or batch, 1, query, key] bool, or nil for all.
+func (b *builder) maskOf(l int) *Node {
+	if m, ok := b.masks[b.cfg.local(l)]; ok {
+		return m
+	}
+	m := b.buildMask(b.cfg.local(l))
+	b.masks[b.cfg.local(l)] = m
+	return m
+}
+
+func (b *builder) buildMask(local bool) *Node {
+	var mask *Node
+	and := func(m *Node) {
+		if mask == nil {
+			mask = m
+			return
+		}
+		mask = And(BroadcastToDims(mask, b.maskDims()...), BroadcastToDims(m, b.maskDims()...))
+	}
+	query := InsertAxes(b.queryIndex(b.pos), 0, 0, 2) // [1, 1, query, 1]
+	key := InsertAxes(b.arange(0, b.keys()), 0, 0, 0) // [1, 1, 1, key]
+	dims := []int{1, 1, b.pos, b.keys()}
+	query, key = BroadcastToDims(query, dims...), BroadcastToDims(key, dims...)
+	if b.cfg.AttentionDir == Causal || b.past != nil { // entries of the cache not written yet lie in the future
+		and(LessOrEqual(key, query))
+	}
+	if local {
+		and(GreaterThan(key, SubScalar(query, int32(b.cfg.WindowSize))))
+	}
+	if b.padding != nil {
+		and(InsertAxes(b.padding, 1, 1))
+	}
+	return mask
+}
+
+func (b *builder) maskDims() []int {
+	batch := 1
+	if b.padding != nil {
+		batch = b.batch
+	}
+	return []int{batch, 1, b.pos, b.keys()}
+}
+
+// keys is how many keys a query sees: this run's positions, or the whole room of the key-value cache.
+func (b *builder) keys() int {
+	if b.past == nil {
+		return b.pos
+	}
+	return b.plan.kvRoom
+}
+
+// setPositions finds where each token stands. Without padding that is its index. With a mask it is the number of real
+// tokens before it, as in TransformerLens' get_offset_position_ids.
+func (b *builder) setPositions() {
+	if b.plan.masked {
+		mask := b.input(inputMask, dtypes.Int32, b.batch, b.keys())
+		b.padding = GreaterThan(mask, ScalarZero(b.g, dtypes.Int32)) // [batch, key]
+		b.allIDs = MaxScalar(SubScalar(CumSum(mask, 1), int32(1)), int32(0))
+		b.posIDs = b.ofQueries(b.allIDs)
+		return
+	}
+	b.allIDs = InsertAxes(b.arange(0, b.keys()), 0)
+	b.posIDs = InsertAxes(b.queryIndex(b.pos), 0)
+}
+
+// ofQueries cuts from x [batch, key] the positions of this run: [batch, pos].
+func (b *builder) ofQueries(x *Node) *Node {
+	if b.past == nil {
+		return x
+	}
+	return DynamicSlice(x, []*Node{ScalarZero(b.g, dtypes.Int32), b.past}, []int{b.batch, b.pos})
+}
+
+// keyIDs are the positions of the keys, [1 or batch, key].
+func (b *builder) keyIDs() *Node { return b.allIDs }

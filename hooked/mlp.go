@@ -1,0 +1,41 @@
+package hooked
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// mlp is layer l's MLP: it reads the residual stream x [batch, pos, d_model] and returns what it writes back.
+func (b *builder) mlp(l int, x *Node) *Node {
+	if b.wants(MLPIn.At(l)) {
+		x = b.tap(MLPIn.At(l), x)
+	}
+	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	post := b.tap(MLPPost.At(l), b.neurons(l, x))
+	return dense(post, b.lw(l, "mlp.W_out"), b.bias(b.layerName(l, "mlp.b_out")))
+}
+
+// neurons are the hidden activations [batch, pos, d_mlp]. In a gated MLP hook_pre is the gate and b_in is added after
+// the product, as in TransformerLens.
+func (b *builder) neurons(l int, x *Node) *Node {
+	act := activations[b.cfg.ActFn]
+	in, bias := b.lw(l, "mlp.W_in"), b.bias(b.layerName(l, "mlp.b_in"))
+	if b.cfg.GatedMLP {
+		gate := b.tap(MLPPre.At(l), dense(x, b.lw(l, "mlp.W_gate"), b.bias(b.layerName(l, "mlp.b_gate"))))
+		linear := b.tap(MLPPreLinear.At(l), dense(x, in, nil))
+		return addBias(Mul(act(gate), linear), bias)
+	}
+	hidden := act(b.tap(MLPPre.At(l), dense(x, in, bias)))
+	if b.cfg.ActFn.hasLN() {
+		hidden = b.tap(MLPMid.At(l), hidden)
+		hidden = b.norm(b.mlpNorm(), b.layerName(l, "mlp.ln"), mlpLNSites.at(l), hidden)
+	}
+	return hidden
+}
+
+// mlpNorm is the norm inside a solu_ln MLP: always a layer norm, without weights once they are folded.
+func (b *builder) mlpNorm() Normalization {
+	if b.cfg.Normalization.HasWeights() {
+		return LN
+	}
+	return LNPre
+}

@@ -1,0 +1,62 @@
+package hooked
+
+import (
+	"fmt"
+	"strings"
+
+	"gopherlens/tokenize"
+)
+
+// A Model is a transformer that shows its inside. It never changes: hooks are arguments of a run. It is safe for
+// concurrent use.
+type Model struct {
+	cfg     Config
+	id      string // distinguishes the programs of models that share an engine
+	eng     *engine
+	weights *weightStore
+	tok     func() (*tokenize.Tokenizer, error)
+
+	applied Processing
+	skipped []SkippedStep
+	backend string // which one and why
+}
+
+// Config is the model's configuration, after processing.
+func (m *Model) Config() Config { return m.cfg }
+
+// Applied are the processing steps that were applied.
+func (m *Model) Applied() Processing { return m.applied }
+
+// Skipped are the processing steps that were asked for and do not apply to the family, with the reasons.
+func (m *Model) Skipped() []SkippedStep { return m.skipped }
+
+// Tokenizer is the model's tokenizer; an error if it has none.
+func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
+	if m.tok == nil {
+		return nil, fmt.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
+	}
+	return m.tok()
+}
+
+// String describes the model: family, sizes, what was folded and what was not, BOS, backend.
+func (m *Model) String() string {
+	c := m.cfg
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s)\n", c.ModelName, c.Architecture)
+	fmt.Fprintf(&b, "  %d layers, d_model %d, %d heads of %d", c.NLayers, c.DModel, c.NHeads, c.DHead)
+	if c.groupSize() > 1 {
+		fmt.Fprintf(&b, " over %d key-value heads", c.NKeyValueHeads)
+	}
+	if !c.AttnOnly {
+		fmt.Fprintf(&b, ", d_mlp %d (%s)", c.DMLP, c.ActFn)
+	}
+	fmt.Fprintf(&b, ", vocabulary %d, context %d\n", c.DVocab, c.NCtx)
+	fmt.Fprintf(&b, "  positions %s, norm %s\n", c.PositionalEmbedding, orNone(c.Normalization))
+	fmt.Fprintf(&b, "  processed: %s\n", m.applied)
+	for _, s := range m.skipped {
+		fmt.Fprintf(&b, "  not applied: %s\n", s)
+	}
+	fmt.Fprintf(&b, "  texts get a BOS: %t\n", c.DefaultPrependBOS)
+	fmt.Fprintf(&b, "  computes with %s", m.backend)
+	return b.String()
+}

@@ -1,0 +1,127 @@
+package hooked
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopherlens/internal/nearest"
+)
+
+// ActName is TransformerLens' get_act_name: the full hook name that a short form stands for.
+//
+//	ActName("q", 3)             blocks.3.attn.hook_q
+//	ActName("scale", 4, "ln1")  blocks.4.ln1.hook_scale
+//	ActName("k6")               blocks.6.attn.hook_k
+//	ActName("normalized")       ln_final.hook_normalized
+//	ActName("hook_embed")       hook_embed
+//
+// A full name, or one that matches no known hook, is returned completed but unchecked: it takes a model to say which
+// hooks exist.
+func ActName(name string, layerAndType ...any) (string, error) {
+	short, err := parseShort(name, layerAndType)
+	if err != nil {
+		return "", err
+	}
+	return short.fullName(), nil
+}
+
+// shortName is a hook name taken apart.
+type shortName struct {
+	name  string // "q", or a full name
+	layer string // "", or a number, perhaps negative
+	part  string // "attn", "mlp", "ln1" and so on, or ""
+}
+
+// compact are forms such as "k6", "scale4ln1" and "pre5".
+var compact = regexp.MustCompile(`^([a-z]+)(\d+)([a-z]?.*)$`)
+
+var (
+	nameAliases = map[string]string{"attn": "pattern", "attn_logits": "attn_scores", "key": "k", "query": "q", "value": "v",
+		"mlp_pre": "pre", "mlp_mid": "mid", "mlp_post": "post"}
+	partAliases = map[string]string{"a": "attn", "m": "mlp", "b": "", "block": "", "blocks": "", "attention": "attn"}
+	partOf      = map[string]string{"q": "attn", "k": "attn", "v": "attn", "z": "attn", "rot_q": "attn", "rot_k": "attn",
+		"result": "attn", "pattern": "attn", "attn_scores": "attn", "pre": "mlp", "post": "mlp", "mid": "mlp", "pre_linear": "mlp"}
+)
+
+func parseShort(name string, layerAndType []any) (shortName, error) {
+	short := shortName{name: name}
+	for _, arg := range layerAndType {
+		switch v := arg.(type) {
+		case int:
+			short.layer = strconv.Itoa(v)
+		case string:
+			short.part = v
+		default:
+			return short, fmt.Errorf("hook name %q: after the name stand a layer (int) and a part (string), got %v of type %T", name, arg, arg)
+		}
+	}
+	if strings.Contains(name, ".") || strings.HasPrefix(name, "hook_") && short.layer == "" {
+		return short, nil
+	}
+	if m := compact.FindStringSubmatch(name); m != nil {
+		short.name, short.layer = m[1], m[2]
+		if m[3] != "" {
+			short.part = m[3]
+		}
+	}
+	if alias, ok := partAliases[short.part]; ok {
+		short.part = alias
+	}
+	if alias, ok := nameAliases[short.name]; ok {
+		short.name = alias
+	}
+	if part, ok := partOf[short.name]; ok && short.part == "" {
+		short.part = part
+	}
+	return short, nil
+}
+
+func (s shortName) fullName() string {
+	if strings.Contains(s.name, ".") || strings.HasPrefix(s.name, "hook_") && s.layer == "" {
+		return s.name
+	}
+	var parts []string
+	if s.layer != "" {
+		parts = append(parts, "blocks", s.layer)
+	}
+	switch {
+	case s.layer != "" && s.part != "":
+		parts = append(parts, s.part)
+	case s.layer == "" && (s.name == "scale" || s.name == "normalized"):
+		parts = append(parts, "ln_final")
+	}
+	return strings.Join(append(parts, "hook_"+strings.TrimPrefix(s.name, "hook_")), ".")
+}
+
+// findSite is the one site of the model that name stands for.
+func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
+	short, err := parseShort(name, layerAndType)
+	if err != nil {
+		return Site{}, err
+	}
+	if short.layer != "" {
+		n, _ := strconv.Atoi(short.layer)
+		if n, err = c.layer(n); err != nil {
+			return Site{}, fmt.Errorf("hook %q: %w", name, err)
+		}
+		short.layer = strconv.Itoa(n)
+	}
+	full := short.fullName()
+	sites := c.Sites()
+	for _, s := range sites {
+		if s.Name() == full {
+			return s, nil
+		}
+	}
+	return Site{}, unknownHook(full, sites)
+}
+
+func unknownHook(name string, sites []Site) error {
+	names := make([]string, len(sites))
+	for i, s := range sites {
+		names[i] = s.Name()
+	}
+	return fmt.Errorf("unknown hook %q%s", name, nearest.Hint(name, names))
+}

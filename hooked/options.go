@@ -1,0 +1,174 @@
+package hooked
+
+import (
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// An Option says something about one run: what to record, what to change, what to return.
+type Option func(*request) error
+
+// request is what the options of a run say, before the model has looked at it.
+type request struct {
+	record    []Selector
+	recordAll bool
+	observers []observer
+	edits     []requestedEdit
+	grads     []Selector
+	gradAll   bool
+
+	start, stop  *int
+	logitsAt     []int
+	posSlice     []int
+	lossPerToken bool
+	ungroup      bool
+	prependBOS   *bool
+	padding      Side
+	mask         [][]int
+	kv           *KVCache
+	lossTokens   Tokens
+}
+
+type observer struct {
+	at Selector
+	f  func(*Tensor, Site)
+}
+
+type requestedEdit struct {
+	at       Selector
+	edit     Intervention
+	backward bool
+}
+
+// Names limits what [Model.RunWithCache] records to the sites that the selectors match, TransformerLens' names_filter.
+// What is not recorded is not computed for its own sake and takes no memory.
+func Names(selectors ...Selector) Option {
+	return func(r *request) error {
+		r.record = append(r.record, selectors...)
+		return nil
+	}
+}
+
+// Edit changes the activation at the selected sites: the model goes on with what the edit returns. An edit is a graph
+// function, traced while the run's graph is built, or an [Intervention] with run-time values. Several edits of a site
+// apply in the order given, and recorded activations are the edited ones.
+//
+//	hooked.Edit(hooked.AttnZ.At(5), hooked.ZeroHead(3))
+//	hooked.Edit("resid_post", func(x *graph.Node, s hooked.Site) *graph.Node { return graph.MulScalar(x, 0.5) })
+func Edit[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option {
+	return func(r *request) error {
+		r.edits = append(r.edits, requestedEdit{at: at, edit: asIntervention(edit)})
+		return nil
+	}
+}
+
+// EditGrad changes the gradient that flows back through the selected sites, as TransformerLens' backward hooks do. It
+// shows in the gradients of earlier sites.
+func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option {
+	return func(r *request) error {
+		r.edits = append(r.edits, requestedEdit{at: at, edit: asIntervention(edit), backward: true})
+		return nil
+	}
+}
+
+func asIntervention(edit any) Intervention {
+	if f, ok := edit.(func(*Node, Site) *Node); ok {
+		return Intervention{apply: func(x *Node, s Site, _ []*Node) *Node { return f(x, s) }}
+	}
+	return edit.(Intervention)
+}
+
+// Observe calls f after the run with the activation at each selected site, in the order of the forward pass.
+func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
+	return func(r *request) error {
+		r.observers = append(r.observers, observer{at, f})
+		return nil
+	}
+}
+
+// Hooks joins options under one name, to be used again: a set of edits that belong together.
+func Hooks(options ...Option) Option {
+	return func(r *request) error {
+		for _, o := range options {
+			if err := o(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// StopAtLayer ends the run before layer l, which may be negative; the run returns the residual stream there,
+// [batch, pos, d_model], in place of logits.
+func StopAtLayer(l int) Option {
+	return func(r *request) error { r.stop = &l; return nil }
+}
+
+// StartAtLayer begins the run at layer l, which may be negative: the input is a residual stream [batch, pos, d_model].
+func StartAtLayer(l int) Option {
+	return func(r *request) error { r.start = &l; return nil }
+}
+
+// LogitsAt computes logits at these positions only, negative ones counting from the end: [batch, len(positions), d_vocab].
+func LogitsAt(positions ...int) Option {
+	return func(r *request) error {
+		if len(positions) == 0 {
+			return fmt.Errorf("LogitsAt needs at least one position")
+		}
+		r.logitsAt = positions
+		return nil
+	}
+}
+
+// PosSlice keeps in the cache only these positions of each activation, on the axis of the query where there are two.
+func PosSlice(positions ...int) Option {
+	return func(r *request) error { r.posSlice = positions; return nil }
+}
+
+// LossPerToken makes a loss [batch, pos-1], one for each predicted token, in place of the mean.
+func LossPerToken() Option {
+	return func(r *request) error { r.lossPerToken = true; return nil }
+}
+
+// LossTokens gives the tokens that a run from a residual stream is to be scored on.
+func LossTokens(t Tokens) Option {
+	return func(r *request) error { r.lossTokens = t; return nil }
+}
+
+// PrependBOS says whether texts get the beginning-of-sequence token; without it the model's default holds. Tokens are
+// taken as they are.
+func PrependBOS(yes bool) Option {
+	return func(r *request) error { r.prependBOS = &yes; return nil }
+}
+
+// PaddingSide says where shorter inputs are filled up. With [Left] the pads are masked and positions count from the first
+// real token; with [Right] they are ordinary tokens that nothing before them sees, as in TransformerLens.
+func PaddingSide(side Side) Option {
+	return func(r *request) error { r.padding = side; return nil }
+}
+
+// AttentionMask says which tokens are real (1) and which are pads (0), [batch][pos].
+func AttentionMask(mask [][]int) Option {
+	return func(r *request) error { r.mask = mask; return nil }
+}
+
+// UngroupKV gives every query head its own key and value before their hooks, in models that share them: what
+// TransformerLens calls ungroup_grouped_query_attention.
+func UngroupKV() Option {
+	return func(r *request) error { r.ungroup = true; return nil }
+}
+
+// WithKV runs on top of a key-value cache: the input continues what the cache holds, and unless it is frozen the cache
+// grows by it.
+func WithKV(kv *KVCache) Option {
+	return func(r *request) error { r.kv = kv; return nil }
+}
+
+// Gradients asks [Model.RunWithGradients] for the gradient at the selected sites.
+func Gradients(selectors ...Selector) Option {
+	return func(r *request) error {
+		r.grads = append(r.grads, selectors...)
+		return nil
+	}
+}

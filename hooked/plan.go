@@ -1,0 +1,57 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A plan says what one run computes. It decides the graph: what is not in it is not built.
+type plan struct {
+	record []Site        // sites whose activations are results
+	grads  []Site        // sites whose gradients are results
+	edits  []*edit       // in the order in which they apply
+	wanted map[Site]bool // everything recorded, edited or differentiated
+	metric *Metric       // the scalar that is differentiated; nil for the loss
+
+	logits, loss, lossPerToken, residual bool // which results
+	logitsAt                             int  // number of positions whose logits are wanted; 0 for all
+
+	start, stop  int  // layers [start, stop)
+	fromResidual bool // the input is a residual stream, not tokens
+	masked       bool // an attention mask is given
+	ungroup      bool // key-value heads are repeated for each query head before their hooks
+	kvRoom       int  // positions that the key-value cache has room for; 0 without one
+}
+
+func (p *plan) touches(s Site) bool { return p.wanted[s] }
+
+// seal collects what the plan touches, once it is complete.
+func (p *plan) seal() {
+	p.wanted = make(map[Site]bool)
+	for _, s := range slices.Concat(p.record, p.grads) {
+		p.wanted[s] = true
+	}
+	for _, e := range p.edits {
+		for s := range e.at {
+			p.wanted[s] = true
+		}
+	}
+}
+
+// key identifies the graph of a plan without edits and metric, whose graph functions cannot be compared.
+func (p *plan) key(batch, pos int) string {
+	var b strings.Builder
+	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.logitsAt, p.start, p.stop, p.fromResidual,
+		p.masked, p.ungroup, p.kvRoom)
+	for _, s := range p.record {
+		fmt.Fprint(&b, " ", s.Name())
+	}
+	for _, s := range p.grads {
+		fmt.Fprint(&b, " grad ", s.Name())
+	}
+	return b.String()
+}
+
+// traced reports whether the graph must be built to know which it is: it holds graph functions of the user's.
+func (p *plan) traced() bool { return len(p.edits) > 0 || p.metric != nil }

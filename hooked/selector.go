@@ -1,0 +1,134 @@
+package hooked
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// A Selector says which sites a run records or edits. It is one of
+//
+//   - a [Site]: AttnZ for every layer, AttnZ.At(-1) for the last;
+//   - a string: a full name ("blocks.0.attn.hook_q"), a short one ("resid_post" for every layer, "k6"), or a glob
+//     ("blocks.*.hook_resid_*");
+//   - a func(name string) bool, asked for every site that is not optional;
+//   - a slice of selectors, strings or sites.
+//
+// A selector that matches nothing is an error that names the nearest hook. A glob meets optional sites only if its
+// last element is written out, as in "*.hook_result".
+type Selector any
+
+// selectSites resolves selectors against the model, in the order of the forward pass and without duplicates.
+func (c Config) selectSites(selectors ...Selector) ([]Site, error) {
+	all := c.Sites()
+	chosen := make(map[Site]bool)
+	for _, sel := range selectors {
+		found, err := c.resolve(sel, all)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range found {
+			chosen[s] = true
+		}
+	}
+	return filterSites(all, func(s Site) bool { return chosen[s] }), nil
+}
+
+func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
+	switch v := sel.(type) {
+	case Site:
+		return c.resolveSite(v, all)
+	case string:
+		return c.resolveName(v, all)
+	case func(string) bool:
+		found := filterSites(all, func(s Site) bool { return !s.Optional() && v(s.Name()) })
+		return atLeastOne(found, "the function matches no hook of this model")
+	case []Selector:
+		return c.selectSites(v...)
+	case []string:
+		return resolveEach(c, v)
+	case []Site:
+		return resolveEach(c, v)
+	}
+	return nil, fmt.Errorf("a selector of type %T: want a hook name, a glob, a Site, func(string) bool, or a slice of these", sel)
+}
+
+func resolveEach[T any](c Config, items []T) ([]Site, error) {
+	selectors := make([]Selector, len(items))
+	for i, item := range items {
+		selectors[i] = item
+	}
+	return c.selectSites(selectors...)
+}
+
+func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
+	if s.info == nil {
+		return nil, fmt.Errorf("the zero Site selects nothing: use one of the package's variables, such as hooked.ResidPost")
+	}
+	if layer, ok := s.Layer(); ok {
+		l, err := c.layer(layer)
+		if err != nil {
+			return nil, fmt.Errorf("site %s: %w", s, err)
+		}
+		s = s.At(l)
+	}
+	found := filterSites(all, func(other Site) bool { return other.info == s.info && (!s.one || other == s) })
+	return atLeastOne(found, "site %s does not exist in this model (%s)", s, c.Architecture)
+}
+
+func (c Config) resolveName(name string, all []Site) ([]Site, error) {
+	if strings.ContainsAny(name, "*?[") {
+		return resolveGlob(name, all)
+	}
+	short, err := parseShort(name, nil)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := c.findSite(name); err == nil {
+		return []Site{s}, nil
+	}
+	inEveryLayer := "blocks.%d." + strings.TrimPrefix(short.part+".hook_"+short.name, ".")
+	found := filterSites(all, func(s Site) bool { return s.info.path == inEveryLayer })
+	if len(found) == 0 {
+		return nil, unknownHook(short.fullName(), all)
+	}
+	return found, nil
+}
+
+func resolveGlob(glob string, all []Site) ([]Site, error) {
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, fmt.Errorf("glob %q: %w", glob, err)
+	}
+	last := glob[strings.LastIndex(glob, ".")+1:]
+	withOptional := !strings.ContainsAny(last, "*?[")
+	found := filterSites(all, func(s Site) bool {
+		ok, _ := path.Match(glob, s.Name())
+		return ok && (withOptional || !s.Optional())
+	})
+	if len(found) == 0 {
+		return nil, fmt.Errorf("glob %q matches no hook: %w", glob, unknownHook(glob, all))
+	}
+	return found, nil
+}
+
+func atLeastOne(found []Site, format string, args ...any) ([]Site, error) {
+	if len(found) == 0 {
+		return nil, fmt.Errorf(format, args...)
+	}
+	return found, nil
+}
+
+func filterSites(sites []Site, keep func(Site) bool) []Site {
+	var kept []Site
+	for _, s := range sites {
+		if keep(s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// defaultSites are what RunWithCache records when not told otherwise.
+func (c Config) defaultSites() []Site {
+	return filterSites(c.Sites(), func(s Site) bool { return !s.Optional() })
+}

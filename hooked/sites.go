@@ -1,0 +1,169 @@
+package hooked
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Site is a place in the forward pass where an activation can be read or replaced. Its name is TransformerLens'
+// hook name, letter for letter.
+//
+// The variables below name a site in every layer at once; [Site.At] picks one layer. As a selector (of what to cache,
+// or where to edit) a site without a layer stands for all layers.
+type Site struct {
+	info  *siteInfo
+	layer int
+	one   bool // a single layer, or a site that lies outside the layers
+}
+
+// siteInfo is what the list below says of a site, whatever the layer.
+type siteInfo struct {
+	path     string            // %d standing for the layer
+	axes     string            // named axes, outermost first
+	present  func(Config) bool // nil: in every model
+	optional bool              // costs memory, so it is built only when a run names it
+}
+
+// The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a token), query and key
+// (positions as attention sees them), head, kv_head (fewer than heads in grouped-query attention), d_model, d_head,
+// d_mlp, and 1.
+var (
+	HookTokens      = optional("hook_tokens", "batch pos", nil)
+	EmbedLNScale    = site("embed.ln.hook_scale", "batch pos 1", hasPostEmbeddingLN)
+	EmbedLNNormed   = site("embed.ln.hook_normalized", "batch pos d_model", hasPostEmbeddingLN)
+	HookEmbed       = site("hook_embed", "batch pos d_model", nil)
+	HookPosEmbed    = site("hook_pos_embed", "batch pos d_model", hasPosEmbed)
+	ResidPre        = site("blocks.%d.hook_resid_pre", "batch pos d_model", nil)
+	AttnIn          = optional("blocks.%d.hook_attn_in", "batch pos head d_model", hasAttnIn)
+	QInput          = optional("blocks.%d.hook_q_input", "batch pos head d_model", nil)
+	KInput          = optional("blocks.%d.hook_k_input", "batch pos kv_head d_model", nil)
+	VInput          = optional("blocks.%d.hook_v_input", "batch pos kv_head d_model", nil)
+	LN1Scale        = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasNorm)
+	LN1Normalized   = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasNorm)
+	AttnQ           = site("blocks.%d.attn.hook_q", "batch pos head d_head", nil)
+	AttnK           = site("blocks.%d.attn.hook_k", "batch pos kv_head d_head", nil)
+	AttnV           = site("blocks.%d.attn.hook_v", "batch pos kv_head d_head", nil)
+	QNormScale      = site("blocks.%d.attn.q_norm.hook_scale", "batch pos head 1", hasQKNorm)
+	QNormNormalized = site("blocks.%d.attn.q_norm.hook_normalized", "batch pos head d_head", hasQKNorm)
+	KNormScale      = site("blocks.%d.attn.k_norm.hook_scale", "batch pos kv_head 1", hasQKNorm)
+	KNormNormalized = site("blocks.%d.attn.k_norm.hook_normalized", "batch pos kv_head d_head", hasQKNorm)
+	AttnRotQ        = site("blocks.%d.attn.hook_rot_q", "batch query head d_head", hasRotary)
+	AttnRotK        = site("blocks.%d.attn.hook_rot_k", "batch key kv_head d_head", hasRotary)
+	AttnScores      = site("blocks.%d.attn.hook_attn_scores", "batch head query key", nil)
+	AttnPattern     = site("blocks.%d.attn.hook_pattern", "batch head query key", nil)
+	AttnZ           = site("blocks.%d.attn.hook_z", "batch pos head d_head", nil)
+	AttnResult      = optional("blocks.%d.attn.hook_result", "batch pos head d_model", nil)
+	LN1PostScale    = site("blocks.%d.ln1_post.hook_scale", "batch pos 1", hasPostNorms)
+	LN1PostNormed   = site("blocks.%d.ln1_post.hook_normalized", "batch pos d_model", hasPostNorms)
+	AttnOut         = site("blocks.%d.hook_attn_out", "batch pos d_model", nil)
+	ResidMid        = site("blocks.%d.hook_resid_mid", "batch pos d_model", hasResidMid)
+	MLPIn           = optional("blocks.%d.hook_mlp_in", "batch pos d_model", hasMLP)
+	LN2Scale        = site("blocks.%d.ln2.hook_scale", "batch pos 1", hasMLPNorm)
+	LN2Normalized   = site("blocks.%d.ln2.hook_normalized", "batch pos d_model", hasMLPNorm)
+	MLPPre          = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP)
+	MLPPreLinear    = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate)
+	MLPMid          = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN)
+	MLPLNScale      = site("blocks.%d.mlp.ln.hook_scale", "batch pos 1", hasMLPLN)
+	MLPLNNormalized = site("blocks.%d.mlp.ln.hook_normalized", "batch pos d_mlp", hasMLPLN)
+	MLPPost         = site("blocks.%d.mlp.hook_post", "batch pos d_mlp", hasMLP)
+	LN2PostScale    = site("blocks.%d.ln2_post.hook_scale", "batch pos 1", hasPostNorms)
+	LN2PostNormed   = site("blocks.%d.ln2_post.hook_normalized", "batch pos d_model", hasPostNorms)
+	MLPOut          = site("blocks.%d.hook_mlp_out", "batch pos d_model", hasMLP)
+	ResidPost       = site("blocks.%d.hook_resid_post", "batch pos d_model", nil)
+	LNFinalScale    = site("ln_final.hook_scale", "batch pos 1", hasNorm)
+	LNFinalNormed   = site("ln_final.hook_normalized", "batch pos d_model", hasNorm)
+)
+
+// siteList collects the sites above in their order; Go initialises package variables in order of declaration.
+var siteList []*siteInfo
+
+func site(path, axes string, present func(Config) bool) Site {
+	info := &siteInfo{path: path, axes: axes, present: present}
+	siteList = append(siteList, info)
+	return Site{info: info, one: !info.perLayer()}
+}
+
+func optional(path, axes string, present func(Config) bool) Site {
+	s := site(path, axes, present)
+	s.info.optional = true
+	return s
+}
+
+func hasNorm(c Config) bool            { return c.Normalization != NoNorm }
+func hasPosEmbed(c Config) bool        { return c.PositionalEmbedding.Learned() }
+func hasPostEmbeddingLN(c Config) bool { return c.PostEmbeddingLN }
+func hasRotary(c Config) bool          { return c.PositionalEmbedding == RotaryPositions }
+func hasQKNorm(c Config) bool          { return c.UseQKNorm }
+func hasAttnIn(c Config) bool          { return c.groupSize() == 1 }
+func hasPostNorms(c Config) bool       { return c.NormalizationBeforeAndAfter }
+func hasMLP(c Config) bool             { return !c.AttnOnly }
+func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasNorm(c) }
+func hasGate(c Config) bool            { return hasMLP(c) && c.GatedMLP }
+func hasMLPLN(c Config) bool           { return hasMLP(c) && c.ActFn.hasLN() }
+func hasResidMid(c Config) bool        { return hasMLP(c) && !c.ParallelAttnMLP }
+
+func (i *siteInfo) perLayer() bool { return strings.Contains(i.path, "%d") }
+
+func (i *siteInfo) presentIn(c Config) bool { return i.present == nil || i.present(c) }
+
+// At is s in layer l alone; a negative l counts from the last layer, as in Python. For a site outside the layers it
+// is s itself.
+func (s Site) At(l int) Site {
+	if !s.info.perLayer() {
+		return s
+	}
+	return Site{info: s.info, layer: l, one: true}
+}
+
+// Layer is the layer that s lies in, and whether it lies in one.
+func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
+
+// Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer the number is a
+// star, "blocks.*.attn.hook_q".
+func (s Site) Name() string {
+	switch {
+	case !s.info.perLayer():
+		return s.info.path
+	case !s.one:
+		return strings.Replace(s.info.path, "%d", "*", 1)
+	}
+	return fmt.Sprintf(s.info.path, s.layer)
+}
+
+// String is the name.
+func (s Site) String() string { return s.Name() }
+
+// Axes are the names of the axes of the activation, outermost first: ["batch" "pos" "head" "d_head"] for AttnQ.
+func (s Site) Axes() []string { return strings.Fields(s.info.axes) }
+
+// Optional reports whether the site is built only in runs that name it, since it costs memory: TransformerLens has
+// switches for these (use_attn_result and so on).
+func (s Site) Optional() bool { return s.info.optional }
+
+// Sites lists every site of a model with this configuration in the order of the forward pass, the optional ones too.
+func (c Config) Sites() []Site {
+	var before, blocks, after []*siteInfo
+	for _, info := range siteList {
+		switch {
+		case !info.presentIn(c):
+		case info.perLayer():
+			blocks = append(blocks, info)
+		case len(blocks) == 0:
+			before = append(before, info)
+		default:
+			after = append(after, info)
+		}
+	}
+	sites := expand(nil, before, 0)
+	for l := range c.NLayers {
+		sites = expand(sites, blocks, l)
+	}
+	return expand(sites, after, 0)
+}
+
+func expand(sites []Site, infos []*siteInfo, layer int) []Site {
+	for _, info := range infos {
+		sites = append(sites, Site{info: info, layer: layer, one: true})
+	}
+	return sites
+}

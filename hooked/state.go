@@ -1,0 +1,165 @@
+package hooked
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gopherlens/internal/nearest"
+)
+
+// An Array is a tensor in this process's memory: float32 values in row-major order.
+type Array struct {
+	Shape []int
+	Data  []float32
+}
+
+// NewArray is an array of zeros.
+func NewArray(shape ...int) *Array {
+	return &Array{Shape: slices.Clone(shape), Data: make([]float32, sizeOf(shape))}
+}
+
+func sizeOf(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// A StateDict holds a model's weights under TransformerLens' names and in its shapes, such as "blocks.0.attn.W_Q"
+// [head, d_model, d_head]. In a model with grouped queries W_K, W_V, b_K and b_V have one entry a key-value head, and
+// TransformerLens' names for these, "_W_K" and so on, are understood too.
+type StateDict map[string]*Array
+
+// weightSpec is a weight that a model of some configuration has.
+type weightSpec struct {
+	shape    []int
+	optional bool // a bias, which counts as zero where a family has none
+}
+
+// weightSpecs lists the weights of a model: the one place that says which there are and how large.
+func (c Config) weightSpecs() map[string]weightSpec {
+	specs := make(map[string]weightSpec)
+	need := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape} }
+	may := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, optional: true} }
+	need("embed.W_E", c.DVocab, c.DModel)
+	if c.PositionalEmbedding.Learned() {
+		need("pos_embed.W_pos", c.NCtx, c.DModel)
+	}
+	if c.PostEmbeddingLN {
+		need("embed.ln.w", c.DModel)
+		need("embed.ln.b", c.DModel)
+	}
+	for l := range c.NLayers {
+		c.blockSpecs(blockPrefix(l), need, may)
+	}
+	c.normSpecs("ln_final", c.finalNorm(), c.DModel, need)
+	need("unembed.W_U", c.DModel, c.DVocabOut)
+	may("unembed.b_U", c.DVocabOut)
+	return specs
+}
+
+type specFunc func(name string, shape ...int)
+
+func (c Config) blockSpecs(p string, need, may specFunc) {
+	c.attnSpecs(p, need, may)
+	c.normSpecs(p+"ln1", c.Normalization, c.DModel, need)
+	if c.AttnOnly {
+		return
+	}
+	c.normSpecs(p+"ln2", c.Normalization, c.DModel, need)
+	need(p+"mlp.W_in", c.DModel, c.DMLP)
+	need(p+"mlp.W_out", c.DMLP, c.DModel)
+	may(p+"mlp.b_in", c.DMLP)
+	may(p+"mlp.b_out", c.DModel)
+	if c.GatedMLP {
+		need(p+"mlp.W_gate", c.DModel, c.DMLP)
+		may(p+"mlp.b_gate", c.DMLP)
+	}
+	if c.ActFn.hasLN() && c.Normalization.HasWeights() {
+		c.normSpecs(p+"mlp.ln", LN, c.DMLP, need)
+	}
+}
+
+func (c Config) attnSpecs(p string, need, may specFunc) {
+	heads := map[string]int{"Q": c.NHeads, "K": c.NKeyValueHeads, "V": c.NKeyValueHeads}
+	for which, n := range heads {
+		need(p+"attn.W_"+which, n, c.DModel, c.DHead)
+		may(p+"attn.b_"+which, n, c.DHead)
+	}
+	need(p+"attn.W_O", c.NHeads, c.DHead, c.DModel)
+	may(p+"attn.b_O", c.DModel)
+	if c.UseQKNorm {
+		need(p+"attn.q_norm.w", c.DHead)
+		need(p+"attn.k_norm.w", c.DHead)
+	}
+	if c.NormalizationBeforeAndAfter {
+		c.normSpecs(p+"ln1_post", c.postNorm(), c.DModel, need)
+		c.normSpecs(p+"ln2_post", c.postNorm(), c.DModel, need)
+	}
+}
+
+func (c Config) normSpecs(name string, kind Normalization, width int, need specFunc) {
+	if kind.HasWeights() {
+		need(name+".w", width)
+	}
+	if kind == LN {
+		need(name+".b", width)
+	}
+}
+
+// check compares a state dict with what the configuration asks for: every name known, every shape right, nothing
+// missing.
+func (sd StateDict) check(c Config) error {
+	specs := c.weightSpecs()
+	for _, name := range slices.Sorted(maps.Keys(sd)) {
+		spec, ok := specs[name]
+		if !ok {
+			return fmt.Errorf("weight %q belongs to no part of this model%s", name, nearest.Hint(name, slices.Collect(maps.Keys(specs))))
+		}
+		if !slices.Equal(sd[name].Shape, spec.shape) {
+			return fmt.Errorf("weight %q has shape %v, the configuration says %v", name, sd[name].Shape, spec.shape)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		if sd[name] == nil && !specs[name].optional {
+			return fmt.Errorf("weight %q is missing", name)
+		}
+	}
+	return nil
+}
+
+// canonical drops the underscore that TransformerLens puts before grouped weights, and the buffers that it keeps among
+// the weights (masks, rotary tables).
+func (sd StateDict) canonical() StateDict {
+	out := make(StateDict, len(sd))
+	for name, a := range sd {
+		if isBuffer(name) {
+			continue
+		}
+		out[strings.NewReplacer("attn._W_", "attn.W_", "attn._b_", "attn.b_").Replace(name)] = a
+	}
+	return out
+}
+
+func isBuffer(name string) bool {
+	for _, suffix := range []string{".mask", ".IGNORE", ".rotary_sin", ".rotary_cos", ".alibi"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// complete adds the biases that a family does not have, as zeros: TransformerLens' form of a state dict.
+func (sd StateDict) complete(c Config) StateDict {
+	out := maps.Clone(sd)
+	for name, spec := range c.weightSpecs() {
+		if out[name] == nil {
+			out[name] = NewArray(spec.shape...)
+		}
+	}
+	return out
+}

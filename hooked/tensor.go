@@ -1,0 +1,218 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// A Tensor is an activation, a weight, or something computed from them. It stays on the device until its values are
+// read; its axes have names. Tensors are values: every method returns a new one.
+//
+// Methods panic if the shapes do not fit, as an index out of range does: in a notebook that is a mistake in the cell.
+// [Try] turns such a panic into an error.
+type Tensor struct {
+	value *tensors.Tensor
+	axes  []string
+	eng   *engine
+}
+
+// All is an index that keeps an axis whole, Python's colon.
+const All = allAxis(0)
+
+type allAxis int
+
+// A Range is an index that keeps the entries From up to but not including To. Negative numbers count from the end; a zero
+// To means up to the end.
+type Range struct{ From, To int }
+
+// Try runs f and returns as an error what a tensor method panicked with.
+func Try(f func()) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case tensorError:
+			err = r
+		default:
+			panic(r)
+		}
+	}()
+	f()
+	return nil
+}
+
+// tensorError is what tensor methods panic with.
+type tensorError struct{ message string }
+
+func (e tensorError) Error() string { return e.message }
+
+func fail(format string, args ...any) {
+	panic(tensorError{fmt.Sprintf("hooked: "+format, args...)})
+}
+
+// Shape is the size of each axis, outermost first.
+func (t *Tensor) Shape() []int { return slices.Clone(t.value.Shape().Dimensions) }
+
+// AxisNames are the names of the axes, such as ["batch" "pos" "d_model"].
+func (t *Tensor) AxisNames() []string { return slices.Clone(t.axes) }
+
+// Named is t with other names for its axes, separated by blanks.
+func (t *Tensor) Named(axes string) *Tensor {
+	names := strings.Fields(axes)
+	if len(names) != len(t.axes) {
+		fail("%d names (%s) for a tensor of shape %v", len(names), axes, t.Shape())
+	}
+	return &Tensor{t.value, names, t.eng}
+}
+
+// Float32s copies the values to the host in row-major order. Whole numbers and truth values become floats.
+func (t *Tensor) Float32s() []float32 {
+	value := t.value
+	if value.DType() != dtypes.Float32 {
+		value = t.eng.eager("float32", func(in []*Node) *Node { return ConvertDType(in[0], dtypes.Float32) }, value)
+	}
+	values, err := tensors.CopyFlatData[float32](value)
+	if err != nil {
+		fail("reading a tensor of shape %v: %v", t.Shape(), err)
+	}
+	return values
+}
+
+// Ints copies the values of a tensor of whole numbers to the host.
+func (t *Tensor) Ints() []int {
+	out := make([]int, 0, t.value.Size())
+	for _, v := range t.Float32s() { // whole numbers below 2^24 are exact
+		out = append(out, int(v))
+	}
+	return out
+}
+
+// Item is the value of a tensor with a single one.
+func (t *Tensor) Item() float32 {
+	if t.value.Size() != 1 {
+		fail("Item of a tensor of shape %v: it has %d values", t.Shape(), t.value.Size())
+	}
+	return t.Float32s()[0]
+}
+
+// String shows names, shape and, of a small tensor, the values.
+func (t *Tensor) String() string {
+	var b strings.Builder
+	for i, name := range t.axes {
+		fmt.Fprintf(&b, "%s=%d ", name, t.value.Shape().Dim(i))
+	}
+	head := fmt.Sprintf("[%s]", strings.TrimSpace(b.String()))
+	const few = 16
+	if t.value.Size() > few {
+		return head
+	}
+	return fmt.Sprintf("%s %.6g", head, t.Float32s())
+}
+
+// At indexes t as Python does: an int picks one entry and drops the axis, [All] keeps it, a [Range] or a []int keeps
+// some entries. Negative numbers count from the end; axes that are not mentioned are kept.
+func (t *Tensor) At(indices ...any) *Tensor {
+	if len(indices) > len(t.axes) {
+		fail("%d indices for a tensor with axes %v", len(indices), t.axes)
+	}
+	out := t
+	axis := 0
+	for _, index := range indices {
+		switch v := index.(type) {
+		case allAxis:
+			axis++
+		case int:
+			out = out.pick(axis, v)
+		case Range:
+			out = out.slice(axis, v)
+			axis++
+		case []int:
+			out = out.gather(axis, v)
+			axis++
+		default:
+			fail("index %v of type %T: want an int, hooked.All, a hooked.Range or a []int", index, index)
+		}
+	}
+	return out
+}
+
+// index resolves a Python index into an axis.
+func (t *Tensor) index(axis, i int) int {
+	n := t.value.Shape().Dim(axis)
+	if i < -n || i >= n {
+		fail("index %d out of range: axis %q has %d entries", i, t.axes[axis], n)
+	}
+	return (i + n) % n
+}
+
+// pick takes one entry of an axis, which a run-time value tells, so that one program serves all entries.
+func (t *Tensor) pick(axis, i int) *Tensor {
+	where := tensors.FromFlatDataAndDimensions([]int32{int32(t.index(axis, i))}, 1, 1)
+	v := t.eng.eager(fmt.Sprintf("pick %d", axis), func(in []*Node) *Node {
+		return Squeeze(gatherAxis(in[0], in[1], axis), axis)
+	}, t.value, where)
+	return &Tensor{v, without(t.axes, axis), t.eng}
+}
+
+func without(axes []string, i int) []string {
+	return append(slices.Clone(axes[:i]), axes[i+1:]...)
+}
+
+func (t *Tensor) gather(axis int, indices []int) *Tensor {
+	index := make([]int32, len(indices))
+	for i, v := range indices {
+		index[i] = int32(t.index(axis, v))
+	}
+	where := tensors.FromFlatDataAndDimensions(index, len(index), 1)
+	v := t.eng.eager(fmt.Sprintf("gather %d", axis), func(in []*Node) *Node {
+		return gatherAxis(in[0], in[1], axis)
+	}, t.value, where)
+	return &Tensor{v, slices.Clone(t.axes), t.eng}
+}
+
+// gatherAxis takes the entries index [n, 1] of one axis of x.
+func gatherAxis(x, index *Node, axis int) *Node {
+	if axis == 0 {
+		return Gather(x, index)
+	}
+	order := make([]int, x.Rank()) // axis first
+	order[0] = axis
+	back := make([]int, x.Rank())
+	for i := 1; i < x.Rank(); i++ {
+		order[i] = i
+		if i <= axis {
+			order[i] = i - 1
+		}
+	}
+	for i, from := range order {
+		back[from] = i
+	}
+	return TransposeAllAxes(Gather(TransposeAllAxes(x, order...), index), back...)
+}
+
+func (t *Tensor) slice(axis int, r Range) *Tensor {
+	n := t.value.Shape().Dim(axis)
+	from, to := r.From, r.To
+	if from < 0 {
+		from += n
+	}
+	if to <= 0 {
+		to += n
+	}
+	if from < 0 || to > n || from >= to {
+		fail("range %d to %d is empty or outside axis %q of %d entries", r.From, r.To, t.axes[axis], n)
+	}
+	v := t.eng.eager(fmt.Sprintf("slice %d %d %d", axis, from, to), func(in []*Node) *Node {
+		return SliceAxis(in[0], axis, AxisRange(from, to))
+	}, t.value)
+	return &Tensor{v, slices.Clone(t.axes), t.eng}
+}
+
+// tensorOf puts host values on the engine as a tensor.
+func (e *engine) tensorOf(data []float32, dims []int, axes ...string) *Tensor {
+	return &Tensor{tensors.FromFlatDataAndDimensions(data, dims...), axes, e}
+}

@@ -1,0 +1,142 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+
+	"gopherlens/tokenize"
+)
+
+// tokensOf takes an input in any of the forms that [Model.Run] documents.
+func (m *Model) tokensOf(input any, r request) (Tokens, error) {
+	switch v := input.(type) {
+	case Tokens:
+		return v, nil
+	case [][]int:
+		return v, nil
+	case []int:
+		return Tokens{v}, nil
+	case string:
+		return m.toTokens([]string{v}, r)
+	case []string:
+		return m.toTokens(v, r)
+	}
+	return nil, fmt.Errorf("input of type %T: want a string, []string, hooked.Tokens, [][]int, []int, or with StartAtLayer a *hooked.Tensor", input)
+}
+
+func (m *Model) toTokens(texts []string, r request) (Tokens, error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	prepend := tokenize.NoBOS
+	if m.wantsBOS(r) {
+		prepend = tokenize.PrependBOS
+	}
+	return tok.ToTokens(texts, tokenize.Options{PrependBOS: prepend, PaddingSide: r.padding})
+}
+
+// ToTokens turns texts into token ids [batch][pos], with a BOS first unless [PrependBOS] or the model's default says
+// otherwise. Shorter texts are padded, on the right unless [PaddingSide] says otherwise.
+func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
+	var r request
+	if err := Hooks(options...)(&r); err != nil {
+		return nil, err
+	}
+	return m.toTokens(texts, r)
+}
+
+// ToStrTokens splits a text into its tokens as strings.
+func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
+	tokens, err := m.ToTokens([]string{text}, options...)
+	if err != nil {
+		return nil, err
+	}
+	return m.StrTokens(tokens[0])
+}
+
+// StrTokens are token ids as strings, each decoded on its own.
+func (m *Model) StrTokens(ids []int) ([]string, error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	return tok.StrTokens(ids)
+}
+
+// ToString decodes token ids.
+func (m *Model) ToString(ids []int) (string, error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return "", err
+	}
+	return tok.ToString(ids)
+}
+
+// ToSingleToken is the id of a text that is exactly one token; an error that shows the tokens if it is not.
+func (m *Model) ToSingleToken(text string) (int, error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return 0, err
+	}
+	return tok.ToSingleToken(text)
+}
+
+// ToSingleTokens is [Model.ToSingleToken] for a table of texts, such as the right and the wrong answer of each prompt:
+// [][]string{{" Mary", " John"}, ...} to Tokens of the same shape.
+func (m *Model) ToSingleTokens(texts [][]string) (Tokens, error) {
+	out := make(Tokens, len(texts))
+	for i, row := range texts {
+		for _, text := range row {
+			id, err := m.ToSingleToken(text)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = append(out[i], id)
+		}
+	}
+	return out, nil
+}
+
+func (m *Model) padToken() (int, bool) {
+	if tok, err := m.Tokenizer(); err == nil {
+		return tok.Pad()
+	}
+	return 0, false
+}
+
+func (m *Model) bosToken() (int, bool) {
+	if tok, err := m.Tokenizer(); err == nil {
+		return tok.BOS()
+	}
+	return 0, false
+}
+
+// wantsBOS reports whether a run's texts get a BOS.
+func (m *Model) wantsBOS(r request) bool {
+	if r.prependBOS != nil {
+		return *r.prependBOS
+	}
+	return m.cfg.DefaultPrependBOS
+}
+
+// TokensToResidualDirections are the directions in the residual stream that raise the logits of tokens: columns of W_U
+// as rows. For tokens [batch][n] the result is [batch, n, d_model].
+func (m *Model) TokensToResidualDirections(tokens Tokens) (*Tensor, error) {
+	flat := slices.Concat(tokens...)
+	for _, id := range flat {
+		if id < 0 || id >= m.cfg.DVocabOut {
+			return nil, fmt.Errorf("token %d is outside the vocabulary of %d", id, m.cfg.DVocabOut)
+		}
+	}
+	wU, err := m.WU()
+	if err != nil {
+		return nil, err
+	}
+	var out *Tensor
+	err = Try(func() {
+		rows := wU.gather(1, flat).transpose()
+		out = rows.reshape([]string{"batch", "token", "d_model"}, len(tokens), len(tokens[0]), m.cfg.DModel)
+	})
+	return out, err
+}

@@ -1,0 +1,125 @@
+package hooked
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// A weightStore holds a model's weights on the device. They are loaded when a run first needs one, so that a notebook
+// cell that only names a model costs nothing.
+type weightStore struct {
+	eng    *engine
+	cfg    Config
+	shapes map[string][]int // on the device, of the weights that the model has
+
+	once    sync.Once
+	load    func(put func(name string, a *Array) error) error
+	err     error
+	mu      sync.Mutex
+	buffers map[string]compute.Buffer
+}
+
+// deviceShape is the shape of a weight on the device. W_Q, W_K and W_V [head, d_model, d_head] lie as [d_model, head,
+// d_head], so that a projection is one plain matrix product.
+func deviceShape(name string, shape []int) []int {
+	if !readsResidual(name) {
+		return shape
+	}
+	return []int{shape[1], shape[0], shape[2]}
+}
+
+func readsResidual(name string) bool {
+	return strings.HasSuffix(name, "attn.W_Q") || strings.HasSuffix(name, "attn.W_K") || strings.HasSuffix(name, "attn.W_V")
+}
+
+// toDevice is a weight in its device layout.
+func toDevice(name string, a *Array) *Array {
+	if !readsResidual(name) {
+		return a
+	}
+	moved, err := rearrange(a, "h d e -> d h e", nil)
+	if err != nil {
+		panic(err) // the shape was checked
+	}
+	return moved
+}
+
+// fromDevice undoes toDevice.
+func fromDevice(name string, a *Array) *Array {
+	if !readsResidual(name) {
+		return a
+	}
+	moved, err := rearrange(a, "d h e -> h d e", nil)
+	if err != nil {
+		panic(err) // the shape was checked
+	}
+	return moved
+}
+
+// put uploads a weight.
+func (s *weightStore) put(name string, a *Array) error {
+	a = toDevice(name, a)
+	buffer, err := s.eng.upload(a.Data, shapes.Make(dtypes.Float32, a.Shape...))
+	if err != nil {
+		return fmt.Errorf("weight %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffers[name] = buffer
+	return nil
+}
+
+// ready loads the weights, once.
+func (s *weightStore) ready() error {
+	s.once.Do(func() { s.err = s.load(s.put) })
+	return s.err
+}
+
+// buffer is a weight on the device.
+func (s *weightStore) buffer(name string) (compute.Buffer, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	if b, ok := s.buffers[name]; ok {
+		return b, nil
+	}
+	return nil, fmt.Errorf("the model has no weight %q", name)
+}
+
+// tensor is a weight in its device layout; nil if it is a bias that the family does not have.
+func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
+	if s.shapes[name] == nil {
+		return nil, nil
+	}
+	buffer, err := s.buffer(name)
+	if err != nil {
+		return nil, err
+	}
+	return tensors.FromBuffer(buffer)
+}
+
+// array copies a weight to the host, in TransformerLens' shape; zeros if it is a bias that the family does not have.
+func (s *weightStore) array(name string) (*Array, error) {
+	spec, ok := s.cfg.weightSpecs()[name]
+	if !ok {
+		return nil, fmt.Errorf("the model has no weight %q", name)
+	}
+	if s.shapes[name] == nil {
+		return NewArray(spec.shape...), nil
+	}
+	buffer, err := s.buffer(name)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]float32, sizeOf(s.shapes[name]))
+	if err := buffer.ToFlatData(data); err != nil {
+		return nil, fmt.Errorf("reading weight %s: %w", name, err)
+	}
+	return fromDevice(name, &Array{Shape: s.shapes[name], Data: data}), nil
+}

@@ -1,0 +1,38 @@
+package golden
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/gomlx/compute"
+
+	"gopherlens/internal/backend"
+)
+
+// OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The test must link both.
+func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
+	t.Helper()
+	t.Run("go", func(t *testing.T) { test(t, open(t, "go")) })
+	t.Run("xla", func(t *testing.T) {
+		plugin, ok := backend.FindPlugin()
+		if !ok {
+			t.Skip("no PJRT plugin is installed, so XLA is not tested: run `make setup`")
+		}
+		test(t, open(t, "xla:"+plugin.Path))
+	})
+}
+
+var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
+
+func open(t *testing.T, config string) compute.Backend {
+	t.Helper()
+	if be, ok := opened.Load(config); ok {
+		return be.(compute.Backend)
+	}
+	be, err := compute.NewWithConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened.Store(config, be)
+	return be
+}
