@@ -21,6 +21,7 @@ type reader func(*mapping) ([]Tensor, map[string]any, error)
 var readers = map[Format]reader{
 	Safetensors: readSafetensors,
 	GGUF:        readGGUF,
+	Torch:       readTorch,
 }
 
 // formatOf tells the format by the ending of a file's name.

@@ -14,8 +14,9 @@ type Tensor struct {
 	DType DType
 	Shape []int // outermost dimension first, whatever the file's own order; empty for a scalar
 
-	data []byte
-	path string // the file that it lies in, for messages
+	data    []byte
+	strides []int  // of a torch view that is not row-major, in elements; nil otherwise
+	path    string // the file that it lies in, for messages
 }
 
 // Size returns the number of elements.
@@ -27,14 +28,20 @@ func (t Tensor) Size() int {
 	return n
 }
 
-// Raw returns the bytes as they lie in the file: little-endian values, or blocks
-// of a quantised type. Do not write to them, nor use them after [File.Close].
-func (t Tensor) Raw() []byte { return t.data }
+// Raw returns the bytes as they lie in the file: little-endian values in row-major
+// order, or blocks of a quantised type. Do not write to them, nor use them after
+// [File.Close]. (A torch view that is not row-major gives a copy that is.)
+func (t Tensor) Raw() []byte {
+	if t.strides == nil {
+		return t.data
+	}
+	return t.gather()
+}
 
 // View returns the values of an F32 tensor without copying, where the file's
 // layout and the machine allow it. Like Raw, it must not outlive the file.
 func (t Tensor) View() ([]float32, bool) {
-	if t.DType != F32 {
+	if t.DType != F32 || t.strides != nil {
 		return nil, false
 	}
 	return viewFloats(t.data)
@@ -56,8 +63,9 @@ func (t Tensor) Float32sInto(dst []float32) error {
 	if len(dst) != t.Size() {
 		return fmt.Errorf("weights: tensor %q has %d elements, the destination %d", t.Name, t.Size(), len(dst))
 	}
+	src := t.Raw()
 	inParallel(len(dst)/l.block, l.block, func(from, to int) {
-		l.floats(dst[from*l.block:to*l.block], t.data[from*l.bytes:to*l.bytes])
+		l.floats(dst[from*l.block:to*l.block], src[from*l.bytes:to*l.bytes])
 	})
 	return nil
 }
@@ -73,7 +81,7 @@ func (t Tensor) Int64s() ([]int64, error) {
 		return nil, fmt.Errorf("weights: %s: tensor %q holds %s, not whole numbers: use Float32s", t.path, t.Name, t.DType)
 	}
 	dst := make([]int64, t.Size())
-	l.ints(dst, t.data)
+	l.ints(dst, t.Raw())
 	return dst, nil
 }
 

@@ -36,7 +36,7 @@ func FromInt64s(name string, shape []int, values []int64) Named {
 // FromTensor writes an open tensor's bytes as they are, in its own type.
 func FromTensor(t Tensor) Named {
 	return Named{t.Name, t.DType, t.Shape, func(w io.Writer) error {
-		_, err := w.Write(t.data)
+		_, err := w.Write(t.Raw())
 		return err
 	}}
 }
