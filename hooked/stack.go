@@ -9,12 +9,10 @@ import (
 
 // stack joins tensors along a new first axis in one program.
 func (e *engine) stack(axis string, parts []*Tensor) *Tensor {
-	values := make([]*tensors.Tensor, len(parts))
-	for i, p := range parts {
+	for _, p := range parts {
 		if !slices.Equal(p.Shape(), parts[0].Shape()) {
-			fail("Stack of tensors of shapes %v and %v", parts[0].Shape(), p.Shape())
+			fail("StackTensors of shapes %v and %v", parts[0].Shape(), p.Shape())
 		}
-		values[i] = p.value
 	}
 	v := e.eager("stack", func(in []*Node) *Node {
 		rows := make([]*Node, len(in))
@@ -22,6 +20,14 @@ func (e *engine) stack(axis string, parts []*Tensor) *Tensor {
 			rows[i] = InsertAxes(x, 0)
 		}
 		return Concatenate(rows, 0)
-	}, values...)
+	}, tensorValues(parts)...)
 	return &Tensor{v, append([]string{axis}, parts[0].axes...), e}
+}
+
+func tensorValues(list []*Tensor) []*tensors.Tensor {
+	values := make([]*tensors.Tensor, len(list))
+	for i, t := range list {
+		values[i] = t.value
+	}
+	return values
 }
