@@ -147,7 +147,10 @@ func (c Config) withDefaults() Config {
 		c.RotaryBase = cmp.Or(c.RotaryBase, 10000)
 	}
 	c.InitMode = cmp.Or(c.InitMode, "gpt2")
-	c.InitializerRange = cmp.Or(c.InitializerRange, 0.8/math.Sqrt(float64(c.DModel)))
+	if c.InitMode == "gpt2" {
+		c.InitializerRange = cmp.Or(c.InitializerRange, 0.8/math.Sqrt(float64(c.DModel)))
+	}
+	c.InitializerRange = cmp.Or(c.InitializerRange, 1)
 	return c
 }
 

@@ -33,10 +33,7 @@ type LoadOptions struct {
 // The configuration is read and checked at once; the weights when a run first needs them. A step that does not apply to
 // the family is left out and reported by [Model.Skipped].
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
-	var o LoadOptions
-	if len(options) > 0 {
-		o = options[0]
-	}
+	o := firstOption(options)
 	source, err := resolveTemp(name)
 	if err != nil {
 		return nil, err

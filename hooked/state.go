@@ -152,14 +152,3 @@ func isBuffer(name string) bool {
 	}
 	return false
 }
-
-// complete adds the biases that a family does not have, as zeros: TransformerLens' form of a state dict.
-func (sd StateDict) complete(c Config) StateDict {
-	out := maps.Clone(sd)
-	for name, spec := range c.weightSpecs() {
-		if out[name] == nil {
-			out[name] = NewArray(spec.shape...)
-		}
-	}
-	return out
-}

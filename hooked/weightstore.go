@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -121,5 +122,5 @@ func (s *weightStore) array(name string) (*Array, error) {
 	if err := buffer.ToFlatData(data); err != nil {
 		return nil, fmt.Errorf("reading weight %s: %w", name, err)
 	}
-	return fromDevice(name, &Array{Shape: s.shapes[name], Data: data}), nil
+	return fromDevice(name, &Array{Shape: slices.Clone(s.shapes[name]), Data: data}), nil
 }

@@ -1,0 +1,165 @@
+package hooked
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the start of a training.
+// It has no tokenizer; give it token ids.
+//
+// cfg.InitMode is TransformerLens': "gpt2" (normal, standard deviation InitializerRange), or "xavier_uniform",
+// "xavier_normal", "kaiming_uniform", "kaiming_normal", "muP" for weights scaled by the width of their layer (Glorot and
+// Bengio 2010; He et al. 2015, arXiv:1502.01852; Yang et al. 2022, arXiv:2203.03466) with InitializerRange as the gain. Biases are zero,
+// the scales of norms one. The numbers are Go's own: the same seed does not give TransformerLens' weights.
+func New(cfg Config, options ...LoadOptions) (*Model, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	init, ok := initModes[cfg.InitMode]
+	if !ok {
+		return nil, fmt.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
+	}
+	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
+	sd := make(StateDict)
+	for _, name := range slices.Sorted(maps.Keys(cfg.weightSpecs())) {
+		sd[name] = initial(cfg, name, init, random)
+	}
+	return FromStateDict(cfg, sd, NoProcessing, options...)
+}
+
+// initMode is how the matrices of a model are filled: the spread of a weight, and whether it is uniform or normal.
+type initMode struct {
+	spread  func(cfg Config, name string, fanIn, fanOut int) float64 // standard deviation
+	uniform bool
+}
+
+var initModes = map[string]initMode{
+	"gpt2":            {spread: func(c Config, _ string, _, _ int) float64 { return c.InitializerRange }},
+	"xavier_uniform":  {spread: xavier, uniform: true},
+	"xavier_normal":   {spread: xavier},
+	"kaiming_uniform": {spread: kaiming, uniform: true},
+	"kaiming_normal":  {spread: kaiming},
+	"muP":             {spread: muP},
+}
+
+func xavier(c Config, _ string, fanIn, fanOut int) float64 {
+	return c.InitializerRange * math.Sqrt(2/float64(fanIn+fanOut))
+}
+
+// kaiming has the gain of a ReLU, √2, in it.
+func kaiming(c Config, _ string, fanIn, _ int) float64 {
+	return c.InitializerRange * math.Sqrt(2/float64(fanIn))
+}
+
+func muP(_ Config, name string, fanIn, _ int) float64 {
+	switch {
+	case strings.HasPrefix(name, "unembed."):
+		return 1 / float64(fanIn)
+	case strings.Contains(name, "embed."):
+		return 1
+	}
+	return 1 / math.Sqrt(float64(fanIn))
+}
+
+// initial is a weight before training.
+func initial(c Config, name string, mode initMode, random *rand.Rand) *Array {
+	a := NewArray(c.weightSpecs()[name].shape...)
+	last := name[strings.LastIndex(name, ".")+1:]
+	switch {
+	case last == "w":
+		for i := range a.Data {
+			a.Data[i] = 1
+		}
+	case strings.HasPrefix(last, "W_"):
+		fanIn, fanOut := fans(a.Shape)
+		spread := mode.spread(c, name, fanIn, fanOut)
+		for i := range a.Data {
+			a.Data[i] = float32(spread * draw(mode.uniform, random))
+		}
+	}
+	return a
+}
+
+// draw is a random number with mean zero and standard deviation one.
+func draw(uniform bool, random *rand.Rand) float64 {
+	if uniform {
+		return (2*random.Float64() - 1) * math.Sqrt(3)
+	}
+	return random.NormFloat64()
+}
+
+// fans are the numbers of inputs and outputs of a weight [in, out] or [head, in, out].
+func fans(shape []int) (in, out int) {
+	if len(shape) == 3 {
+		return shape[1], shape[0] * shape[2]
+	}
+	return shape[0], shape[1]
+}
+
+// FromStateDict makes a model of a configuration and its weights under TransformerLens' names, processed as asked. Biases
+// that are not there are zero. The weights are copied.
+func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	sd = sd.canonical()
+	if err := sd.check(cfg); err != nil {
+		return nil, err
+	}
+	has := make(map[string]bool)
+	for name, a := range sd {
+		has[name] = true
+		sd[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+	}
+	m, err := newModel(cfg, processing, has, firstOption(options).Backend)
+	if err != nil {
+		return nil, err
+	}
+	m.weights.load = func(put func(string, *Array) error) error {
+		m.applied.process(cfg, sd)
+		for name, a := range sd {
+			if err := put(name, a); err != nil {
+				return err
+			}
+		}
+		sd = nil
+		return nil
+	}
+	return m, nil
+}
+
+func firstOption(options []LoadOptions) LoadOptions {
+	if len(options) == 0 {
+		return LoadOptions{}
+	}
+	return options[0]
+}
+
+// StateDict copies all weights to the host under TransformerLens' names: every bias is there, as zeros where the family has
+// none, and in models with grouped queries the names of key and value weights begin with an underscore.
+func (m *Model) StateDict() (StateDict, error) {
+	sd := make(StateDict)
+	for name := range m.cfg.weightSpecs() {
+		a, err := m.weights.array(name)
+		if err != nil {
+			return nil, err
+		}
+		sd[m.cfg.lensName(name)] = a
+	}
+	return sd, nil
+}
+
+// lensName is TransformerLens' name of a canonical weight.
+func (c Config) lensName(name string) string {
+	if c.groupSize() == 1 {
+		return name
+	}
+	return strings.NewReplacer("attn.W_K", "attn._W_K", "attn.W_V", "attn._W_V", "attn.b_K", "attn._b_K", "attn.b_V", "attn._b_V").Replace(name)
+}
