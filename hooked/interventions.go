@@ -1,0 +1,175 @@
+package hooked
+
+import (
+	"slices"
+	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// This file holds the common interventions. Their numbers, tensors and indices are inputs of the compiled program:
+// another head, position or value compiles nothing. All of them change the picked entries, everything if none are
+// picked, and leave the rest as it is.
+
+// Zero sets the picked entries to zero.
+func Zero(at ...Entries) Intervention {
+	return changeAt(at, func(x *Node, _ Site, _ []*Node) *Node { return ZerosLike(x) })
+}
+
+// ZeroHead sets a head's entries to zero: at hook_z, TransformerLens' way of ablating a head.
+func ZeroHead(heads ...int) Intervention { return Zero(Head(heads...)) }
+
+// MeanOver replaces the picked entries by their mean along the named axes, separated by blanks: MeanOver("batch",
+// Head(0)) is mean ablation over the prompts of the run. For a mean over other data take [Replace].
+func MeanOver(axes string, at ...Entries) Intervention {
+	return changeAt(at, func(x *Node, s Site, _ []*Node) *Node {
+		var over []int
+		for _, name := range strings.Fields(axes) {
+			axis := findAxis(axesAt(s, x), name)
+			if axis < 0 {
+				exceptions.Panicf("MeanOver: %s has axes %v, no %q", s, axesAt(s, x), name)
+			}
+			over = append(over, axis)
+		}
+		if len(over) == 0 {
+			exceptions.Panicf("MeanOver at %s needs the axes to average over, such as \"batch\"", s)
+		}
+		mean := x
+		for _, axis := range over {
+			mean = ReduceAndKeep(mean, ReduceMean, axis)
+		}
+		return BroadcastToDims(mean, x.Shape().Dimensions...)
+	})
+}
+
+// Replace puts a value in place of the picked entries: a number, a []float32 along the last axis, or a *[Tensor]. Of a
+// tensor as large as the activation the picked entries are taken, as in activation patching:
+//
+//	hooked.Edit(hooked.ResidPre.At(6), hooked.Replace(clean.Get("resid_pre", 6), hooked.Pos(3)))
+//
+// A tensor may lack axes, along which it is repeated, and have as many entries along an axis as are picked of it. Axes
+// are matched by name, or if the names are others, from the last.
+func Replace(value any, at ...Entries) Intervention {
+	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
+}
+
+// AddTo adds a value (see [Replace]) to the picked entries; adding a direction to the residual stream steers the model.
+func AddTo(value any, at ...Entries) Intervention {
+	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
+}
+
+// ScaleBy multiplies the picked entries by a value (see [Replace]).
+func ScaleBy(factor any, at ...Entries) Intervention {
+	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
+}
+
+// changeAt is the intervention that puts f's result in place of the picked entries. f gets the operands spread to x's
+// shape.
+func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, operands ...any) Intervention {
+	values := slices.Clone(operands)
+	for _, e := range at {
+		values = append(values, e.indices)
+	}
+	n := len(operands)
+	return With(func(x *Node, s Site, nodes []*Node) *Node {
+		checkPicks(s, at)
+		indices := nodes[n:]
+		spread := make([]*Node, n)
+		for i, operand := range operands {
+			spread[i] = operandFor(x, s, operand, nodes[i], at, indices)
+		}
+		changed := f(x, s, spread)
+		if len(at) == 0 {
+			return changed
+		}
+		return Where(maskOfEntries(s, x, at, indices), changed, x)
+	}, values...)
+}
+
+// checkPicks refuses Head() and the like: no entries would look the same as all of them.
+func checkPicks(s Site, at []Entries) {
+	for _, e := range at {
+		if len(e.indices) == 0 {
+			exceptions.Panicf("the edit of %s picks no entry of axis %q: name some, or leave it out to mean all", s, e.axis)
+		}
+	}
+}
+
+// operandFor spreads the value of an intervention to the shape of activation x.
+func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*Node) *Node {
+	v = ConvertDType(v, x.DType())
+	if v.Rank() == 0 {
+		return BroadcastToDims(v, x.Shape().Dimensions...)
+	}
+	match := matchOperand(x, s, value, v)
+	for i, e := range at {
+		axis := e.in(s, x)
+		own := slices.Index(match, axis)
+		if own >= 0 && v.Shape().Dim(own) == len(e.indices) && v.Shape().Dim(own) != x.Shape().Dim(axis) {
+			v = gatherAxis(v, InsertAxes(whichPick(indices[i], x.Shape().Dim(axis)), -1), own)
+		}
+	}
+	for i, axis := range match {
+		if n, m := v.Shape().Dim(i), x.Shape().Dim(axis); n != m && n != 1 {
+			exceptions.Panicf("the edit of %s has a value of shape %v for an activation of shape %v %v: axis %d does not fit",
+				s, v.Shape().Dimensions, x.Shape().Dimensions, axesAt(s, x), i)
+		}
+	}
+	return spreadAxes(v, match, x.Shape().Dimensions)
+}
+
+// whichPick is, for each of n entries of an axis, which of the picks in index [k] it is; 0 if it is none: [n].
+func whichPick(index *Node, n int) *Node {
+	k := index.Shape().Dim(0)
+	rank := make([]*Node, k)
+	for i := range rank {
+		one := isPicked(SliceAxis(index, 0, AxisElem(i)), n)
+		rank[i] = MulScalar(ConvertDType(one, index.DType()), int32(i))
+	}
+	which := rank[0]
+	for _, r := range rank[1:] {
+		which = Max(which, r)
+	}
+	return which
+}
+
+// matchOperand says which axis of x each axis of a value goes with: by name, or if the value has no names or others, from
+// the last.
+func matchOperand(x *Node, s Site, value any, v *Node) []int {
+	axes := axesAt(s, x)
+	match := make([]int, v.Rank())
+	if t, ok := value.(*Tensor); ok && matchNames(axes, t.axes, match) {
+		return match
+	}
+	if v.Rank() > x.Rank() {
+		exceptions.Panicf("the edit of %s has a value of shape %v, the activation has only %v %v", s, v.Shape().Dimensions,
+			x.Shape().Dimensions, axes)
+	}
+	for i := range match {
+		match[i] = x.Rank() - v.Rank() + i
+	}
+	return match
+}
+
+// matchNames fills match with the places of names among axes, and reports whether each has one of its own.
+func matchNames(axes, names []string, match []int) bool {
+	for i, name := range names {
+		match[i] = findAxis(axes, canonicalAxis(name))
+		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// canonicalAxis is the name under which [axisAliases] knows an axis.
+func canonicalAxis(name string) string {
+	switch name {
+	case "query":
+		return "pos"
+	case "kv_head":
+		return "head"
+	}
+	return name
+}
