@@ -45,8 +45,19 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 	return m, nil
 }
 
-// fromFiles makes a model of a folder or a GGUF file.
+// fromFiles makes a model of a folder or a file, or attaches to the one that the backend kept.
 func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model, error) {
+	be, why, err := o.backend()
+	if err != nil {
+		return nil, err
+	}
+	key, err := keptKey(name, where, processing)
+	if err != nil {
+		return nil, err
+	}
+	if m, err := attach(be, why, key, where); m != nil || err != nil {
+		return m, err
+	}
 	file, err := weights.Open(where)
 	if err != nil {
 		return nil, err
@@ -60,13 +71,24 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := src.checkNames(arch); err != nil {
 		return nil, err
 	}
-	m, err := newModel(cfg, processing, src.gives(), o.Backend)
-	if err != nil {
-		return nil, err
+	m := newModel(cfg, processing, src.gives(), be, why)
+	m.weights.load = func(put func(string, *Array) error) error {
+		if err := src.stream(m, put); err != nil {
+			return err
+		}
+		return m.keep(key)
 	}
-	m.weights.load = func(put func(string, *Array) error) error { return src.stream(m, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
+}
+
+// backend is the backend asked for, or the process's own, and why.
+func (o LoadOptions) backend() (compute.Backend, string, error) {
+	if o.Backend != nil {
+		return o.Backend, "given by the program", nil
+	}
+	be, choice, err := backend.New()
+	return be, choice.Why, err
 }
 
 // readConfig finds a checkpoint's family and configuration.
@@ -122,32 +144,18 @@ func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error
 	return tokenize.Load(folderOf(where))
 }
 
-// modelCount numbers models, so that programs of one are not taken for another's.
-var modelCount atomic.Int64
-
 // newModel makes a model without weights. has tells the optional weights that the checkpoint gives.
-func newModel(cfg Config, processing Processing, has map[string]bool, be compute.Backend) (*Model, error) {
-	why := "given by the program"
-	if be == nil {
-		var choice backend.Choice
-		var err error
-		if be, choice, err = backend.New(); err != nil {
-			return nil, err
-		}
-		why = choice.Why
-	}
-	m := &Model{eng: sharedEngine(be), backend: be.Name() + ": " + why, id: fmt.Sprint("model ", modelCount.Add(1), " ")}
-	m.applied, m.skipped = processing.applicable(cfg)
-	m.cfg = m.applied.processed(cfg)
-	biases := m.applied.biases(cfg, has)
+func newModel(cfg Config, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
+	applied, skipped := processing.applicable(cfg)
+	after := applied.processed(cfg)
+	biases := applied.biases(cfg, has)
 	shapes := make(map[string][]int)
-	for name, spec := range m.cfg.weightSpecs() {
+	for name, spec := range after.weightSpecs() {
 		if !spec.optional || biases[name] {
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	m.weights = &weightStore{eng: m.eng, cfg: m.cfg, shapes: shapes, buffers: make(map[string]compute.Buffer)}
-	return m, nil
+	return bareModel(be, why, keptModel{after, applied, skipped, shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of tensors.

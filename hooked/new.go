@@ -118,10 +118,11 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 		has[name] = true
 		sd[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
-	m, err := newModel(cfg, processing, has, firstOption(options).Backend)
+	be, why, err := firstOption(options).backend()
 	if err != nil {
 		return nil, err
 	}
+	m := newModel(cfg, processing, has, be, why)
 	m.weights.load = func(put func(string, *Array) error) error {
 		m.applied.process(cfg, sd)
 		for name, a := range sd {

@@ -1,0 +1,119 @@
+package hooked
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/gomlx/compute"
+
+	"gopherlens/internal/weights"
+	"gopherlens/tokenize"
+)
+
+// A keeper is a backend whose buffers outlive the process, as package resident's do. A model whose weights it holds is
+// there at once in the next notebook cell.
+type keeper interface {
+	Keep(key string, blob []byte, names []string, buffers []compute.Buffer) error
+	Attach(key string) (blob []byte, names []string, buffers []compute.Buffer, ok bool, err error)
+}
+
+// layoutVersion changes whenever weights are processed or laid out in another way, so that what an older build has kept is
+// not taken for this one's.
+const layoutVersion = 1
+
+// keptKey names a model in a keeper: the files as they are now, how they are processed, and by which version.
+func keptKey(name, where string, processing Processing) (string, error) {
+	identity, err := weights.Identity(where)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("hooked model %d %q %s %d", layoutVersion, name, identity, processing), nil
+}
+
+// keptModel is what a keeper holds besides the weights.
+type keptModel struct {
+	Config  Config
+	Applied Processing
+	Skipped []SkippedStep
+	Shapes  map[string][]int
+}
+
+// attach makes a model of what a keeper holds; nil if it holds nothing under this key.
+func attach(be compute.Backend, why, key, where string) (*Model, error) {
+	k, ok := be.(keeper)
+	if !ok {
+		return nil, nil
+	}
+	blob, names, buffers, found, err := k.Attach(key)
+	if err != nil || !found {
+		return nil, err
+	}
+	var kept keptModel
+	if err := json.Unmarshal(blob, &kept); err != nil {
+		return nil, fmt.Errorf("attaching to a kept model: %w", err)
+	}
+	m := bareModel(be, why, kept)
+	for i, name := range names {
+		m.weights.buffers[name] = buffers[i]
+	}
+	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.tok = tokenizerOf(where)
+	return m, nil
+}
+
+// keep stores a loaded model's weights, if the backend can.
+func (m *Model) keep(key string) error {
+	k, ok := m.eng.backend.(keeper)
+	if !ok {
+		return nil
+	}
+	blob, err := json.Marshal(keptModel{m.cfg, m.applied, m.skipped, m.weights.shapes})
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(m.weights.buffers))
+	buffers := make([]compute.Buffer, len(names))
+	for i, name := range names {
+		buffers[i] = m.weights.buffers[name]
+	}
+	return k.Keep(key, blob, names, buffers)
+}
+
+// bareModel is a model without weights and tokenizer.
+func bareModel(be compute.Backend, why string, k keptModel) *Model {
+	eng := sharedEngine(be)
+	return &Model{
+		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, eng: eng,
+		backend: be.Name() + ": " + why,
+		id:      k.graphID(),
+		weights: &weightStore{eng: eng, cfg: k.Config, shapes: k.Shapes, buffers: make(map[string]compute.Buffer)},
+	}
+}
+
+// graphID tells apart models whose graphs may differ: two of one configuration share their programs, since weights are
+// inputs.
+func (k keptModel) graphID() string {
+	k.Config.ModelName = ""
+	text, err := json.Marshal(k) // maps are written in order of their keys
+	if err != nil {
+		panic(err) // plain data always marshals
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// tokenizerOf reads a checkpoint's tokenizer when it is first needed.
+func tokenizerOf(where string) func() (*tokenize.Tokenizer, error) {
+	return sync.OnceValues(func() (*tokenize.Tokenizer, error) {
+		file, err := weights.Open(where)
+		if err != nil {
+			return nil, err
+		}
+		return readTokenizer(where, file)
+	})
+}
