@@ -42,6 +42,8 @@ func copyStrided(dst, src []float32, loop []axisLoop) []float32 {
 	case len(loop) == 0:
 		dst[0] = src[0]
 		return dst[1:]
+	case len(loop) == 2 && loop[0].stride == 1:
+		return copyTransposed(dst, src, loop[0].n, loop[1])
 	case len(loop) > 1:
 		for i := range loop[0].n {
 			dst = copyStrided(dst, src[i*loop[0].stride:], loop[1:])
@@ -55,6 +57,25 @@ func copyStrided(dst, src []float32, loop []axisLoop) []float32 {
 		row[i] = src[i*loop[0].stride]
 	}
 	return dst[loop[0].n:]
+}
+
+// tile is the side of the squares in which a matrix is transposed: read and written, they fit the nearest cache.
+const tile = 32
+
+// copyTransposed writes rows rows of dst, each a column of src, in tiles: reading a large matrix down its columns would
+// miss the cache at every step.
+func copyTransposed(dst, src []float32, rows int, column axisLoop) []float32 {
+	cols := column.n
+	for i0 := 0; i0 < rows; i0 += tile {
+		for j0 := 0; j0 < cols; j0 += tile {
+			for i := i0; i < min(i0+tile, rows); i++ {
+				for j := j0; j < min(j0+tile, cols); j++ {
+					dst[i*cols+j] = src[i+j*column.stride]
+				}
+			}
+		}
+	}
+	return dst[rows*cols:]
 }
 
 // axisPattern is "from -> to", each side a list of groups of axis names.
