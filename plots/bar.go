@@ -161,7 +161,7 @@ func (c *barChart) rows(f *frame) (rows, odd list) {
 		for j, v := range row {
 			r := object{"x": j, "y": vegaNumber(v), "s": i}
 			if !finite(v) {
-				r["y"], r["odd"] = f.y.edge(v), format(v)
+				r["y"], r["odd"] = f.y.inside(v), format(v)
 				odd = append(odd, r)
 				continue
 			}

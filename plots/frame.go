@@ -1,6 +1,9 @@
 package plots
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Sizes of a picture's parts, in pixels.
 const (
@@ -20,6 +23,7 @@ type frame struct {
 	xName, yName string
 	x, y         scale
 	xLabels      []string // at 0, 1, … if x counts things; nil if x is a number
+	counted      bool     // x is 0, 1, …: no ticks between
 	legend       []legendEntry
 	ramp         *ramp // a colour bar instead of a legend
 	rampName     string
@@ -140,7 +144,13 @@ func (f *frame) drawXNumbers(s *scene) {
 	}
 }
 
-func (f *frame) xTicks() []tick { return f.x.ticks(8) }
+func (f *frame) xTicks() []tick {
+	ticks := f.x.ticks(8)
+	if !f.counted {
+		return ticks
+	}
+	return slices.DeleteFunc(ticks, func(t tick) bool { return t.at != math.Round(t.at) })
+}
 
 // xLabelHeight is the room that the labels below the plot need.
 func (f *frame) xLabelHeight(width float64) float64 {

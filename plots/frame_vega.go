@@ -28,7 +28,14 @@ func orElse(s, otherwise string) string {
 // vegaX is the encoding of a numeric x, or of an index with labels.
 func (f *frame) vegaX() object {
 	axis := object{"title": visible(f.xName), "grid": false}
-	if f.xLabels != nil {
+	f.x.vegaTicks(axis, 8)
+	switch {
+	case f.xLabels == nil:
+		axis["tickCount"] = 8
+		if f.counted {
+			axis["tickMinStep"] = 1
+		}
+	default:
 		axis["values"] = indices(len(f.xLabels))
 		axis["labelExpr"] = shortLabel("xLabels[datum.value]")
 		axis["labelAngle"] = 0
@@ -44,16 +51,31 @@ func (f *frame) vegaX() object {
 func shortLabel(expr string) string { return "truncate(" + expr + ", 24)" }
 
 func (f *frame) vegaY() object {
-	axis := object{"title": visible(f.yName)}
+	axis := object{"title": visible(f.yName), "tickCount": 6}
+	f.y.vegaTicks(axis, 6)
 	return object{"field": "y", "type": "quantitative", "axis": axis, "scale": f.y.vega()}
 }
 
 func (s scale) vega() object {
-	spec := object{"domain": list{s.lo, s.hi}, "nice": false, "zero": false}
+	spec := object{"domain": list{s.lo, s.hi}, "nice": false}
 	if s.log {
 		spec["type"] = "log"
+	} else {
+		spec["zero"] = false
 	}
 	return spec
+}
+
+// vegaTicks leaves a logarithmic axis its powers of ten only.
+func (s scale) vegaTicks(axis object, n int) {
+	if !s.log {
+		return
+	}
+	var values list
+	for _, t := range s.ticks(n) {
+		values = append(values, t.at)
+	}
+	axis["values"], axis["format"] = values, "~g"
 }
 
 // xLookup adds to each row the label that its x stands for.

@@ -36,6 +36,25 @@ func samples() []sample {
 			Title: "Animation", FrameName: "checkpoint", Frames: []string{"0", "100", "1000", "10000"}, XName: "position", YName: "layer", Unit: "effect"})},
 		{"imshow_values", plots.Imshow([][]float64{{0.1, 0.95, math.NaN()}, {math.Inf(1), 0.4, math.Inf(-1)}, {0, 0.01, 0.7}}, plots.Axes{
 			Title: "Numbers in the cells", Values: true, XName: "key", YName: "query", Unit: "score"})},
+		{"scatter", plots.Scatter(column(signed(30, 2), 0), column(signed(30, 2), 1), plots.Axes{
+			Title: "Attention to the name against what is written", XName: "attention probability", YName: "projection", Unit: "logits",
+			Guides: []plots.Guide{plots.Diagonal()}, ColorBy: column(waves(30, 1), 0), ColorName: "layer"})},
+		{"scatter_groups", plots.Scatter([]float64{1, 2, 3, 4, math.NaN(), 6}, []float64{2, 1, math.Inf(1), 5, 3, 4}, plots.Axes{
+			Title: "Two groups", Series: []string{"name movers", "others"}, ColorBy: []float64{0, 0, 1, 1, 1, 0},
+			Names: []string{"L9H6", "L9H9", "L10H0", "L1H1", "L2H2", "L3H3"}, XName: "copying score", YName: "direct effect"})},
+		{"hist", plots.Hist([][]float64{waves(1, 400)[0], waves(2, 300)[1]}, plots.Axes{
+			Title: "Two samples", XName: "activation", Series: []string{"clean", "corrupted"}, Guides: []plots.Guide{plots.Vertical(0.2, "mean")}})},
+		{"head_scores", plots.HeadScores(signed(12, 12), plots.Axes{Title: "Direct logit attribution of heads", Unit: "logit difference"})},
+		{"logit_lens", plots.LogitLens([][]float64{{-4, -2, -1.5}, {-1, -0.5, -3}, {-0.1, -0.2, -0.01}}, [][]string{{" the", "\\n", "\n"}, {" a", " Mary", "☃"}, {" John", " Mary", "\xe2\x98"}}, plots.Axes{
+			Title: "Logit lens", X: []string{"When", " John", " and"}, Y: []string{"layer 10", "layer 20", "layer 30"}, XName: "position", Unit: "log-probability"})},
+		{"top_tokens", plots.TopTokens([][]plots.Ranked{{{" Mary", 12.3}, {" John", 9.1}, {" the", 6.2}}, {{" bag", 8.3}, {"\n", 4.4}, {" it", -1}}}, plots.Axes{
+			Title: "Best tokens", X: []string{"prompt 0", "prompt 1"}, Unit: "logit"})},
+		{"attention_pattern", plots.AttentionPattern(prompt(16), pattern(16, 3), plots.Axes{Title: "L23H3"})},
+		{"attention_heads", plots.AttentionHeads(prompt(16), [][][]float64{pattern(16, 0), pattern(16, 1), pattern(16, 2), pattern(16, 3), pattern(16, 4), pattern(16, 5), pattern(16, 6), pattern(16, 7), pattern(16, 8)}, plots.Axes{
+			Title: "Layer 5", Facets: []string{"L5H0", "L5H1", "L5H2", "L5H3", "L5H4", "L5H5", "L5H6", "L5H7", "L5H8"}})},
+		{"attention_signed", plots.AttentionHeads(prompt(8), [][][]float64{signed(8, 8), signed(8, 8)}, plots.Axes{Title: "Attribution of attention", Unit: "attribution"})},
+		{"colored_tokens", plots.ColoredTokens(prompt(16), signed(2, 16), plots.Axes{Title: "Two neurons", Series: []string{"L3N812", "L7N55"}})},
+		{"token_log_probs", plots.TokenLogProbs(prompt(16), logProbs(15), guesses(15), plots.Axes{Title: "What the model foresaw"})},
 		{"imshow_sequential", plots.Imshow([][]float64{{51.2, 52.3, 53.1}, {50.4, 54.9, 52.2}}, plots.Axes{Title: "Far from zero", Unit: "norm"})},
 	}
 }
@@ -74,4 +93,45 @@ func signed(rows, columns int) [][]float64 {
 func prompt(n int) []string {
 	tokens := []string{"<|endoftext|>", "When", " John", " and", " Mary", " went", " to", " the", " shops", ",", " John", " gave", " the", " bag", " to", "\n"}
 	return tokens[:n]
+}
+
+func column(grid [][]float64, j int) []float64 {
+	var out []float64
+	for _, row := range grid {
+		out = append(out, row[j])
+	}
+	return out
+}
+
+// pattern is a causal attention pattern: rows sum to 1, kind shapes them.
+func pattern(n, kind int) [][]float64 {
+	out := make([][]float64, n)
+	for q := range out {
+		out[q] = make([]float64, n)
+		sum := 0.0
+		for k := range q + 1 {
+			out[q][k] = math.Exp(-math.Abs(float64((q-k)-kind)) + 2*math.Cos(float64(k*kind)))
+			sum += out[q][k]
+		}
+		for k := range q + 1 {
+			out[q][k] = math.Round(out[q][k]/sum*1e4) / 1e4
+		}
+	}
+	return out
+}
+
+func logProbs(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = -math.Round(1e3*math.Abs(6*math.Sin(float64(i*i)))) / 1e3
+	}
+	return out
+}
+
+func guesses(n int) [][]plots.Ranked {
+	var out [][]plots.Ranked
+	for i := range n {
+		out = append(out, []plots.Ranked{{prompt(16)[i+1], -0.4 - float64(i)/10}, {" the", -1.5}, {"\n", -2.25}, {"</script>", -12}})
+	}
+	return out
 }

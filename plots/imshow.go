@@ -22,6 +22,7 @@ type heatmap struct {
 	frameLabels      []string // nil unless animated
 	xName, yName     string
 	text             []string // in the cells, as values; nil for none
+	hoverOnly        []bool   // words that only the pointer shows
 	ramp             ramp
 	specials         []special
 	notes            []string
@@ -222,6 +223,8 @@ func (h *heatmap) row(picture, y int) []float64 {
 // cellText is what stands in a cell, "" for nothing.
 func (h *heatmap) cellText(i int) string {
 	switch {
+	case h.hoverOnly != nil && h.hoverOnly[i]:
+		return ""
 	case h.text != nil:
 		return h.label(h.text[i])
 	case h.axes.Values:

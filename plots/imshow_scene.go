@@ -113,8 +113,13 @@ func panelColumns(n int, aspect float64) int {
 	if n <= 3 && aspect < 4 {
 		return n
 	}
-	columns := int(math.Round(math.Sqrt(float64(n) * 1.5 / aspect)))
-	return min(n, max(1, columns))
+	ideal := min(n, max(1, int(math.Round(math.Sqrt(float64(n)*1.5/aspect)))))
+	for _, columns := range []int{ideal, ideal - 1, ideal + 1} {
+		if columns > 0 && n%columns == 0 {
+			return columns // no gap in the last row
+		}
+	}
+	return ideal
 }
 
 // cellWidth is as wide as the room allows, within what looks well; words in
@@ -204,7 +209,7 @@ func (h *heatmap) drawPanel(s *scene, g geometry, k int) {
 	if k%g.columns == 0 {
 		h.drawRowLabels(s, r, g.ch)
 	}
-	if k+g.columns >= len(g.panels) {
+	if k/g.columns == g.rows()-1 {
 		drawColumnLabels(s, h.columnLabels(), r, func(i int) float64 { return r.x + (float64(i)+0.5)*g.cw })
 	}
 	s.spots = append(s.spots, spot{Grid: h.gridSpot(picture, p.label, r)})

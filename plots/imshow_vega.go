@@ -45,6 +45,9 @@ func (h *heatmap) vegaParams() list {
 	if h.hasText() {
 		params = append(params, vegaParam("words", h.words()))
 	}
+	if h.hoverOnly != nil {
+		params = append(params, vegaParam("names", anys(mapLabels(h.text, hoverText))))
+	}
 	if h.frameLabels != nil {
 		params = append(params, vegaParam("headings", h.headings()),
 			object{"name": "frame", "value": 0, "bind": object{"input": "range", "min": 0, "max": max(1, h.frames-1), "step": 1,
@@ -98,6 +101,9 @@ func (h *heatmap) vegaTransform() list {
 	if h.hasText() {
 		steps = append(steps, calculate("words["+at+"]", "word"))
 	}
+	if h.hoverOnly != nil {
+		steps = append(steps, calculate("names["+at+"]", "name"))
+	}
 	return steps
 }
 
@@ -139,11 +145,16 @@ func (h *heatmap) vegaColor() object {
 	for _, s := range h.specials {
 		greys = append(greys, grey(s.color, s.name))
 	}
-	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": object{"title": visible(h.axes.Unit)}}
+	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": colorLegend(h.axes.Unit)}
 	if len(greys) > 0 {
 		color["condition"] = greys
 	}
 	return color
+}
+
+// colorLegend writes the unit along the colour bar, where it has room.
+func colorLegend(name string) object {
+	return object{"title": visible(name), "titleOrient": "right", "titleLimit": 200, "tickCount": 5}
 }
 
 func (h *heatmap) vegaTips() list {
@@ -154,7 +165,10 @@ func (h *heatmap) vegaTips() list {
 	t.add("row", orElse(h.yName, "row"))
 	t.add("column", orElse(h.xName, "column"))
 	t.add("v", orElse(h.axes.Unit, "value"))
-	if h.text != nil {
+	switch {
+	case h.hoverOnly != nil:
+		t.add("name", "name")
+	case h.text != nil:
 		t.add("word", "text")
 	}
 	return t.lines

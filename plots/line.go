@@ -100,7 +100,7 @@ func (c *lineChart) setUpFrame() error {
 	}
 	axes := c.series.axes
 	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit), notes: c.series.notes,
-		x: x, y: niceScale(lo, hi, axes.LogY), xLabels: c.xLabels, legend: c.entries(false), about: c.describe()}
+		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, counted: axes.At == nil, legend: c.entries(false), about: c.describe()}
 	return nil
 }
 
@@ -214,6 +214,9 @@ func (c *lineChart) vega() object {
 	}
 	tips := c.tooltips(&f)
 	color := vegaSeries(c.names, "color", c.eachColor())
+	if legend, ok := color["legend"].(object); ok {
+		legend["symbolType"], legend["symbolStrokeWidth"], legend["symbolSize"] = "stroke", 2, 200
+	}
 	layers := append(f.vegaGuides(), c.lineLayer(&f, rows, color, tips))
 	if len(odd) > 0 {
 		layer := vegaEdgeLayer(odd, color, tips)
@@ -230,7 +233,7 @@ func (c *lineChart) rows(f *frame) (rows, odd list) {
 		for _, j := range c.kept[i] {
 			r := object{"x": round6(c.at[j]), "y": vegaNumber(row[j]), "s": i}
 			if !finite(row[j]) {
-				odd = append(odd, object{"x": r["x"], "y": f.y.edge(row[j]), "s": i, "odd": format(row[j])})
+				odd = append(odd, object{"x": r["x"], "y": f.y.inside(row[j]), "s": i, "odd": format(row[j])})
 				r["y"] = nil // interrupts the line
 			}
 			rows = append(rows, r)
@@ -247,6 +250,7 @@ func (c *lineChart) lineLayer(f *frame, rows list, color object, tips list) obje
 	encoding := object{"x": f.vegaX(), "y": f.vegaY(), "color": color, "tooltip": tips}
 	if len(c.values) > len(categories) {
 		encoding["strokeDash"] = vegaSeries(c.names, "strokeDash", c.eachDash())
+		encoding["strokeDash"].(object)["legend"] = color["legend"] // one legend for both
 	}
 	return object{
 		"data":      object{"values": rows},

@@ -39,6 +39,21 @@ func niceScale(lo, hi float64, log bool) scale {
 	return scale{lo: math.Floor(lo/step+1e-9) * step, hi: math.Ceil(hi/step-1e-9) * step}
 }
 
+// roomy adds a little at both ends, so that marks on the outermost ticks are
+// drawn whole.
+func (s scale) roomy() scale {
+	s.lo, s.hi = s.between(-0.02), s.between(1.02)
+	return s
+}
+
+// between is the value a part t of the way from lo to hi.
+func (s scale) between(t float64) float64 {
+	if s.log {
+		return s.lo * math.Pow(s.hi/s.lo, t)
+	}
+	return s.lo + t*(s.hi-s.lo)
+}
+
 // niceStep is the smallest of 1, 2, 5 times a power of ten that is no less than x.
 func niceStep(x float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(x)))

@@ -125,15 +125,26 @@ func edgeMark(v, x float64, plot rect, color rgb) shape {
 func vegaEdgeLayer(rows list, color object, tips list) object {
 	return object{
 		"data": object{"values": rows},
-		"mark": object{"type": "point", "filled": true, "size": 60, "clip": false},
+		"mark": object{"type": "point", "filled": true, "size": 60, "opacity": 1, "clip": false},
 		"encoding": object{
 			"x": object{"field": "x", "type": "quantitative"},
 			"y": object{"field": "y", "type": "quantitative"},
 			"shape": object{"field": "odd", "type": "nominal", "legend": nil,
-				"scale": object{"domain": list{"NaN", "+∞", "−∞"}, "range": list{"cross", "triangle-up", "triangle-down"}}},
+				"scale": object{"domain": list{"NaN", "+∞", "−∞"}, "range": list{vegaCross, "triangle-up", "triangle-down"}}},
 			"color": color, "tooltip": tips,
 		},
 	}
+}
+
+// vegaCross is edgeMark's × as Vega wants a symbol: within a square from -1 to 1.
+const vegaCross = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"
+
+// inside is a place on the scale next to the edge where v is marked.
+func (s scale) inside(v float64) float64 {
+	if math.IsInf(v, 1) {
+		return s.between(0.98)
+	}
+	return s.between(0.02)
 }
 
 // edge is the end of a scale where a value that is not finite is marked.

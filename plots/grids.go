@@ -1,0 +1,91 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// LogitLens draws a grid of predictions: words[row][column], usually layer by
+// position, stands in the cell whose colour is values[row, column], for
+// instance the word's log-probability. Words are shown as tokens: with their
+// spaces. (nostalgebraist 2020, "interpreting GPT: the logit lens".)
+func LogitLens(values any, words [][]string, axes Axes) Figure {
+	h, err := newLogitLens(values, words, axes)
+	return figure("LogitLens", h, err)
+}
+
+func newLogitLens(values any, words [][]string, axes Axes) (*heatmap, error) {
+	if axes.Text != nil {
+		return nil, fmt.Errorf("LogitLens takes the words as an argument, not as Axes.Text")
+	}
+	if len(words) == 0 {
+		return nil, fmt.Errorf("no words: want one for each row and column of values")
+	}
+	axes.Text = words
+	h, err := newHeatmap("LogitLens", values, axes)
+	if err != nil {
+		return nil, err
+	}
+	h.tokens = true
+	return h, nil
+}
+
+// strongestNamed is how many heads a grid of scores names in the picture.
+const strongestNamed = 6
+
+// HeadScores draws one number for each attention head, data of shape [layer,
+// head] or [facet, layer, head]. Heads are called by their usual names, L9H6
+// for head 6 of layer 9: the strongest in the picture, all of them where the
+// pointer rests.
+func HeadScores(scores any, axes Axes) Figure {
+	h, err := newHeadScores(scores, axes)
+	return figure("HeadScores", h, err)
+}
+
+func newHeadScores(scores any, axes Axes) (*heatmap, error) {
+	axes.XName, axes.YName = orElse(axes.XName, "head"), orElse(axes.YName, "layer")
+	if err := axes.check("HeadScores", "X Y XName YName Unit Facets FacetName Colors Low High"); err != nil {
+		return nil, err
+	}
+	h, err := newHeatmap("HeadScores", scores, axes)
+	if err != nil {
+		return nil, err
+	}
+	h.nameHeads()
+	return h, nil
+}
+
+func (h *heatmap) nameHeads() {
+	h.text = make([]string, len(h.values))
+	h.hoverOnly = make([]bool, len(h.values))
+	for i := range h.values {
+		h.text[i] = "L" + h.yLabels[i/h.nx%h.ny] + "H" + h.xLabels[i%h.nx]
+		h.hoverOnly[i] = true
+	}
+	for picture := range h.frames * h.facets {
+		from := picture * h.ny * h.nx
+		for _, i := range strongest(h.values[from:from+h.ny*h.nx], strongestNamed) {
+			h.hoverOnly[from+i] = false
+		}
+	}
+}
+
+// strongest are the indices of the n values of largest magnitude.
+func strongest(values []float64, n int) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := math.Abs(values[a]), math.Abs(values[b])
+		switch {
+		case x > y || !math.IsNaN(x) && math.IsNaN(y):
+			return -1
+		case x < y || math.IsNaN(x) && !math.IsNaN(y):
+			return 1
+		}
+		return 0
+	})
+	return order[:min(n, len(order))]
+}
