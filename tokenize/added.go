@@ -143,11 +143,5 @@ func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedTo
 func touchesWord(s string, start, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s[:start])
 	after, _ := utf8.DecodeRuneInString(s[end:])
-	return start > 0 && isWordRune(before) || end < len(s) && isWordRune(after)
-}
-
-// isWordRune is \w: letters, marks, decimal digits, connectors such as "_".
-func isWordRune(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
-		unicode.Other_Alphabetic, unicode.Join_Control) || inRanges(newLetters, r)
+	return start > 0 && wordCharacters.has(before) || end < len(s) && wordCharacters.has(after)
 }

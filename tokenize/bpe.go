@@ -40,17 +40,11 @@ type symbol struct {
 
 // tokenize appends the tokens of a word.
 func (m *bpe) tokenize(dst []token, w piece) ([]token, error) {
-	at := 0
 	symbols, err := m.symbols(w.text)
 	if err != nil {
 		return dst, fmt.Errorf("at byte %d: %w", w.span(0, len(w.text)).Start, err)
 	}
-	for _, s := range symbols {
-		end := at + int(s.size)
-		dst = append(dst, token{id: int(s.id), span: w.span(at, end)})
-		at = end
-	}
-	return dst, nil
+	return placeSymbols(dst, w, symbols), nil
 }
 
 // appendIDs appends the ids of a word's tokens, without their places.
@@ -128,9 +122,9 @@ func (m *bpe) startRunes(word string) ([]symbol, error) {
 		if id, ok := m.vocab.ids[m.spelling(word, at, end)]; ok {
 			out = append(out, symbol{int32(id), int32(size)})
 			afterUnk = false
-		} else if m.hasBytes(word[at:end]) {
-			for i := at; i < end; i++ {
-				out = append(out, symbol{m.fallback[word[i]], 1})
+		} else if ids, ok := fallbackIDs(m.fallback, word[at:end]); ok {
+			for _, id := range ids {
+				out = append(out, symbol{id, 1})
 			}
 		} else if m.unk == unkMissing {
 			return nil, fmt.Errorf("%q is not in the vocabulary, and neither is the unknown token %q", r, m.unkName)
@@ -140,19 +134,6 @@ func (m *bpe) startRunes(word string) ([]symbol, error) {
 		at = end
 	}
 	return out, nil
-}
-
-// hasBytes reports whether a character can be written as byte tokens.
-func (m *bpe) hasBytes(char string) bool {
-	if m.fallback == nil {
-		return false
-	}
-	for i := range len(char) {
-		if m.fallback[char[i]] < 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // spelling returns how the vocabulary writes the character word[at:end].
@@ -196,17 +177,6 @@ func (m *bpe) setByteLevel() bool {
 	}
 	m.byteIDs = table
 	return true
-}
-
-// setFallback looks the byte tokens up.
-func (m *bpe) setFallback() {
-	m.fallback = new([256]int32)
-	for b := range m.fallback {
-		m.fallback[b] = -1
-		if id, ok := m.vocab.ids[byteToken(byte(b))]; ok {
-			m.fallback[b] = int32(id)
-		}
-	}
 }
 
 // byteToken is sentencepiece's spelling of a byte.

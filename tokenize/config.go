@@ -79,6 +79,8 @@ func readJSON(path string, into any) error {
 // specialTokens are the ids of the tokens with a task, -1 for none.
 type specialTokens struct{ bos, eos, pad, unk int }
 
+var noSpecial = specialTokens{-1, -1, -1, -1}
+
 // endOfText is the token that TransformerLens falls back on for a tokenizer that
 // names no end of text.
 const endOfText = "<|endoftext|>"
@@ -86,7 +88,6 @@ const endOfText = "<|endoftext|>"
 // setSpecial looks the special tokens up. As in TransformerLens, padding and
 // beginning default to the end of text: GPT-2 has one token for all three.
 func (t *Tokenizer) setSpecial(c *configFile) error {
-	t.special = specialTokens{-1, -1, -1, -1}
 	named := []struct {
 		role string
 		name tokenName

@@ -75,7 +75,7 @@ func (f *tokenizerFile) build() (*Tokenizer, error) {
 	if f.model == nil {
 		return nil, errors.New(`there is no "model" in this file`)
 	}
-	t := &Tokenizer{vocab: f.model.vocab}
+	t := &Tokenizer{vocab: f.model.vocab, special: noSpecial}
 	steps := []func(*Tokenizer) error{
 		f.addNormalizer, f.addSplits, f.addModel, f.addDecoder, f.addTemplate, f.addTokens,
 	}

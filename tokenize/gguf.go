@@ -1,6 +1,7 @@
 package tokenize
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -45,14 +46,6 @@ var ggufPre = map[string]byteLevelSetUp{
 	"qwen2":            {pattern: qwen2Pattern, nfc: true},
 	"deepseek-r1-qwen": {pattern: qwen2Pattern, nfc: true},
 }
-
-// Token types of GGUF (llama.h, llama_token_type).
-const (
-	ggufUnknown     = 2
-	ggufControl     = 3
-	ggufUserDefined = 4
-	ggufByte        = 6
-)
 
 type ggufReader struct{ metadata map[string]any }
 
@@ -125,8 +118,8 @@ func (g ggufReader) vocabulary() (*vocab, []addedToken, error) {
 	var added []addedToken
 	for id, token := range tokens {
 		v.add(token, id)
-		if kind := types[id]; kind == ggufControl || kind == ggufUserDefined {
-			added = append(added, addedToken{ID: id, Content: token, Special: kind == ggufControl})
+		if kind := types[id]; kind == pieceControl || kind == pieceUser {
+			added = append(added, addedToken{ID: id, Content: token, Special: kind == pieceControl})
 		}
 	}
 	return v, added, nil
@@ -146,34 +139,34 @@ func (g ggufReader) types(n int) ([]int, error) {
 
 // setSpecial reads the ids of the special tokens, and which are added to a text.
 func (g ggufReader) setSpecial(t *Tokenizer) error {
-	t.special = specialTokens{-1, -1, -1, -1}
 	ids := map[string]*int{
 		"bos_token_id": &t.special.bos, "eos_token_id": &t.special.eos,
 		"padding_token_id": &t.special.pad, "unknown_token_id": &t.special.unk,
 	}
 	for key, id := range ids {
-		if _, ok := g.metadata[ggufPrefix+key]; !ok {
-			continue
-		}
-		value, err := ggufValue[int](g, key)
-		if err != nil {
+		if err := optional(g, key, id); err != nil {
 			return err
 		}
-		if _, ok := t.IDToToken(value); !ok {
-			return fmt.Errorf("%s%s: %w", ggufPrefix, key, t.unknownID(value))
+		if _, ok := t.IDToToken(*id); !ok && *id >= 0 {
+			return fmt.Errorf("%s%s: %w", ggufPrefix, key, t.unknownID(*id))
 		}
-		*id = value
 	}
 	t.special.fillIn(t)
-	// A missing flag is false: only sentencepiece models add a BOS by default, and
-	// buildSentencePiece has seen to that.
-	if add, err := ggufValue[bool](g, "add_bos_token"); err == nil {
-		t.template.before = nil
-		if add && t.special.bos >= 0 {
-			t.template.before = []int{t.special.bos}
-		}
+	return g.setTemplate(t)
+}
+
+// setTemplate reads which special tokens go around a text. A missing flag leaves
+// what the kind of model does by default.
+func (g ggufReader) setTemplate(t *Tokenizer) error {
+	bos, eos := len(t.template.before) > 0, false
+	if err := errors.Join(optional(g, "add_bos_token", &bos), optional(g, "add_eos_token", &eos)); err != nil {
+		return err
 	}
-	if add, err := ggufValue[bool](g, "add_eos_token"); err == nil && add && t.special.eos >= 0 {
+	t.template = template{}
+	if bos && t.special.bos >= 0 {
+		t.template.before = []int{t.special.bos}
+	}
+	if eos && t.special.eos >= 0 {
 		t.template.after = []int{t.special.eos}
 	}
 	return nil

@@ -72,7 +72,7 @@ func parseFile(path string, data []byte, config *configFile) (*Tokenizer, error)
 	case filepath.Base(path) == "vocab.json":
 		return loadVocabMerges(path, data, config)
 	case filepath.Ext(path) == ".model":
-		return parseSentencePiece(data)
+		return parseSentencePiece(data, config)
 	}
 	return parseTokenizer(data)
 }
@@ -184,12 +184,12 @@ func newByteLevelBPE(v *vocab, merges [][2]string, setUp byteLevelSetUp) (*Token
 	if err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{vocab: v, model: m, decoder: byteDecoder{}}
+	t := &Tokenizer{vocab: v, model: m, decoder: byteDecoder{}, special: noSpecial}
 	if setUp.nfc {
 		t.normalizer = normalizerSequence{nfc}
 	}
 	if setUp.digits {
-		t.splits = append(t.splits, digitsApart{cut{isNumeric, isolated}})
+		t.splits = append(t.splits, digitsApart{cut{numerics.has, isolated}})
 	}
 	last := &byteLevel{UseRegex: setUp.pattern == ""}
 	if scan, ok := scanners[setUp.pattern]; ok {

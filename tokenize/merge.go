@@ -45,7 +45,7 @@ func mergeShort(merges *pairTable, word []symbol) []symbol {
 func smallest(pairs []merge) int {
 	best, least := -1, noMerge
 	for i, m := range pairs {
-		if m < least {
+		if m.rank() < least.rank() {
 			best, least = i, m
 		}
 	}

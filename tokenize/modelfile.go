@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // modelFile is the "model" of tokenizer.json: the large tables parsed, the
@@ -102,7 +104,10 @@ func (f *modelFile) get(key string, into any) error {
 
 // models are the kinds of model, by type.
 var models = map[string]func(*modelFile) (model, error){
-	"BPE": buildBPE,
+	"BPE":       buildBPE,
+	"Unigram":   buildUnigram,
+	"WordLevel": buildWordLevel,
+	"WordPiece": buildWordPiece,
 }
 
 // build makes the model.
@@ -133,7 +138,7 @@ func (f *modelFile) guessType() string {
 func lookUpModel(f *modelFile, kind string) (model, error) {
 	build, ok := models[kind]
 	if !ok {
-		return nil, component{kind: "model", name: kind}.unknown([]string{"BPE", "Unigram", "WordLevel", "WordPiece"})
+		return nil, component{kind: "model", name: kind}.unknown(slices.Collect(maps.Keys(models)))
 	}
 	return build(f)
 }
@@ -184,7 +189,7 @@ func newBPE(v *vocab, merges [][2]string, s bpeSettings) (*bpe, error) {
 		}
 	}
 	if s.ByteFallback {
-		m.setFallback()
+		m.fallback = byteTokens(v)
 	}
 	reader := mergeReader{vocab: v, table: m.merges, prefix: s.Prefix}
 	for _, pair := range merges {

@@ -47,34 +47,6 @@ func (s normalizerSequence) normalize(p piece) (piece, error) {
 	return p, nil
 }
 
-var nfc = pure(func(p piece) piece { return toForm(norm.NFC, p) })
-
-func form(f norm.Form) func(component) (normalizer, error) {
-	return func(component) (normalizer, error) {
-		return pure(func(p piece) piece { return toForm(f, p) }), nil
-	}
-}
-
-// toForm brings p into a Unicode normalisation form, segment by segment: a
-// character and its combining marks keep their place together.
-func toForm(f norm.Form, p piece) piece {
-	if f.IsNormalString(p.text) {
-		return p
-	}
-	e := edit(p)
-	for at := 0; at < len(p.text); {
-		n := f.NextBoundaryInString(p.text[at:], true)
-		segment := p.text[at : at+n]
-		if f.IsNormalString(segment) {
-			e.keep(at, at+n)
-		} else {
-			e.replace(at, at+n, f.String(segment))
-		}
-		at += n
-	}
-	return e.piece()
-}
-
 // mapRunes rewrites p character by character: with returns what stands for r, and
 // whether that is anything but r itself.
 func mapRunes(p piece, with func(r rune) (string, bool)) piece {
@@ -111,12 +83,29 @@ func lowercase(p piece) piece {
 		if r == 'İ' {
 			return "i\u0307", true
 		}
-		low := unicode.ToLower(r)
+		low := toLower(r)
 		return string(low), low != r
 	})
 }
 
-func stripAccents(p piece) piece { return dropRunes(p, isCombiningMark) }
+// newLower are the capitals of Unicode 16 and 17, which the library knows and Go
+// 1.26 does not.
+var newLower = []struct{ lo, hi, delta rune }{
+	{0x1C89, 0x1C89, 1}, {0xA7CB, 0xA7CB, 0x264 - 0xA7CB}, {0xA7CC, 0xA7CC, 1}, {0xA7CE, 0xA7CE, 1},
+	{0xA7D2, 0xA7D2, 1}, {0xA7D4, 0xA7D4, 1}, {0xA7DA, 0xA7DA, 1}, {0xA7DC, 0xA7DC, 0x19B - 0xA7DC},
+	{0x10D50, 0x10D65, 0x20}, {0x16EA0, 0x16EB8, 0x1B},
+}
+
+func toLower(r rune) rune {
+	for _, n := range newLower {
+		if n.lo <= r && r <= n.hi {
+			return r + n.delta
+		}
+	}
+	return unicode.ToLower(r)
+}
+
+func stripAccents(p piece) piece { return dropRunes(p, combiningMarks.has) }
 
 // nmt is the clean-up of Google's translation models: control characters go,
 // line ends and unusual blanks become spaces.
@@ -246,14 +235,14 @@ func newBertNormalizer(c component) (normalizer, error) {
 
 func (n *bertNormalizer) normalize(p piece) (piece, error) {
 	if n.CleanText {
-		p = dropRunes(p, func(r rune) bool { return r == 0 || r == 0xFFFD || isControl(r) })
+		p = dropRunes(p, controls.has)
 		p = mapRunes(p, func(r rune) (string, bool) { return " ", unicode.IsSpace(r) && r != ' ' })
 	}
 	if n.ChineseChars {
 		p = mapRunes(p, func(r rune) (string, bool) { return " " + string(r) + " ", isChinese(r) })
 	}
 	if n.StripAccents == nil && n.Lowercase || n.StripAccents != nil && *n.StripAccents {
-		p = dropRunes(toForm(norm.NFD, p), func(r rune) bool { return unicode.Is(unicode.Mn, r) })
+		p = dropRunes(toForm(norm.NFD, p), accents.has)
 	}
 	if n.Lowercase {
 		p = lowercase(p)
@@ -262,18 +251,9 @@ func (n *bertNormalizer) normalize(p piece) (piece, error) {
 }
 
 // isChinese reports the ideographs that BERT sets apart.
-func isChinese(r rune) bool { return inRanges(ideographs, r) }
+func isChinese(r rune) bool { return ideographs.has(r) }
 
-var ideographs = [][2]rune{
-	{0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F},
-	{0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF}, {0xF900, 0xFAFF}, {0x2F800, 0x2FA1F},
-}
-
-// isControl reports what BERT drops: control and format characters, private use
-// and code points without a character, but not tab and line ends.
-func isControl(r rune) bool {
-	if r == '\t' || r == '\n' || r == '\r' {
-		return false
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) || !isAssigned(r)
+var ideographs = runeSet{
+	{0x3400, 0x4DBF}, {0x4E00, 0x9FFF}, {0xF900, 0xFAFF}, {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F},
+	{0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF}, {0x2F800, 0x2FA1F},
 }

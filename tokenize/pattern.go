@@ -2,7 +2,6 @@ package tokenize
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/dlclark/regexp2"
@@ -16,8 +15,7 @@ type pattern struct {
 	compiled *regexp2.Regexp // of Regex
 }
 
-// compile prepares a regular expression. The library's dialect is Oniguruma's;
-// regexp2 reads the same look-aheads, classes and Unicode categories.
+// compile prepares a regular expression.
 func (p *pattern) compile() error {
 	if (p.String == nil) == (p.Regex == nil) {
 		return errors.New("a pattern is one String or one Regex")
@@ -25,12 +23,9 @@ func (p *pattern) compile() error {
 	if p.Regex == nil {
 		return nil
 	}
-	compiled, err := regexp2.Compile(*p.Regex, regexp2.None)
-	if err != nil {
-		return fmt.Errorf("pattern %q: %w", *p.Regex, err)
-	}
-	p.compiled = compiled
-	return nil
+	var err error
+	p.compiled, err = compileRegex(*p.Regex)
+	return err
 }
 
 // matches covers s with the matches of p and what lies between.

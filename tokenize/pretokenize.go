@@ -119,7 +119,7 @@ type sequence []splitter
 func (s sequence) split(p piece, yield func(piece) error) error { return chain(s, yield)(p) }
 
 func bertSplit() splitter {
-	return sequence{cut{unicode.IsSpace, removed}, cut{isPunctuation, isolated}}
+	return sequence{cut{unicode.IsSpace, removed}, cut{punctuation.has, isolated}}
 }
 
 func newDelimiterSplit(c component) (splitter, error) {
@@ -137,9 +137,9 @@ func newDigits(c component) (splitter, error) {
 	}
 	err := c.read(&fields)
 	if fields.Individual {
-		return digitsApart{cut{isNumeric, isolated}}, err
+		return digitsApart{cut{numerics.has, isolated}}, err
 	}
-	return cut{isNumeric, contiguous}, err
+	return cut{numerics.has, contiguous}, err
 }
 
 // digitsApart makes each digit a word. Its own type lets oneScanner know it.
@@ -150,7 +150,7 @@ func newPunctuation(c component) (splitter, error) {
 		Behavior behavior `json:"behavior"`
 	}{isolated}
 	err := c.read(&fields)
-	return cut{isPunctuation, fields.Behavior}, err
+	return cut{punctuation.has, fields.Behavior}, err
 }
 
 // wordsAndSymbols is \w+|[^\w\s]+ without what lies between.
@@ -159,7 +159,7 @@ type wordsAndSymbols struct{}
 func (wordsAndSymbols) split(p piece, yield func(piece) error) error {
 	kind := func(r rune) int {
 		switch {
-		case isWordRune(r):
+		case wordCharacters.has(r):
 			return 1
 		case unicode.IsSpace(r):
 			return 0

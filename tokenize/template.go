@@ -1,5 +1,133 @@
 package tokenize
 
-func (f *tokenizerFile) addTemplate(t *Tokenizer) error { return nil }
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
 
-func (t *Tokenizer) overrideTemplate(config *configFile) error { return nil }
+// template is the ids of the special tokens that go before and after a text.
+type template struct{ before, after []int }
+
+func (t template) around(ids []int) []int {
+	if len(t.before)+len(t.after) == 0 {
+		return ids
+	}
+	return slices.Concat(t.before, ids, t.after)
+}
+
+// processors are the post-processors of tokenizer.json, by type.
+var processors = map[string]func(component) (template, error){
+	"BertProcessing":     newBertProcessing,
+	"ByteLevel":          func(component) (template, error) { return template{}, nil }, // trims offsets only
+	"RobertaProcessing":  newRobertaProcessing,
+	"TemplateProcessing": newTemplate,
+}
+
+func (f *tokenizerFile) addTemplate(t *Tokenizer) error {
+	list, err := makeAll("post_processor", "processors", f.PostProcessor, processors)
+	for _, outer := range list {
+		t.template.before = slices.Concat(outer.before, t.template.before)
+		t.template.after = slices.Concat(t.template.after, outer.after)
+	}
+	return err
+}
+
+// tokenAndID is how the older post-processors write a token: ["[SEP]", 102].
+type tokenAndID struct{ id int }
+
+// UnmarshalJSON reads the pair.
+func (t *tokenAndID) UnmarshalJSON(data []byte) error {
+	var token string
+	pair := []any{&token, &t.id}
+	return json.Unmarshal(data, &pair)
+}
+
+func newBertProcessing(c component) (template, error) {
+	var fields struct {
+		Sep tokenAndID `json:"sep"`
+		Cls tokenAndID `json:"cls"`
+	}
+	err := c.read(&fields)
+	return template{[]int{fields.Cls.id}, []int{fields.Sep.id}}, err
+}
+
+func newRobertaProcessing(c component) (template, error) {
+	var fields struct {
+		Sep            tokenAndID `json:"sep"`
+		Cls            tokenAndID `json:"cls"`
+		TrimOffsets    bool       `json:"trim_offsets"`     // spans here cover the whole text
+		AddPrefixSpace bool       `json:"add_prefix_space"` // matters to trimming only
+	}
+	err := c.read(&fields)
+	return template{[]int{fields.Cls.id}, []int{fields.Sep.id}}, err
+}
+
+// templateFields are the fields of TemplateProcessing.
+type templateFields struct {
+	Single []struct {
+		SpecialToken *struct {
+			ID     string `json:"id"`
+			TypeID int    `json:"type_id"` // which of two texts it belongs to
+		} `json:"SpecialToken"`
+		Sequence json.RawMessage `json:"Sequence"`
+	} `json:"single"`
+	Pair          json.RawMessage `json:"pair"` // of two texts, which nothing here takes
+	SpecialTokens map[string]struct {
+		ID     string   `json:"id"`
+		IDs    []int    `json:"ids"`
+		Tokens []string `json:"tokens"`
+	} `json:"special_tokens"`
+}
+
+func newTemplate(c component) (template, error) {
+	var fields templateFields
+	var t template
+	if err := c.read(&fields); err != nil {
+		return t, err
+	}
+	into, texts := &t.before, 0
+	for _, part := range fields.Single {
+		if part.SpecialToken == nil {
+			into = &t.after
+			texts++
+			continue
+		}
+		special, ok := fields.SpecialTokens[part.SpecialToken.ID]
+		if !ok {
+			return t, c.wrap(fmt.Errorf("special token %q has no ids", part.SpecialToken.ID))
+		}
+		*into = append(*into, special.IDs...)
+	}
+	if texts != 1 {
+		return t, c.wrap(fmt.Errorf("its single template has %d texts; it takes one", texts))
+	}
+	return t, nil
+}
+
+// bosClasses are the tokenizers of Hugging Face's transformers that make their
+// template from add_bos_token (true where it is missing) and add_eos_token,
+// whatever tokenizer.json says.
+var bosClasses = []string{"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}
+
+func (t *Tokenizer) overrideTemplate(config *configFile) error {
+	if !slices.Contains(bosClasses, strings.TrimSuffix(config.Class, "Fast")) {
+		return nil
+	}
+	t.bosAsID = true
+	t.template = template{}
+	if config.AddBOS == nil || *config.AddBOS {
+		if t.special.bos < 0 {
+			return fmt.Errorf("a %s adds a BOS token, and tokenizer_config.json names none", config.Class)
+		}
+		t.template.before = []int{t.special.bos}
+	}
+	if config.AddEOS != nil && *config.AddEOS {
+		if t.special.eos < 0 {
+			return fmt.Errorf("add_eos_token is true, and tokenizer_config.json names no EOS token")
+		}
+		t.template.after = []int{t.special.eos}
+	}
+	return nil
+}

@@ -93,18 +93,23 @@ func (t *Tokenizer) row(text string, o Options) ([]int, error) {
 	if err := t.checkBOS(text, o); err != nil {
 		return nil, err
 	}
+	around := t.template
 	if o.bos() && !t.PrependsBOS() {
-		bos, _ := t.IDToToken(t.special.bos)
-		text = bos + text
+		if t.bosAsID {
+			around.before = []int{t.special.bos}
+		} else {
+			bos, _ := t.IDToToken(t.special.bos)
+			text = bos + text
+		}
 	}
 	ids, err := t.Encode(text)
 	if err != nil {
 		return nil, err
 	}
-	if ids, err = t.fit(ids, o); err != nil {
+	if ids, err = fit(ids, around, o); err != nil {
 		return nil, err
 	}
-	ids = t.template.around(ids)
+	ids = around.around(ids)
 	if !o.bos() && t.PrependsBOS() {
 		ids = ids[1:]
 	}
@@ -129,8 +134,8 @@ func (t *Tokenizer) checkBOS(text string, o Options) error {
 }
 
 // fit cuts ids to what the context leaves beside the special tokens.
-func (t *Tokenizer) fit(ids []int, o Options) ([]int, error) {
-	room := o.Context - len(t.template.before) - len(t.template.after)
+func fit(ids []int, around template, o Options) ([]int, error) {
+	room := o.Context - len(around.before) - len(around.after)
 	if o.Context <= 0 || len(ids) <= room {
 		return ids, nil
 	}

@@ -1,9 +1,6 @@
 package tokenize
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
 // does. Load and FromGGUF make one. It is safe for concurrent use.
@@ -22,6 +19,7 @@ type Tokenizer struct {
 	size       int
 
 	special specialTokens
+	bosAsID bool // a BOS goes before the ids, not before the text
 }
 
 // model turns a word into tokens.
@@ -217,14 +215,4 @@ func (t *Tokenizer) addToken(a *addedToken) error {
 	}
 	t.normal.add(spelling, a)
 	return nil
-}
-
-// template is the ids that go before and after a text.
-type template struct{ before, after []int }
-
-func (t template) around(ids []int) []int {
-	if len(t.before)+len(t.after) == 0 {
-		return ids
-	}
-	return slices.Concat(t.before, ids, t.after)
 }

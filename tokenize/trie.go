@@ -1,0 +1,52 @@
+package tokenize
+
+// A trie finds the vocabulary's tokens that a text begins with. Its edges lie in
+// one hash table, from (node, byte) to node: compact, and quick to build.
+type trie struct {
+	edges *pairTable
+	ids   []int32 // of the token that ends at a node, -1 for none
+}
+
+// newTrie makes a trie of the tokens of v that keep accepts.
+func newTrie(v *vocab, keep func(id int) bool) *trie {
+	total := 0
+	for token := range v.ids {
+		total += len(token)
+	}
+	t := &trie{edges: newPairTable(total), ids: []int32{-1}}
+	for token, id := range v.ids {
+		if keep(id) {
+			t.add(token, int32(id))
+		}
+	}
+	return t
+}
+
+func (t *trie) add(token string, id int32) {
+	node := int32(0)
+	for i := range len(token) {
+		next := t.edges.get(node, int32(token[i]))
+		if next == noMerge {
+			next = newMerge(0, len(t.ids))
+			t.edges.set(node, int32(token[i]), next)
+			t.ids = append(t.ids, -1)
+		}
+		node = next.id()
+	}
+	t.ids[node] = id
+}
+
+// each calls found with every token that s begins with, the shortest first.
+func (t *trie) each(s string, found func(id int32, size int)) {
+	node := int32(0)
+	for i := range len(s) {
+		next := t.edges.get(node, int32(s[i]))
+		if next == noMerge {
+			return
+		}
+		node = next.id()
+		if t.ids[node] >= 0 {
+			found(t.ids[node], i+1)
+		}
+	}
+}
