@@ -17,9 +17,10 @@ packages   = ./...
 demo: setup
 	@$(gopherlens) run -o build/$(notdir $(NOTEBOOK)) $(NOTEBOOK)
 
-# Open JupyterLab with the Go kernel. gopls is what completes and explains code there.
-lab: setup bin/gopls
-	.venv/bin/jupyter lab $(LAB_FLAGS)
+# Open JupyterLab with the Go kernel. gopls completes and explains code there; it
+# has a folder of its own, as nobody needs it when a notebook is only run.
+lab: setup bin/lab/gopls
+	PATH="$(CURDIR)/bin/lab:$$PATH" .venv/bin/jupyter lab --MultiKernelManager.default_kernel_name=gonb $(LAB_FLAGS)
 
 # GOPHERLENS_SETUP tells tests that what set-up installs must be there.
 test: setup
@@ -45,9 +46,9 @@ notebooks: setup
 build:
 	@scripts/watch "building bin/gopherlens" go build -o $(gopherlens) ./cmd/gopherlens
 
-bin/gopls:
+bin/lab/gopls:
 	@echo "gopls, for completion in notebooks"
-	@GOBIN=$(CURDIR)/bin scripts/watch "building bin/gopls" go install golang.org/x/tools/gopls@v0.21.1
+	@GOBIN=$(CURDIR)/bin/lab scripts/watch "building bin/lab/gopls" go install golang.org/x/tools/gopls@v0.21.1
 
 # Remove what was built here. The user's cache keeps the model and the plugin.
 clean:

@@ -72,11 +72,11 @@ func kernelDone(ctx context.Context, s *Setup) (bool, error) {
 	if err != nil || !s.hasGoShim(g) {
 		return false, err
 	}
-	want, err := s.kernelJSON(ctx, g)
+	want, err := s.kernelFiles(ctx, g)
 	if err != nil {
 		return false, ignoreMissing(err) // no gonb, no kernel
 	}
-	return bytes.Equal(have, want), nil
+	return bytes.Equal(have, want.spec), nil
 }
 
 // ignoreMissing returns err unless it says that a file does not exist.
@@ -93,7 +93,7 @@ func installKernel(ctx context.Context, s *Setup) error {
 	if err != nil {
 		return err
 	}
-	spec, err := s.kernelJSON(ctx, g)
+	files, err := s.kernelFiles(ctx, g)
 	if err != nil {
 		return err
 	}
@@ -104,18 +104,31 @@ func installKernel(ctx context.Context, s *Setup) error {
 	if err != nil {
 		return err
 	}
-	return placeKernel(file, spec)
+	return files.place(file)
 }
 
-// placeKernel writes the specification and keeps a foreign one.
-func placeKernel(file string, spec []byte) error {
+// A kernelFiles is what GoNB's installation of a kernel consists of.
+type kernelFiles struct {
+	spec []byte // kernel.json
+	logo []byte // logo-svg.svg
+}
+
+// logoFile is the logo's name, which Jupyter knows.
+const logoFile = "logo-svg.svg"
+
+// place writes kernel.json at file and the logo beside it. A kernel that someone
+// else installed there is kept.
+func (k kernelFiles) place(file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
 	if err := keepForeign(file); err != nil {
 		return err
 	}
-	return replaceFile(file, spec, 0o644)
+	if err := replaceFile(filepath.Join(filepath.Dir(file), logoFile), k.logo, 0o644); err != nil {
+		return err
+	}
+	return replaceFile(file, k.spec, 0o644)
 }
 
 // keepForeign renames a kernel.json that no checkout of this repository wrote.
@@ -130,23 +143,34 @@ func keepForeign(file string) error {
 // cacheVariable stands in every kernel.json of ours.
 const cacheVariable = `"` + cachedir.Variable + `"`
 
-// kernelJSON lets GoNB write its specification into a folder of ours and adds
-// the environment, for which gonb --install has no flag.
-func (s *Setup) kernelJSON(ctx context.Context, g goCommand) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "gopherlens-kernel-")
+// kernelFiles lets GoNB install its kernel into a folder of ours and adds the
+// environment, for which gonb -install has no flag.
+func (s *Setup) kernelFiles(ctx context.Context, g goCommand) (kernelFiles, error) {
+	var files kernelFiles
+	data, err := os.MkdirTemp("", "gopherlens-kernel-")
 	if err != nil {
-		return nil, err
+		return files, err
 	}
-	defer os.RemoveAll(dir)
-	if err := s.gonbInstall(ctx, dir); err != nil {
-		return nil, err
+	defer os.RemoveAll(data)
+	if err := s.gonbInstall(ctx, data); err != nil {
+		return files, err
 	}
-	content, err := os.ReadFile(filepath.Join(dir, "kernels", KernelName, "kernel.json"))
-	if err != nil {
-		return nil, err
+	dir := filepath.Join(data, "kernels", KernelName)
+	if files.logo, err = os.ReadFile(filepath.Join(dir, logoFile)); err != nil {
+		return files, err
 	}
+	if files.spec, err = os.ReadFile(filepath.Join(dir, "kernel.json")); err != nil {
+		return files, err
+	}
+	files.spec, err = s.withEnv(files.spec, g)
+	return files, err
+}
+
+// withEnv adds the environment to a kernel.json.
+func (s *Setup) withEnv(content []byte, g goCommand) ([]byte, error) {
 	var spec KernelSpec
-	if err := json.Unmarshal(content, &spec); err != nil {
+	err := json.Unmarshal(content, &spec)
+	if err != nil {
 		return nil, fmt.Errorf("kernel.json as GoNB wrote it: %w", err)
 	}
 	if spec.Env, err = s.kernelEnv(g); err != nil {
