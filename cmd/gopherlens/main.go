@@ -27,6 +27,7 @@ func subcommands() []subcommand {
 		{"doctor", "say what is installed, which backend will compute and why, and how to mend what is missing", runDoctor},
 		{"run", "run a notebook from top to bottom and print each cell's output and time", runNotebook},
 		{"models", "list the models and processed weights on this machine; prune the latter", runModels},
+		{"resident", "the worker that keeps models between cells: status, stop, serve", runResident},
 		{"version", "print this program's version and what it was built with", runVersion},
 	}
 }

@@ -1,0 +1,71 @@
+package resident
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"gopherlens/resident/internal/wire"
+)
+
+// State is what the worker tells about itself.
+type State = wire.State
+
+// Kept is what the worker has stored under one key.
+type Kept = wire.Kept
+
+// ErrNoWorker says that the session has no worker now.
+var ErrNoWorker = errors.New("resident: no worker is running for this session")
+
+// Status asks the session's worker what it holds. It does not start one: it
+// returns ErrNoWorker if there is none.
+func Status() (State, error) {
+	where, err := session()
+	if err != nil {
+		return State{}, err
+	}
+	conn, err := where.join("status")
+	defer closeConn(conn)
+	if err != nil {
+		return State{}, noWorker(err)
+	}
+	p := &pool{place: where, idle: []*wire.Conn{conn}}
+	var st State
+	err = p.call(wire.KindStatus, p.request(), wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
+		st = wire.ReadState(d)
+		return d.Done()
+	})
+	return st, err
+}
+
+// Stop ends the session's worker, of whatever build, and waits until it is
+// gone. What it held is lost; the next program starts a new one. It returns
+// ErrNoWorker if there is none.
+func Stop() error {
+	where, err := session()
+	if err != nil {
+		return err
+	}
+	conn, err := where.join("stop")
+	if conn == nil {
+		return noWorker(err)
+	}
+	pid, mine := wire.PeerIsMe(conn.Unix())
+	conn.Close()
+	if mine && pid > 0 && pid != os.Getpid() {
+		endProcess(pid)
+	}
+	if err := os.Remove(where.socket()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// noWorker turns the failure to reach a socket into ErrNoWorker.
+func noWorker(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		return ErrNoWorker
+	}
+	return err
+}

@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"gopherlens/resident/internal/wire"
+)
+
+// The environment variables that are read.
+const (
+	// MemoryEnv is how many bytes of arrays the worker may hold, such as
+	// "8GiB"; "0" sets no limit. Unset, it is 60 % of the machine's memory.
+	MemoryEnv = "GOPHERLENS_RESIDENT_MEMORY"
+	// IdleEnv is how long the worker stays when nothing is connected, such as
+	// "2h". Unset, it is 12 hours in a notebook or a terminal's session, where
+	// the worker ends with them anyway, and half an hour elsewhere.
+	IdleEnv = "GOPHERLENS_RESIDENT_IDLE"
+)
+
+// A Config says where a worker serves and what ends it.
+type Config struct {
+	Dir   string        // the folder of the socket
+	Watch int           // the process whose end ends the worker, 0 for none
+	Idle  time.Duration // how long to stay with nothing connected; 0: IdleEnv
+	Ready io.WriteCloser
+}
+
+// Serve runs a worker until ctx is done, or until the end that the package
+// documentation describes. It writes "ready" to c.Ready when it listens, or
+// what is wrong.
+func Serve(ctx context.Context, c Config) error {
+	s, l, err := c.start()
+	if c.Ready != nil {
+		if err != nil {
+			fmt.Fprintln(c.Ready, err)
+		} else {
+			fmt.Fprintln(c.Ready, "ready")
+		}
+		c.Ready.Close()
+	}
+	if err != nil {
+		return err
+	}
+	go func() {
+		c.wait(ctx, s)
+		l.Close() // removes the socket
+	}()
+	return s.serve(l)
+}
+
+func (c Config) start() (*server, *net.UnixListener, error) {
+	if got := wire.Signature(); got != wire.TableHash {
+		return nil, nil, fmt.Errorf("resident: this program's package compute has other operations (%s) than the table (%s): "+
+			"run go generate ./resident and build again", got, wire.TableHash)
+	}
+	budget, err := memoryBudget(os.Getenv(MemoryEnv))
+	if err != nil {
+		return nil, nil, err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("resident: %w", err)
+	}
+	build, err := wire.BuildID(exe)
+	if err != nil {
+		return nil, nil, fmt.Errorf("resident: %w", err)
+	}
+	l, err := listen(c.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newServer(build, budget), l, nil
+}
+
+// tick is how often the worker looks whether it should end.
+const tick = time.Second
+
+// wait returns when the worker has no more reason to be there.
+func (c Config) wait(ctx context.Context, s *server) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	watched := watch(c.Watch)
+	own := identify(filepath.Join(c.Dir, "worker.sock"))
+	idle := c.idle()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if watched() || identify(filepath.Join(c.Dir, "worker.sock")) != own || s.idleFor() > idle {
+			return
+		}
+	}
+}
+
+func (c Config) idle() time.Duration {
+	if d, err := time.ParseDuration(os.Getenv(IdleEnv)); err == nil && d > 0 {
+		return d
+	}
+	if c.Idle > 0 {
+		return c.Idle
+	}
+	if c.Watch > 0 {
+		return 12 * time.Hour
+	}
+	return 30 * time.Minute
+}
+
+// identify tells one file from another of the same name: if the socket is gone
+// or is another's, no client can find this worker any more.
+func identify(path string) uint64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Ino)
+	}
+	return 1
+}
+
+// memoryBudget reads a size such as "8GiB", "500MB" or a number of bytes.
+func memoryBudget(text string) (int64, error) {
+	if text == "" {
+		return totalMemory() / 10 * 6, nil
+	}
+	number, unit := text, int64(1)
+	for _, u := range units {
+		if before, ok := strings.CutSuffix(text, u.name); ok {
+			number, unit = strings.TrimSpace(before), u.size
+			break
+		}
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || n < 0 || n*float64(unit) > 1<<60 {
+		return 0, fmt.Errorf("resident: %s=%q is no size; write it as in \"8GiB\"", MemoryEnv, text)
+	}
+	return int64(n * float64(unit)), nil
+}
+
+var units = []struct {
+	name string
+	size int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"B", 1}}
