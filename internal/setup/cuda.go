@@ -10,7 +10,7 @@ import (
 // withoutCUDA says why the CUDA plugin is not installed.
 func withoutCUDA(s *Setup) string {
 	if s.CUDA {
-		return ""
+		return withoutXLA(s)
 	}
 	return "not asked for: gopherlens setup -cuda"
 }
