@@ -2,6 +2,9 @@
 
 package wire
 
+// ComputeVersion is the version of package compute that this was made from.
+const ComputeVersion = "v0.1.3"
+
 // TableHash is Signature for the version of compute that this table was made from.
 const TableHash = "9a9829bfeaf64f4d"
 

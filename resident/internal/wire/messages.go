@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -107,20 +106,7 @@ const protocol = "1"
 // Version names all that two builds must share to understand each other: the
 // layout of messages, the version of package compute, and its operations.
 func Version() string {
-	return "gopherlens-resident/" + protocol + " compute/" + computeVersion() + " table/" + TableHash
-}
-
-func computeVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == "github.com/gomlx/compute" {
-			return dep.Version
-		}
-	}
-	return "unknown"
+	return "gopherlens-resident/" + protocol + " compute/" + ComputeVersion + " table/" + TableHash
 }
 
 // Info is what a client knows about the backend that the worker runs for it.
