@@ -54,6 +54,18 @@ func openError(t *testing.T, path string) string {
 	return err.Error()
 }
 
+// everyTruncation cuts a sound file at every length below n: each must be noticed.
+func everyTruncation(t *testing.T, name string, whole []byte, n int) {
+	t.Helper()
+	path := writeFile(t, name, whole)
+	for n--; n >= 0; n-- {
+		if err := os.Truncate(path, int64(n)); err != nil {
+			t.Fatal(err)
+		}
+		openError(t, path)
+	}
+}
+
 func tensor(t *testing.T, f *weights.File, name string) weights.Tensor {
 	t.Helper()
 	x, err := f.Tensor(name)

@@ -36,7 +36,7 @@ var formatOf = map[string]Format{
 // Open maps a checkpoint. The path is a .safetensors, .gguf, .pt, .pth or .bin
 // file, or a folder. In a folder it takes, in this order, model.safetensors, the
 // shards that model.safetensors.index.json lists, pytorch_model.bin or .pt, the
-// only .gguf file, the only .safetensors file, the only .pt or .pth file.
+// shards that pytorch_model.bin.index.json lists, the only .gguf file, the only .safetensors file, the only .pt or .pth file.
 //
 // Open checks the headers in full: a file that opens has sound names, shapes and
 // offsets.
@@ -85,7 +85,7 @@ func locate(path string) (checkpoint, error) {
 	if info.IsDir() {
 		return locateInFolder(path)
 	}
-	if strings.HasSuffix(path, ".index.json") {
+	if strings.HasSuffix(path, indexEnding) {
 		return locateShards(path)
 	}
 	format, ok := formatOf[strings.ToLower(filepath.Ext(path))]
@@ -98,7 +98,8 @@ func locate(path string) (checkpoint, error) {
 // folderPatterns are tried in order. A pattern that matches several files is
 // refused: guessing which one is the model would load the wrong one in silence.
 var folderPatterns = []string{
-	"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.pt",
+	"model.safetensors", "model.safetensors.index.json",
+	"pytorch_model.bin", "pytorch_model.pt", "pytorch_model.bin.index.json",
 	"*.gguf", "*.safetensors", "*.pt", "*.pth",
 }
 

@@ -95,6 +95,27 @@ func TestFolder(t *testing.T) {
 	}
 }
 
+// TestTorchShards: the shards of a torch checkpoint have an index of the same form.
+func TestTorchShards(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"pytorch_model-00001-of-00001.bin": readFile(t, "testdata/torch/protocol2.pt"),
+		"pytorch_model.bin.index.json":     []byte(`{"weight_map":{"w":"pytorch_model-00001-of-00001.bin"}}`),
+		"unknown.index.json":               []byte(`{"weight_map":{"w":"unknown"}}`),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := open(t, dir)
+	if got := float32s(t, tensor(t, f, "w")); f.Format() != weights.Torch || len(got) != 6 {
+		t.Errorf("%s: w is %v", f.Format(), got)
+	}
+	if err := openError(t, filepath.Join(dir, "unknown.index.json")); !strings.Contains(err, "index of an unknown kind") {
+		t.Errorf("error %q does not tell that the index is of an unknown kind", err)
+	}
+}
+
 func TestNoSuchFile(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "model.safetensors")
 	if err := openError(t, missing); !strings.Contains(err, missing) {

@@ -122,11 +122,8 @@ func TestTensorsInFileOrder(t *testing.T) {
 	}
 }
 
-// TestTruncated cuts a sound file at every length: each must be noticed.
 func TestTruncated(t *testing.T) {
 	whole := readFile(t, "testdata/types.safetensors")
-	for n := range whole {
-		openError(t, writeFile(t, "cut.safetensors", whole[:n]))
-	}
+	everyTruncation(t, "cut.safetensors", whole, len(whole))
 	openError(t, writeFile(t, "long.safetensors", append(whole, 0)))
 }

@@ -7,10 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
-// locateShards reads model.safetensors.index.json, whose weight_map says in which
-// shard each tensor lies.
+// indexEnding is what an index's name ends in, after that of the whole checkpoint.
+const indexEnding = ".index.json"
+
+// locateShards reads an index such as model.safetensors.index.json, whose weight_map
+// says in which shard each tensor lies.
 func locateShards(path string) (checkpoint, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -25,11 +29,15 @@ func locateShards(path string) (checkpoint, error) {
 	if len(index.WeightMap) == 0 {
 		return checkpoint{}, damaged(path, "", "it lists no tensors (weight_map is empty or missing)")
 	}
-	c := checkpoint{format: Safetensors, shards: index.WeightMap}
+	kind := filepath.Ext(strings.TrimSuffix(path, indexEnding))
+	c := checkpoint{format: formatOf[kind], shards: index.WeightMap}
+	if c.format != Safetensors && c.format != Torch {
+		return checkpoint{}, unsupported(path, "", "it is the index of an unknown kind; want .safetensors%[1]s or .bin%[1]s", indexEnding)
+	}
 	for _, name := range slices.Compact(slices.Sorted(maps.Values(index.WeightMap))) {
 		// A shard lies beside its index; an index must not reach other folders.
-		if name != filepath.Base(name) || formatOf[filepath.Ext(name)] != Safetensors {
-			return checkpoint{}, unsupported(path, "", "shard %q is not the name of a .safetensors file beside the index", name)
+		if name != filepath.Base(name) || filepath.Ext(name) != kind {
+			return checkpoint{}, unsupported(path, "", "shard %q is not the name of a %s file beside the index", name, kind)
 		}
 		c.parts = append(c.parts, filepath.Join(filepath.Dir(path), name))
 	}

@@ -114,7 +114,5 @@ func TestBadTorch(t *testing.T) {
 
 func TestTorchTruncated(t *testing.T) {
 	whole := readFile(t, "testdata/torch/protocol2.pt")
-	for n := range whole {
-		openError(t, writeFile(t, "cut.pt", whole[:n]))
-	}
+	everyTruncation(t, "cut.pt", whole, len(whole))
 }

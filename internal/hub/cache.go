@@ -1,0 +1,130 @@
+package hub
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopherlens/internal/weights"
+)
+
+// repoFolder is the folder of a repository in the cache.
+func repoFolder(o Options, repo string) string {
+	return filepath.Join(o.CacheDir, "models--"+strings.ReplaceAll(repo, "/", "--"))
+}
+
+// state tells how much of a model a snapshot holds.
+type state int
+
+const (
+	absent      state = iota
+	weightsOnly       // config and weights, but no tokenizer: enough where nothing better is
+	complete
+)
+
+// findSnapshot looks for a revision of a repository on disk. A revision is a name
+// in refs, or the commit itself.
+func findSnapshot(repo string, o Options) (Source, state) {
+	folder := repoFolder(o, repo)
+	commit := o.Revision
+	if text, err := os.ReadFile(filepath.Join(folder, "refs", o.Revision)); err == nil {
+		commit = strings.TrimSpace(string(text))
+	}
+	if !safeName(commit) {
+		return Source{}, absent
+	}
+	path := filepath.Join(folder, "snapshots", commit)
+	return Source{Repo: repo, Path: path, Revision: commit}, snapshotState(path, o)
+}
+
+// snapshotState checks that the files are there, each shard included.
+func snapshotState(path string, o Options) state {
+	tokenizer := exists(path, "tokenizer.json") || exists(path, "tokenizer.model") ||
+		exists(path, "vocab.json") && exists(path, "merges.txt") || exists(path, "vocab.txt")
+	if o.TokenizerOnly {
+		if tokenizer {
+			return complete
+		}
+		return absent
+	}
+	if _, err := weights.Identity(path); err != nil {
+		return absent
+	}
+	if found, _ := filepath.Glob(filepath.Join(globEscape(path), "*.gguf")); len(found) == 1 {
+		return complete // GGUF brings its config and tokenizer along
+	}
+	switch {
+	case !exists(path, "config.json"):
+		return absent
+	case tokenizer:
+		return complete
+	}
+	return weightsOnly
+}
+
+// globEscape keeps a folder's own name from being read as a pattern.
+func globEscape(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+func exists(folder, file string) bool {
+	_, err := os.Stat(filepath.Join(folder, file))
+	return err == nil
+}
+
+// safeName tells whether a word from the network may be the name of a file.
+func safeName(s string) bool {
+	return s != "" && s == filepath.Base(s) && filepath.IsLocal(s) && !strings.ContainsAny(s, `\:`)
+}
+
+// linkBlob makes a snapshot's file point to its blob. The link is relative, so that
+// the whole cache can be moved. The caller holds the blob's lock.
+func linkBlob(folder, commit, file, blob string) error {
+	path := filepath.Join(folder, "snapshots", commit, file)
+	target := filepath.Join("..", "..", "blobs", blob)
+	if now, err := os.Readlink(path); err == nil && now == target {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	temp := path + ".tmp" // a link cannot be overwritten, but renamed over
+	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("hub: %w", err)
+	}
+	if err := os.Symlink(target, temp); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	return nil
+}
+
+// writeRef records the commit of a revision. A commit needs no record of itself.
+func writeRef(folder, revision, commit string) error {
+	if revision == commit {
+		return nil
+	}
+	path := filepath.Join(folder, "refs", revision)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".ref.*")
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	_, err = f.WriteString(commit)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("hub: %w", err)
+	}
+	return nil
+}

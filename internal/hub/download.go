@@ -1,0 +1,111 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// smallFiles are what a model needs beside its weights, where the repository has them.
+var smallFiles = []string{
+	"config.json", "generation_config.json",
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
+}
+
+// weightFiles are the forms of weights, best first: one that is there is fetched
+// and the others are not. An index brings its shards along.
+var weightFiles = []string{
+	"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+}
+
+// weightEndings are tried next, each only if exactly one file of the repository
+// has it: converted models, and Neel Nanda's, which end in final.pth.
+var weightEndings = []string{".gguf", ".safetensors", "final.pth"}
+
+const indexEnding = ".index.json"
+
+// download fetches what a model needs and returns its snapshot's folder and commit.
+func download(ctx context.Context, repo string, o Options) (path, commit string, err error) {
+	c := newClient(repo, o)
+	defer c.http.CloseIdleConnections()
+	info, err := c.info(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	files, err := chooseFiles(repo, info, o)
+	if err != nil {
+		return "", "", err
+	}
+	folder := repoFolder(o, repo)
+	path = filepath.Join(folder, "snapshots", info.Commit)
+	for i := 0; i < len(files); i++ {
+		if err := c.fetch(ctx, info.Commit, files[i]); err != nil {
+			return "", "", err
+		}
+		if strings.HasSuffix(files[i], indexEnding) {
+			shards, err := shardsOf(filepath.Join(path, files[i]))
+			if err != nil {
+				return "", "", err
+			}
+			files = append(files, shards...)
+		}
+	}
+	return path, info.Commit, writeRef(folder, o.Revision, info.Commit)
+}
+
+// chooseFiles picks what is needed from the repository's list.
+func chooseFiles(repo string, info repoInfo, o Options) ([]string, error) {
+	have := map[string]bool{}
+	for _, s := range info.Siblings {
+		have[s.Name] = true
+	}
+	files := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return !have[name] })
+	if o.TokenizerOnly {
+		return files, nil
+	}
+	for _, name := range weightFiles {
+		if have[name] {
+			return append(files, name), nil
+		}
+	}
+	for _, ending := range weightEndings {
+		var found []string
+		for name := range have {
+			if strings.HasSuffix(name, ending) && safeName(name) {
+				found = append(found, name)
+			}
+		}
+		if len(found) == 1 {
+			return append(files, found[0]), nil
+		}
+	}
+	return nil, fmt.Errorf("hub: %s (revision %s) has no weights in a form that can be read: looked for %s, and one file ending in %s",
+		repo, o.Revision, strings.Join(weightFiles, ", "), strings.Join(weightEndings, ", "))
+}
+
+// shardsOf lists the files that an index names, each once.
+func shardsOf(path string) ([]string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("hub: %w", err)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(text, &index); err != nil {
+		return nil, fmt.Errorf("hub: %s is not the index of a checkpoint: %w", path, err)
+	}
+	shards := slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
+	for _, name := range shards {
+		if !safeName(name) || strings.HasSuffix(name, indexEnding) {
+			return nil, fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, name)
+		}
+	}
+	return shards, nil
+}

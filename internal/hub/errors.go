@@ -1,0 +1,72 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// statusError is an answer of the hub that is a refusal.
+type statusError struct {
+	code  int
+	after time.Duration // what the hub asks us to wait
+	text  string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// advice says, by status, what it means and what to do. %[1]s is the repository,
+// %[2]s the revision, %[3]s the host.
+var advice = map[int]string{
+	http.StatusUnauthorized:        "%[1]s does not exist, or is private or gated: check the name, or set HF_TOKEN to a token that may read it",
+	http.StatusForbidden:           "access to %[1]s is refused: accept its licence at %[3]s/%[1]s, and set HF_TOKEN to a token that may read it",
+	http.StatusNotFound:            "%[1]s has no revision %[2]q, or does not exist: check both at %[3]s/%[1]s",
+	http.StatusTooManyRequests:     "%[3]s gets too many requests from here: wait a while, or set HF_TOKEN for a higher limit",
+	http.StatusInternalServerError: "%[3]s has trouble of its own: try again later",
+}
+
+// adviceByCode is for answers whose X-Error-Code says more than the status.
+var adviceByCode = map[string]string{
+	"GatedRepo":        advice[http.StatusForbidden],
+	"RevisionNotFound": "%[1]s has no revision %[2]q: its branches and tags are listed at %[3]s/%[1]s/tree/main",
+	"RepoNotFound":     advice[http.StatusUnauthorized],
+}
+
+// refused makes the error for an answer of 400 or more.
+func (c *client) refused(resp *http.Response) error {
+	text, ok := adviceByCode[resp.Header.Get(headerErrorCode)]
+	if !ok {
+		text, ok = advice[resp.StatusCode]
+	}
+	if !ok && resp.StatusCode > 500 {
+		text = advice[http.StatusInternalServerError]
+	} else if !ok {
+		text = "%[3]s does not give %[1]s"
+	}
+	e := &statusError{code: resp.StatusCode}
+	e.text = fmt.Sprintf(text, c.repo, c.o.Revision, c.host()) + fmt.Sprintf(" (status %d)", resp.StatusCode)
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		e.after = time.Duration(seconds) * time.Second
+	}
+	return e
+}
+
+// unreachable tells whether an error means that there is no network or no server:
+// the name was not found, or nobody answered. It is not worth another attempt.
+func unreachable(err error) bool {
+	var dns *net.DNSError
+	var op *net.OpError
+	return errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial"
+}
+
+// temporary tells whether another attempt may do better.
+func temporary(err error) bool {
+	var status *statusError
+	if errors.As(err, &status) {
+		return status.code == http.StatusTooManyRequests || status.code >= 500
+	}
+	return !unreachable(err)
+}

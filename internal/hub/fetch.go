@@ -1,0 +1,226 @@
+package hub
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// lockPoll is how often to look whether another process has let go of a lock.
+const lockPoll = 200 * time.Millisecond
+
+// fetch brings one file of a commit into the cache and links it into the snapshot.
+// Only one process fetches a blob; the others wait for it, and find it there.
+func (c *client) fetch(ctx context.Context, commit, file string) error {
+	info, err := c.head(ctx, commit, file)
+	if err != nil {
+		return fmt.Errorf("%w (file %s)", err, file)
+	}
+	folder := repoFolder(c.o, c.repo)
+	locks := filepath.Join(c.o.CacheDir, ".locks", filepath.Base(folder))
+	for _, dir := range []string{locks, filepath.Join(folder, "blobs")} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("hub: %w", err)
+		}
+	}
+	lock := flock.New(filepath.Join(locks, info.etag+".lock"))
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return fmt.Errorf("hub: waiting for another download of %s: %w", file, err)
+	}
+	defer lock.Unlock()
+	if err := c.fetchBlob(ctx, commit, file, filepath.Join(folder, "blobs", info.etag), info); err != nil {
+		return err
+	}
+	return linkBlob(folder, commit, file, info.etag)
+}
+
+// fetchBlob downloads to an .incomplete file, checks it and gives it its name.
+func (c *client) fetchBlob(ctx context.Context, commit, file, blob string, info fileInfo) error {
+	if s, err := os.Stat(blob); err == nil && (info.size < 0 || s.Size() == info.size) {
+		return nil
+	}
+	b := &blobWriter{path: blob + ".incomplete", file: file, info: info, progress: c.o.Progress}
+	if err := b.open(); err != nil {
+		return err
+	}
+	err := c.retry(ctx, func() error { return c.attempt(ctx, commit, b) })
+	if closed := b.f.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("hub: %w", closed)
+	}
+	if err != nil {
+		return fmt.Errorf("%w (file %s)", err, file)
+	}
+	if err := os.Rename(b.path, blob); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	return nil
+}
+
+// attempt asks for the rest of a file and appends it. What it got stays on the
+// disk for the next attempt, also that of another day.
+func (c *client) attempt(ctx context.Context, commit string, b *blobWriter) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if b.done != b.info.size || b.done == 0 { // else it was complete, but for the check
+		header := http.Header{}
+		if b.done > 0 {
+			header.Set("Range", fmt.Sprintf("bytes=%d-", b.done))
+		}
+		resp, err := c.do(ctx, c.http, http.MethodGet, c.filePath(commit, b.file), header)
+		if err != nil {
+			return b.afterRefusal(err)
+		}
+		defer resp.Body.Close()
+		body := watch(resp.Body, c.o.backoff.silence, cancel)
+		defer body.stop()
+		before := b.done
+		err = b.receive(resp, body)
+		if err != nil && errors.Is(context.Cause(ctx), errSilent) {
+			err = errSilent
+		}
+		if err != nil && b.done > before {
+			b.arrived = true
+			return advanced{err}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return b.check()
+}
+
+// blobWriter appends to a file and keeps its checksum.
+type blobWriter struct {
+	path, file string
+	info       fileInfo
+	progress   func(file string, done, total int64)
+
+	f        *os.File
+	sum      hash.Hash
+	done     int64
+	arrived  bool // something came from the hub in this run
+	mismatch bool // the checksum was wrong once
+}
+
+// open takes up what an earlier download left.
+func (b *blobWriter) open() error {
+	f, err := os.OpenFile(b.path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	b.f, b.sum = f, sha256.New()
+	if b.done, err = io.Copy(b.sum, f); err == nil && b.info.size >= 0 && b.done > b.info.size {
+		err = b.restart()
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("hub: %w", err)
+	}
+	return nil
+}
+
+// restart throws away what is there.
+func (b *blobWriter) restart() error {
+	b.sum.Reset()
+	b.done = 0
+	if err := b.f.Truncate(0); err != nil {
+		return permanent{err}
+	}
+	if _, err := b.f.Seek(0, io.SeekStart); err != nil {
+		return permanent{err}
+	}
+	return nil
+}
+
+// afterRefusal starts from the beginning where the server will not continue from
+// where we are. A network that was there and is gone may come back, so that error
+// loses its kind, which would end the attempts.
+func (b *blobWriter) afterRefusal(err error) error {
+	if b.arrived && unreachable(err) {
+		return fmt.Errorf("the hub cannot be reached any more: %v", err)
+	}
+	var status *statusError
+	if b.done > 0 && errors.As(err, &status) && status.code == http.StatusRequestedRangeNotSatisfiable {
+		if err := b.restart(); err != nil {
+			return err
+		}
+		return errors.New("the server would not continue the download")
+	}
+	return err
+}
+
+// receive appends an answer's body. A server that ignores the range sends the
+// whole file, and then so do we begin anew.
+func (b *blobWriter) receive(resp *http.Response, body io.Reader) error {
+	if b.done > 0 {
+		var from int64
+		_, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &from)
+		if resp.StatusCode != http.StatusPartialContent || err != nil || from != b.done {
+			if err := b.restart(); err != nil {
+				return err
+			}
+			if resp.StatusCode == http.StatusPartialContent {
+				return errors.New("the server continued the download from another place")
+			}
+		}
+	}
+	total := b.info.size
+	if total < 0 && resp.ContentLength >= 0 {
+		total = b.done + resp.ContentLength
+	}
+	return b.copy(body, total)
+}
+
+// copy moves the bytes, and tells of it.
+func (b *blobWriter) copy(body io.Reader, total int64) error {
+	buffer := make([]byte, 1<<20)
+	for {
+		n, err := body.Read(buffer)
+		if n > 0 {
+			if _, err := b.f.Write(buffer[:n]); err != nil {
+				return permanent{fmt.Errorf("cannot store the download: %w", err)} // a full disk stays full
+			}
+			b.sum.Write(buffer[:n])
+			b.done += int64(n)
+			if b.progress != nil {
+				b.progress(b.file, b.done, total)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("the connection dropped after %d of %d bytes: %w", b.done, total, withoutURL(err))
+		}
+	}
+}
+
+// check compares size and checksum. Only large files have a checksum that we can
+// compute: SHA-256, 64 hexadecimal digits.
+func (b *blobWriter) check() error {
+	if b.info.size >= 0 && b.done < b.info.size {
+		return fmt.Errorf("the connection closed after %d of %d bytes", b.done, b.info.size)
+	}
+	got := hex.EncodeToString(b.sum.Sum(nil))
+	wrongSize := b.info.size >= 0 && b.done != b.info.size
+	if !wrongSize && (len(b.info.etag) != len(got) || b.info.etag == got) {
+		return nil
+	}
+	err := fmt.Errorf("wrong checksum: got %d bytes with SHA-256 %s, want %d bytes with %s; nothing was kept: "+
+		"try again, and if it stays so, a proxy or mirror on the way alters the file", b.done, got, b.info.size, b.info.etag)
+	if b.mismatch { // a part from another day may be to blame once, not twice
+		err = permanent{err}
+	}
+	b.mismatch = true
+	return errors.Join(err, b.restart())
+}

@@ -1,0 +1,377 @@
+package hub_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopherlens/internal/hub"
+	"gopherlens/internal/weights"
+)
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func resolve(t *testing.T, name string, o hub.Options) hub.Source {
+	t.Helper()
+	s, err := hub.Resolve(t.Context(), name, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// resolveError returns the error, which must never hold the token or a signature.
+func resolveError(t *testing.T, name string, o hub.Options) string {
+	t.Helper()
+	s, err := hub.Resolve(t.Context(), name, o)
+	if err == nil {
+		t.Fatalf("%s was found: %+v", name, s)
+	}
+	for _, hidden := range []string{secret, "X-Amz-Signature"} {
+		if strings.Contains(err.Error(), hidden) {
+			t.Errorf("the error gives away %s: %v", hidden, err)
+		}
+	}
+	return err.Error()
+}
+
+// firstValue opens the weights of a source, and tells which of the models it is.
+func firstValue(t *testing.T, s hub.Source) float32 {
+	t.Helper()
+	f, err := weights.Open(s.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := f.Tensor("w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := w.Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values[0]
+}
+
+func TestDownload(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	var last [2]int64
+	o.Progress = func(file string, done, total int64) {
+		if file == largeFile {
+			last = [2]int64{done, total}
+		}
+	}
+	s := resolve(t, repo, o)
+	folder := filepath.Join(o.CacheDir, "models--owner--tiny")
+	if want := (hub.Source{Name: repo, Repo: repo, Path: filepath.Join(folder, "snapshots", shaMain), Revision: shaMain}); s != want {
+		t.Errorf("got %+v, want %+v", s, want)
+	}
+	if v := firstValue(t, s); v != 1 {
+		t.Errorf("the weights are those of model %v", v)
+	}
+	content := f.revisions["main"].files[largeFile]
+	if size := int64(len(content)); last != [2]int64{size, size} {
+		t.Errorf("progress ended at %v, want %d of %[2]d", last, size)
+	}
+	// The layout that Hugging Face documents, so that Python finds the files too.
+	if got := string(readFile(t, filepath.Join(folder, "refs", "main"))); got != shaMain {
+		t.Errorf("refs/main is %q", got)
+	}
+	blob := fmt.Sprintf("%x", sha256.Sum256(content))
+	if link, err := os.Readlink(filepath.Join(s.Path, largeFile)); err != nil || link != "../../blobs/"+blob {
+		t.Errorf("%s links to %q, %v; want ../../blobs/%s", largeFile, link, err, blob)
+	}
+	if got := fileNames(t, s.Path); !slices.Equal(got, []string{"config.json", largeFile, "tokenizer.json"}) {
+		t.Errorf("the snapshot holds %q", got)
+	}
+	if got := fileNames(t, filepath.Join(folder, "blobs")); len(got) != 3 {
+		t.Errorf("blobs are %q, want 3 and no leftovers", got)
+	}
+}
+
+func fileNames(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// TestCachedNeedsNoNetwork: what was fetched once is found again without a request.
+func TestCachedNeedsNoNetwork(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	first := resolve(t, repo, o)
+	f.hub.Close()
+	f.storage.Close()
+	if again := resolve(t, repo, o); again != first {
+		t.Errorf("without a network: %+v, want %+v", again, first)
+	}
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	if again := resolve(t, repo, o); again != first {
+		t.Errorf("offline: %+v, want %+v", again, first)
+	}
+	o.Revision = shaMain // the commit itself needs no reference
+	if again := resolve(t, repo, o); again != first {
+		t.Errorf("by commit: %+v, want %+v", again, first)
+	}
+}
+
+func TestRevision(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	resolve(t, repo, o)
+	o.Revision = "step1000"
+	s := resolve(t, repo, o)
+	if v := firstValue(t, s); v != 2 || s.Revision != shaStep {
+		t.Errorf("got model %v of commit %s, want 2 of %s", v, s.Revision, shaStep)
+	}
+	o.Revision = "step1001"
+	if err := resolveError(t, repo, o); !strings.Contains(err, `has no revision "step1001"`) {
+		t.Errorf("error %q does not name the revision", err)
+	}
+	o.Revision = "../../elsewhere"
+	if err := resolveError(t, repo, o); !strings.Contains(err, "cannot be a revision") {
+		t.Errorf("error %q does not refuse the revision", err)
+	}
+}
+
+func TestShards(t *testing.T) {
+	f := newFakeHub(t)
+	files := f.revisions["main"].files
+	files["model-00001-of-00001.safetensors"] = files[largeFile]
+	delete(files, largeFile)
+	files["model.safetensors.index.json"] = []byte(`{"weight_map":{"w":"model-00001-of-00001.safetensors"}}`)
+	if v := firstValue(t, resolve(t, repo, f.options(t))); v != 1 {
+		t.Errorf("the weights are those of model %v", v)
+	}
+	files["model.safetensors.index.json"] = []byte(`{"weight_map":{"w":"../../x.safetensors"}}`)
+	if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "does not lie beside it") {
+		t.Errorf("error %q does not refuse the shard's place", err)
+	}
+}
+
+// TestOtherWeights: where there is no safetensors, the next best form is taken.
+func TestOtherWeights(t *testing.T) {
+	for _, c := range []struct{ files, want string }{
+		{"pytorch_model.bin tf_model.h5", "pytorch_model.bin"},
+		{"a.gguf README.md", "a.gguf"},
+		{"final.pth checkpoint_1.pth", "final.pth"},
+		{"a.gguf b.gguf", ""},
+		{"tf_model.h5", ""},
+	} {
+		f := newFakeHub(t)
+		files := map[string][]byte{"config.json": []byte("{}")}
+		for _, name := range strings.Fields(c.files) {
+			files[name] = []byte(name)
+		}
+		f.revisions["main"] = commit{shaMain, files}
+		if c.want == "" {
+			if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "no weights in a form that can be read") {
+				t.Errorf("%s: error %q", c.files, err)
+			}
+			continue
+		}
+		got := fileNames(t, resolve(t, repo, f.options(t)).Path)
+		if want := []string{c.want, "config.json"}; !slices.Contains(got, c.want) || len(got) != len(want) {
+			t.Errorf("%s: fetched %q, want %q", c.files, got, want)
+		}
+	}
+}
+
+func TestTokenizerOnly(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	o.TokenizerOnly = true
+	for range 2 { // the second time from the cache
+		s := resolve(t, repo, o)
+		if got := fileNames(t, s.Path); !slices.Equal(got, []string{"config.json", "tokenizer.json"}) {
+			t.Errorf("fetched %q", got)
+		}
+	}
+	if n := f.count(http.MethodGet, "/api/"); n != 1 {
+		t.Errorf("%d requests for the list, want 1", n)
+	}
+	o.TokenizerOnly = false // a snapshot of a tokenizer is not taken for a model
+	if v := firstValue(t, resolve(t, repo, o)); v != 1 {
+		t.Errorf("the weights are those of model %v", v)
+	}
+}
+
+func TestOfflineWithoutFiles(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	o.Offline = true
+	want := []string{repo, "is not in the cache", o.CacheDir, "switched off", "put its files in a folder and pass its path", "HF_HUB_OFFLINE=0"}
+	err := resolveError(t, repo, o)
+	for _, part := range want {
+		if !strings.Contains(err, part) {
+			t.Errorf("error %q does not tell %q", err, part)
+		}
+	}
+	if len(f.requests) != 0 {
+		t.Errorf("%d requests although offline", len(f.requests))
+	}
+	o.Offline = false
+	f.hub.Close()
+	if err := resolveError(t, repo, o); !strings.Contains(err, "is not in the cache") || !strings.Contains(err, "the hub cannot be reached") {
+		t.Errorf("error %q does not tell that there is no network", err)
+	}
+}
+
+// TestPythonCache: a cache as Python's library leaves it, with what the older
+// name of a repository was, and without a tokenizer.
+func TestPythonCache(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	o.Offline = true
+	snapshot := filepath.Join(o.CacheDir, "models--gpt2", "snapshots", shaMain)
+	writeFiles(t, snapshot, map[string][]byte{"config.json": []byte("{}"), largeFile: f.revisions["main"].files[largeFile]})
+	writeFiles(t, filepath.Join(o.CacheDir, "models--gpt2", "refs"), map[string][]byte{"main": []byte(shaMain)})
+	s := resolve(t, "gpt2-small", o)
+	want := hub.Source{Name: "gpt2-small", Repo: "openai-community/gpt2", Path: snapshot, Revision: shaMain}
+	if s != want {
+		t.Errorf("got %+v, want %+v", s, want)
+	}
+	if err := os.Remove(filepath.Join(snapshot, "config.json")); err != nil {
+		t.Fatal(err)
+	}
+	resolveError(t, "gpt2-small", o) // weights alone are no model
+}
+
+func writeFiles(t *testing.T, dir string, files map[string][]byte) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCacheFolderFromEnvironment(t *testing.T) {
+	f := newFakeHub(t)
+	for _, c := range []struct{ variable, value, want string }{
+		{"HF_HUB_CACHE", "/hub", "/hub"},
+		{"HF_HOME", "/home", "/home/hub"},
+		{"XDG_CACHE_HOME", "/xdg", "/xdg/huggingface/hub"},
+		{"HOME", "/user", "/user/.cache/huggingface/hub"},
+	} {
+		o := f.options(t)
+		root := t.TempDir()
+		o.CacheDir = ""
+		t.Setenv(c.variable, root+c.value)
+		if got, want := resolve(t, repo, o).Path, root+c.want+"/models--owner--tiny/snapshots/"+shaMain; got != want {
+			t.Errorf("%s=%s: got %s, want %s", c.variable, c.value, got, want)
+		}
+	}
+}
+
+func TestLocal(t *testing.T) {
+	cleanEnvironment(t)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string][]byte{"model.gguf": nil})
+	for _, path := range []string{dir, filepath.Join(dir, "model.gguf")} {
+		if s := resolve(t, path, hub.Options{}); s.Path != path || s.Repo != "" {
+			t.Errorf("%s: got %+v", path, s)
+		}
+	}
+	if err := resolveError(t, dir, hub.Options{Revision: "step1"}); !strings.Contains(err, "no revision") {
+		t.Errorf("error %q does not tell that a folder has no revisions", err)
+	}
+}
+
+func TestDefaultModel(t *testing.T) {
+	cleanEnvironment(t)
+	cache := t.TempDir()
+	t.Setenv("GOPHERLENS_CACHE", cache)
+	for _, part := range []string{"is not installed", "make setup", "gopherlens setup"} {
+		if err := resolveError(t, hub.Default, hub.Options{}); !strings.Contains(err, part) {
+			t.Errorf("error %q does not tell %q", err, part)
+		}
+	}
+	writeFiles(t, filepath.Join(cache, "models"), map[string][]byte{"SmolLM2-135M-Instruct.Q4_1.gguf": nil})
+	want := filepath.Join(cache, "models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	if s := resolve(t, "SmolLM2-135M", hub.Options{}); s.Path != want {
+		t.Errorf("got %+v, want %s", s, want)
+	}
+	resolveError(t, hub.Default, hub.Options{Revision: "step1"})
+}
+
+func TestUnknownName(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	if err := resolveError(t, "gpt2-smal", o); !strings.Contains(err, `unknown model "gpt2-smal"`) || !strings.Contains(err, `"gpt2-small"`) {
+		t.Errorf("error %q does not suggest gpt2-small", err)
+	}
+	for _, name := range []string{"", "no such file.gguf", "../x", "a/b/c", "owner/na..me"} {
+		if err := resolveError(t, name, o); !strings.Contains(err, "unknown model") {
+			t.Errorf("%q: error %q", name, err)
+		}
+	}
+	if len(f.requests) != 0 {
+		t.Errorf("%d requests for names that cannot be on the hub", len(f.requests))
+	}
+}
+
+func TestAliases(t *testing.T) {
+	seen := map[string]string{}
+	for _, a := range hub.Aliases() {
+		for _, name := range a.Names {
+			if name != strings.ToLower(name) {
+				t.Errorf("%s is not lower case and can never match", name)
+			}
+			if other, double := seen[name]; double {
+				t.Errorf("%s means %s and %s", name, other, a.Repo)
+			}
+			seen[name] = a.Repo
+		}
+	}
+	// As TransformerLens 2.16.1 has them (its own table, and the hub's new homes).
+	for name, want := range map[string]string{
+		"gpt2": "openai-community/gpt2", "gpt2-small": "openai-community/gpt2", "gpt2-xs": "distilbert/distilgpt2",
+		"pythia-70m": "EleutherAI/pythia-70m", "pythia": "EleutherAI/pythia-70m", "attn-only-2l": "NeelNanda/Attn_Only_2L512W_C4_Code",
+		"stanford-gpt2-small-a": "stanford-crfm/alias-gpt2-small-x21", "gpt-j-6b": "EleutherAI/gpt-j-6B",
+		"gemma-2b": "google/gemma-2b", "qwen3-0.6b": "Qwen/Qwen3-0.6B", hub.Default: "",
+	} {
+		if got, ok := seen[name]; !ok || got != want {
+			t.Errorf("%s means %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	f := newFakeHub(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	o := f.options(t)
+	o.Progress = func(string, int64, int64) { cancel() } // in the middle of the first file
+	if _, err := hub.Resolve(ctx, repo, o); err == nil || !strings.Contains(err.Error(), "canceled") {
+		t.Errorf("got %v, want an error that tells of the cancellation", err)
+	}
+	o.Progress = nil
+	if v := firstValue(t, resolve(t, repo, o)); v != 1 {
+		t.Errorf("afterwards the weights are those of model %v", v)
+	}
+}

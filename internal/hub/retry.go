@@ -1,0 +1,94 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// backoff is how long to wait between attempts: first, then twice as long each time.
+type backoff struct {
+	first, longest time.Duration
+	attempts       int
+	silence        time.Duration // a download without a byte for so long has failed
+}
+
+var defaultBackoff = backoff{first: time.Second, longest: 30 * time.Second, attempts: 6, silence: time.Minute}
+
+// permanent marks an error that another attempt cannot mend.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+// advanced marks an error after part of a file has arrived: the count begins anew,
+// so that a large file gets through a bad line piece by piece.
+type advanced struct{ error }
+
+func (a advanced) Unwrap() error { return a.error }
+
+// retry calls attempt until it succeeds, fails for good, or has failed too often.
+func (c *client) retry(ctx context.Context, attempt func() error) error {
+	wait := c.o.backoff.first
+	for i := 1; ; i++ {
+		err := attempt()
+		if err == nil {
+			return nil
+		}
+		if a := (advanced{}); errors.As(err, &a) {
+			i, wait = 1, c.o.backoff.first
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("hub: %s: interrupted: %w", c.repo, context.Cause(ctx))
+		}
+		if p := (permanent{}); errors.As(err, &p) || !temporary(err) || i == c.o.backoff.attempts {
+			return fmt.Errorf("hub: %w", err)
+		}
+		if err := sleep(ctx, max(wait, askedFor(err, c.o.backoff.longest))); err != nil {
+			return fmt.Errorf("hub: %s: interrupted: %w", c.repo, err)
+		}
+		wait = min(2*wait, c.o.backoff.longest)
+	}
+}
+
+// askedFor is the hub's own wish (Retry-After), within reason.
+func askedFor(err error, longest time.Duration) time.Duration {
+	var status *statusError
+	if errors.As(err, &status) {
+		return min(status.after, longest)
+	}
+	return 0
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// errSilent is the cause when a connection stays open and says nothing.
+var errSilent = errors.New("the connection went silent")
+
+// watched reads from a connection and cancels it when nothing comes for too long:
+// a read of its own would wait for ever.
+type watched struct {
+	r     io.Reader
+	timer *time.Timer
+	limit time.Duration
+}
+
+func watch(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *watched {
+	return &watched{r: r, limit: limit, timer: time.AfterFunc(limit, func() { cancel(errSilent) })}
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	w.timer.Reset(w.limit)
+	return n, err
+}
+
+func (w *watched) stop() { w.timer.Stop() }
