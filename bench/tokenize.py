@@ -14,6 +14,7 @@ Unicode's test files.
 """
 
 import array
+import collections
 import gettext
 import gzip
 import json
@@ -34,6 +35,8 @@ TESTDATA = ROOT / "tokenize" / "testdata"
 PACKAGES = ["unicode-data", "manpages-zh", "manpages-ja", "manpages-ru", "fortunes-ru"]
 MEGABYTE = 1_000_000
 SEED = 8
+VOCABULARY = 6000  # of the trained tokenizers
+SMALL = 1200       # of those among the tests' fixtures
 
 # --- corpus ---------------------------------------------------------------
 
@@ -151,7 +154,7 @@ def byte_level(split, normalizer=None, added=(), **settings):
     """A byte-level BPE; split is a pattern, or a list of pre-tokenizers."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-    def make(sample):
+    def make(sample, size):
         t = Tokenizer(models.BPE(**settings))
         if normalizer:
             t.normalizer = getattr(normalizers, normalizer)()
@@ -163,7 +166,7 @@ def byte_level(split, normalizer=None, added=(), **settings):
         t.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         t.train_from_iterator(sample, trainers.BpeTrainer(
-            vocab_size=6000, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"], show_progress=False))
+            vocab_size=size, initial_alphabet=alphabet, special_tokens=["<|endoftext|>"], show_progress=False))
         t.add_tokens(list(added))
         return t
 
@@ -174,11 +177,11 @@ def metaspace_bpe(finish):
     """A sentencepiece-like BPE with byte fallback; finish sets how text reaches it."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    def make(sample):
+    def make(sample, size):
         t = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
         t.pre_tokenizer = pre_tokenizers.Metaspace()
         t.train_from_iterator(sample, trainers.BpeTrainer(
-            vocab_size=6000, limit_alphabet=400, special_tokens=["<unk>", "<s>", "</s>", *BYTES], show_progress=False))
+            vocab_size=size, limit_alphabet=size // 15, special_tokens=["<unk>", "<s>", "</s>", *BYTES], show_progress=False))
         # Only the first three are found in text; byte tokens are not.
         j = json.loads(t.to_str())
         j["added_tokens"] = j["added_tokens"][:3]
@@ -226,13 +229,15 @@ def finish_gemma(t):
 def unigram(normalizer, pre, byte_fallback=False):
     from tokenizers import Tokenizer, decoders, models, trainers
 
-    def make(sample):
+    def make(sample, size):
         t = Tokenizer(models.Unigram())
         t.normalizer, t.pre_tokenizer = normalizer(), pre()
         t.decoder = decoders.Metaspace()
         special = ["<unk>", "<s>", "</s>", *(BYTES if byte_fallback else [])]
-        t.train_from_iterator(sample, trainers.UnigramTrainer(
-            vocab_size=6000, special_tokens=special, unk_token="<unk>", show_progress=False, shrinking_factor=0.6))
+        # The trainer wants room for every character: leave the rare ones out.
+        common = {c for c, _ in collections.Counter("".join(sample)).most_common(size // 8)}
+        t.train_from_iterator(("".join(filter(common.__contains__, d)) for d in sample), trainers.UnigramTrainer(
+            vocab_size=size, special_tokens=special, unk_token="<unk>", show_progress=False, shrinking_factor=0.6))
         if byte_fallback:
             j = json.loads(t.to_str())
             j["model"]["byte_fallback"] = True
@@ -246,13 +251,13 @@ def unigram(normalizer, pre, byte_fallback=False):
 def word_piece(lowercase):
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-    def make(sample):
+    def make(sample, size):
         t = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         t.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
         t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         t.decoder = decoders.WordPiece()
         t.train_from_iterator(sample, trainers.WordPieceTrainer(
-            vocab_size=6000, limit_alphabet=600, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+            vocab_size=size, limit_alphabet=size // 10, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
             show_progress=False))
         t.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
         return t
@@ -260,7 +265,7 @@ def word_piece(lowercase):
     return make
 
 
-def clip(sample):
+def clip(sample, size):
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     t = Tokenizer(models.BPE(unk_token="<unk>", end_of_word_suffix="</w>"))
     t.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "),
@@ -269,7 +274,7 @@ def clip(sample):
                                                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     t.decoder = decoders.BPEDecoder("</w>")
     t.train_from_iterator(sample, trainers.BpeTrainer(
-        vocab_size=3000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), end_of_word_suffix="</w>",
+        vocab_size=size, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), end_of_word_suffix="</w>",
         special_tokens=["<unk>"], show_progress=False))
     return t
 
@@ -277,13 +282,13 @@ def clip(sample):
 def word_level(pre, normalizer=None):
     from tokenizers import Tokenizer, models, trainers
 
-    def make(sample):
+    def make(sample, size):
         t = Tokenizer(models.WordLevel(unk_token="<unk>"))
         t.pre_tokenizer = pre()
         if normalizer:
             t.normalizer = normalizer()
         t.train_from_iterator(sample, trainers.WordLevelTrainer(
-            vocab_size=3000, special_tokens=["<unk>"], show_progress=False))
+            vocab_size=size, special_tokens=["<unk>"], show_progress=False))
         return t
 
     return make
@@ -295,7 +300,7 @@ def charsmap(work):
     prefix = work / "toy"
     if not prefix.with_suffix(".model").exists():
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(["a b c"] * 100), model_prefix=str(prefix), vocab_size=6,
+            sentence_iterator=iter(["a b c"] * 100), model_prefix=str(prefix), vocab_size=7,
             normalization_rule_name="nmt_nfkc", minloglevel=2)
     return spec_field(prefix.with_suffix(".model").read_bytes(), 3, 2)
 
@@ -382,7 +387,7 @@ def trained(work, only=()):
                 sample = random.Random(SEED).sample(documents, len(documents) // 12)
             print("training", name, flush=True)
             path.parent.mkdir(exist_ok=True)
-            make(sample).save(str(path))
+            make(sample, VOCABULARY).save(str(path))
         paths[name] = path
     return paths
 
@@ -396,6 +401,63 @@ def real(work):
         path.write_bytes(gzip.decompress((TESTDATA / name / "tokenizer.json.gz").read_bytes()))
         paths[name] = path
     return paths
+
+
+def lines_of(documents, n):
+    return [line for d in random.Random(SEED).sample(documents, n)
+            for line in d.replace("\0", "").splitlines() if len(line) < 2000]
+
+
+SENTENCEPIECES = {
+    "sp-bpe": dict(model_type="bpe", byte_fallback=True, normalization_rule_name="identity",
+                   remove_extra_whitespaces=False, allow_whitespace_only_pieces=True, split_digits=True),
+    "sp-unigram": dict(model_type="unigram", normalization_rule_name="nmt_nfkc", pad_id=3),
+    "sp-gemma": dict(model_type="bpe", byte_fallback=True, normalization_rule_name="identity",
+                     add_dummy_prefix=False, remove_extra_whitespaces=False, allow_whitespace_only_pieces=True),
+}
+
+
+def train_sentencepiece(name, path, lines, size):
+    """Trains a tokenizer.model with sentencepiece itself."""
+    import sentencepiece
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_prefix=str(path.with_suffix("")), vocab_size=size,
+        character_coverage=0.99, minloglevel=2, num_threads=1, **SENTENCEPIECES[name])
+    path.with_suffix(".vocab").unlink()
+
+
+def sentencepieces(work):
+    """Returns name -> path of tokenizer.model, training what is not there yet."""
+    paths = {}
+    for name in SENTENCEPIECES:
+        path = work / "trained" / name / "tokenizer.model"
+        if not path.exists():
+            documents = corpus(work)
+            train_sentencepiece(name, path, lines_of(documents, len(documents) // 20), VOCABULARY)
+        paths[name] = path
+    return paths
+
+
+class SentencePiece:
+    """sentencepiece's own library, in the shape of a tokenizers.Tokenizer."""
+
+    def __init__(self, path):
+        import sentencepiece
+        self.model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+
+    class Encoding:
+        def __init__(self, ids):
+            self.ids, self.offsets = ids, []
+
+    def encode(self, text, add_special_tokens=False):
+        return self.Encoding(self.model.encode(text))
+
+    def decode(self, ids, skip_special_tokens=False):
+        return None  # its decoder is another: it drops what Hugging Face's shows
+
+    def id_to_token(self, i):
+        return self.model.id_to_piece(i)
 
 
 # --- comparison -----------------------------------------------------------
@@ -440,10 +502,11 @@ def compare(work):
     write_documents(work / "corpus.bin", documents)
     binary = go_program(work)
     only = sys.argv[3:]
-    for name, path in {**real(work), **trained(work, only)}.items():
+    for name, path in {**real(work), **trained(work, only), **sentencepieces(work)}.items():
         if only and name not in only:
             continue
-        peer, start = Tokenizer.from_file(str(path)), time.perf_counter()
+        peer = SentencePiece(path) if path.suffix == ".model" else Tokenizer.from_file(str(path))
+        start = time.perf_counter()
         want = [array.array("I", peer.encode(d, add_special_tokens=False).ids) for d in documents]
         decoded = [peer.decode(list(ids), skip_special_tokens=False) for ids in want]
         took = time.perf_counter() - start
@@ -452,7 +515,9 @@ def compare(work):
         ours = time.perf_counter() - start
         differences = 0
         for document, w, text, (ids, spans, got) in zip(documents, want, decoded, read_go(output, len(documents))):
-            if ids != w or got.decode("utf-8") != text:
+            if path.suffix == ".model" and ("<s>" in document or "</s>" in document):
+                continue  # sentencepiece takes these for text, Hugging Face for special tokens
+            if ids != w or text is not None and got.decode("utf-8") != text:
                 differences += 1
                 if differences <= 3:
                     report(peer, document, text, ids, got)
@@ -475,6 +540,81 @@ def report(peer, document, text, ids, got):
     got = got.decode("utf-8")
     at = next((i for i, (a, b) in enumerate(zip(text, got)) if a != b), min(len(text), len(got)))
     print(f"  text at {at}: want {text[max(0, at - 15):at + 15]!a}, got {got[max(0, at - 15):at + 15]!a}")
+
+
+# --- speed ----------------------------------------------------------------
+
+
+def speed(work):
+    """Prints megabytes a second of both sides, in turn and on one core."""
+    from tokenizers import Tokenizer
+    documents = [d for d in corpus(work) if len(d) > 100]
+    size = sum(len(d.encode("utf-8")) for d in documents) / MEGABYTE
+    write_documents(work / "speed.bin", documents)
+    binary = go_program(work)
+    os.sched_setaffinity(0, {0})  # inherited by the Go program, too
+    for name, path in real(work).items():
+        for turn in range(2):
+            start = time.perf_counter()
+            peer = Tokenizer.from_file(str(path))
+            loaded = time.perf_counter()
+            for d in documents:
+                peer.encode_fast(d, add_special_tokens=False) if hasattr(peer, "encode_fast") else peer.encode(d)
+            took = time.perf_counter() - loaded
+            ours = subprocess.check_output([binary, "speed", path, work / "speed.bin"], text=True,
+                                           env={**os.environ, "GOMAXPROCS": "1"}).split()
+            print(f"{name}, turn {turn + 1}: Hugging Face loads in {1000 * (loaded - start):.0f} ms and encodes "
+                  f"{size / took:.1f} MB/s; ours loads in {ours[0]} ms and encodes {ours[1]} MB/s", flush=True)
+
+
+
+# --- fixtures -------------------------------------------------------------
+
+
+def fixture_texts(work):
+    """A few hundred short texts: trouble, and some of each part of the corpus."""
+    documents = corpus(work)
+    short = [d[:120] for d in random.Random(SEED).sample(documents, 120)]
+    return ["", " ", "a", *tricky(150), *short]
+
+
+def fixtures(work):
+    """Trains small tokenizers and writes what they make of a few hundred texts."""
+    from tokenizers import Tokenizer
+    folder = TESTDATA / "trained"
+    documents, texts = corpus(work), fixture_texts(work)
+    sample = random.Random(SEED).sample(documents, len(documents) // 60)
+    put(folder / "texts.json.gz", texts)
+    for name, make in recipes(work).items():
+        path = work / "small" / name / "tokenizer.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            make(sample, SMALL).save(str(path), pretty=False)
+        t = Tokenizer.from_file(str(path))
+        target = folder / name
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "tokenizer.json.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        plain = [t.encode(text, add_special_tokens=False) for text in texts]
+        put(target / "golden.json.gz", {
+            "ids": [e.ids for e in plain],
+            "special": [t.encode(text).ids for text in texts[:20]],
+            "spans": [[a for span in e.offsets for a in span] for e in plain],
+            "decoded": [t.decode(e.ids, skip_special_tokens=False) for e in plain],
+        })
+    for name in SENTENCEPIECES:
+        target = folder / name
+        path = work / "small" / name / "tokenizer.model"
+        if not path.exists():
+            train_sentencepiece(name, path, lines_of(sample, len(sample)), SMALL)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "tokenizer.model.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+        peer = SentencePiece(path)
+        put(target / "golden.json.gz", {"ids": [None if "<s>" in t or "</s>" in t else peer.encode(t).ids for t in texts]})
+
+
+def put(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(json.dumps(value, ensure_ascii=True).encode(), mtime=0))
 
 
 # --- Unicode --------------------------------------------------------------
@@ -610,14 +750,6 @@ def main():
     work = pathlib.Path(sys.argv[2]).resolve()
     work.mkdir(parents=True, exist_ok=True)
     commands[sys.argv[1]](work)
-
-
-def speed(work):
-    pass
-
-
-def fixtures(work):
-    pass
 
 
 if __name__ == "__main__":

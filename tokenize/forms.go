@@ -32,8 +32,8 @@ func form(f norm.Form) func(component) (normalizer, error) {
 	}
 }
 
-// toForm brings p into form f, segment by segment: a character and its combining
-// marks keep their place together.
+// toForm brings p into form f, segment by segment: what a character and its
+// combining marks become has their place.
 func toForm(f norm.Form, p piece) piece {
 	if f.IsNormalString(p.text) && !hasLate(p.text) {
 		return p
@@ -42,11 +42,7 @@ func toForm(f norm.Form, p piece) piece {
 	for at := 0; at < len(p.text); {
 		n := segment(f, p.text[at:])
 		text := p.text[at : at+n]
-		if with := formOf(f, text); with != text {
-			e.replace(at, at+n, with)
-		} else {
-			e.keep(at, at+n)
-		}
+		e.rewrite(at, at+n, formOf(f, text))
 		at += n
 	}
 	return e.piece()

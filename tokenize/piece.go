@@ -1,5 +1,7 @@
 package tokenize
 
+import "unicode/utf8"
+
 // A Span is a stretch of bytes of a text: text[Start:End].
 type Span struct{ Start, End int }
 
@@ -71,6 +73,28 @@ func (e *editor) replace(i, j int, with string) {
 	for range len(with) {
 		e.spans = append(e.spans, span)
 	}
+}
+
+// rewrite writes with for from.text[i:j]. The characters that they have in common
+// at both ends keep their places.
+func (e *editor) rewrite(i, j int, with string) {
+	text := e.from.text[i:j]
+	head, tail := 0, 0
+	for head < min(len(text), len(with)) && text[head] == with[head] {
+		head++
+	}
+	for head > 0 && (head < len(text) && !utf8.RuneStart(text[head]) || head < len(with) && !utf8.RuneStart(with[head])) {
+		head--
+	}
+	for tail < min(len(text), len(with))-head && text[len(text)-1-tail] == with[len(with)-1-tail] {
+		tail++
+	}
+	for tail > 0 && !(utf8.RuneStart(text[len(text)-tail]) && utf8.RuneStart(with[len(with)-tail])) {
+		tail--
+	}
+	e.keep(i, i+head)
+	e.replace(i+head, j-tail, with[head:len(with)-tail])
+	e.keep(j-tail, j)
 }
 
 func (e *editor) piece() piece {

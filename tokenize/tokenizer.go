@@ -138,12 +138,16 @@ func (t *Tokenizer) DecodeSkipSpecial(ids []int) (string, error) { return t.deco
 func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		token, ok := t.IDToToken(id)
+		a := t.added[id]
+		if a != nil {
+			if !a.Special || !skipSpecial {
+				tokens = append(tokens, a.spelling)
+			}
+			continue
+		}
+		token, ok := t.vocab.token(id)
 		if !ok {
 			return "", t.unknownID(id)
-		}
-		if a := t.added[id]; a != nil && a.Special && skipSpecial {
-			continue
 		}
 		tokens = append(tokens, token)
 	}
@@ -201,18 +205,18 @@ func (t *Tokenizer) addToken(a *addedToken) error {
 	t.added[a.ID] = a
 	t.addedIDs[a.Content] = a.ID
 	t.size = max(t.size, a.ID+1)
+	a.spelling = a.Content
 	if !a.Normalized {
-		t.raw.add(a.Content, a)
+		t.raw.add(a.spelling, a)
 		return nil
 	}
-	spelling := a.Content
 	if t.normalizer != nil {
-		p, err := t.normalizer.normalize(piece{text: spelling})
+		p, err := t.normalizer.normalize(piece{text: a.spelling})
 		if err != nil {
 			return err
 		}
-		spelling = p.text
+		a.spelling = p.text
 	}
-	t.normal.add(spelling, a)
+	t.normal.add(a.spelling, a)
 	return nil
 }

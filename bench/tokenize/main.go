@@ -2,6 +2,7 @@
 // file and writes their tokens.
 //
 //	tokenize TOKENIZER.json DOCUMENTS
+//	tokenize speed TOKENIZER.json DOCUMENTS
 //	tokenize categories
 //
 // A document is its length (4 bytes, little endian) and its bytes. For each, the
@@ -15,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 	"unicode"
 
 	"gopherlens/tokenize"
@@ -31,6 +33,9 @@ func run(args []string) error {
 	if len(args) == 1 && args[0] == "categories" {
 		return categories()
 	}
+	if len(args) == 3 && args[0] == "speed" {
+		return speed(args[1], args[2])
+	}
 	if len(args) != 2 {
 		return fmt.Errorf("usage: tokenize TOKENIZER.json DOCUMENTS")
 	}
@@ -38,19 +43,56 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(args[1])
+	documents, err := read(args[1])
 	if err != nil {
 		return err
 	}
 	out := bufio.NewWriter(os.Stdout)
-	for len(data) >= 4 {
-		n := int(binary.LittleEndian.Uint32(data))
-		if err := encode(out, tok, string(data[4:4+n])); err != nil {
+	for _, text := range documents {
+		if err := encode(out, tok, text); err != nil {
 			return err
 		}
-		data = data[4+n:]
 	}
 	return out.Flush()
+}
+
+// read returns the documents of a file.
+func read(path string) ([]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var documents []string
+	for len(data) >= 4 {
+		n := int(binary.LittleEndian.Uint32(data))
+		documents = append(documents, string(data[4:4+n]))
+		data = data[4+n:]
+	}
+	return documents, nil
+}
+
+// speed prints how many milliseconds loading takes, and how many megabytes a
+// second are encoded.
+func speed(tokenizer, path string) error {
+	documents, err := read(path)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	tok, err := tokenize.Load(tokenizer)
+	if err != nil {
+		return err
+	}
+	loaded, size := time.Now(), 0
+	for _, text := range documents {
+		if _, err := tok.Encode(text); err != nil {
+			return err
+		}
+		size += len(text)
+	}
+	took := time.Since(loaded)
+	fmt.Printf("%.1f %.1f\n", loaded.Sub(start).Seconds()*1e3, float64(size)/1e6/took.Seconds())
+	return nil
 }
 
 // categories prints Go's general categories as JSON: {"Lu": [[65, 90], ...], ...}.
