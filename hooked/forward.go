@@ -1,8 +1,6 @@
 package hooked
 
 import (
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -194,24 +192,3 @@ func pick(x, index *Node) *Node {
 	flat := Add(MulScalar(row, int32(n)), Reshape(index, rows))
 	return Reshape(Gather(Reshape(x, -1), InsertAxes(flat, -1)), index.Shape().Dimensions...)
 }
-
-// remember adds this run's keys and values to the cache and returns all of them, [batch, key, kv_head, d_head]. Keys are
-// kept before rotation, as in TransformerLens.
-func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
-	if b.past == nil {
-		return k, v
-	}
-	keys, values = b.append(l, "k", k), b.append(l, "v", v)
-	b.newKV = append(b.newKV, keys, values)
-	return keys, values
-}
-
-func (b *builder) append(l int, which string, x *Node) *Node {
-	d := x.Shape().Dimensions
-	room := b.input(kvName(l, which), dtypes.Float32, d[0], b.plan.kvRoom, d[2], d[3])
-	zero := Scalar(b.g, dtypes.Int32, 0)
-	return DynamicUpdateSlice(room, x, []*Node{zero, b.past, zero, zero})
-}
-
-// kvName is the graph input that holds layer l's cached keys ("k") or values ("v").
-func kvName(l int, which string) string { return fmt.Sprintf("kv.%d.%s", l, which) }

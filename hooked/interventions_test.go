@@ -17,6 +17,7 @@ import (
 // gradients.
 type fixture struct {
 	*golden.File
+	name                      string
 	m                         *hooked.Model
 	tokens, corrupted, answer hooked.Tokens
 	tol                       golden.Tolerance // of logits and activations
@@ -30,7 +31,6 @@ type fixtureJSON struct {
 	FrozenLen     int                 `json:"kv_frozen_len"`
 	LossClean     float32             `json:"loss_clean"`
 	Corrupted     float32             `json:"corrupted_metric_backward"`
-	Losses        map[string]float32  `json:"-"`
 	Tolerance     struct {
 		Abs  float64 `json:"suggested_atol"`
 		Rel  float64 `json:"suggested_rtol"`
@@ -41,7 +41,7 @@ type fixtureJSON struct {
 func openFixture(t *testing.T, name string, be compute.Backend) *fixture {
 	t.Helper()
 	path := filepath.Join("testdata/interventions", name)
-	f := &fixture{File: golden.Open(t, path+".safetensors"), m: load(t, name, hooked.DefaultProcessing, be)}
+	f := &fixture{File: golden.Open(t, path+".safetensors"), name: name, m: load(t, name, hooked.DefaultProcessing, be)}
 	golden.JSON(t, path+".json", &f.json)
 	f.tokens, f.corrupted, f.answer = f.Ints("tokens"), f.Ints("corrupted_tokens"), f.Ints("answers")
 	f.tol = golden.Tolerance{Abs: f.json.Tolerance.Abs, Rel: f.json.Tolerance.Rel}

@@ -84,7 +84,7 @@ func (b *builder) ofQueries(x *Node) *Node {
 	if b.past == nil {
 		return x
 	}
-	return DynamicSlice(x, []*Node{ScalarZero(b.g, dtypes.Int32), b.past}, []int{b.batch, b.pos})
+	return gatherAxis(x, InsertAxes(b.queryIndex(b.pos), -1), 1)
 }
 
 // keyIDs are the positions of the keys, [1 or batch, key].

@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 )
@@ -43,6 +44,9 @@ func (j *job) checkMask(mask [][]int) error {
 	for i, row := range mask {
 		if len(row) != j.pos {
 			return fmt.Errorf("the attention mask's row %d has %d entries, the input %d positions", i, len(row), j.pos)
+		}
+		if k := slices.IndexFunc(row, func(v int) bool { return v != 0 && v != 1 }); k >= 0 {
+			return fmt.Errorf("the attention mask's row %d, position %d is %d: want 1 for a token, 0 for a pad", i, k, row[k])
 		}
 	}
 	return nil
