@@ -5,17 +5,25 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 	_ "github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/resident"
 	"gopherlens/resident/worker"
 )
+
+// roleEnv makes the test binary play another part in a test than running it.
+const roleEnv = "RESIDENT_TEST_ROLE"
 
 // TestMain makes the test binary also the program that the client starts: its
 // arguments are then those of "gopherlens resident serve".
@@ -25,6 +33,10 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
+		return
+	}
+	if role := os.Getenv(roleEnv); role != "" {
+		roles()[role]()
 		return
 	}
 	os.Exit(m.Run())
@@ -73,4 +85,56 @@ func connect(t testing.TB, config string) *resident.Backend {
 	}
 	t.Cleanup(b.Finalize)
 	return b.(*resident.Backend)
+}
+
+func status(t testing.TB) resident.State {
+	t.Helper()
+	st, err := resident.Status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// play starts the test binary in a role and returns it with its output.
+func play(t testing.TB, role string, env ...string) (*exec.Cmd, *strings.Builder) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), append(env, roleEnv+"="+role)...)
+	out := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill() })
+	return cmd, out
+}
+
+// eventually waits until ok returns true.
+func eventually(t testing.TB, within time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("not within %s: %s", within, what)
+}
+
+func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
+
+// sumOfSquares is a small program: [n] -> scalar.
+func sumOfSquares(x *graph.Node) *graph.Node { return graph.ReduceAllSum(graph.Mul(x, x)) }
+
+// squares runs it on values and returns the result.
+func squares(b compute.Backend, values []float32) (sum float32, err error) {
+	exec, err := graph.NewExec(b, sumOfSquares)
+	if err != nil {
+		return 0, err
+	}
+	out, err := exec.Call(values)
+	if err != nil {
+		return 0, err
+	}
+	return tensors.ToScalar[float32](out[0]), nil
 }

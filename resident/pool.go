@@ -69,7 +69,11 @@ func (p *pool) get() (*wire.Conn, error) {
 	}
 	conn, err := p.place.join(p.client)
 	if err != nil {
-		return nil, p.ended(err)
+		closeConn(conn)
+		if startable(err) {
+			return nil, p.ended(err)
+		}
+		return nil, err
 	}
 	return conn, nil
 }

@@ -3,6 +3,7 @@ package resident
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -148,6 +149,10 @@ func (b *builder) accept(a answer) ([]shapes.Shape, error) {
 			return nil, a.err
 		}
 		return nil, b.sites[failed].explain(a.err)
+	}
+	if b.live.handle == 0 { // a program may be given up before it is compiled
+		p := b.backend.pool
+		runtime.AddCleanup(b, func(h uint64) { p.free(h, 0) }, a.handle)
 	}
 	b.live = live{handle: a.handle, bytes: b.program.Len(), count: len(b.sites), constants: len(b.constants)}
 	if a.err != nil {
