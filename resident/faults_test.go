@@ -247,7 +247,7 @@ func TestWorkerOfAnOlderBuild(t *testing.T) {
 
 func TestFourClientsAtOnce(t *testing.T) {
 	newSession(t)
-	var outs []*strings.Builder
+	var outs []*output
 	var cells []*exec.Cmd
 	for range 4 {
 		cell, out := play(t, "cell")

@@ -1,0 +1,264 @@
+package resident_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/resident"
+	"gopherlens/resident/worker"
+)
+
+// upload sends n float32 values that begin with first.
+func upload(t testing.TB, b *resident.Backend, n int, first float32) compute.Buffer {
+	t.Helper()
+	values := make([]float32, n)
+	values[0] = first
+	buffer, err := b.BufferFromFlatData(0, values, shapes.Make(dtypes.Float32, n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buffer
+}
+
+func read(t testing.TB, buffer compute.Buffer) []float32 {
+	t.Helper()
+	shape, err := buffer.Shape()
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]float32, shape.Size())
+	if err := buffer.ToFlatData(values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// doubled compiles x + x for n values.
+func doubled(t testing.TB, b compute.Backend, name string, n int) compute.Executable {
+	t.Helper()
+	builder := b.Builder(name)
+	main := builder.Main()
+	x, err := main.Parameter(name, shapes.Make(dtypes.Float32, n), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := main.Add(x, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := main.Return([]compute.Value{sum}, nil); err != nil {
+		t.Fatal(err)
+	}
+	exec, err := builder.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec
+}
+
+func execute(t testing.TB, exec compute.Executable, input compute.Buffer, donate bool) compute.Buffer {
+	t.Helper()
+	out, err := exec.Execute([]compute.Buffer{input}, []bool{donate}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out[0]
+}
+
+// TestMemo holds that a later process that does the same again, down to the
+// upload, computes nothing; and that another input or program does.
+func TestMemo(t *testing.T) {
+	newSession(t)
+	first := connect(t, "go:")
+	x := execute(t, doubled(t, first, "a", 1000), upload(t, first, 1000, 3), false)
+	if got := read(t, x)[0]; got != 6 {
+		t.Fatalf("3 doubled: %v", got)
+	}
+	first.Finalize()
+
+	second := connect(t, "go:")
+	program := doubled(t, second, "another name", 1000)
+	tests := []struct {
+		name  string
+		input compute.Buffer
+		hits  int64
+		want  float32
+	}{
+		{"the same content", upload(t, second, 1000, 3), 1, 6},
+		{"other content", upload(t, second, 1000, 4), 0, 8},
+		{"a result, computed", execute(t, program, upload(t, second, 1000, 3), false), 0, 12},
+		{"the same result, recalled", execute(t, program, upload(t, second, 1000, 3), false), 1, 12},
+	}
+	for _, test := range tests {
+		before := status(t).MemoHits
+		got := read(t, execute(t, program, test.input, false))[0]
+		if hits := status(t).MemoHits - before; hits != test.hits || got != test.want {
+			t.Errorf("%s: %v with %d recalled; want %v with %d", test.name, got, hits, test.want, test.hits)
+		}
+	}
+	if n := status(t).Programs; n != 1 {
+		t.Errorf("%d programs compiled; names must not make another", n)
+	}
+}
+
+// TestDonation holds that a buffer that is kept or remembered survives being
+// donated, that the donor loses it, and that a donating call is not remembered.
+func TestDonation(t *testing.T) {
+	newSession(t)
+	b := connect(t, "go:")
+	program := doubled(t, b, "x", 1000)
+	x := upload(t, b, 1000, 5)
+	if err := b.Keep("weights", nil, []string{"x"}, []compute.Buffer{x}); err != nil {
+		t.Fatal(err)
+	}
+	before := status(t)
+	if got := read(t, execute(t, program, x, true))[0]; got != 10 {
+		t.Errorf("5 doubled: %v", got)
+	}
+	if err := x.ToFlatData(make([]float32, 1000)); err == nil || !strings.Contains(err.Error(), "donated") {
+		t.Errorf("reading a donated buffer: %v", err)
+	}
+	if after := status(t); after.MemoResults != before.MemoResults {
+		t.Errorf("a donating call was remembered")
+	}
+	_, _, kept, ok, err := b.Attach("weights")
+	if err != nil || !ok || read(t, kept[0])[0] != 5 {
+		t.Errorf("the kept buffer after its donation: %v, %v", ok, err)
+	}
+
+	result := execute(t, program, kept[0], false) // now in the memo
+	execute(t, program, result, true)
+	if again := read(t, execute(t, program, kept[0], false))[0]; again != 10 {
+		t.Errorf("the remembered result after its donation: %v; want 10", again)
+	}
+	alone := upload(t, b, 1000, 7)
+	arrays := status(t).Arrays
+	if got := read(t, execute(t, program, alone, true))[0]; got != 14 {
+		t.Errorf("7 doubled: %v", got)
+	}
+	if n := status(t).Arrays; n > arrays {
+		t.Errorf("%d arrays after a donation, %d before", n, arrays)
+	}
+}
+
+func TestKeepOutlivesTheProcess(t *testing.T) {
+	newSession(t)
+	first := connect(t, "go:")
+	a, b := upload(t, first, 10, 1), upload(t, first, 20, 2)
+	if err := first.Keep("model", []byte("blob"), []string{"a", "b"}, []compute.Buffer{a, b}); err != nil {
+		t.Fatal(err)
+	}
+	first.Finalize()
+
+	second := connect(t, "go:")
+	blob, names, buffers, ok, err := second.Attach("model")
+	if err != nil || !ok || string(blob) != "blob" || strings.Join(names, " ") != "a b" {
+		t.Fatalf("attached %q, %q, %v, %v", blob, names, ok, err)
+	}
+	if x, y := read(t, buffers[0]), read(t, buffers[1]); x[0] != 1 || y[0] != 2 || len(x) != 10 || len(y) != 20 {
+		t.Errorf("attached %v and %v", x, y)
+	}
+	if _, _, _, ok, err := second.Attach("another"); ok || err != nil {
+		t.Errorf("what nobody kept: %v, %v", ok, err)
+	}
+	if err := second.Drop("model"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, ok, _ := second.Attach("model"); ok {
+		t.Error("it is there after Drop")
+	}
+	if x := read(t, buffers[0]); x[0] != 1 {
+		t.Errorf("an attached buffer after Drop: %v", x)
+	}
+}
+
+// TestMemoryBudget holds the order in which a worker short of memory lets go:
+// remembered results, kept arrays that nobody uses, and only then requests.
+func TestMemoryBudget(t *testing.T) {
+	t.Setenv(worker.MemoryEnv, "40MB")
+	newSession(t)
+	const million = 1_000_000 // values: 4 MB
+
+	before := connect(t, "go:")
+	x := upload(t, before, million, 1)
+	if err := before.Keep("idle", nil, []string{"x"}, []compute.Buffer{x}); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, doubled(t, before, "x", million), x, false)
+	before.Finalize()
+
+	b := connect(t, "go:")
+	eventually(t, 5e9, "the first client is gone", func() bool { return status(t).Handles == 0 })
+	if st := status(t); st.MemoResults != 1 || len(st.Kept) != 1 || st.Bytes != 8*million {
+		t.Fatalf("before: %+v", st)
+	}
+	var held []compute.Buffer
+	for i := range 9 { // 36 MB, which fits without the 4 MB remembered
+		held = append(held, upload(t, b, million, float32(i)))
+	}
+	if st := status(t); st.MemoResults != 0 || len(st.Kept) != 1 {
+		t.Errorf("the memo goes first: %+v", st)
+	}
+	held = append(held, upload(t, b, million, 10))
+	if st := status(t); len(st.Kept) != 0 {
+		t.Errorf("what nobody uses goes next: %+v", st)
+	}
+	_, err := b.BufferFromFlatData(0, make([]float32, million), shapes.Make(dtypes.Float32, million))
+	if err == nil || !strings.Contains(err.Error(), worker.MemoryEnv) {
+		t.Errorf("the eleventh: %v", err)
+	}
+	for _, x := range held {
+		x.Finalize()
+	}
+	upload(t, b, million, 11)
+}
+
+// TestUnusedHandlesAreFreed holds that buffers which a program forgets without
+// finalizing them do not fill the worker.
+func TestUnusedHandlesAreFreed(t *testing.T) {
+	newSession(t)
+	b := connect(t, "go:")
+	const n = 10_000_000 // values: 40 MB
+	for i := range 40 {  // 1.6 GB in all
+		upload(t, b, n, float32(i))
+	}
+	eventually(t, 10e9, "most are freed", func() bool {
+		upload(t, b, 1, 0)
+		return status(t).Bytes < 1_000_000_000
+	})
+}
+
+func TestConcurrentCalls(t *testing.T) {
+	newSession(t)
+	b := connect(t, "go:")
+	exec, err := graph.NewExec(b, sumOfSquares)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error)
+	for i := range 16 {
+		go func() {
+			for j := range 20 {
+				out, err := exec.Call([]float32{float32(i), float32(j)})
+				if err == nil && out[0].Value() != float32(i*i+j*j) {
+					t.Errorf("%d² + %d² = %v", i, j, out[0].Value())
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range 16 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}
