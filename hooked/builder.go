@@ -143,7 +143,7 @@ func leading(x *Node) []int {
 // bias is the weight with this name, or nil if the model has none.
 func (b *builder) bias(name string) *Node {
 	if !b.has(name) {
-		return nil
+		return b.missingBias(name)
 	}
 	return b.w(name)
 }

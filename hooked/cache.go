@@ -13,8 +13,9 @@ type Cache struct {
 	tokens    Tokens
 	order     []Site
 	at        map[Site]*Tensor
-	noBatch   bool  // the batch axis was removed
-	positions []int // kept by PosSlice; nil for all
+	noBatch   bool               // the batch axis was removed
+	positions []int              // kept by PosSlice; nil for all
+	weights   map[string]*Tensor // gradients with respect to weights, see [GradientsOfWeights]
 }
 
 func newCache(m *Model, tokens Tokens) *Cache {

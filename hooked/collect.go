@@ -56,25 +56,3 @@ func (b *builder) tapAt(s Site) *tapped {
 	}
 	return tap
 }
-
-func (b *builder) collectGradients(add func(output, *Node), out outcome) {
-	if len(b.plan.grads) == 0 && b.plan.metric == nil {
-		return
-	}
-	scalar := out.loss
-	if b.plan.metric != nil {
-		scalar = b.plan.metric.apply(b, out.logits)
-		add(output{kind: scalarOutput}, scalar)
-	}
-	nodes := make([]*Node, len(b.plan.grads))
-	for i, s := range b.plan.grads {
-		nodes[i] = b.tapAt(s).node
-	}
-	if len(nodes) == 0 {
-		return
-	}
-	for i, grad := range Gradient(scalar, nodes...) {
-		s := b.plan.grads[i]
-		add(output{site: s, kind: gradOutput, axes: b.taps[s].axes}, grad)
-	}
-}

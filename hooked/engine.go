@@ -43,6 +43,7 @@ type program struct {
 // output is one named result; several may share a graph output, since the same value stands at several sites.
 type output struct {
 	site Site
+	name string // of the weight, if it is the gradient of one
 	kind outputKind
 	axes []string
 	slot int
@@ -58,6 +59,7 @@ const (
 	residualOutput
 	kvOutput
 	scalarOutput
+	weightGradOutput
 )
 
 // get returns the program called key, new or known, and notes its use.

@@ -79,8 +79,10 @@ func (m *Model) LossWithGradients(input any, options ...Option) (loss *Tensor, c
 	return out.loss, out.cache, out.grads, nil
 }
 
-// gradAll asks for the gradient at every site that the run records, where it does not say at which.
+// gradAll asks for the gradient at every site that the run records, where it does not say at which. A run for the
+// gradients of weights gets no activations that it did not ask for.
 func gradAll(r *request) error {
-	r.gradAll = true
+	r.gradAll = len(r.weightGrads) == 0
+	r.recordAll = r.recordAll && r.gradAll
 	return nil
 }

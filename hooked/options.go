@@ -18,6 +18,8 @@ type request struct {
 	grads     []Selector
 	gradAll   bool
 
+	weightGrads []string
+
 	start, stop  *int
 	logitsAt     []int
 	posSlice     []int

@@ -14,6 +14,8 @@ type plan struct {
 	wanted map[Site]bool // everything recorded, edited or differentiated
 	metric *Metric       // the scalar that is differentiated; nil for the loss
 
+	weightGrads []string // canonical names of the weights whose gradients are results
+
 	logits, loss, lossPerToken, residual bool // which results
 	logitsAt                             int  // number of positions whose logits are wanted; 0 for all
 
@@ -50,6 +52,7 @@ func (p *plan) key(batch, pos int) string {
 	for _, s := range p.grads {
 		fmt.Fprint(&b, " grad ", s.Name())
 	}
+	fmt.Fprint(&b, p.weightGrads)
 	return b.String()
 }
 

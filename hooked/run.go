@@ -101,7 +101,7 @@ func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*r
 	}
 	for _, step := range []func() error{
 		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV,
+		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -335,6 +335,8 @@ func (j *job) collect(p *program, values []*tensors.Tensor) (*results, error) {
 			out.scalar = t
 		case kvOutput:
 			kv = append(kv, t.value)
+		case weightGradOutput:
+			out.grads.addWeight(o.name, t)
 		}
 	}
 	j.grow(kv)

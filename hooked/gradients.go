@@ -1,0 +1,115 @@
+package hooked
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/internal/nearest"
+)
+
+// GradientsOfWeights asks a run with gradients for those with respect to weights: canonical names or globs, such as
+// "blocks.0.attn.W_Q" or "blocks.*.mlp.*". [Cache.WeightGradients] of the gradients holds them. Such a run records and
+// differentiates activations only where [Names] and [Gradients] name them.
+func GradientsOfWeights(names ...string) Option {
+	return func(r *request) error {
+		if len(names) == 0 {
+			return fmt.Errorf("GradientsOfWeights needs at least one name or glob")
+		}
+		r.weightGrads = append(r.weightGrads, names...)
+		return nil
+	}
+}
+
+// WeightGradients are the gradients with respect to weights that a run was asked for by [GradientsOfWeights], by canonical
+// name and in TransformerLens' shapes; biases that the family does not have count as zeros and have gradients too.
+func (c *Cache) WeightGradients() map[string]*Tensor { return maps.Clone(c.weights) }
+
+func (c *Cache) addWeight(name string, t *Tensor) {
+	if c.weights == nil {
+		c.weights = make(map[string]*Tensor)
+	}
+	c.weights[name] = t
+}
+
+// setWeightGrads finds the weights that the run's patterns mean.
+func (j *job) setWeightGrads() error {
+	if len(j.req.weightGrads) == 0 {
+		return nil
+	}
+	known := slices.Sorted(maps.Keys(j.m.cfg.weightSpecs()))
+	for _, pattern := range j.req.weightGrads {
+		n := len(j.plan.weightGrads)
+		for _, name := range known {
+			if ok, err := path.Match(pattern, name); err != nil {
+				return fmt.Errorf("GradientsOfWeights: %q: %w", pattern, err)
+			} else if ok && !slices.Contains(j.plan.weightGrads, name) {
+				j.plan.weightGrads = append(j.plan.weightGrads, name)
+			}
+		}
+		if len(j.plan.weightGrads) == n {
+			return fmt.Errorf("GradientsOfWeights: %q matches no weight of the model%s", pattern, nearest.Hint(pattern, known))
+		}
+	}
+	return nil
+}
+
+// missingBias stands for a bias that the family does not have: nothing, or zeros if the run wants its gradient.
+func (b *builder) missingBias(name string) *Node {
+	if !slices.Contains(b.plan.weightGrads, name) {
+		return nil
+	}
+	if b.byName[name] == nil {
+		b.byName[name] = Zeros(b.g, shapes.Make(dtypes.Float32, b.cfg.weightSpecs()[name].shape...))
+	}
+	return b.byName[name]
+}
+
+// collectGradients lists the run's scalar and its gradients.
+func (b *builder) collectGradients(add func(output, *Node), out outcome) {
+	if len(b.plan.grads)+len(b.plan.weightGrads) == 0 && b.plan.metric == nil {
+		return
+	}
+	scalar := out.loss
+	if b.plan.metric != nil {
+		scalar = b.plan.metric.apply(b, out.logits)
+		add(output{kind: scalarOutput}, scalar)
+	}
+	nodes, outputs := b.differentiated()
+	if len(nodes) == 0 {
+		return
+	}
+	if scalar.Rank() != 0 {
+		exceptions.Panicf("gradients are of one number, this run's scalar has shape %s: leave LossPerToken out", scalar.Shape())
+	}
+	for i, grad := range Gradient(scalar, nodes...) {
+		if outputs[i].kind == weightGradOutput && readsResidual(outputs[i].name) {
+			grad = TransposeAllAxes(grad, 1, 0, 2) // from the layout on the device
+		}
+		add(outputs[i], grad)
+	}
+}
+
+// differentiated are the nodes whose gradients the run wants, and the outputs that the gradients become.
+func (b *builder) differentiated() (nodes []*Node, outputs []output) {
+	for _, s := range b.plan.grads {
+		tap := b.tapAt(s)
+		nodes = append(nodes, tap.node)
+		outputs = append(outputs, output{site: s, kind: gradOutput, axes: tap.axes})
+	}
+	for _, name := range b.plan.weightGrads {
+		node := b.byName[name]
+		if node == nil {
+			exceptions.Panicf("the run never reads weight %q, so it has no gradient", name)
+		}
+		nodes = append(nodes, node)
+		outputs = append(outputs, output{name: name, kind: weightGradOutput, axes: axesOf(name, b.cfg.weightSpecs()[name].shape)})
+	}
+	return nodes, outputs
+}
