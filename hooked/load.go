@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/hub"
 	"gopherlens/internal/weights"
 	"gopherlens/tokenize"
 )
@@ -34,7 +36,7 @@ type LoadOptions struct {
 // the family is left out and reported by [Model.Skipped].
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
 	o := firstOption(options)
-	source, err := resolveTemp(name)
+	source, err := hub.Resolve(context.Background(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}
@@ -94,12 +96,7 @@ func (o LoadOptions) backend() (compute.Backend, string, error) {
 // readConfig finds a checkpoint's family and configuration.
 func readConfig(where string, file *weights.File) (*architecture, Config, error) {
 	if file.Format() == weights.GGUF {
-		arch, f, err := ggufFields(file.Metadata())
-		if err != nil {
-			return nil, Config{}, err
-		}
-		cfg, err := arch.read(f)
-		return arch, cfg, err
+		return ggufConfig(file)
 	}
 	f, err := readConfigJSON(filepath.Join(folderOf(where), "config.json"))
 	if err != nil {
@@ -281,7 +278,3 @@ func inParallel(n int, f func(i int) error) error {
 
 // loaders is how many pieces are read at once: each holds one layer's weights in memory.
 const loaders = 2
-
-type tempSource struct{ Path string }
-
-func resolveTemp(name string) (tempSource, error) { return tempSource{name}, nil }

@@ -74,22 +74,6 @@ func (t *Tensor) ArgMax(axis string) *Tensor {
 	return &Tensor{v, without(t.axes, i), t.eng}
 }
 
-// TopK are the k largest entries along an axis, largest first, and where they stand.
-func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
-	i := t.axis(axis)
-	if n := t.Shape()[i]; k < 1 || k > n {
-		fail("TopK(%d) along axis %q of %d entries", k, axis, n)
-	}
-	pick := func(which int) *Tensor {
-		v := t.eng.eager(fmt.Sprint("topk ", k, i, which), func(in []*Node) *Node {
-			values, indices := TopK(in[0], k, i)
-			return []*Node{values, indices}[which]
-		}, t.value)
-		return &Tensor{v, slices.Clone(t.axes), t.eng}
-	}
-	return pick(0), pick(1)
-}
-
 // Gather picks from the last axis: of t [batch, n] the entries index [batch][k], as [batch, k]. It is torch's gather with
 // dim=-1, for instance the logits of each prompt's answers.
 func (t *Tensor) Gather(index Tokens) *Tensor {
