@@ -59,13 +59,29 @@ func huggingFaceHome() string {
 // tokenFromFile reads the token that `huggingface-cli login` stored, of today or of
 // long ago. None is not an error: public models need none.
 func tokenFromFile(home string) string {
-	paths := []string{os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"), expandHome("~/.huggingface/token")}
-	for _, path := range paths {
+	text, _ := readToken(home)
+	return text
+}
+
+func readToken(home string) (token, path string) {
+	for _, path := range []string{os.Getenv("HF_TOKEN_PATH"), filepath.Join(home, "token"), expandHome("~/.huggingface/token")} {
 		if text, err := os.ReadFile(path); err == nil && len(text) > 0 {
-			return string(text)
+			return string(text), path
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// TokenSource is where the token for the hub comes from, the name of a variable or of a
+// file, or nothing if there is none. It never returns the token.
+func TokenSource() string {
+	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
+		if os.Getenv(name) != "" {
+			return name
+		}
+	}
+	_, path := readToken(huggingFaceHome())
+	return path
 }
 
 // expandHome replaces a leading ~, which a shell leaves alone inside quotes.
