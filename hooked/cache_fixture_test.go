@@ -54,6 +54,11 @@ type goldenArgs struct {
 	IncorrectTokens json.RawMessage `json:"incorrect_tokens"`
 	Cache           string
 	MLPBiases       bool `json:"include_mlp_biases"`
+	Seq             string
+	Detection       string `json:"detection_pattern"`
+	ExcludeBOS      bool   `json:"exclude_bos"`
+	ExcludeCurrent  bool   `json:"exclude_current_token"`
+	Measure         string `json:"error_measure"`
 	Matrix          string
 	Index           []int
 }

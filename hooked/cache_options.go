@@ -58,6 +58,7 @@ type stackRequest struct {
 	flags     StackFlag
 	entries   []Entries
 	direction *Tensor
+	incorrect any // of LogitAttrs
 }
 
 func (f StackFlag) setStack(r *stackRequest)   { r.flags |= f }
@@ -72,6 +73,7 @@ type stackTakes struct {
 	flags      StackFlag
 	axes       []string // of entries
 	projection bool
+	incorrect  bool
 }
 
 // stackRequest reads the options of a method called name and refuses those that mean nothing to it.
@@ -93,6 +95,9 @@ func (c *Cache) stackRequest(name string, takes stackTakes, options []StackOptio
 	}
 	if r.direction != nil && !takes.projection {
 		return nil, fmt.Errorf("%s does not take ProjectOnto", name)
+	}
+	if r.incorrect != nil && !takes.incorrect {
+		return nil, fmt.Errorf("%s does not take IncorrectTokens", name)
 	}
 	if bits.OnesCount(uint(r.flags&(OnlyAttn|OnlyMLP))) == 2 {
 		return nil, fmt.Errorf("%s: OnlyAttn and OnlyMLP exclude each other", name)
@@ -118,6 +123,9 @@ func (c *Cache) resolveLayer(name string, r *stackRequest) error {
 // does not have are left aside.
 func (r *stackRequest) picked(t *Tensor) *Tensor {
 	for _, e := range r.entries {
+		if e.axis == "d_mlp" { // neurons are picked with their weights
+			continue
+		}
 		if axis := findAxis(t.axes, e.axis); axis >= 0 {
 			t = t.pickEntries(axis, e.indices)
 		}
