@@ -168,8 +168,8 @@ func (f *fakeHub) serveInfo(w http.ResponseWriter, revision string) {
 // serveFile gives small files with git's hash as their ETag, and sends large ones
 // to the storage.
 func (f *fakeHub) serveFile(w http.ResponseWriter, r *http.Request, rest string) {
-	sha, name, _ := strings.Cut(rest, "/")
-	content, ok := f.content(sha, name)
+	revision, name, _ := strings.Cut(rest, "/")
+	sha, content, ok := f.content(revision, name)
 	if !ok {
 		w.Header().Set("X-Error-Code", "EntryNotFound")
 		w.WriteHeader(http.StatusNotFound)
@@ -193,19 +193,20 @@ func (f *fakeHub) serveStorage(w http.ResponseWriter, r *http.Request) {
 	if f.fault != nil && f.fault(w, r) {
 		return
 	}
-	sha, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/storage/"), "/")
-	content, _ := f.content(sha, name)
+	revision, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/storage/"), "/")
+	_, content, _ := f.content(revision, name)
 	w.Header().Set("Etag", `"the storage's own"`)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-func (f *fakeHub) content(sha, name string) ([]byte, bool) {
-	for _, c := range f.revisions {
-		if content, ok := c.files[name]; ok && c.sha == sha {
-			return content, true
+// content finds a file by the name of a revision or its commit.
+func (f *fakeHub) content(revision, name string) (sha string, content []byte, ok bool) {
+	for known, c := range f.revisions {
+		if content, ok := c.files[name]; ok && (revision == known || revision == c.sha) {
+			return c.sha, content, true
 		}
 	}
-	return nil, false
+	return "", nil, false
 }
 
 // isLarge tells what the hub keeps outside git.
