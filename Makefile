@@ -32,7 +32,7 @@ check: format test
 
 .PHONY: format
 format:
-	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }
+	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }
 
 # Install what is missing, and only that. SETUP_FLAGS=-cuda adds Nvidia cards.
 setup: build

@@ -30,6 +30,15 @@ type KernelSpec struct {
 	Env           map[string]string `json:"env"`
 }
 
+// kernelPlaces returns where the kernel is installed: for this user, so that any
+// Jupyter finds it, and in the private environment, whose Jupyter looks there
+// first. The second keeps two checkouts of one user apart.
+func (s *Setup) kernelPlaces() ([]string, error) {
+	user, err := KernelFile()
+	own := filepath.Join(s.Repo.venv(), "share", "jupyter", "kernels", KernelName, "kernel.json")
+	return []string{own, user}, err
+}
+
 // KernelFile returns the path of the user's kernel.json for GoNB. The folder is
 // where Jupyter itself looks, $JUPYTER_DATA_DIR or the system's place for data.
 func KernelFile() (string, error) {
@@ -57,16 +66,12 @@ func jupyterData(home string) string {
 
 func whereKernel(*Setup) (string, error) { return KernelFile() }
 
-// kernelDone tells whether the user's GoNB kernel is the one that this checkout
-// would install, to the byte: another checkout may have put its own there.
+// kernelDone tells whether the kernel in each place is the one that would be
+// installed, to the byte: another checkout may have put its own there.
 func kernelDone(ctx context.Context, s *Setup) (bool, error) {
-	file, err := KernelFile()
+	places, err := s.kernelPlaces()
 	if err != nil {
 		return false, err
-	}
-	have, err := os.ReadFile(file)
-	if err != nil {
-		return false, ignoreMissing(err)
 	}
 	g, err := findGo(ctx)
 	if err != nil || !s.hasGoShim(g) {
@@ -76,7 +81,13 @@ func kernelDone(ctx context.Context, s *Setup) (bool, error) {
 	if err != nil {
 		return false, ignoreMissing(err) // no gonb, no kernel
 	}
-	return bytes.Equal(have, want.spec), nil
+	for _, place := range places {
+		have, err := os.ReadFile(place)
+		if err != nil || !bytes.Equal(have, want.spec) {
+			return false, ignoreMissing(err)
+		}
+	}
+	return true, nil
 }
 
 // ignoreMissing returns err unless it says that a file does not exist.
@@ -87,7 +98,7 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// installKernel writes the kernel's specification for this user.
+// installKernel writes the kernel's specification.
 func installKernel(ctx context.Context, s *Setup) error {
 	g, err := findGo(ctx)
 	if err != nil {
@@ -100,11 +111,16 @@ func installKernel(ctx context.Context, s *Setup) error {
 	if err := s.writeGoShim(g); err != nil {
 		return err
 	}
-	file, err := KernelFile()
+	places, err := s.kernelPlaces()
 	if err != nil {
 		return err
 	}
-	return files.place(file)
+	for _, place := range places {
+		if err := files.place(place); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A kernelFiles is what GoNB's installation of a kernel consists of.

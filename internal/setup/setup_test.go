@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,9 +16,8 @@ import (
 	"gopherlens/internal/setup"
 )
 
-// ready returns a set-up of this checkout in which make setup has run, with the
-// kernel's place and the cache in folders of the test's own. Under make test
-// what is missing is a failure.
+// ready returns a set-up of this checkout in which make setup has run. Under
+// make test what is missing is a failure.
 func ready(t *testing.T, out *bytes.Buffer) *setup.Setup {
 	repo, err := setup.FindRepo()
 	if err != nil {
@@ -63,11 +64,31 @@ func times(t *testing.T, s *setup.Setup) []string {
 	return times
 }
 
-// kernelOnly runs set-up with an empty Jupyter folder, in which only the kernel
-// is missing, and returns its specification.
-func kernelOnly(t *testing.T, s *setup.Setup) setup.KernelSpec {
-	if err := s.Run(t.Context()); err != nil {
+// elsewhere returns a set-up of a checkout that has nothing but GoNB, so that
+// the real one's kernel stays as it is.
+func elsewhere(t *testing.T, s *setup.Setup) *setup.Setup {
+	repo := setup.Repo{Root: t.TempDir()}
+	if err := os.Mkdir(repo.Bin(), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	gonb, err := os.ReadFile(filepath.Join(s.Repo.Bin(), "gonb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(repo.Bin(), "gonb"), gonb, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	return &setup.Setup{Repo: repo, Status: s.Status}
+}
+
+// installKernel installs the kernel and returns the user's specification.
+func installKernel(t *testing.T, s *setup.Setup) (setup.KernelSpec, string) {
+	if err := setup.InstallKernel(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := setup.KernelDone(t.Context(), s); !done || err != nil {
+		t.Errorf("the kernel is not installed after its installation (%v)", err)
 	}
 	file, err := setup.KernelFile()
 	if err != nil {
@@ -81,31 +102,26 @@ func kernelOnly(t *testing.T, s *setup.Setup) setup.KernelSpec {
 	if err := json.Unmarshal(content, &spec); err != nil {
 		t.Fatal(err)
 	}
-	return spec
+	return spec, file
 }
 
 // A notebook needs no cell that sets anything up: the kernel says it all.
 func TestKernel(t *testing.T) {
-	var out bytes.Buffer
-	s := ready(t, &out)
+	s := elsewhere(t, ready(t, new(bytes.Buffer)))
 	t.Setenv("GOFLAGS", "-mod=mod -buildvcs=false")
-	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
-	spec := kernelOnly(t, s)
+	t.Setenv(cachedir.Variable, t.TempDir())
+	spec, _ := installKernel(t, s)
 	if want := s.Repo.Bin() + "/gonb"; spec.Argv[0] != want {
 		t.Errorf("the kernel is %s, want %s", spec.Argv[0], want)
 	}
 	if want := "-go_work=" + s.Repo.Root; !slices.Contains(spec.Argv, want) {
 		t.Errorf("arguments %q lack %s", spec.Argv, want)
 	}
-	cache, err := cachedir.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, want := range map[string]string{
 		"GOEXPERIMENT":          "simd",
 		"GOFLAGS":               "-buildvcs=false -ldflags=-w",
 		"GOMLX_NO_AUTO_INSTALL": "1",
-		cachedir.Variable:       cache,
+		cachedir.Variable:       os.Getenv(cachedir.Variable),
 	} {
 		if got := spec.Env[name]; got != want {
 			t.Errorf("%s = %q in the kernel's environment, want %q", name, got, want)
@@ -117,11 +133,25 @@ func TestKernel(t *testing.T) {
 	}
 }
 
+// The kernel's go command leaves out GoNB's bare "go get" and nothing else.
+func TestKernelGo(t *testing.T) {
+	s := elsewhere(t, ready(t, new(bytes.Buffer)))
+	installKernel(t, s)
+	shim := filepath.Join(s.Repo.Bin(), "kernel", "go")
+	if output, err := exec.Command(shim, "get").CombinedOutput(); err != nil || len(output) != 0 {
+		t.Errorf("go get: %q, %v; want nothing", output, err)
+	}
+	if output, err := exec.Command(shim, "env", "GOOS").CombinedOutput(); err != nil || string(output) != runtime.GOOS+"\n" {
+		t.Errorf("go env GOOS: %q, %v; want %s", output, err, runtime.GOOS)
+	}
+	if output, err := exec.Command(shim, "get", "no such module").CombinedOutput(); err == nil {
+		t.Errorf("go get of a module that cannot be was left out: %q", output)
+	}
+}
+
 // A kernel of the user's own making is kept, one of ours is replaced.
 func TestKernelKeepsForeign(t *testing.T) {
-	var out bytes.Buffer
-	s := ready(t, &out)
-	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
+	s := elsewhere(t, ready(t, new(bytes.Buffer)))
 	file, err := setup.KernelFile()
 	if err != nil {
 		t.Fatal(err)
@@ -133,12 +163,15 @@ func TestKernelKeepsForeign(t *testing.T) {
 	if err := os.WriteFile(file, []byte(foreign), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	kernelOnly(t, s)
+	installKernel(t, s)
 	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
 		t.Errorf("the user's kernel is now %q, %v", got, err)
 	}
 	edit(t, file, func(content []byte) []byte { return bytes.Replace(content, []byte(s.Repo.Root), []byte("/old"), 1) })
-	kernelOnly(t, s)
+	if done, err := setup.KernelDone(t.Context(), s); done || err != nil {
+		t.Errorf("another checkout's kernel counts as ours (%v)", err)
+	}
+	installKernel(t, s)
 	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
 		t.Errorf("the user's kernel was replaced by one of ours: %q, %v", got, err)
 	}
@@ -146,22 +179,16 @@ func TestKernelKeepsForeign(t *testing.T) {
 
 // Without pip's index a step ends with what pip said, and leaves nothing behind.
 func TestModelWithoutIndex(t *testing.T) {
-	var out bytes.Buffer
-	s := ready(t, &out)
+	s := ready(t, new(bytes.Buffer))
 	cache := t.TempDir()
 	t.Setenv(cachedir.Variable, cache)
-	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
 	t.Setenv("PIP_NO_INDEX", "1")
 	t.Setenv("PIP_FIND_LINKS", t.TempDir())
-	err := s.Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "model "+setup.DefaultModel.Name) ||
-		!strings.Contains(err.Error(), "No matching distribution") {
-		t.Errorf("error %v, want the model's name and pip's reason", err)
+	err := setup.InstallModel(t.Context(), s)
+	if err == nil || !strings.Contains(err.Error(), "No matching distribution") {
+		t.Errorf("error %v, want pip's reason", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(cache, "models", "*")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	if left, _ := filepath.Glob(filepath.Join(cache, "models", ".*")); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
+	if left, err := os.ReadDir(filepath.Join(cache, "models")); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }
