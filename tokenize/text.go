@@ -118,15 +118,18 @@ func (t *Tokenizer) row(text string, o Options) ([]int, error) {
 
 // checkBOS refuses a BOS that does not exist, and two of them.
 func (t *Tokenizer) checkBOS(text string, o Options) error {
-	id, ok := t.BOS()
 	if !o.bos() {
 		return nil
+	}
+	id, ok := t.BOS()
+	if t.PrependsBOS() {
+		id, ok = t.template.before[0], true
 	}
 	if !ok {
 		return errors.New("this tokenizer has no BOS token; ask for NoBOS")
 	}
 	bos, _ := t.IDToToken(id)
-	if !o.AllowDoubleBOS && strings.HasPrefix(text, bos) {
+	if !o.AllowDoubleBOS && bos != "" && strings.HasPrefix(text, bos) {
 		return fmt.Errorf("the text begins with %q, and another is prepended; "+
 			"leave it out, or ask for NoBOS or AllowDoubleBOS", bos)
 	}

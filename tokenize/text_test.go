@@ -178,3 +178,114 @@ func TestNotebookTokens(t *testing.T) {
 		t.Errorf("ToTokens = %v, %v, want %v", got, err, want)
 	}
 }
+
+func TestGetTokenPosition(t *testing.T) {
+	for _, f := range fixtures {
+		tok := f.load(t)
+		want := new(textGolden)
+		unmarshal(t, f.golden, "golden.json", want)
+		for _, c := range want.Position {
+			got, err := position(tok, c.Token, c.Input, c.Mode, options(c.BOS, ""))
+			if (err != nil) != (c.Error != "") || c.Position != nil && got != *c.Position {
+				t.Errorf("%s: position of %s in %q (%s, BOS %v) = %d, %v, want %v", f.name, c.Token, c.Input,
+					c.Mode, c.BOS, got, err, c.Position)
+			}
+		}
+	}
+}
+
+// position calls the method that fits the kind of token, a string or an id.
+func position(tok *tokenize.Tokenizer, token json.RawMessage, text, mode string, o tokenize.Options) (int, error) {
+	which := tokenize.First
+	if mode == "last" {
+		which = tokenize.Last
+	}
+	var s string
+	if json.Unmarshal(token, &s) == nil {
+		return tok.GetTokenPosition(s, text, which, o)
+	}
+	var id int
+	if err := json.Unmarshal(token, &id); err != nil {
+		return 0, err
+	}
+	rows, err := tok.ToTokens([]string{text}, o)
+	if err != nil {
+		return 0, err
+	}
+	return tok.GetIDPosition(id, rows[0], which)
+}
+
+func TestNoDoubleBOS(t *testing.T) {
+	tok := load(t, unpack(t, "gpt2"))
+	_, err := tok.ToTokens([]string{"fine", "<|endoftext|>Hello"}, tokenize.Options{})
+	if err == nil || !strings.Contains(err.Error(), `text 1: the text begins with "<|endoftext|>"`) {
+		t.Errorf("ToTokens with a BOS of its own: error %v", err)
+	}
+	rows, err := tok.ToTokens([]string{"<|endoftext|>Hello"}, tokenize.Options{PrependBOS: tokenize.NoBOS})
+	if want := [][]int{{50256, 15496}}; err != nil || !reflect.DeepEqual(rows, want) {
+		t.Errorf("ToTokens(NoBOS) = %v, %v, want %v", rows, err, want)
+	}
+}
+
+func TestContextOverflow(t *testing.T) {
+	tok := load(t, unpack(t, "gpt2"))
+	_, err := tok.ToTokens([]string{strings.Repeat(" word", 10)}, tokenize.Options{Context: 8})
+	if want := "the text has 11 tokens, and the model has 8 positions"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
+// A tokenizer that adds its own BOS: llama2's template does, and so the text gets
+// no second one, and NoBOS takes it away.
+func TestTemplateBOS(t *testing.T) {
+	tok := load(t, unpack(t, "trained/llama2"))
+	if !tok.PrependsBOS() {
+		t.Fatal("PrependsBOS() = false")
+	}
+	plain, err := tok.Encode("a word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		bos  tokenize.Prepend
+		want []int
+	}{
+		{tokenize.PrependDefault, slices.Concat([]int{1}, plain)},
+		{tokenize.PrependBOS, slices.Concat([]int{1}, plain)},
+		{tokenize.NoBOS, plain},
+	} {
+		o := tokenize.Options{PrependBOS: test.bos}
+		rows, err := tok.ToTokens([]string{"a word"}, o)
+		if err != nil || !slices.Equal(rows[0], test.want) {
+			t.Errorf("ToTokens(%v) = %v, %v, want %v", test.bos, rows, err, test.want)
+		}
+	}
+}
+
+func TestTokenizeAndConcatenate(t *testing.T) {
+	tok := load(t, unpack(t, "gpt2"))
+	// "one two three four" is 4 tokens, "five six" 2: with the EOS between, 7.
+	documents := []string{"one two three four", "five six"}
+	one := []int{505, 734, 1115, 1440}
+	five := []int{13261, 2237}
+	all := slices.Concat(one, []int{50256}, five)
+	tests := []struct {
+		options tokenize.ConcatenateOptions
+		want    [][]int
+	}{
+		{tokenize.ConcatenateOptions{Length: 4}, [][]int{
+			{50256, all[0], all[1], all[2]}, {50256, all[3], all[4], all[5]},
+		}},
+		{tokenize.ConcatenateOptions{Length: 7, NoBOS: true}, [][]int{all}},
+		{tokenize.ConcatenateOptions{Length: 10}, [][]int{slices.Concat([]int{50256}, all, []int{50256, 50256})}},
+	}
+	for _, test := range tests {
+		got, err := tok.TokenizeAndConcatenate(documents, test.options)
+		if err != nil || !reflect.DeepEqual(got, test.want) {
+			t.Errorf("TokenizeAndConcatenate(%+v) = %v, %v, want %v", test.options, got, err, test.want)
+		}
+	}
+	if _, err := tok.TokenizeAndConcatenate(documents, tokenize.ConcatenateOptions{Length: 1}); err == nil {
+		t.Error("rows without room for text: no error")
+	}
+}

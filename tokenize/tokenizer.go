@@ -34,34 +34,34 @@ type model interface {
 // need UTF-8: the error names the first byte that is not, and where it is.
 func (t *Tokenizer) Encode(text string) ([]int, error) {
 	ids := make([]int, 0, len(text)/4+1)
-	bytewise, ok := t.model.(*bpe)
-	if !ok || t.scan == nil || t.normalizer != nil || t.normal.count > 0 && t.raw.count > 0 {
-		return t.appendTokens(ids, text)
+	if t.scan != nil && t.normalizer == nil && (t.raw.count == 0 || t.normal.count == 0) {
+		return t.appendScanned(ids, text)
 	}
+	tokens, err := t.tokens(text)
+	for _, token := range tokens {
+		ids = append(ids, token.id)
+	}
+	return ids, err
+}
+
+// appendScanned is the short way for byte-level tokenizers without a normaliser:
+// a scanner cuts words off the text, and no places are kept.
+func (t *Tokenizer) appendScanned(ids []int, text string) ([]int, error) {
 	finder := t.raw
-	if t.normal.count > 0 {
+	if finder.count == 0 {
 		finder = t.normal
 	}
-	err := finder.split(piece{text: text}, func(p piece) error {
+	m := t.model.(*bpe) // takeBytes sets scan for no other model
+	err := finder.split(piece{text: text}, func(p piece) (err error) {
 		for s := p.text; s != ""; {
 			n := t.scan(s)
-			var err error
-			if ids, err = bytewise.appendIDs(ids, s[:n]); err != nil {
+			if ids, err = m.appendIDs(ids, s[:n]); err != nil {
 				return err
 			}
 			s = s[n:]
 		}
 		return nil
-	}, func(t *addedToken, _ Span) { ids = append(ids, t.ID) })
-	return ids, err
-}
-
-// appendTokens is Encode for all tokenizers.
-func (t *Tokenizer) appendTokens(ids []int, text string) ([]int, error) {
-	tokens, err := t.tokens(text)
-	for _, token := range tokens {
-		ids = append(ids, token.id)
-	}
+	}, func(a *addedToken, _ Span) { ids = append(ids, a.ID) })
 	return ids, err
 }
 
@@ -90,7 +90,7 @@ func (t *Tokenizer) Offsets(text string) (Encoding, error) {
 // tokens runs the whole pipeline: added tokens, normaliser, added tokens in the
 // normalised text, pre-tokenizers, model.
 func (t *Tokenizer) tokens(text string) ([]token, error) {
-	if b, ok := t.model.(*bpe); !ok || b.byteIDs == nil {
+	if !t.bytewise() {
 		if at := firstInvalid(text); at >= 0 {
 			return nil, invalidUTF8(text[at], at)
 		}
@@ -152,6 +152,28 @@ func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 		tokens = append(tokens, token)
 	}
 	return decodeTokens(t.decoder, tokens), nil
+}
+
+// DecodeBytes returns the bytes that ids stand for, also where they are not UTF-8.
+// Only byte-level tokenizers have such bytes; the others are decoded by Decode.
+func (t *Tokenizer) DecodeBytes(ids []int) ([]byte, error) {
+	text, err := t.Decode(ids)
+	if err != nil || !t.bytewise() {
+		return []byte(text), err
+	}
+	var out []byte
+	for _, id := range ids {
+		token, _ := t.IDToToken(id)
+		out = appendBytes(out, token)
+	}
+	return out, nil
+}
+
+// bytewise reports whether words reach the model as bytes, so that any text can be
+// encoded.
+func (t *Tokenizer) bytewise() bool {
+	b, ok := t.model.(*bpe)
+	return ok && b.byteIDs != nil
 }
 
 func (t *Tokenizer) unknownID(id int) error {

@@ -1,0 +1,150 @@
+package tokenize_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"gopherlens/tokenize"
+)
+
+// withFiles copies a fixture and writes more files beside it.
+func withFiles(tb testing.TB, fixture string, files map[string]string) string {
+	tb.Helper()
+	folder := unpack(tb, fixture)
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// Special tokens are a string, an object or null, in either of two files.
+func TestSpecialTokenFiles(t *testing.T) {
+	folder := withFiles(t, "trained/llama2", map[string]string{
+		"tokenizer_config.json":   `{"bos_token": {"content": "<s>", "lstrip": false}, "pad_token": null}`,
+		"special_tokens_map.json": `{"eos_token": "</s>", "unk_token": {"content": "<unk>"}, "bos_token": "</s>"}`,
+	})
+	tok := load(t, folder)
+	bos, _ := tok.BOS()
+	eos, _ := tok.EOS()
+	pad, _ := tok.Pad()
+	unk, _ := tok.Unk()
+	if got, want := [4]int{bos, eos, pad, unk}, [4]int{1, 2, 2, 0}; got != want {
+		t.Errorf("BOS, EOS, Pad, Unk = %v, want %v", got, want)
+	}
+}
+
+// A Llama tokenizer adds a BOS or not as tokenizer_config.json says, whatever its
+// template (transformers, LlamaTokenizerFast.update_post_processor). TransformerLens
+// wants one in any case: as an id, so that the text after it is as it would be.
+func TestAddBOSToken(t *testing.T) {
+	for _, test := range []struct {
+		config   string
+		prepends bool
+	}{
+		{`{"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>"}`, true},
+		{`{"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "add_bos_token": false}`, false},
+		{`{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "add_bos_token": false}`, true},
+	} {
+		tok := load(t, withFiles(t, "trained/llama2", map[string]string{"tokenizer_config.json": test.config}))
+		if got := tok.PrependsBOS(); got != test.prepends {
+			t.Errorf("%s: PrependsBOS() = %v, want %v", test.config, got, test.prepends)
+		}
+		plain, err := tok.Encode("a word")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := tok.ToTokens([]string{"a word"}, tokenize.Options{})
+		if err != nil || !slices.Equal(rows[0], append([]int{1}, plain...)) {
+			t.Errorf("%s: ToTokens = %v, %v, want a BOS and %v", test.config, rows, err, plain)
+		}
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	tests := []struct{ fixture, file, text, want string }{
+		{"gpt2", "tokenizer_config.json", `{"bos_token": "<nowhere>"}`, `bos_token "<nowhere>" is not in the vocabulary`},
+		{"gpt2", "tokenizer_config.json", `{"bos_token"`, "tokenizer_config.json"},
+		{"trained/sp-bpe", "tokenizer_config.json", `{"tokenizer_class": "XLMRobertaTokenizer"}`, "what a XLMRobertaTokenizer makes of sentencepiece's ids is not known"},
+	}
+	for _, test := range tests {
+		_, err := tokenize.Load(withFiles(t, test.fixture, map[string]string{test.file: test.text}))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s with %s: error %v, want %q", test.fixture, test.text, err, test.want)
+		}
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	empty := t.TempDir()
+	vocabOnly := unpack(t, "gpt2", "tokenizer.json", "merges.txt")
+	unknownClass := unpack(t, "gpt2", "tokenizer.json")
+	config := []byte(`{"tokenizer_class": "WhisperTokenizer"}`)
+	if err := os.WriteFile(filepath.Join(unknownClass, "tokenizer_config.json"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		empty:                          "has none of tokenizer.json, vocab.json, tokenizer.model",
+		filepath.Join(empty, "absent"): "no such file",
+		vocabOnly:                      "merges.txt beside it, which does not exist",
+		unknownClass:                   "how a WhisperTokenizer splits text is not known without its tokenizer.json",
+	} {
+		if _, err := tokenize.Load(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%s): error %v, want %q", path, err, want)
+		}
+	}
+}
+
+// add_prefix_space of tokenizer_config.json wins: with it, " John" and "John" are
+// both token 1757.
+func TestAddPrefixSpace(t *testing.T) {
+	tok := load(t, withFiles(t, "gpt2", map[string]string{"tokenizer_config.json": `{"add_prefix_space": true}`}))
+	for _, text := range []string{"John", " John"} {
+		if id, err := tok.ToSingleToken(text); err != nil || id != 1757 {
+			t.Errorf("ToSingleToken(%q) = %d, %v, want 1757", text, id, err)
+		}
+	}
+}
+
+func TestDecodeUnknownID(t *testing.T) {
+	tok := load(t, unpack(t, "gpt2"))
+	for _, id := range []int{-1, 50257, 1 << 40} {
+		_, err := tok.Decode([]int{id})
+		if err == nil || !strings.Contains(err.Error(), "is not in the vocabulary (0 to 50256)") {
+			t.Errorf("Decode(%d): error %v", id, err)
+		}
+	}
+}
+
+// Characters that are not UTF-8 are refused where tokens are made of characters.
+func TestInvalidUTF8(t *testing.T) {
+	_, err := load(t, unpack(t, "trained/llama2")).Encode("good\xffbad")
+	if want := "byte 0xff at offset 4 is not valid UTF-8"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Encode: error %v, want %q", err, want)
+	}
+	if _, err := load(t, unpack(t, "gpt2")).Encode("good\xffbad"); err != nil {
+		t.Errorf("byte-level Encode: %v", err)
+	}
+}
+
+// One tokenizer serves several goroutines (the race detector watches in CI).
+func TestConcurrent(t *testing.T) {
+	tok := load(t, unpack(t, "gpt2"))
+	cases := readGolden(t, "gpt2").Strings
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for _, c := range cases {
+				if ids, err := tok.Encode(c.Text); err != nil || !slices.Equal(ids, c.IDs) {
+					t.Errorf("Encode(%q) = %v, %v, want %v", c.Text, ids, err, c.IDs)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
