@@ -609,7 +609,14 @@ def fixtures(work):
         target.mkdir(parents=True, exist_ok=True)
         (target / "tokenizer.model.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
         peer = SentencePiece(path)
-        put(target / "golden.json.gz", {"ids": [None if "<s>" in t or "</s>" in t else peer.encode(t).ids for t in texts]})
+        model, n = peer.model, range(peer.model.vocab_size())
+        put(target / "golden.json.gz", {
+            # The vocabulary as a GGUF file has it: llama.cpp copies these.
+            "tokens": [model.id_to_piece(i) for i in n],
+            "scores": [model.get_score(i) for i in n],
+            "types": [2 if model.is_unknown(i) else 3 if model.is_control(i) else 6 if model.is_byte(i) else 1 for i in n],
+            "ids": [None if "<s>" in t or "</s>" in t else peer.encode(t).ids for t in texts],
+        })
 
 
 def put(path, value):

@@ -3,6 +3,7 @@ package tokenize_test
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,5 +103,40 @@ func TestGGUFErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s = %v: error %v, want %q", test.key, test.value, err, test.want)
 		}
+	}
+}
+
+// A GGUF file of a sentencepiece model (Llama 2, Mistral) gives the ids that
+// sentencepiece gives.
+func TestGGUFSentencePiece(t *testing.T) {
+	var texts []string
+	unmarshal(t, "trained", "texts.json", &texts)
+	var want struct {
+		Tokens []string
+		Scores []float32
+		Types  []int32
+		IDs    [][]int
+	}
+	unmarshal(t, "trained/sp-bpe", "golden.json", &want)
+	tok, err := tokenize.FromGGUF(map[string]any{
+		"tokenizer.ggml.model":            "llama",
+		"tokenizer.ggml.tokens":           want.Tokens,
+		"tokenizer.ggml.scores":           want.Scores,
+		"tokenizer.ggml.token_type":       want.Types,
+		"tokenizer.ggml.bos_token_id":     uint32(1),
+		"tokenizer.ggml.eos_token_id":     uint32(2),
+		"tokenizer.ggml.unknown_token_id": uint32(0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		ids, err := tok.Encode(text)
+		if want.IDs[i] != nil && (err != nil || !slices.Equal(ids, want.IDs[i])) {
+			t.Errorf("Encode(%q) = %v, %v, want %v", text, ids, err, want.IDs[i])
+		}
+	}
+	if !tok.PrependsBOS() {
+		t.Error("PrependsBOS() = false; llama.cpp adds a BOS to such models by default")
 	}
 }
