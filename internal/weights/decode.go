@@ -35,6 +35,7 @@ var halves = func() (table [1 << 16]float32) {
 }()
 
 func floatsF16(dst []float32, src []byte) {
+	src = src[:2*len(dst)]
 	for i := range dst {
 		dst[i] = half(src[2*i:])
 	}
@@ -45,8 +46,9 @@ func half(src []byte) float32 { return halves[binary.LittleEndian.Uint16(src)] }
 
 // floatsBF16 widens: a bfloat16 is the upper half of a float32.
 func floatsBF16(dst []float32, src []byte) {
+	src = src[:2*len(dst)]
 	for i := range dst {
-		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:2*i+2])) << 16)
 	}
 }
 

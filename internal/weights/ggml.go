@@ -45,46 +45,50 @@ func blockwise(elements, bytes int, decode func(x []float32, b []byte)) layout {
 // Products are rounded before they are added (the float32 conversions say so), as
 // in ggml: otherwise a machine with fused multiply-add gives other last bits.
 
-// q4_0: scale, 16 bytes. Byte j holds value j (low half) and j+16 (high half).
+// The arrays of fixed length spare the compiler a check of every index.
+
+// decodeQ4_0: scale, 16 bytes. Byte j holds value j (low half) and j+16 (high half).
 func decodeQ4_0(x []float32, b []byte) {
-	d := half(b)
-	for j, q := range b[2:18] {
-		x[j] = d * float32(int(q&15)-8)
-		x[j+16] = d * float32(int(q>>4)-8)
+	d, low, high := half(b), (*[16]float32)(x), (*[16]float32)(x[16:])
+	for j, q := range (*[16]byte)(b[2:]) {
+		low[j] = d * float32(int32(q&15)-8)
+		high[j] = d * float32(int32(q>>4)-8)
 	}
 }
 
-// q4_1: scale, minimum, 16 bytes as in q4_0.
+// decodeQ4_1: scale, minimum, 16 bytes as in q4_0.
 func decodeQ4_1(x []float32, b []byte) {
-	d, m := half(b), half(b[2:])
-	for j, q := range b[4:20] {
-		x[j] = float32(d*float32(q&15)) + m
-		x[j+16] = float32(d*float32(q>>4)) + m
+	d, m, low, high := half(b), half(b[2:]), (*[16]float32)(x), (*[16]float32)(x[16:])
+	for j, q := range (*[16]byte)(b[4:]) {
+		low[j] = float32(d*float32(int32(q&15))) + m
+		high[j] = float32(d*float32(int32(q>>4))) + m
 	}
 }
 
-// q5_0: scale, 32 fifth bits (bit i is value i's), 16 bytes as in q4_0.
+// decodeQ5_0: scale, 32 fifth bits (bit i is value i's), 16 bytes as in q4_0.
 func decodeQ5_0(x []float32, b []byte) {
-	d, fifth := half(b), binary.LittleEndian.Uint32(b[2:])
-	for j, q := range b[6:22] {
-		x[j] = d * float32(int(uint32(q&15)|fifth>>j&1<<4)-16)
-		x[j+16] = d * float32(int(uint32(q>>4)|fifth>>(j+16)&1<<4)-16)
+	d, low, high := half(b), (*[16]float32)(x), (*[16]float32)(x[16:])
+	fifth := binary.LittleEndian.Uint32(b[2:])
+	for j, q := range (*[16]byte)(b[6:]) {
+		low[j] = d * float32((int32(q&15)|int32(fifth>>j&1)<<4)-16)
+		high[j] = d * float32((int32(q>>4)|int32(fifth>>(j+16)&1)<<4)-16)
 	}
 }
 
-// q5_1: scale, minimum, fifth bits and 16 bytes as in q5_0.
+// decodeQ5_1: scale, minimum, fifth bits and 16 bytes as in q5_0.
 func decodeQ5_1(x []float32, b []byte) {
-	d, m, fifth := half(b), half(b[2:]), binary.LittleEndian.Uint32(b[4:])
-	for j, q := range b[8:24] {
-		x[j] = float32(d*float32(uint32(q&15)|fifth>>j&1<<4)) + m
-		x[j+16] = float32(d*float32(uint32(q>>4)|fifth>>(j+16)&1<<4)) + m
+	d, m, low, high := half(b), half(b[2:]), (*[16]float32)(x), (*[16]float32)(x[16:])
+	fifth := binary.LittleEndian.Uint32(b[4:])
+	for j, q := range (*[16]byte)(b[8:]) {
+		low[j] = float32(d*float32(int32(q&15)|int32(fifth>>j&1)<<4)) + m
+		high[j] = float32(d*float32(int32(q>>4)|int32(fifth>>(j+16)&1)<<4)) + m
 	}
 }
 
-// q8_0: scale, 32 signed bytes.
+// decodeQ8_0: scale, 32 signed bytes.
 func decodeQ8_0(x []float32, b []byte) {
-	d := half(b)
-	for j, q := range b[2:34] {
-		x[j] = d * float32(int8(q))
+	d, out := half(b), (*[32]float32)(x)
+	for j, q := range (*[32]byte)(b[2:]) {
+		out[j] = d * float32(int8(q))
 	}
 }

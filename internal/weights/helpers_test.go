@@ -11,7 +11,7 @@ import (
 // The fixtures in testdata are made by testdata/make_fixtures.py and
 // testdata/make_torch.py; both say with what.
 
-func writeFile(t *testing.T, name string, content []byte) string {
+func writeFile(t testing.TB, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, content, 0o644); err != nil {
