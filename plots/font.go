@@ -20,7 +20,8 @@ const xHeight = 0.7
 type typeface struct {
 	font   *sfnt.Font
 	buffer sfnt.Buffer
-	lock   sync.Mutex // of buffer
+	widths map[rune]float64 // in ems, of the characters met so far
+	lock   sync.Mutex       // of buffer and widths
 }
 
 var (
@@ -33,9 +34,9 @@ var (
 func parseFont(data []byte) *typeface {
 	f, err := sfnt.Parse(data)
 	if err != nil {
-		return &typeface{}
+		f = nil
 	}
-	return &typeface{font: f}
+	return &typeface{font: f, widths: map[rune]float64{}}
 }
 
 // substitutes stand in a PNG for the characters that the Go font lacks and that
@@ -59,18 +60,29 @@ func (t *typeface) glyph(r rune) sfnt.GlyphIndex {
 
 // advance is the width of r in a font of the given size.
 func (t *typeface) advance(r rune, size float64) float64 {
+	w, ok := t.widths[r]
+	if !ok {
+		w = t.emWidth(r)
+		t.widths[r] = w
+	}
+	return w * size
+}
+
+// emWidth measures r in parts of the font's size.
+func (t *typeface) emWidth(r rune) float64 {
+	const size = 64 // large enough for 26.6 fixed point not to matter
 	if unicode.In(r, unicode.Mn, unicode.Cf) {
 		return 0
 	}
 	index := t.glyph(r)
 	if index == 0 {
-		return unknownWidth(r) * size
+		return unknownWidth(r)
 	}
 	w, err := t.font.GlyphAdvance(&t.buffer, index, ppem(size), font.HintingNone)
 	if err != nil {
-		return unknownWidth(r) * size
+		return unknownWidth(r)
 	}
-	return float64(w) / 64
+	return float64(w) / 64 / size
 }
 
 // unknownWidth guesses what a viewer's own font makes of r, in ems: the scripts
@@ -113,9 +125,12 @@ func clipWidth(s string, size, width float64, isBold bool) string {
 	if textWidth(s, size, isBold) <= width {
 		return s
 	}
-	runes := []rune(s)
-	for len(runes) > 1 && textWidth(string(runes)+"…", size, isBold) > width {
-		runes = runes[:len(runes)-1]
+	left, kept := width-textWidth("…", size, isBold), 0
+	for i, r := range s {
+		if left -= textWidth(string(r), size, isBold); left < 0 {
+			break
+		}
+		kept = i + len(string(r))
 	}
-	return string(runes) + "…"
+	return s[:kept] + "…"
 }

@@ -226,6 +226,9 @@ func (h *histogram) vega() object {
 	var rows list
 	for i, counts := range h.counts {
 		for k, n := range counts {
+			if n == 0 {
+				continue
+			}
 			rows = append(rows, object{"x": round6(h.edges[k]), "x2": round6(h.edges[k+1]), "y": n, "s": i, "label": h.interval(k)})
 		}
 	}

@@ -121,8 +121,8 @@ func (h *heatmap) vegaLayers() list {
 	}}
 	if h.hasText() {
 		layers = append(layers, object{
-			"mark": object{"type": "text", "fontSize": 10, "tooltip": false},
-			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"},
+			"mark": object{"type": "text", "fontSize": 10},
+			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"}, "tooltip": h.vegaTips(), // it lies over the cell
 				"color": object{"condition": object{"test": darkCell, "value": "white"}, "value": "black"}},
 		})
 	}

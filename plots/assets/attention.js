@@ -19,8 +19,10 @@
   const ink = ([r, g, b]) => (0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) < 0.179 ? "#ffffff" : "#000000");
 
   function start(root) {
+    const source = root.querySelector("script[type='application/json']");
+    if (!source) return; // left by a notebook that was not trusted
     root.dataset.live = "yes";
-    const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+    const data = JSON.parse(source.textContent);
     const stops = data.Stops.map(channels);
     const n = data.Tokens.length;
     const big = root.querySelector(".gl-big"), map = big.querySelector("img");

@@ -8,9 +8,11 @@
   const near = 30;
 
   function start(figure) {
+    const source = figure.querySelector("script[type='application/json']");
+    if (!source) return; // left by a notebook that was not trusted
     figure.dataset.live = "yes";
     const picture = figure.querySelector("svg, img");
-    const data = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+    const data = JSON.parse(source.textContent);
     const tip = figure.appendChild(document.createElement("div"));
     tip.className = "gl-tip";
     tip.setAttribute("role", "status");

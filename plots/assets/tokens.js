@@ -11,8 +11,10 @@
   }
 
   function start(root) {
+    const source = root.querySelector("script[type='application/json']");
+    if (!source) return; // left by a notebook that was not trusted
     root.dataset.live = "yes";
-    const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+    const data = JSON.parse(source.textContent);
     const quantities = [...root.querySelectorAll(".gl-quantity")];
     const tip = element(root, "div", "gl-tip");
     tip.setAttribute("role", "status");

@@ -1,0 +1,242 @@
+// Opens executed notebooks in JupyterLab in Chromium, cut off from the network,
+// and checks that every figure is drawn and answers. Usage:
+//
+//	node check.mjs '{"chromium": …, "lab": "http://127.0.0.1:…", "shots": DIR,
+//	  "notebooks": [{"path": …, "trusted": bool, "dark": bool}], "pages": ["file://…"]}'
+//
+// It prints one line per fault and ends with 1 if there were any.
+import { chromium } from "playwright-core";
+
+const job = JSON.parse(process.argv[2]);
+const faults = [];
+let where = "";
+const fault = (text) => faults.push(`${where}: ${text}`);
+const expect = (ok, text) => ok || fault(text);
+
+const browser = await chromium.launch({ executablePath: job.chromium, args: ["--no-sandbox"] });
+
+// open gives a page that reports all that should not happen on it.
+async function open(url) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 1000 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  // Of warnings only Vega's own matter: JupyterLab has some about kernels and saving.
+  page.on("console", (m) => (m.type() === "error" || m.text().startsWith("WARN")) && fault(`console: ${m.text()}`));
+  page.on("pageerror", (e) => fault(`exception: ${e}`));
+  page.on("dialog", (d) => {
+    fault(`a label ran as a script: ${d.message()}`);
+    d.dismiss();
+  });
+  await page.route("**/*", (route) => {
+    const target = route.request().url();
+    if (/^(data|blob|file):/.test(target) || target.startsWith(job.lab)) return route.continue();
+    fault(`asked the network for ${target}`);
+    return route.abort();
+  });
+  await page.goto(url);
+  return page;
+}
+
+// center of an element in the window, after scrolling to it.
+async function center(locator, fx = 0.5, fy = 0.5) {
+  await locator.scrollIntoViewIfNeeded();
+  const box = await locator.boundingBox();
+  return [box.x + box.width * fx, box.y + box.height * fy];
+}
+
+async function openNotebook(notebook) {
+  const page = await open(`${job.lab}/lab/tree/${notebook.path}`);
+  await page.waitForSelector(".jp-Notebook .jp-Cell", { timeout: 60_000 });
+  const noKernel = page.locator(".jp-Dialog button", { hasText: /No Kernel|Select/ });
+  await noKernel.first().click({ timeout: 8_000 }).catch(() => {}); // asked only where the kernel is not installed
+  return page;
+}
+
+// The kinds of figure, by what JupyterLab makes of them.
+const kinds = [
+  [".jp-RenderedVegaCommon5", checkChart],
+  [".gl-attention", checkAttention],
+  [".gl-tokens", checkTokens],
+  [".gl-table", checkTable],
+];
+
+async function checkNotebook(notebook) {
+  const page = await openNotebook(notebook);
+  const cells = page.locator(".jp-Notebook .jp-CodeCell");
+  let figures = 0;
+  for (let i = 0; i < (await cells.count()); i++) {
+    const cell = cells.nth(i);
+    await cell.scrollIntoViewIfNeeded();
+    await page.waitForTimeout(200); // JupyterLab draws a cell when it comes into view
+    for (const [selector, check] of kinds) {
+      for (const figure of await cell.locator(selector).all()) {
+        where = `${notebook.path}, cell ${i}, ${selector}`;
+        figures++;
+        await check(page, figure, notebook);
+      }
+    }
+    if (job.shots) await cell.screenshot({ path: `${job.shots}/${notebook.path}.${i}.png` });
+  }
+  where = notebook.path;
+  expect(figures >= notebook.figures, `${figures} figures were found, ${notebook.figures} expected`);
+  await page.context().close();
+}
+
+async function checkChart(page, figure) {
+  const drawing = figure.locator("svg.marks, canvas.marks").first();
+  await drawing.waitFor({ timeout: 10_000 }).catch(() => fault("Vega drew nothing"));
+  const box = await drawing.boundingBox();
+  expect(box && box.width > 60 && box.height > 40, "the drawing has no size");
+  const marks = figure.locator("svg.marks .mark-symbol path, svg.marks .mark-rect path");
+  if (await marks.count()) await checkChartTip(page, marks);
+  const slider = figure.locator("input[type=range]");
+  if (await slider.count()) await checkSlider(figure, slider);
+}
+
+// checkChartTip rests the pointer on marks until one of them answers.
+async function checkChartTip(page, marks) {
+  const sized = await marks.evaluateAll((all) => all.flatMap((m, i) => (m.getBoundingClientRect().width > 1 ? [i] : [])));
+  for (const i of [sized[0], sized[sized.length >> 1], sized.at(-1)]) {
+    const [x, y] = await center(marks.nth(i));
+    await page.mouse.move(x - 1, y - 1);
+    await page.mouse.move(x, y);
+    const tip = page.locator("#vg-tooltip-element.visible");
+    if (await tip.waitFor({ timeout: 1_000 }).then(() => true, () => false)) {
+      expect((await tip.innerText()).trim() !== "", "the tooltip is empty");
+      await page.mouse.move(5, 5);
+      return;
+    }
+  }
+  fault("no mark has a tooltip");
+}
+
+async function checkSlider(figure, slider) {
+  const title = () => figure.locator("svg.marks").textContent();
+  const before = await title();
+  await slider.focus();
+  await slider.press("ArrowRight");
+  await figure.page().waitForTimeout(300);
+  expect((await title()) !== before, "the slider changes nothing");
+}
+
+async function checkAttention(page, figure, { trusted }) {
+  const map = figure.locator(".gl-big img");
+  expect(await map.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
+  expect(Boolean(await map.getAttribute("alt")), "the picture has no alternative text");
+  const spans = figure.locator(".gl-text > span");
+  expect((await spans.count()) > 0, "there are no tokens");
+  await checkColors(spans);
+  if (!trusted) return;
+  await checkCell(page, figure, map);
+  await checkTokenFocus(figure, spans);
+  if ((await figure.locator(".gl-heads button").count()) > 1) await checkHeads(page, figure);
+}
+
+// checkCell: hover shows a value, a click holds it, Escape lets go, arrows move.
+async function checkCell(page, figure, map) {
+  const tip = figure.locator(".gl-tip");
+  await page.mouse.move(...(await center(map, 0.4, 0.4)));
+  expect(await tip.isVisible(), "a cell does not answer the pointer");
+  const text = await tip.innerText();
+  await page.mouse.click(...(await center(map, 0.4, 0.4)));
+  await page.mouse.move(5, 5);
+  expect((await tip.isVisible()) && (await tip.innerText()) === text, "a click does not hold the cell");
+  await map.focus();
+  await map.press("ArrowRight");
+  expect((await tip.innerText()) !== text, "the arrow keys do not move the cell");
+  await map.press("Escape");
+  expect(!(await tip.isVisible()), "Escape does not let the cell go");
+}
+
+async function checkTokenFocus(figure, spans) {
+  const said = figure.locator(".gl-said > span"), before = await said.textContent();
+  await spans.first().hover();
+  const hovered = await said.textContent();
+  expect(hovered !== before || (await spans.count()) === 1, "a token does not answer the pointer");
+  await figure.locator(".gl-said button").click();
+  expect((await said.textContent()) !== hovered, "the direction button changes nothing");
+  await figure.locator(".gl-said button").click();
+}
+
+async function checkHeads(page, figure) {
+  const buttons = figure.locator(".gl-heads button"), said = figure.locator(".gl-said > span");
+  const first = await said.textContent();
+  await page.mouse.move(...(await center(buttons.nth(1))));
+  const second = await said.textContent();
+  expect(second !== first, "a thumbnail does not preview its head");
+  await page.mouse.move(5, 5);
+  expect((await said.textContent()) === first, "the preview stays without a click");
+  await buttons.nth(1).click();
+  await page.mouse.move(5, 5);
+  expect((await said.textContent()) === second, "a click does not hold the head");
+  expect((await buttons.nth(1).getAttribute("aria-pressed")) === "true", "the held head is not said to be pressed");
+}
+
+async function checkTokens(page, figure, { trusted }) {
+  const spans = figure.locator(".gl-quantity:visible .gl-text > span");
+  expect((await spans.count()) > 0, "there are no tokens");
+  await checkColors(spans);
+  if (!trusted) return;
+  const tip = figure.locator(".gl-tip");
+  await spans.nth(1).hover();
+  expect(await tip.isVisible(), "a token does not answer the pointer");
+  await spans.nth(1).click();
+  await page.mouse.move(5, 5);
+  expect(await tip.isVisible(), "a click does not hold the token");
+  await spans.nth(1).press("Escape");
+  expect(!(await tip.isVisible()), "Escape does not let the token go");
+  const buttons = figure.locator(".gl-buttons button");
+  if ((await buttons.count()) > 1) {
+    const before = await spans.first().getAttribute("style");
+    await buttons.nth(1).click();
+    expect((await buttons.nth(1).getAttribute("aria-pressed")) === "true", "the button does not switch");
+    expect((await figure.locator(".gl-quantity:visible").count()) === 1 && before, "not one quantity is shown");
+  }
+}
+
+async function checkTable(page, figure) {
+  expect((await figure.locator("tbody tr").count()) > 0, "the table has no rows");
+  await checkColors(figure.locator("tbody td[style*='background']"));
+}
+
+// checkColors: every token must be readable, 4.5:1 as WCAG 2 asks.
+async function checkColors(spans) {
+  const worst = await spans.evaluateAll((all) => {
+    const luminance = (css) => {
+      const [r, g, b] = css.match(/[\d.]+/g).map(Number).map((u) => (u / 255 <= 0.04045 ? u / 255 / 12.92 : ((u / 255 + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    return Math.min(...all.map((span) => {
+      const style = getComputedStyle(span), a = luminance(style.color), b = luminance(style.backgroundColor);
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }));
+  });
+  expect(worst >= 4.5, `a token's contrast is ${worst.toFixed(2)}`);
+}
+
+// checkPage looks at a file saved by WriteHTML.
+async function checkPage(url) {
+  where = url.split("/").pop();
+  const page = await open(url);
+  const picture = page.locator(".gl-picture svg");
+  if (await picture.count()) {
+    const tip = page.locator(".gl-tip");
+    await picture.focus();
+    await picture.press("ArrowRight");
+    expect(await tip.isVisible(), "the arrow keys find no spot");
+    expect((await tip.innerText()).trim() !== "", "the tip is empty");
+    await picture.press("Escape");
+    expect(!(await tip.isVisible()), "Escape does not hide the tip");
+  }
+  for (const [selector, check] of kinds.slice(1)) {
+    for (const figure of await page.locator(selector).all()) await check(page, figure, { trusted: true });
+  }
+  if (job.shots) await page.screenshot({ path: `${job.shots}/${where}.png`, fullPage: true });
+  await page.context().close();
+}
+
+for (const notebook of job.notebooks) await checkNotebook(notebook).catch((e) => fault(String(e)));
+for (const url of job.pages) await checkPage(url).catch((e) => fault(String(e)));
+await browser.close();
+for (const line of faults) console.log(line);
+process.exit(faults.length ? 1 : 0);

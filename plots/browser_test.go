@@ -1,0 +1,248 @@
+//go:build browser
+
+package plots_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The browser check needs node, Chromium and JupyterLab, so it has a tag of its
+// own:
+//
+//	go test -tags browser ./plots -run Browser
+//
+// It installs playwright-core (pinned in browser/package.json) and, unless the
+// repository's .venv has it, JupyterLab, into the folder browser.
+
+const jupyterLabVersion = "4.6.6"
+
+var (
+	shots    = flag.String("shots", "", "folder for screenshots of every cell")
+	notebook = flag.String("notebook", "", "an executed notebook to check instead of the samples")
+)
+
+// TestBrowser draws every figure in JupyterLab, offline: not trusted, trusted,
+// and dark; and opens every page that WriteHTML saves.
+func TestBrowser(t *testing.T) {
+	job := map[string]any{"chromium": chromium(t), "shots": *shots}
+	installPlaywright(t)
+	root := t.TempDir()
+	books := notebooks(t, root)
+	for _, dark := range []bool{false, true} {
+		job["lab"] = startLab(t, root, dark)
+		job["notebooks"], job["pages"] = books, []string{}
+		if !dark && *notebook == "" {
+			job["pages"] = pages(t, root)
+		}
+		runCheck(t, job)
+	}
+}
+
+// chromium finds the browser or says how to get it.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("Chromium is missing; on Debian: apt-get install chromium")
+	return ""
+}
+
+func installPlaywright(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Fatal("node and npm are missing; on Debian: apt-get install nodejs npm")
+	}
+	if _, err := os.Stat("browser/node_modules/playwright-core"); err == nil {
+		return
+	}
+	command(t, "browser", "npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
+}
+
+func command(t *testing.T, dir, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// jupyter finds JupyterLab in the repository's own environment, or makes one.
+func jupyter(t *testing.T) string {
+	t.Helper()
+	for _, venv := range []string{"../.venv", "browser/.venv"} {
+		path, err := filepath.Abs(filepath.Join(venv, "bin", "jupyter"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + "-lab"); err == nil {
+			return path
+		}
+	}
+	command(t, "browser", "python3", "-m", "venv", ".venv")
+	command(t, "browser", ".venv/bin/pip", "install", "--quiet", "jupyterlab=="+jupyterLabVersion)
+	path, err := filepath.Abs("browser/.venv/bin/jupyter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// book is a notebook as browser/check.mjs wants to know it.
+type book struct {
+	Path    string `json:"path"`
+	Trusted bool   `json:"trusted"`
+	Figures int    `json:"figures"`
+}
+
+// notebooks writes the samples, and figures of hostile labels, twice each: as
+// they come from a stranger, and signed.
+func notebooks(t *testing.T, root string) []book {
+	t.Helper()
+	sources := map[string][]sample{"samples": samples(), "hostile": hostileSamples()}
+	if *notebook != "" {
+		sources = map[string][]sample{"given": nil}
+	}
+	var books []book
+	for name, figures := range sources {
+		for _, trusted := range []bool{false, true} {
+			b := book{fmt.Sprintf("%s_trusted_%t.ipynb", name, trusted), trusted, len(figures)}
+			path := filepath.Join(root, b.Path)
+			if figures == nil {
+				copyFile(t, *notebook, path)
+				b.Figures = 1
+			} else {
+				writeNotebook(t, path, figures)
+			}
+			books = append(books, b)
+		}
+	}
+	return books
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func pages(t *testing.T, root string) []string {
+	t.Helper()
+	var urls []string
+	for _, s := range samples() {
+		path := filepath.Join(root, s.name+".html")
+		if err := s.figure.WriteHTML(path); err != nil {
+			t.Fatal(err)
+		}
+		urls = append(urls, "file://"+path)
+	}
+	return urls
+}
+
+// startLab starts a JupyterLab of our own, with no settings but the theme, on a
+// free port of this machine; it ends with the test.
+func startLab(t *testing.T, root string, dark bool) string {
+	t.Helper()
+	home := t.TempDir()
+	theme := map[bool]string{false: "JupyterLab Light", true: "JupyterLab Dark"}[dark]
+	settings := filepath.Join(home, "settings", "@jupyterlab", "apputils-extension")
+	if err := os.MkdirAll(settings, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string]string{
+		"themes.jupyterlab-settings":       `{"theme": "` + theme + `"}`,
+		"notification.jupyterlab-settings": `{"fetchNews": "false", "checkForUpdates": false}`,
+	} {
+		if err := os.WriteFile(filepath.Join(settings, file), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := append(os.Environ(), "JUPYTER_CONFIG_DIR="+home, "JUPYTER_DATA_DIR="+filepath.Join(home, "data"),
+		"JUPYTER_RUNTIME_DIR="+filepath.Join(home, "runtime"), "JUPYTERLAB_SETTINGS_DIR="+filepath.Join(home, "settings"))
+	trust(t, root, env)
+	return serve(t, root, env)
+}
+
+// trust signs the notebooks named so, as a person's own run would.
+func trust(t *testing.T, root string, env []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, "*_trusted_true.ipynb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(jupyter(t), append([]string{"trust"}, files...)...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("jupyter trust: %v\n%s", err, out)
+	}
+}
+
+func serve(t *testing.T, root string, env []string) string {
+	t.Helper()
+	port := freePort(t)
+	cmd := exec.Command(jupyter(t), "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
+		"--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.root_dir="+root)
+	cmd.Env = env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its own group: the server and its children
+		cmd.Wait()
+	})
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	for range 120 {
+		if resp, err := http.Get(url + "/api"); err == nil {
+			resp.Body.Close()
+			return url
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	t.Fatal("JupyterLab did not answer within a minute")
+	return ""
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func runCheck(t *testing.T, job map[string]any) {
+	t.Helper()
+	arg, err := json.Marshal(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", "check.mjs", string(arg))
+	cmd.Dir = "browser"
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v (on %s)\n%s", err, runtime.GOOS, out)
+	}
+}
