@@ -126,6 +126,7 @@ func narrate(ctx context.Context, show *show, python, path string, timeout time.
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	show.watch(betweenCells)
 	readErr := readEvents(events, show.handle)
 	waitErr := cmd.Wait()
 	show.unwatch()

@@ -42,15 +42,23 @@ func (s *show) handle(e event) {
 func (s *show) start(e event) {
 	s.label = fmt.Sprintf("[%d/%d] %s", e.Cell, e.Of, e.Title)
 	s.status.Printf("%s\n", s.label)
-	s.unwatch()
-	s.stop = s.status.Watch(fmt.Sprintf("cell %d", e.Cell), nil)
+	s.watch(fmt.Sprintf("cell %d", e.Cell))
 }
 
 func (s *show) end(e event) {
-	s.unwatch()
 	s.endLine()
 	s.status.Printf("%s(%.2f s)\n", indent, e.Seconds)
 	s.cells++
+	s.watch(betweenCells)
+}
+
+// betweenCells is what the status line says before the first cell and after the last.
+const betweenCells = "Jupyter starts or ends the kernel"
+
+// watch shows a new status line.
+func (s *show) watch(label string) {
+	s.unwatch()
+	s.stop = s.status.Watch(label, nil)
 }
 
 // unwatch ends the status line, if there is one.
