@@ -34,11 +34,12 @@ type weightRule struct {
 	to      string // "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
 	from    string // the family's name; alternatives are separated by |
 	pattern string // einops, with the axes named in axisSizes; for several targets the first axis on the right tells them apart
+	skip    int    // leading rows that no token reads
 	adjust  func(Config, []float32)
 }
 
 // architectures lists the families that can be loaded.
-var architectures = []*architecture{&gpt2, &llama}
+var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads.
 var alwaysIgnored = []string{"_name_or_path", "architectures", "bos_token_id", "dtype", "eos_token_id", "gradient_checkpointing",
@@ -126,6 +127,11 @@ func (s *source) apply(r weightRule, specs map[string]weightSpec, sd StateDict) 
 	if err != nil {
 		return err
 	}
+	if r.skip > 0 {
+		if a, err = a.withoutRows(r.skip); err != nil {
+			return fmt.Errorf("tensor %q: %w", name, err)
+		}
+	}
 	if r.pattern != "" {
 		if a, err = rearrange(a, r.pattern, s.cfg.axisSizes()); err != nil {
 			return fmt.Errorf("tensor %q: %w", name, err)
@@ -134,7 +140,10 @@ func (s *source) apply(r weightRule, specs map[string]weightSpec, sd StateDict) 
 	if r.adjust != nil {
 		r.adjust(s.cfg, a.Data)
 	}
-	return distribute(a, targets, sd)
+	if err := distribute(a, targets, specs, sd); err != nil {
+		return fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return nil
 }
 
 func (s *source) read(name string) (*Array, error) {
@@ -158,19 +167,25 @@ func (s *source) find(alternatives string) (string, bool) {
 	return "", false
 }
 
-// distribute gives each target its part of a: all of it, or one entry of the first axis. A rotation like Q, K, V of
-// grouped heads, whose parts differ in size, is cut by [splitSizes] instead.
-func distribute(a *Array, targets []string, sd StateDict) error {
+// distribute gives each target its part of a: all of it, or one entry of the first axis, or where a has no axis for
+// that, as many rows as the target has. The last is for q, k and v of grouped heads side by side, which differ in size.
+func distribute(a *Array, targets []string, specs map[string]weightSpec, sd StateDict) error {
 	if len(targets) == 1 {
 		sd[targets[0]] = a
 		return nil
 	}
-	if len(a.Shape) == 0 || a.Shape[0] != len(targets) {
-		return fmt.Errorf("a tensor of shape %v cannot give %v: its first axis should be one entry each", a.Shape, targets)
+	data := a.Data
+	for _, target := range targets {
+		shape := specs[target].shape
+		size := sizeOf(shape)
+		if size > len(data) {
+			return fmt.Errorf("a tensor of shape %v is too small to give %v", a.Shape, targets)
+		}
+		sd[target] = &Array{Shape: shape, Data: data[:size:size]}
+		data = data[size:]
 	}
-	size := len(a.Data) / len(targets)
-	for i, target := range targets {
-		sd[target] = &Array{Shape: a.Shape[1:], Data: a.Data[i*size : (i+1)*size : (i+1)*size]}
+	if len(data) > 0 {
+		return fmt.Errorf("a tensor of shape %v is larger than %v together", a.Shape, targets)
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package hooked
 
+import "slices"
+
 // llama reads Meta's Llama and the many models of its shape (SmolLM2 among them).
 //
 // Sources: transformers/models/llama/modeling_llama.py; for GGUF, llama.cpp's convert_hf_to_gguf.py, which stores the
@@ -12,42 +14,53 @@ var llama = architecture{
 	ggufFixed:      map[string]any{"hidden_act": "silu"},
 	ignored:        []string{"attention_dropout", "pretraining_tp", "rms_norm", "is_llama_config", "rope_interleaved", "transformers.js_config"},
 	prefixes:       []string{"model."},
-	ignoredTensors: []string{"layers.*.self_attn.rotary_emb.inv_freq", "rope_freqs.weight"},
-	weights: []weightRule{
-		{to: "embed.W_E", from: "embed_tokens.weight"},
-		{to: "blocks.%d.ln1.w", from: "layers.%d.input_layernorm.weight"},
-		{to: "blocks.%d.attn.W_Q", from: "layers.%d.self_attn.q_proj.weight", pattern: "(head e) d -> head d e"},
-		{to: "blocks.%d.attn.W_K", from: "layers.%d.self_attn.k_proj.weight", pattern: "(kv e) d -> kv d e"},
-		{to: "blocks.%d.attn.W_V", from: "layers.%d.self_attn.v_proj.weight", pattern: "(kv e) d -> kv d e"},
-		{to: "blocks.%d.attn.b_Q", from: "layers.%d.self_attn.q_proj.bias", pattern: "(head e) -> head e"},
-		{to: "blocks.%d.attn.b_K", from: "layers.%d.self_attn.k_proj.bias", pattern: "(kv e) -> kv e"},
-		{to: "blocks.%d.attn.b_V", from: "layers.%d.self_attn.v_proj.bias", pattern: "(kv e) -> kv e"},
-		{to: "blocks.%d.attn.W_O", from: "layers.%d.self_attn.o_proj.weight", pattern: "d (head e) -> head e d"},
-		{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.o_proj.bias"},
-		{to: "blocks.%d.ln2.w", from: "layers.%d.post_attention_layernorm.weight"},
-		{to: "blocks.%d.mlp.W_gate", from: "layers.%d.mlp.gate_proj.weight", pattern: "m d -> d m"},
-		{to: "blocks.%d.mlp.W_in", from: "layers.%d.mlp.up_proj.weight", pattern: "m d -> d m"},
-		{to: "blocks.%d.mlp.W_out", from: "layers.%d.mlp.down_proj.weight", pattern: "d m -> m d"},
-		{to: "ln_final.w", from: "norm.weight"},
-		{to: "unembed.W_U", from: "lm_head.weight|embed_tokens.weight", pattern: "v d -> d v"},
-	},
-	ggufWeights: []weightRule{
-		{to: "embed.W_E", from: "token_embd.weight"},
-		{to: "blocks.%d.ln1.w", from: "blk.%d.attn_norm.weight"},
-		{to: "blocks.%d.attn.W_Q", from: "blk.%d.attn_q.weight", pattern: "(head j half) d -> head d (half j)"},
-		{to: "blocks.%d.attn.W_K", from: "blk.%d.attn_k.weight", pattern: "(kv j half) d -> kv d (half j)"},
-		{to: "blocks.%d.attn.W_V", from: "blk.%d.attn_v.weight", pattern: "(kv e) d -> kv d e"},
-		{to: "blocks.%d.attn.b_Q", from: "blk.%d.attn_q.bias", pattern: "(head j half) -> head (half j)"},
-		{to: "blocks.%d.attn.b_K", from: "blk.%d.attn_k.bias", pattern: "(kv j half) -> kv (half j)"},
-		{to: "blocks.%d.attn.b_V", from: "blk.%d.attn_v.bias", pattern: "(kv e) -> kv e"},
-		{to: "blocks.%d.attn.W_O", from: "blk.%d.attn_output.weight", pattern: "d (head e) -> head e d"},
-		{to: "blocks.%d.ln2.w", from: "blk.%d.ffn_norm.weight"},
-		{to: "blocks.%d.mlp.W_gate", from: "blk.%d.ffn_gate.weight", pattern: "m d -> d m"},
-		{to: "blocks.%d.mlp.W_in", from: "blk.%d.ffn_up.weight", pattern: "m d -> d m"},
-		{to: "blocks.%d.mlp.W_out", from: "blk.%d.ffn_down.weight", pattern: "d m -> m d"},
-		{to: "ln_final.w", from: "output_norm.weight"},
-		{to: "unembed.W_U", from: "output.weight|token_embd.weight", pattern: "v d -> d v"},
-	},
+	ignoredTensors: []string{"layers.*.self_attn.rotary_emb.inv_freq", ropeFactors},
+	weights:        llamaWeights,
+	ggufWeights:    slices.Concat(plainGGUFWeights, permutedQK),
+}
+
+// llamaWeights are the tensors of Llama and its relatives.
+var llamaWeights = []weightRule{
+	{to: "embed.W_E", from: "embed_tokens.weight"},
+	{to: "blocks.%d.ln1.w", from: "layers.%d.input_layernorm.weight"},
+	{to: "blocks.%d.attn.W_Q", from: "layers.%d.self_attn.q_proj.weight", pattern: "(head e) d -> head d e"},
+	{to: "blocks.%d.attn.W_K", from: "layers.%d.self_attn.k_proj.weight", pattern: "(kv e) d -> kv d e"},
+	{to: "blocks.%d.attn.W_V", from: "layers.%d.self_attn.v_proj.weight", pattern: "(kv e) d -> kv d e"},
+	{to: "blocks.%d.attn.b_Q", from: "layers.%d.self_attn.q_proj.bias", pattern: "(head e) -> head e"},
+	{to: "blocks.%d.attn.b_K", from: "layers.%d.self_attn.k_proj.bias", pattern: "(kv e) -> kv e"},
+	{to: "blocks.%d.attn.b_V", from: "layers.%d.self_attn.v_proj.bias", pattern: "(kv e) -> kv e"},
+	{to: "blocks.%d.attn.W_O", from: "layers.%d.self_attn.o_proj.weight", pattern: "d (head e) -> head e d"},
+	{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.o_proj.bias"},
+	{to: "blocks.%d.ln2.w", from: "layers.%d.post_attention_layernorm.weight"},
+	{to: "blocks.%d.mlp.W_gate", from: "layers.%d.mlp.gate_proj.weight", pattern: "m d -> d m"},
+	{to: "blocks.%d.mlp.W_in", from: "layers.%d.mlp.up_proj.weight", pattern: "m d -> d m"},
+	{to: "blocks.%d.mlp.W_out", from: "layers.%d.mlp.down_proj.weight", pattern: "d m -> m d"},
+	{to: "ln_final.w", from: "norm.weight"},
+	{to: "unembed.W_U", from: "lm_head.weight|embed_tokens.weight", pattern: "v d -> d v"},
+}
+
+// permutedQK are q, k and v as GGUF stores Llama's.
+var permutedQK = []weightRule{
+	{to: "blocks.%d.attn.W_Q", from: "blk.%d.attn_q.weight", pattern: "(head j half) d -> head d (half j)"},
+	{to: "blocks.%d.attn.W_K", from: "blk.%d.attn_k.weight", pattern: "(kv j half) d -> kv d (half j)"},
+	{to: "blocks.%d.attn.b_Q", from: "blk.%d.attn_q.bias", pattern: "(head j half) -> head (half j)"},
+	{to: "blocks.%d.attn.b_K", from: "blk.%d.attn_k.bias", pattern: "(kv j half) -> kv (half j)"},
+	{to: "blocks.%d.attn.W_V", from: "blk.%d.attn_v.weight", pattern: "(kv e) d -> kv d e"},
+	{to: "blocks.%d.attn.b_V", from: "blk.%d.attn_v.bias", pattern: "(kv e) -> kv e"},
+}
+
+// plainGGUFWeights are the tensors, but for q, k and v, that llama.cpp writes for Llama and its relatives.
+var plainGGUFWeights = []weightRule{
+	{to: "embed.W_E", from: "token_embd.weight"},
+	{to: "blocks.%d.ln1.w", from: "blk.%d.attn_norm.weight"},
+	{to: "blocks.%d.attn.W_O", from: "blk.%d.attn_output.weight", pattern: "d (head e) -> head e d"},
+	{to: "blocks.%d.attn.b_O", from: "blk.%d.attn_output.bias"},
+	{to: "blocks.%d.ln2.w", from: "blk.%d.ffn_norm.weight"},
+	{to: "blocks.%d.mlp.W_gate", from: "blk.%d.ffn_gate.weight", pattern: "m d -> d m"},
+	{to: "blocks.%d.mlp.W_in", from: "blk.%d.ffn_up.weight", pattern: "m d -> d m"},
+	{to: "blocks.%d.mlp.W_out", from: "blk.%d.ffn_down.weight", pattern: "d m -> m d"},
+	{to: "ln_final.w", from: "output_norm.weight"},
+	{to: "unembed.W_U", from: "output.weight|token_embd.weight", pattern: "v d -> d v"},
 }
 
 // llamaGGUFKeys are the metadata that Llama and its relatives share.

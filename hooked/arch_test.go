@@ -3,6 +3,7 @@ package hooked_test
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -81,6 +82,41 @@ func TestFamilies(t *testing.T) {
 	})
 }
 
+// variants are the runs of a fixture that TransformerLens needs its switches for: here a run names the optional sites.
+var variants = []struct {
+	prefix  string // of the fixture's tensors
+	options []hooked.Option
+	sites   []string
+}{
+	{"split/", nil, splitSites},
+	{"ungrouped/", []hooked.Option{hooked.UngroupKV()}, splitSites},
+	{"attn_in/", nil, []string{"*.hook_attn_in"}},
+}
+
+var splitSites = []string{"*.hook_q_input", "*.hook_k_input", "*.hook_v_input", "*.hook_mlp_in", "*.hook_result"}
+
+// TestOptionalSites compares the activations that are built on request only, and those that they change.
+func TestOptionalSites(t *testing.T) {
+	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
+		_, file, tol := readGolden(t, name)
+		m := load(t, name, hooked.NoProcessing, be)
+		for _, v := range variants {
+			if !file.Has(v.prefix + "logits") {
+				continue // grouped heads only, or only where they are not
+			}
+			selectors := []hooked.Selector{"*", v.sites}
+			options := append(v.options, hooked.Names(selectors...))
+			logits, cache := hooked.Must2(m.RunWithCache(hooked.Tokens(file.Ints("tokens")), options...))
+			compare(t, file, v.prefix+"logits", logits, tol)
+			for _, hook := range file.Names(v.prefix) {
+				if hook != "logits" {
+					compare(t, file, v.prefix+hook, cache.Get(hook), tol)
+				}
+			}
+		}
+	})
+}
+
 // TestProcessedLogits compares the logits after the default weight processing.
 func TestProcessedLogits(t *testing.T) {
 	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
@@ -95,6 +131,10 @@ func TestProcessedLogits(t *testing.T) {
 func compare(t *testing.T, file *golden.File, name string, got *hooked.Tensor, tol golden.Tolerance) {
 	t.Helper()
 	want, shape := file.Floats(name)
+	if strings.Contains(name, "attn.q_norm.") || strings.Contains(name, "attn.k_norm.") {
+		batch := file.Ints("tokens") // TransformerLens makes one axis of batch, pos and head here
+		shape = []int{len(batch), len(batch[0]), shape[0] / len(batch) / len(batch[0]), shape[1]}
+	}
 	if !slices.Equal(got.Shape(), shape) && len(shape) > 0 {
 		t.Errorf("%s: shape %v, want %v", name, got.Shape(), shape)
 		return

@@ -120,6 +120,7 @@ type Config struct {
 	RotaryBaseLocal     float64      // of local layers, 0 if the same
 	RotaryLinearFactor  float64      // positions of global layers are divided by it; 0 or 1 for none
 	RotaryScaling       *RopeScaling // nil for none
+	RotaryFactors       []float64    // GGUF: what each pair's positions are divided by, in place of RotaryScaling
 	RotaryAdjacentPairs bool         // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
 
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
@@ -154,6 +155,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Bounds of a configuration's sizes, well above any model's: what is larger is a damaged file, and must not make anyone
+// count to it.
+const (
+	maxLayers = 1 << 12
+	maxSize   = 1 << 24
+)
+
 // Validate reports every field that makes no sense, each by name.
 func (c Config) Validate() error {
 	var errs []error
@@ -162,16 +170,28 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("config: "+format, args...))
 		}
 	}
-	for name, size := range map[string]int{"NLayers": c.NLayers, "DModel": c.DModel, "NCtx": c.NCtx, "DHead": c.DHead,
-		"NHeads": c.NHeads, "NKeyValueHeads": c.NKeyValueHeads, "DVocab": c.DVocab, "DVocabOut": c.DVocabOut} {
-		check(size > 0, "%s must be positive, got %d", name, size)
+	check(c.NLayers > 0 && c.NLayers <= maxLayers, "NLayers must be 1 to %d, got %d", maxLayers, c.NLayers)
+	for _, f := range []struct {
+		name string
+		size int
+	}{{"DModel", c.DModel}, {"NCtx", c.NCtx}, {"DHead", c.DHead}, {"NHeads", c.NHeads}, {"NKeyValueHeads", c.NKeyValueHeads},
+		{"DVocab", c.DVocab}, {"DVocabOut", c.DVocabOut}} {
+		check(f.size > 0 && f.size <= maxSize, "%s must be 1 to %d, got %d", f.name, maxSize, f.size)
 	}
-	check(c.AttnOnly || c.DMLP > 0, "DMLP must be positive, got %d", c.DMLP)
+	check(c.AttnOnly || c.DMLP > 0 && c.DMLP <= maxSize, "DMLP must be 1 to %d, got %d", maxSize, c.DMLP)
+	for _, f := range []struct {
+		name  string
+		value float64
+	}{{"Eps", c.Eps}, {"AttnScale", c.AttnScale}} {
+		check(f.value > 0 && !math.IsInf(f.value, 0), "%s must be positive, got %v", f.name, f.value)
+	}
+	check(c.PositionalEmbedding != RotaryPositions || c.RotaryBase > 0, "RotaryBase must be positive, got %v", c.RotaryBase)
+	check(len(c.RotaryFactors) == 0 || len(c.RotaryFactors) == c.RotaryDim/2, "RotaryFactors has %d entries for %d pairs", len(c.RotaryFactors), c.RotaryDim/2)
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
 	check(len(c.AttnTypes) == 0 || c.WindowSize > 0, "AttnTypes needs a positive WindowSize, got %d", c.WindowSize)
-	check(c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
+	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
 	return errors.Join(errs...)
 }
 

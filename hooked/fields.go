@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,6 +121,48 @@ func (f *fields) Strings(name string) []string {
 	return out
 }
 
+// anyOf is the first of several spellings of a field that the file has; the first of all if it has none.
+func (f *fields) anyOf(names ...string) string {
+	found := names[0]
+	for _, name := range slices.Backward(names) {
+		if _, ok := f.get(name); ok {
+			found = name
+		}
+	}
+	return found
+}
+
+// want refuses a field that is there and has none of the values that the family's forward pass knows.
+func (f *fields) want(name string, known ...any) {
+	if v, ok := f.get(name); ok && !slices.Contains(known, v) {
+		f.fail("field %q = %v is not supported; known: %v", name, v, known)
+	}
+}
+
+// layerKinds are Hugging Face's names of [AttentionKind] in layer_types and attention_types.
+var layerKinds = map[string]AttentionKind{"full_attention": GlobalAttention, "sliding_attention": LocalAttention,
+	"global": GlobalAttention, "local": LocalAttention}
+
+// attnTypes reads which layers attend to a window only from a list with one entry a layer. Where the list is absent the
+// family's rule says it.
+func (f *fields) attnTypes(c *Config, name string, rule func(layer int) AttentionKind) {
+	kinds := f.Strings(name)
+	if kinds == nil && c.NLayers > 0 && c.NLayers <= maxLayers {
+		for l := range c.NLayers {
+			c.AttnTypes = append(c.AttnTypes, rule(l))
+		}
+	}
+	for _, kind := range kinds {
+		if layerKinds[kind] == "" {
+			f.fail("field %q: attention of type %q is not supported", name, kind)
+		}
+		c.AttnTypes = append(c.AttnTypes, layerKinds[kind])
+	}
+	if !slices.Contains(c.AttnTypes, LocalAttention) {
+		c.AttnTypes, c.WindowSize = nil, 0 // so that the ways of saying that all are global are one
+	}
+}
+
 // sub is an object inside the config, read by the same rules; nil where it is absent.
 func (f *fields) sub(name string) *fields {
 	v, ok := f.get(name)
@@ -136,23 +179,30 @@ func (f *fields) sub(name string) *fields {
 
 // rope reads the rotary settings, in the newer spelling (rope_parameters) or the older (rope_theta and rope_scaling).
 func (f *fields) rope(c *Config) {
-	c.RotaryBase = f.FloatOr("rope_theta", 10000)
+	c.RotaryBase = f.FloatOr("rope_theta", cmp.Or(c.RotaryBase, 10000))
 	for _, name := range []string{"rope_parameters", "rope_scaling"} {
 		if r := f.sub(name); r != nil {
 			r.ropeScaling(c)
 			f.adopt(name, r)
 		}
 	}
-	if share := f.FloatOr("partial_rotary_factor", 1); c.RotaryDim == 0 && share != 1 {
+	f.rotaryShare(c)
+}
+
+// rotaryShare reads how much of a head is turned.
+func (f *fields) rotaryShare(c *Config) {
+	share := f.FloatOr("partial_rotary_factor", 0)
+	switch {
+	case share < 0 || share > 1:
+		f.fail("field \"partial_rotary_factor\" is %v, want a share between 0 and 1", share)
+	case share > 0:
 		c.RotaryDim = int(share * float64(c.DHead))
 	}
 }
 
 func (r *fields) ropeScaling(c *Config) {
 	c.RotaryBase = r.FloatOr("rope_theta", c.RotaryBase)
-	if share := r.FloatOr("partial_rotary_factor", 1); share != 1 {
-		c.RotaryDim = int(share * float64(c.DHead))
-	}
+	r.rotaryShare(c)
 	switch kind := r.StringOr("rope_type", r.StringOr("type", "default")); kind {
 	case "default":
 	case "linear":

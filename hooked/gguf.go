@@ -4,7 +4,34 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"gopherlens/internal/weights"
 )
+
+// ropeFactors is the tensor in which llama.cpp writes Llama 3's rotary scaling: one factor a pair.
+const ropeFactors = "rope_freqs.weight"
+
+// ggufConfig reads a GGUF file's family and configuration.
+func ggufConfig(file *weights.File) (*architecture, Config, error) {
+	arch, f, err := ggufFields(file.Metadata())
+	if err != nil {
+		return nil, Config{}, err
+	}
+	cfg, err := arch.read(f)
+	if err != nil {
+		return nil, Config{}, err
+	}
+	if t, err := file.Tensor(ropeFactors); err == nil {
+		factors, err := t.Float32s()
+		if err != nil {
+			return nil, Config{}, err
+		}
+		for _, factor := range factors {
+			cfg.RotaryFactors = append(cfg.RotaryFactors, float64(factor))
+		}
+	}
+	return arch, cfg, cfg.Validate()
+}
 
 // ggufFields turns GGUF metadata into the fields of a config.json, so that one function per family reads both.
 func ggufFields(metadata map[string]any) (*architecture, *fields, error) {

@@ -78,6 +78,15 @@ func copyTransposed(dst, src []float32, rows int, column axisLoop) []float32 {
 	return dst[rows*cols:]
 }
 
+// withoutRows is a without its first n rows.
+func (a *Array) withoutRows(n int) (*Array, error) {
+	if len(a.Shape) == 0 || a.Shape[0] < n {
+		return nil, fmt.Errorf("shape %v has no %d leading rows", a.Shape, n)
+	}
+	shape := append([]int{a.Shape[0] - n}, a.Shape[1:]...)
+	return &Array{Shape: shape, Data: a.Data[len(a.Data)-sizeOf(shape):]}, nil
+}
+
 // axisPattern is "from -> to", each side a list of groups of axis names.
 type axisPattern struct{ from, to [][]string }
 

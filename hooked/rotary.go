@@ -74,15 +74,18 @@ func (c Config) rotaryPeriods(local bool) []float32 {
 	for i := range periods {
 		period := math.Pow(base, float64(i)/float64(half))
 		if !local {
-			period = c.stretched(period)
+			period = c.stretched(i, period)
 		}
 		periods[i] = float32(period)
 	}
 	return periods
 }
 
-// stretched applies the family's scaling for long contexts to a period.
-func (c Config) stretched(period float64) float64 {
+// stretched applies the family's scaling for long contexts to the period of pair i.
+func (c Config) stretched(i int, period float64) float64 {
+	if len(c.RotaryFactors) > 0 {
+		period *= c.RotaryFactors[i]
+	}
 	if c.RotaryLinearFactor > 0 {
 		period *= c.RotaryLinearFactor
 	}

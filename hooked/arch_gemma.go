@@ -1,0 +1,109 @@
+package hooked
+
+import (
+	"math"
+	"slices"
+)
+
+// gemma reads Google's Gemma. Its embedding is scaled by the root of d_model, which TransformerLens puts into W_E, and
+// its norms multiply by 1 + w, which is put into their weights; GGUF files have the latter done already.
+//
+// Sources: transformers/models/gemma/modeling_gemma.py; for GGUF llama.cpp's convert_hf_to_gguf.py and its graphs.
+var gemma = architecture{
+	class:       "GemmaForCausalLM",
+	gguf:        "gemma",
+	config:      gemma1Config,
+	ggufKeys:    llamaGGUFKeys,
+	ignored:     gemmaIgnored,
+	prefixes:    []string{"model."},
+	weights:     slices.Concat(gemmaWeights, []weightRule{{to: "blocks.%d.ln2.w", from: "layers.%d.post_attention_layernorm.weight", adjust: onePlus}}),
+	ggufWeights: gemmaGGUFWeights,
+}
+
+// gemma2 reads Gemma 2: soft caps on scores and logits, norms before and after each part, and a window in every second
+// layer, the first included (TransformerLens begins with a global layer; the checkpoint's own list is right).
+var gemma2 = architecture{
+	class:       "Gemma2ForCausalLM",
+	gguf:        "gemma2",
+	config:      gemma2Config,
+	ggufKeys:    gemma2GGUFKeys,
+	ignored:     gemmaIgnored,
+	prefixes:    []string{"model."},
+	weights:     slices.Concat(gemmaWeights, gemmaPostNorms),
+	ggufWeights: slices.Concat(gemmaGGUFWeights, gemmaGGUFPostNorms),
+}
+
+// gemma3 reads the text models of Gemma 3: norms on q and k, five layers with a window to one without, and a rotary base
+// for each kind.
+//
+// Source: transformers/models/gemma3/modeling_gemma3.py.
+var gemma3 = architecture{
+	class:    "Gemma3ForCausalLM",
+	gguf:     "gemma3",
+	config:   gemma3Config,
+	ggufKeys: gemma2GGUFKeys,
+	ignored:  append([]string{"_sliding_window_pattern"}, gemmaIgnored...),
+	prefixes: []string{"model."},
+	weights: slices.Concat(gemmaWeights, gemmaPostNorms, []weightRule{
+		{to: "blocks.%d.attn.q_norm.w", from: "layers.%d.self_attn.q_norm.weight", adjust: onePlus},
+		{to: "blocks.%d.attn.k_norm.w", from: "layers.%d.self_attn.k_norm.weight", adjust: onePlus},
+	}),
+	ggufWeights: slices.Concat(gemmaGGUFWeights, gemmaGGUFPostNorms, []weightRule{
+		{to: "blocks.%d.attn.q_norm.w", from: "blk.%d.attn_q_norm.weight"},
+		{to: "blocks.%d.attn.k_norm.w", from: "blk.%d.attn_k_norm.weight"},
+	}),
+}
+
+// The weights that all Gemmas have; which norm stands before the MLP differs.
+var (
+	gemmaWeights = slices.Concat([]weightRule{
+		{to: "embed.W_E", from: "embed_tokens.weight", adjust: timesRootDModel},
+		{to: "blocks.%d.ln1.w", from: "layers.%d.input_layernorm.weight", adjust: onePlus},
+	}, separateQKV("layers.%d.self_attn.q_proj", "layers.%d.self_attn.k_proj", "layers.%d.self_attn.v_proj"), []weightRule{
+		{to: "blocks.%d.attn.W_O", from: "layers.%d.self_attn.o_proj.weight", pattern: "d (head e) -> head e d"},
+		{to: "blocks.%d.mlp.W_gate", from: "layers.%d.mlp.gate_proj.weight", pattern: "m d -> d m"},
+		{to: "blocks.%d.mlp.W_in", from: "layers.%d.mlp.up_proj.weight", pattern: "m d -> d m"},
+		{to: "blocks.%d.mlp.W_out", from: "layers.%d.mlp.down_proj.weight", pattern: "d m -> m d"},
+		{to: "ln_final.w", from: "norm.weight", adjust: onePlus},
+		{to: "unembed.W_U", from: "lm_head.weight|embed_tokens.weight", pattern: "v d -> d v"},
+	})
+	gemmaGGUFWeights = slices.Concat(scaledEmbedding(plainGGUFWeights), separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v"))
+	gemmaPostNorms   = []weightRule{
+		{to: "blocks.%d.ln1_post.w", from: "layers.%d.post_attention_layernorm.weight", adjust: onePlus},
+		{to: "blocks.%d.ln2.w", from: "layers.%d.pre_feedforward_layernorm.weight", adjust: onePlus},
+		{to: "blocks.%d.ln2_post.w", from: "layers.%d.post_feedforward_layernorm.weight", adjust: onePlus},
+	}
+	gemmaGGUFPostNorms = []weightRule{
+		{to: "blocks.%d.ln1_post.w", from: "blk.%d.post_attention_norm.weight"},
+		{to: "blocks.%d.ln2_post.w", from: "blk.%d.post_ffw_norm.weight"},
+	}
+)
+
+var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "use_bidirectional_attention"}
+
+var gemma2GGUFKeys = ggufKeysWith(map[string]string{
+	"attention.sliding_window": "sliding_window",
+	"attn_logit_softcapping":   "attn_logit_softcapping",
+	"final_logit_softcapping":  "final_logit_softcapping",
+})
+
+// onePlus turns w into 1 + w.
+func onePlus(_ Config, data []float32) {
+	for i := range data {
+		data[i]++
+	}
+}
+
+// scaledEmbedding are rules whose first, the embedding's, also scales it.
+func scaledEmbedding(rules []weightRule) []weightRule {
+	scaled := slices.Clone(rules)
+	scaled[0].adjust = timesRootDModel
+	return scaled
+}
+
+func timesRootDModel(c Config, data []float32) {
+	root := float32(math.Sqrt(float64(c.DModel)))
+	for i := range data {
+		data[i] *= root
+	}
+}
