@@ -28,6 +28,10 @@ func (b *builder) collect(t *tracedGraph, out outcome) {
 		tap := b.tapAt(s)
 		add(output{site: s, kind: siteOutput, axes: tap.axes}, tap.node)
 	}
+	if b.plan.greedy { // so that no row as long as the vocabulary leaves the device
+		add(output{kind: greedyOutput, axes: []string{"batch"}}, ArgMax(Reshape(out.logits, b.batch, -1), -1))
+		out.logits = nil
+	}
 	single := []struct {
 		kind outputKind
 		node *Node

@@ -60,6 +60,7 @@ const (
 	kvOutput
 	scalarOutput
 	weightGradOutput
+	greedyOutput
 )
 
 // get returns the program called key, new or known, and notes its use.

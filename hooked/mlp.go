@@ -7,7 +7,7 @@ import (
 // mlp is layer l's MLP: it reads the residual stream x [batch, pos, d_model] and returns what it writes back.
 func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
-		x = b.tap(MLPIn.At(l), Identity(x)) // a copy: its gradient is that of this branch alone
+		x = b.tap(MLPIn.At(l), branch(x))
 	}
 	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
 	post := b.tap(MLPPost.At(l), b.neurons(l, x))
@@ -38,4 +38,10 @@ func (b *builder) mlpNorm() Normalization {
 		return LN
 	}
 	return LNPre
+}
+
+// branch is x as a node of its own, so that its gradient is that of what reads this one alone. GoMLX's plain Identity
+// has no gradient.
+func branch(x *Node) *Node {
+	return IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
 }

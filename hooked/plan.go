@@ -17,6 +17,7 @@ type plan struct {
 	weightGrads []string // canonical names of the weights whose gradients are results
 
 	logits, loss, lossPerToken, residual bool // which results
+	greedy                               bool // of the logits only which is the largest
 	logitsAt                             int  // number of positions whose logits are wanted; 0 for all
 
 	start, stop  int  // layers [start, stop)
@@ -44,7 +45,7 @@ func (p *plan) seal() {
 // key identifies the graph of a plan without edits and metric, whose graph functions cannot be compared.
 func (p *plan) key(batch, pos int) string {
 	var b strings.Builder
-	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.logitsAt, p.start, p.stop, p.fromResidual,
+	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.greedy, p.logitsAt, p.start, p.stop, p.fromResidual,
 		p.masked, p.ungroup, p.kvRoom)
 	for _, s := range p.record {
 		fmt.Fprint(&b, " ", s.Name())

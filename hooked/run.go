@@ -70,6 +70,7 @@ func recordAll(r *request) error {
 // results are a run's results as tensors; those that it did not ask for are nil.
 type results struct {
 	logits, loss, residual, scalar *Tensor
+	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
 }
 
@@ -93,6 +94,15 @@ type job struct {
 }
 
 func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*results, error) {
+	j, err := m.prepare(input, options, p, more...)
+	if err != nil {
+		return nil, err
+	}
+	return j.run()
+}
+
+// prepare does everything of a run but compile and execute it.
+func (m *Model) prepare(input any, options []Option, p plan, more ...Option) (*job, error) {
 	j := &job{m: m, plan: &p, values: make(map[string]compute.Buffer)}
 	for _, o := range slices.Concat(options, more) {
 		if err := o(&j.req); err != nil {
@@ -108,7 +118,7 @@ func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*r
 		}
 	}
 	p.seal()
-	return j.run()
+	return j, nil
 }
 
 // read takes the input in any of its forms.
@@ -300,6 +310,12 @@ func (j *job) run() (*results, error) {
 	if err != nil {
 		return nil, err
 	}
+	return j.execute(p)
+}
+
+// execute runs the job's program.
+func (j *job) execute(p *program) (*results, error) {
+	var err error
 	inputs := make([]compute.Buffer, len(p.inputs))
 	for i, name := range p.inputs {
 		if value, ok := j.values[name]; ok {
@@ -333,6 +349,8 @@ func (j *job) collect(p *program, values []*tensors.Tensor) (*results, error) {
 			out.residual = t
 		case scalarOutput:
 			out.scalar = t
+		case greedyOutput:
+			out.greedy = t
 		case kvOutput:
 			kv = append(kv, t.value)
 		case weightGradOutput:
