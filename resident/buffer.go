@@ -38,10 +38,10 @@ func newBuffer(b *Backend, handle uint64, shape shapes.Shape, device compute.Dev
 	return x
 }
 
-func readBuffers(d *wire.Decoder, b *Backend, device compute.DeviceNum) []compute.Buffer {
+func readBuffers(d *wire.Decoder, b *Backend) []compute.Buffer {
 	out := make([]compute.Buffer, 0, d.Count())
 	for range cap(out) {
-		handle, shape := d.Uint(), d.Shape()
+		handle, device, shape := d.Uint(), compute.DeviceNum(d.Uint()), d.Shape()
 		if d.Err() != nil {
 			return nil
 		}
@@ -123,7 +123,7 @@ func (x *buffer) CopyToDevice(device compute.DeviceNum) (compute.Buffer, error) 
 	r := x.backend.request()
 	r.Uint(x.handle)
 	r.Uint(uint64(device))
-	out, err := x.backend.callForBuffers(wire.KindCopy, r, wire.Data{}, device)
+	out, err := x.backend.callForBuffers(wire.KindCopy, r, wire.Data{})
 	runtime.KeepAlive(x)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (b *Backend) BufferFromFlatData(device compute.DeviceNum, flat any, shape s
 	r := b.request()
 	r.Uint(uint64(device))
 	r.Shape(shape)
-	out, err := b.callForBuffers(wire.KindUpload, r, wire.Data{Bytes: src}, device)
+	out, err := b.callForBuffers(wire.KindUpload, r, wire.Data{Bytes: src})
 	runtime.KeepAlive(flat)
 	if err != nil {
 		return nil, err
@@ -166,9 +166,9 @@ func checkFlat(flat any, dtype dtypes.DType) error {
 	return nil
 }
 
-func (b *Backend) callForBuffers(kind wire.Kind, r *wire.Encoder, data wire.Data, device compute.DeviceNum) (out []compute.Buffer, err error) {
+func (b *Backend) callForBuffers(kind wire.Kind, r *wire.Encoder, data wire.Data) (out []compute.Buffer, err error) {
 	err = b.pool.call(kind, r, data, func(d *wire.Decoder, _ wire.Data) error {
-		out = readBuffers(d, b, device)
+		out = readBuffers(d, b)
 		if err := d.Done(); err != nil {
 			return err
 		}

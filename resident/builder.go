@@ -2,7 +2,6 @@ package resident
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,7 +32,9 @@ type builder struct {
 	inputs    []shapes.Shape
 	outputs   []shapes.Shape // what main returns
 	compiled  bool
-	live      live
+	// distributed programs take and give their values once for each device.
+	distributed bool
+	live        live
 }
 
 var _ compute.Builder = (*builder)(nil)
@@ -95,27 +96,28 @@ func (b *builder) own(op compute.Value) (*value, error) {
 	return v, nil
 }
 
-var errDistributed = errors.New("resident: programs over several devices are not supported; " +
-	"use the backend in this process (set GOMLX_BACKEND to the part after \"resident:\")")
+// DistributedSPMD implements compute.Builder.
+func (b *builder) DistributedSPMD(devices int) error {
+	b.distributed = true
+	return b.configure(wire.OpSPMD, devices)
+}
 
-// DistributedSPMD implements compute.Builder: it is refused.
-func (b *builder) DistributedSPMD(int) error { return errDistributed }
+// DistributedAutoSharding implements compute.Builder.
+func (b *builder) DistributedAutoSharding(meshes ...compute.Mesh) error {
+	b.distributed = true
+	return b.configure(wire.OpAutoSharding, meshes)
+}
 
-// DistributedAutoSharding implements compute.Builder: it is refused.
-func (b *builder) DistributedAutoSharding(...compute.Mesh) error { return errDistributed }
-
-// DeviceAssignment implements compute.Builder, for one device.
+// DeviceAssignment implements compute.Builder.
 func (b *builder) DeviceAssignment(devices ...compute.DeviceNum) error {
-	if len(devices) != 1 {
-		return errDistributed
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.instruct(b.functions[0], wire.OpAssign, int(devices[0])); err != nil {
-		return err
-	}
-	b.program.Uint(0)
-	return nil
+	return b.configure(wire.OpAssign, devices)
+}
+
+// configure records an instruction to the builder itself, and has the worker
+// say whether its backend can follow it.
+func (b *builder) configure(op wire.Op, arg any) error {
+	_, err := b.functions[0].record(op, arg).all()
+	return err
 }
 
 // instruct begins an instruction: its function, its operation and its
@@ -160,6 +162,7 @@ func (b *builder) Compile() (compute.Executable, error) {
 		names:     b.names,
 		inputs:    b.inputs,
 		outputs:   b.outputs,
+		anyNumber: b.distributed,
 	}
 	e.key = sha256.Sum256(e.program)
 	if err := e.compile(); err != nil {

@@ -24,6 +24,7 @@ type executable struct {
 	names     []string
 	inputs    []shapes.Shape
 	outputs   []shapes.Shape
+	anyNumber bool // of inputs: a multiple that the worker knows
 }
 
 var _ compute.Executable = (*executable)(nil)
@@ -102,7 +103,7 @@ func (e *executable) check(outputs []shapes.Shape) error {
 // Execute implements compute.Executable. A program that was run before on the
 // same inputs is answered from the worker's memo, unless an input is donated.
 func (e *executable) Execute(inputs []compute.Buffer, donate []bool, device compute.DeviceNum) ([]compute.Buffer, error) {
-	if len(inputs) != len(e.inputs) {
+	if len(inputs) != len(e.inputs) && !e.anyNumber {
 		return nil, fmt.Errorf("resident: %q takes %d inputs, not %d", e.name, len(e.inputs), len(inputs))
 	}
 	if len(donate) != 0 && len(donate) != len(inputs) {
@@ -140,7 +141,7 @@ func (e *executable) execute(in []*buffer, donate []bool, device compute.DeviceN
 		r.Bool(i < len(donate) && donate[i])
 	}
 	err = e.backend.pool.call(wire.KindExecute, r, wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
-		out = readBuffers(d, e.backend, device)
+		out = readBuffers(d, e.backend)
 		return d.Done()
 	})
 	return out, err

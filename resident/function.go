@@ -88,16 +88,13 @@ func (f *function) mayUse(r wire.Ref) error {
 // may hold what changes from run to run, and must not make another program.
 func (f *function) Parameter(name string, shape shapes.Shape, sharding *compute.ShardingSpec) (compute.Value, error) {
 	b := f.builder
-	if sharding != nil {
-		return nil, errDistributed
-	}
 	if err := wire.CheckShape(shape); err != nil {
 		return nil, fmt.Errorf("resident: parameter %q has %w", name, err)
 	}
 	if f.id == 0 && slices.Contains(b.names, name) {
 		return nil, fmt.Errorf("resident: there is a parameter %q already", name)
 	}
-	v, err := f.record(wire.OpParameter, shape).one()
+	v, err := f.record(wire.OpParameter, shape, sharding).one()
 	if err != nil {
 		return nil, err
 	}
@@ -157,16 +154,13 @@ func constantShape(flat any, dims []int) (shapes.Shape, error) {
 // Return implements compute.Function.
 func (f *function) Return(outputs []compute.Value, shardings []*compute.ShardingSpec) error {
 	b := f.builder
-	if slices.ContainsFunc(shardings, func(s *compute.ShardingSpec) bool { return s != nil }) {
-		return errDistributed
-	}
 	if f.returned {
 		return fmt.Errorf("resident: the function %q has returned already", f.name)
 	}
 	if len(outputs) == 0 {
 		return fmt.Errorf("resident: the function %q returns nothing: it needs at least one output", f.name)
 	}
-	if _, err := f.record(wire.OpReturn, outputs).all(); err != nil {
+	if _, err := f.record(wire.OpReturn, outputs, shardings).all(); err != nil {
 		return err
 	}
 	f.returned = true

@@ -12,12 +12,12 @@ import (
 
 // Abs implements compute.Function.
 func (fn *function) Abs(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpAbs, x).one()
+	return fn.record(wire.OpAbs, ref(x)).one()
 }
 
 // Add implements compute.Function.
 func (fn *function) Add(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpAdd, lhs, rhs).one()
+	return fn.record(wire.OpAdd, ref(lhs), ref(rhs)).one()
 }
 
 // AllReduce implements compute.Function.
@@ -27,62 +27,62 @@ func (fn *function) AllReduce(operands []compute.Value, reductionType compute.Re
 
 // ArgMinMax implements compute.Function.
 func (fn *function) ArgMinMax(x compute.Value, axis int, outputDType dtypes.DType, isMin bool) (compute.Value, error) {
-	return fn.record(wire.OpArgMinMax, x, axis, outputDType, isMin).one()
+	return fn.record(wire.OpArgMinMax, ref(x), axis, outputDType, isMin).one()
 }
 
 // Atan2 implements compute.Function.
 func (fn *function) Atan2(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpAtan2, lhs, rhs).one()
+	return fn.record(wire.OpAtan2, ref(lhs), ref(rhs)).one()
 }
 
 // BatchNormForInference implements compute.Function.
 func (fn *function) BatchNormForInference(operand compute.Value, scale compute.Value, offset compute.Value, mean compute.Value, variance compute.Value, epsilon float32, featureAxis int) (compute.Value, error) {
-	return fn.record(wire.OpBatchNormForInference, operand, scale, offset, mean, variance, epsilon, featureAxis).one()
+	return fn.record(wire.OpBatchNormForInference, ref(operand), ref(scale), ref(offset), ref(mean), ref(variance), epsilon, featureAxis).one()
 }
 
 // BatchNormForTraining implements compute.Function.
 func (fn *function) BatchNormForTraining(operand compute.Value, scale compute.Value, offset compute.Value, epsilon float32, featureAxis int) (compute.Value, compute.Value, compute.Value, error) {
-	return fn.record(wire.OpBatchNormForTraining, operand, scale, offset, epsilon, featureAxis).three()
+	return fn.record(wire.OpBatchNormForTraining, ref(operand), ref(scale), ref(offset), epsilon, featureAxis).three()
 }
 
 // BatchNormGradient implements compute.Function.
 func (fn *function) BatchNormGradient(operand compute.Value, scale compute.Value, mean compute.Value, variance compute.Value, gradOutput compute.Value, epsilon float32, featureAxis int) (compute.Value, compute.Value, compute.Value, error) {
-	return fn.record(wire.OpBatchNormGradient, operand, scale, mean, variance, gradOutput, epsilon, featureAxis).three()
+	return fn.record(wire.OpBatchNormGradient, ref(operand), ref(scale), ref(mean), ref(variance), ref(gradOutput), epsilon, featureAxis).three()
 }
 
 // BitCount implements compute.Function.
 func (fn *function) BitCount(operand compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpBitCount, operand).one()
+	return fn.record(wire.OpBitCount, ref(operand)).one()
 }
 
 // Bitcast implements compute.Function.
 func (fn *function) Bitcast(operand compute.Value, targetDType dtypes.DType) (compute.Value, error) {
-	return fn.record(wire.OpBitcast, operand, targetDType).one()
+	return fn.record(wire.OpBitcast, ref(operand), targetDType).one()
 }
 
 // BitwiseAnd implements compute.Function.
 func (fn *function) BitwiseAnd(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpBitwiseAnd, lhs, rhs).one()
+	return fn.record(wire.OpBitwiseAnd, ref(lhs), ref(rhs)).one()
 }
 
 // BitwiseNot implements compute.Function.
 func (fn *function) BitwiseNot(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpBitwiseNot, x).one()
+	return fn.record(wire.OpBitwiseNot, ref(x)).one()
 }
 
 // BitwiseOr implements compute.Function.
 func (fn *function) BitwiseOr(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpBitwiseOr, lhs, rhs).one()
+	return fn.record(wire.OpBitwiseOr, ref(lhs), ref(rhs)).one()
 }
 
 // BitwiseXor implements compute.Function.
 func (fn *function) BitwiseXor(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpBitwiseXor, lhs, rhs).one()
+	return fn.record(wire.OpBitwiseXor, ref(lhs), ref(rhs)).one()
 }
 
 // BroadcastInDim implements compute.Function.
 func (fn *function) BroadcastInDim(x compute.Value, outputShape shapes.Shape, broadcastAxes []int) (compute.Value, error) {
-	return fn.record(wire.OpBroadcastInDim, x, outputShape, broadcastAxes).one()
+	return fn.record(wire.OpBroadcastInDim, ref(x), outputShape, broadcastAxes).one()
 }
 
 // Call implements compute.Function.
@@ -92,22 +92,22 @@ func (fn *function) Call(f compute.Function, inputs ...compute.Value) ([]compute
 
 // Ceil implements compute.Function.
 func (fn *function) Ceil(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpCeil, x).one()
+	return fn.record(wire.OpCeil, ref(x)).one()
 }
 
 // Clamp implements compute.Function.
 func (fn *function) Clamp(min compute.Value, x compute.Value, max compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpClamp, min, x, max).one()
+	return fn.record(wire.OpClamp, ref(min), ref(x), ref(max)).one()
 }
 
 // Clz implements compute.Function.
 func (fn *function) Clz(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpClz, x).one()
+	return fn.record(wire.OpClz, ref(x)).one()
 }
 
 // Complex implements compute.Function.
 func (fn *function) Complex(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpComplex, lhs, rhs).one()
+	return fn.record(wire.OpComplex, ref(lhs), ref(rhs)).one()
 }
 
 // Concatenate implements compute.Function.
@@ -117,172 +117,172 @@ func (fn *function) Concatenate(axis int, operands ...compute.Value) (compute.Va
 
 // Conj implements compute.Function.
 func (fn *function) Conj(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpConj, x).one()
+	return fn.record(wire.OpConj, ref(x)).one()
 }
 
 // ConvGeneral implements compute.Function.
 func (fn *function) ConvGeneral(input compute.Value, kernel compute.Value, axes compute.ConvolveAxesConfig, strides []int, paddings [][2]int, inputDilations []int, kernelDilations []int, channelGroupCount int, batchGroupCount int) (compute.Value, error) {
-	return fn.record(wire.OpConvGeneral, input, kernel, axes, strides, paddings, inputDilations, kernelDilations, channelGroupCount, batchGroupCount).one()
+	return fn.record(wire.OpConvGeneral, ref(input), ref(kernel), axes, strides, paddings, inputDilations, kernelDilations, channelGroupCount, batchGroupCount).one()
 }
 
 // ConvertDType implements compute.Function.
 func (fn *function) ConvertDType(x compute.Value, dtype dtypes.DType) (compute.Value, error) {
-	return fn.record(wire.OpConvertDType, x, dtype).one()
+	return fn.record(wire.OpConvertDType, ref(x), dtype).one()
 }
 
 // Cos implements compute.Function.
 func (fn *function) Cos(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpCos, x).one()
+	return fn.record(wire.OpCos, ref(x)).one()
 }
 
 // Div implements compute.Function.
 func (fn *function) Div(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpDiv, lhs, rhs).one()
+	return fn.record(wire.OpDiv, ref(lhs), ref(rhs)).one()
 }
 
 // DotGeneral implements compute.Function.
 func (fn *function) DotGeneral(lhs compute.Value, lhsContractingAxes []int, lhsBatchAxes []int, rhs compute.Value, rhsContractingAxes []int, rhsBatchAxes []int, config compute.DotGeneralConfig) (compute.Value, error) {
-	return fn.record(wire.OpDotGeneral, lhs, lhsContractingAxes, lhsBatchAxes, rhs, rhsContractingAxes, rhsBatchAxes, config).one()
+	return fn.record(wire.OpDotGeneral, ref(lhs), lhsContractingAxes, lhsBatchAxes, ref(rhs), rhsContractingAxes, rhsBatchAxes, config).one()
 }
 
 // DynamicDimensionSize implements compute.Function.
 func (fn *function) DynamicDimensionSize(operand compute.Value, axis int) (compute.Value, error) {
-	return fn.record(wire.OpDynamicDimensionSize, operand, axis).one()
+	return fn.record(wire.OpDynamicDimensionSize, ref(operand), axis).one()
 }
 
 // DynamicReshape implements compute.Function.
 func (fn *function) DynamicReshape(operand compute.Value, dimensions ...compute.DynamicDimensionSpec) (compute.Value, error) {
-	return fn.record(wire.OpDynamicReshape, operand, dimensions).one()
+	return fn.record(wire.OpDynamicReshape, ref(operand), dimensions).one()
 }
 
 // DynamicShape implements compute.Function.
 func (fn *function) DynamicShape(operand compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpDynamicShape, operand).one()
+	return fn.record(wire.OpDynamicShape, ref(operand)).one()
 }
 
 // DynamicSlice implements compute.Function.
 func (fn *function) DynamicSlice(operand compute.Value, startIndices []compute.Value, sliceDims []int) (compute.Value, error) {
-	return fn.record(wire.OpDynamicSlice, operand, startIndices, sliceDims).one()
+	return fn.record(wire.OpDynamicSlice, ref(operand), startIndices, sliceDims).one()
 }
 
 // DynamicUpdateSlice implements compute.Function.
 func (fn *function) DynamicUpdateSlice(operand compute.Value, update compute.Value, startIndices []compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpDynamicUpdateSlice, operand, update, startIndices).one()
+	return fn.record(wire.OpDynamicUpdateSlice, ref(operand), ref(update), startIndices).one()
 }
 
 // Equal implements compute.Function.
 func (fn *function) Equal(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpEqual, lhs, rhs).one()
+	return fn.record(wire.OpEqual, ref(lhs), ref(rhs)).one()
 }
 
 // EqualTotalOrder implements compute.Function.
 func (fn *function) EqualTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpEqualTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpEqualTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // Erf implements compute.Function.
 func (fn *function) Erf(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpErf, x).one()
+	return fn.record(wire.OpErf, ref(x)).one()
 }
 
 // Exp implements compute.Function.
 func (fn *function) Exp(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpExp, x).one()
+	return fn.record(wire.OpExp, ref(x)).one()
 }
 
 // Expm1 implements compute.Function.
 func (fn *function) Expm1(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpExpm1, x).one()
+	return fn.record(wire.OpExpm1, ref(x)).one()
 }
 
 // FFT implements compute.Function.
 func (fn *function) FFT(operand compute.Value, fftType compute.FFTType, fftLength []int) (compute.Value, error) {
-	return fn.record(wire.OpFFT, operand, fftType, fftLength).one()
+	return fn.record(wire.OpFFT, ref(operand), fftType, fftLength).one()
 }
 
 // Floor implements compute.Function.
 func (fn *function) Floor(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpFloor, x).one()
+	return fn.record(wire.OpFloor, ref(x)).one()
 }
 
 // FusedAttentionQKVProjection implements compute.Function.
 func (fn *function) FusedAttentionQKVProjection(x compute.Value, wQKV compute.Value, biasQ compute.Value, biasK compute.Value, biasV compute.Value, queryDim int, keyValueDim int) (compute.Value, compute.Value, compute.Value, error) {
-	return fn.record(wire.OpFusedAttentionQKVProjection, x, wQKV, biasQ, biasK, biasV, queryDim, keyValueDim).three()
+	return fn.record(wire.OpFusedAttentionQKVProjection, ref(x), ref(wQKV), ref(biasQ), ref(biasK), ref(biasV), queryDim, keyValueDim).three()
 }
 
 // FusedDense implements compute.Function.
 func (fn *function) FusedDense(x compute.Value, weight compute.Value, bias compute.Value, options compute.DenseConfig) (compute.Value, error) {
-	return fn.record(wire.OpFusedDense, x, weight, bias, options).one()
+	return fn.record(wire.OpFusedDense, ref(x), ref(weight), ref(bias), options).one()
 }
 
 // FusedGelu implements compute.Function.
 func (fn *function) FusedGelu(x compute.Value, exact bool) (compute.Value, error) {
-	return fn.record(wire.OpFusedGelu, x, exact).one()
+	return fn.record(wire.OpFusedGelu, ref(x), exact).one()
 }
 
 // FusedLayerNorm implements compute.Function.
 func (fn *function) FusedLayerNorm(x compute.Value, axes []int, epsilon float64, gamma compute.Value, beta compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpFusedLayerNorm, x, axes, epsilon, gamma, beta).one()
+	return fn.record(wire.OpFusedLayerNorm, ref(x), axes, epsilon, ref(gamma), ref(beta)).one()
 }
 
 // FusedQuantizedDense implements compute.Function.
 func (fn *function) FusedQuantizedDense(x compute.Value, weights compute.Value, bias compute.Value, weightsQuantization *compute.Quantization, activation compute.ActivationType) (compute.Value, error) {
-	return fn.record(wire.OpFusedQuantizedDense, x, weights, bias, weightsQuantization, activation).one()
+	return fn.record(wire.OpFusedQuantizedDense, ref(x), ref(weights), ref(bias), weightsQuantization, activation).one()
 }
 
 // FusedScaledDotProductAttention implements compute.Function.
 func (fn *function) FusedScaledDotProductAttention(query compute.Value, key compute.Value, value compute.Value, axesLayout compute.AttentionAxesLayout, options *compute.ScaledDotProductAttentionConfig) (compute.Value, []compute.Value, error) {
-	return fn.record(wire.OpFusedScaledDotProductAttention, query, key, value, axesLayout, options).oneAndRest()
+	return fn.record(wire.OpFusedScaledDotProductAttention, ref(query), ref(key), ref(value), axesLayout, options).oneAndRest()
 }
 
 // FusedScaledDotProductAttentionVJP implements compute.Function.
 func (fn *function) FusedScaledDotProductAttentionVJP(query compute.Value, key compute.Value, value compute.Value, axesLayout compute.AttentionAxesLayout, options *compute.ScaledDotProductAttentionConfig, output compute.Value, statesForVJP []compute.Value, dOutput compute.Value) (compute.Value, compute.Value, compute.Value, error) {
-	return fn.record(wire.OpFusedScaledDotProductAttentionVJP, query, key, value, axesLayout, options, output, statesForVJP, dOutput).three()
+	return fn.record(wire.OpFusedScaledDotProductAttentionVJP, ref(query), ref(key), ref(value), axesLayout, options, ref(output), statesForVJP, ref(dOutput)).three()
 }
 
 // FusedSoftmax implements compute.Function.
 func (fn *function) FusedSoftmax(x compute.Value, axis int) (compute.Value, error) {
-	return fn.record(wire.OpFusedSoftmax, x, axis).one()
+	return fn.record(wire.OpFusedSoftmax, ref(x), axis).one()
 }
 
 // Gather implements compute.Function.
 func (fn *function) Gather(operand compute.Value, startIndices compute.Value, indexVectorAxis int, offsetOutputAxes []int, collapsedSliceAxes []int, startIndexMap []int, sliceSizes []int, indicesAreSorted bool) (compute.Value, error) {
-	return fn.record(wire.OpGather, operand, startIndices, indexVectorAxis, offsetOutputAxes, collapsedSliceAxes, startIndexMap, sliceSizes, indicesAreSorted).one()
+	return fn.record(wire.OpGather, ref(operand), ref(startIndices), indexVectorAxis, offsetOutputAxes, collapsedSliceAxes, startIndexMap, sliceSizes, indicesAreSorted).one()
 }
 
 // GreaterOrEqual implements compute.Function.
 func (fn *function) GreaterOrEqual(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpGreaterOrEqual, lhs, rhs).one()
+	return fn.record(wire.OpGreaterOrEqual, ref(lhs), ref(rhs)).one()
 }
 
 // GreaterOrEqualTotalOrder implements compute.Function.
 func (fn *function) GreaterOrEqualTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpGreaterOrEqualTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpGreaterOrEqualTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // GreaterThan implements compute.Function.
 func (fn *function) GreaterThan(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpGreaterThan, lhs, rhs).one()
+	return fn.record(wire.OpGreaterThan, ref(lhs), ref(rhs)).one()
 }
 
 // GreaterThanTotalOrder implements compute.Function.
 func (fn *function) GreaterThanTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpGreaterThanTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpGreaterThanTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // Identity implements compute.Function.
 func (fn *function) Identity(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpIdentity, x).one()
+	return fn.record(wire.OpIdentity, ref(x)).one()
 }
 
 // If implements compute.Function.
 func (fn *function) If(pred compute.Value, trueBranch compute.Function, falseBranch compute.Function) ([]compute.Value, error) {
-	return fn.record(wire.OpIf, pred, trueBranch, falseBranch).all()
+	return fn.record(wire.OpIf, ref(pred), trueBranch, falseBranch).all()
 }
 
 // Imag implements compute.Function.
 func (fn *function) Imag(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpImag, x).one()
+	return fn.record(wire.OpImag, ref(x)).one()
 }
 
 // Iota implements compute.Function.
@@ -292,97 +292,97 @@ func (fn *function) Iota(shape shapes.Shape, iotaAxis int) (compute.Value, error
 
 // IsFinite implements compute.Function.
 func (fn *function) IsFinite(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpIsFinite, x).one()
+	return fn.record(wire.OpIsFinite, ref(x)).one()
 }
 
 // IsNaN implements compute.Function.
 func (fn *function) IsNaN(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpIsNaN, x).one()
+	return fn.record(wire.OpIsNaN, ref(x)).one()
 }
 
 // LessOrEqual implements compute.Function.
 func (fn *function) LessOrEqual(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLessOrEqual, lhs, rhs).one()
+	return fn.record(wire.OpLessOrEqual, ref(lhs), ref(rhs)).one()
 }
 
 // LessOrEqualTotalOrder implements compute.Function.
 func (fn *function) LessOrEqualTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLessOrEqualTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpLessOrEqualTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // LessThan implements compute.Function.
 func (fn *function) LessThan(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLessThan, lhs, rhs).one()
+	return fn.record(wire.OpLessThan, ref(lhs), ref(rhs)).one()
 }
 
 // LessThanTotalOrder implements compute.Function.
 func (fn *function) LessThanTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLessThanTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpLessThanTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // Log implements compute.Function.
 func (fn *function) Log(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLog, x).one()
+	return fn.record(wire.OpLog, ref(x)).one()
 }
 
 // Log1p implements compute.Function.
 func (fn *function) Log1p(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLog1p, x).one()
+	return fn.record(wire.OpLog1p, ref(x)).one()
 }
 
 // LogicalAnd implements compute.Function.
 func (fn *function) LogicalAnd(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLogicalAnd, lhs, rhs).one()
+	return fn.record(wire.OpLogicalAnd, ref(lhs), ref(rhs)).one()
 }
 
 // LogicalNot implements compute.Function.
 func (fn *function) LogicalNot(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLogicalNot, x).one()
+	return fn.record(wire.OpLogicalNot, ref(x)).one()
 }
 
 // LogicalOr implements compute.Function.
 func (fn *function) LogicalOr(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLogicalOr, lhs, rhs).one()
+	return fn.record(wire.OpLogicalOr, ref(lhs), ref(rhs)).one()
 }
 
 // LogicalXor implements compute.Function.
 func (fn *function) LogicalXor(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLogicalXor, lhs, rhs).one()
+	return fn.record(wire.OpLogicalXor, ref(lhs), ref(rhs)).one()
 }
 
 // Logistic implements compute.Function.
 func (fn *function) Logistic(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpLogistic, x).one()
+	return fn.record(wire.OpLogistic, ref(x)).one()
 }
 
 // Max implements compute.Function.
 func (fn *function) Max(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpMax, lhs, rhs).one()
+	return fn.record(wire.OpMax, ref(lhs), ref(rhs)).one()
 }
 
 // Min implements compute.Function.
 func (fn *function) Min(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpMin, lhs, rhs).one()
+	return fn.record(wire.OpMin, ref(lhs), ref(rhs)).one()
 }
 
 // Mul implements compute.Function.
 func (fn *function) Mul(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpMul, lhs, rhs).one()
+	return fn.record(wire.OpMul, ref(lhs), ref(rhs)).one()
 }
 
 // Neg implements compute.Function.
 func (fn *function) Neg(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpNeg, x).one()
+	return fn.record(wire.OpNeg, ref(x)).one()
 }
 
 // NotEqual implements compute.Function.
 func (fn *function) NotEqual(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpNotEqual, lhs, rhs).one()
+	return fn.record(wire.OpNotEqual, ref(lhs), ref(rhs)).one()
 }
 
 // NotEqualTotalOrder implements compute.Function.
 func (fn *function) NotEqualTotalOrder(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpNotEqualTotalOrder, lhs, rhs).one()
+	return fn.record(wire.OpNotEqualTotalOrder, ref(lhs), ref(rhs)).one()
 }
 
 // OptimizationBarrier implements compute.Function.
@@ -392,167 +392,167 @@ func (fn *function) OptimizationBarrier(operands ...compute.Value) ([]compute.Va
 
 // Pad implements compute.Function.
 func (fn *function) Pad(x compute.Value, fillValue compute.Value, axesConfig ...compute.PadAxis) (compute.Value, error) {
-	return fn.record(wire.OpPad, x, fillValue, axesConfig).one()
+	return fn.record(wire.OpPad, ref(x), ref(fillValue), axesConfig).one()
 }
 
 // Pow implements compute.Function.
 func (fn *function) Pow(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpPow, lhs, rhs).one()
+	return fn.record(wire.OpPow, ref(lhs), ref(rhs)).one()
 }
 
 // QuantizedEmbeddingLookup implements compute.Function.
 func (fn *function) QuantizedEmbeddingLookup(data compute.Value, indices compute.Value, dataQuantization *compute.Quantization) (compute.Value, error) {
-	return fn.record(wire.OpQuantizedEmbeddingLookup, data, indices, dataQuantization).one()
+	return fn.record(wire.OpQuantizedEmbeddingLookup, ref(data), ref(indices), dataQuantization).one()
 }
 
 // RNGBitGenerator implements compute.Function.
 func (fn *function) RNGBitGenerator(state compute.Value, shape shapes.Shape) (compute.Value, compute.Value, error) {
-	return fn.record(wire.OpRNGBitGenerator, state, shape).two()
+	return fn.record(wire.OpRNGBitGenerator, ref(state), shape).two()
 }
 
 // Real implements compute.Function.
 func (fn *function) Real(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpReal, x).one()
+	return fn.record(wire.OpReal, ref(x)).one()
 }
 
 // ReduceBitwiseAnd implements compute.Function.
 func (fn *function) ReduceBitwiseAnd(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceBitwiseAnd, x, axes).one()
+	return fn.record(wire.OpReduceBitwiseAnd, ref(x), axes).one()
 }
 
 // ReduceBitwiseOr implements compute.Function.
 func (fn *function) ReduceBitwiseOr(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceBitwiseOr, x, axes).one()
+	return fn.record(wire.OpReduceBitwiseOr, ref(x), axes).one()
 }
 
 // ReduceBitwiseXor implements compute.Function.
 func (fn *function) ReduceBitwiseXor(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceBitwiseXor, x, axes).one()
+	return fn.record(wire.OpReduceBitwiseXor, ref(x), axes).one()
 }
 
 // ReduceLogicalAnd implements compute.Function.
 func (fn *function) ReduceLogicalAnd(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceLogicalAnd, x, axes).one()
+	return fn.record(wire.OpReduceLogicalAnd, ref(x), axes).one()
 }
 
 // ReduceLogicalOr implements compute.Function.
 func (fn *function) ReduceLogicalOr(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceLogicalOr, x, axes).one()
+	return fn.record(wire.OpReduceLogicalOr, ref(x), axes).one()
 }
 
 // ReduceLogicalXor implements compute.Function.
 func (fn *function) ReduceLogicalXor(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceLogicalXor, x, axes).one()
+	return fn.record(wire.OpReduceLogicalXor, ref(x), axes).one()
 }
 
 // ReduceMax implements compute.Function.
 func (fn *function) ReduceMax(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceMax, x, axes).one()
+	return fn.record(wire.OpReduceMax, ref(x), axes).one()
 }
 
 // ReduceMin implements compute.Function.
 func (fn *function) ReduceMin(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceMin, x, axes).one()
+	return fn.record(wire.OpReduceMin, ref(x), axes).one()
 }
 
 // ReduceProduct implements compute.Function.
 func (fn *function) ReduceProduct(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceProduct, x, axes).one()
+	return fn.record(wire.OpReduceProduct, ref(x), axes).one()
 }
 
 // ReduceSum implements compute.Function.
 func (fn *function) ReduceSum(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReduceSum, x, axes).one()
+	return fn.record(wire.OpReduceSum, ref(x), axes).one()
 }
 
 // ReduceWindow implements compute.Function.
 func (fn *function) ReduceWindow(input compute.Value, reductionType compute.ReduceOpType, windowDimensions []int, strides []int, inputDilations []int, windowDilations []int, paddings [][2]int) (compute.Value, error) {
-	return fn.record(wire.OpReduceWindow, input, reductionType, windowDimensions, strides, inputDilations, windowDilations, paddings).one()
+	return fn.record(wire.OpReduceWindow, ref(input), reductionType, windowDimensions, strides, inputDilations, windowDilations, paddings).one()
 }
 
 // Rem implements compute.Function.
 func (fn *function) Rem(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpRem, lhs, rhs).one()
+	return fn.record(wire.OpRem, ref(lhs), ref(rhs)).one()
 }
 
 // Reshape implements compute.Function.
 func (fn *function) Reshape(x compute.Value, dimensions ...int) (compute.Value, error) {
-	return fn.record(wire.OpReshape, x, dimensions).one()
+	return fn.record(wire.OpReshape, ref(x), dimensions).one()
 }
 
 // Reverse implements compute.Function.
 func (fn *function) Reverse(x compute.Value, axes ...int) (compute.Value, error) {
-	return fn.record(wire.OpReverse, x, axes).one()
+	return fn.record(wire.OpReverse, ref(x), axes).one()
 }
 
 // Round implements compute.Function.
 func (fn *function) Round(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpRound, x).one()
+	return fn.record(wire.OpRound, ref(x)).one()
 }
 
 // Rsqrt implements compute.Function.
 func (fn *function) Rsqrt(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpRsqrt, x).one()
+	return fn.record(wire.OpRsqrt, ref(x)).one()
 }
 
 // ScatterMax implements compute.Function.
 func (fn *function) ScatterMax(operand compute.Value, scatterIndices compute.Value, updates compute.Value, indexVectorAxis int, updateWindowAxes []int, insertedWindowAxes []int, scatterAxesToOperandAxes []int, indicesAreSorted bool, uniqueIndices bool) (compute.Value, error) {
-	return fn.record(wire.OpScatterMax, operand, scatterIndices, updates, indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
+	return fn.record(wire.OpScatterMax, ref(operand), ref(scatterIndices), ref(updates), indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
 }
 
 // ScatterMin implements compute.Function.
 func (fn *function) ScatterMin(operand compute.Value, scatterIndices compute.Value, updates compute.Value, indexVectorAxis int, updateWindowAxes []int, insertedWindowAxes []int, scatterAxesToOperandAxes []int, indicesAreSorted bool, uniqueIndices bool) (compute.Value, error) {
-	return fn.record(wire.OpScatterMin, operand, scatterIndices, updates, indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
+	return fn.record(wire.OpScatterMin, ref(operand), ref(scatterIndices), ref(updates), indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
 }
 
 // ScatterSum implements compute.Function.
 func (fn *function) ScatterSum(operand compute.Value, scatterIndices compute.Value, updates compute.Value, indexVectorAxis int, updateWindowAxes []int, insertedWindowAxes []int, scatterAxesToOperandAxes []int, indicesAreSorted bool, uniqueIndices bool) (compute.Value, error) {
-	return fn.record(wire.OpScatterSum, operand, scatterIndices, updates, indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
+	return fn.record(wire.OpScatterSum, ref(operand), ref(scatterIndices), ref(updates), indexVectorAxis, updateWindowAxes, insertedWindowAxes, scatterAxesToOperandAxes, indicesAreSorted, uniqueIndices).one()
 }
 
 // SchedulingBarrier implements compute.Function.
 func (fn *function) SchedulingBarrier(operand compute.Value, dependencies ...compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpSchedulingBarrier, operand, dependencies).one()
+	return fn.record(wire.OpSchedulingBarrier, ref(operand), dependencies).one()
 }
 
 // SelectAndScatterMax implements compute.Function.
 func (fn *function) SelectAndScatterMax(operand compute.Value, source compute.Value, windowDimensions []int, windowStrides []int, paddings [][2]int) (compute.Value, error) {
-	return fn.record(wire.OpSelectAndScatterMax, operand, source, windowDimensions, windowStrides, paddings).one()
+	return fn.record(wire.OpSelectAndScatterMax, ref(operand), ref(source), windowDimensions, windowStrides, paddings).one()
 }
 
 // SelectAndScatterMin implements compute.Function.
 func (fn *function) SelectAndScatterMin(operand compute.Value, source compute.Value, windowDimensions []int, windowStrides []int, paddings [][2]int) (compute.Value, error) {
-	return fn.record(wire.OpSelectAndScatterMin, operand, source, windowDimensions, windowStrides, paddings).one()
+	return fn.record(wire.OpSelectAndScatterMin, ref(operand), ref(source), windowDimensions, windowStrides, paddings).one()
 }
 
 // ShiftLeft implements compute.Function.
 func (fn *function) ShiftLeft(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpShiftLeft, lhs, rhs).one()
+	return fn.record(wire.OpShiftLeft, ref(lhs), ref(rhs)).one()
 }
 
 // ShiftRightArithmetic implements compute.Function.
 func (fn *function) ShiftRightArithmetic(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpShiftRightArithmetic, lhs, rhs).one()
+	return fn.record(wire.OpShiftRightArithmetic, ref(lhs), ref(rhs)).one()
 }
 
 // ShiftRightLogical implements compute.Function.
 func (fn *function) ShiftRightLogical(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpShiftRightLogical, lhs, rhs).one()
+	return fn.record(wire.OpShiftRightLogical, ref(lhs), ref(rhs)).one()
 }
 
 // Sign implements compute.Function.
 func (fn *function) Sign(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpSign, x).one()
+	return fn.record(wire.OpSign, ref(x)).one()
 }
 
 // Sin implements compute.Function.
 func (fn *function) Sin(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpSin, x).one()
+	return fn.record(wire.OpSin, ref(x)).one()
 }
 
 // Slice implements compute.Function.
 func (fn *function) Slice(x compute.Value, starts []int, limits []int, strides []int) (compute.Value, error) {
-	return fn.record(wire.OpSlice, x, starts, limits, strides).one()
+	return fn.record(wire.OpSlice, ref(x), starts, limits, strides).one()
 }
 
 // Sort implements compute.Function.
@@ -562,27 +562,27 @@ func (fn *function) Sort(comparator compute.Function, axis int, isStable bool, i
 
 // Sqrt implements compute.Function.
 func (fn *function) Sqrt(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpSqrt, x).one()
+	return fn.record(wire.OpSqrt, ref(x)).one()
 }
 
 // Sub implements compute.Function.
 func (fn *function) Sub(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpSub, lhs, rhs).one()
+	return fn.record(wire.OpSub, ref(lhs), ref(rhs)).one()
 }
 
 // Tanh implements compute.Function.
 func (fn *function) Tanh(x compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpTanh, x).one()
+	return fn.record(wire.OpTanh, ref(x)).one()
 }
 
 // Transpose implements compute.Function.
 func (fn *function) Transpose(x compute.Value, permutation ...int) (compute.Value, error) {
-	return fn.record(wire.OpTranspose, x, permutation).one()
+	return fn.record(wire.OpTranspose, ref(x), permutation).one()
 }
 
 // Where implements compute.Function.
 func (fn *function) Where(condition compute.Value, onTrue compute.Value, onFalse compute.Value) (compute.Value, error) {
-	return fn.record(wire.OpWhere, condition, onTrue, onFalse).one()
+	return fn.record(wire.OpWhere, ref(condition), ref(onTrue), ref(onFalse)).one()
 }
 
 // While implements compute.Function.

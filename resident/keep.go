@@ -51,7 +51,7 @@ func (b *Backend) Attach(key string) (blob []byte, names []string, buffers []com
 		}
 		blob = slices.Clone(d.Bytes())
 		names = d.Strings()
-		buffers = readBuffers(d, b, 0)
+		buffers = readBuffers(d, b)
 		return d.Done()
 	})
 	if err != nil {

@@ -199,7 +199,11 @@ func workerEnv(env []string) []string {
 // gopherlens on the PATH, else what an installed Jupyter kernel names.
 func findBinary() (string, error) {
 	if bin := os.Getenv(BinEnv); bin != "" {
-		return exec.LookPath(bin)
+		found, err := exec.LookPath(bin)
+		if err != nil {
+			return "", fmt.Errorf("resident: %s does not name the program gopherlens: %w", BinEnv, err)
+		}
+		return filepath.Abs(found)
 	}
 	if bin, err := exec.LookPath("gopherlens"); err == nil {
 		return filepath.Abs(bin)

@@ -114,10 +114,15 @@ func (p *pool) call(kind wire.Kind, e *wire.Encoder, data wire.Data, read func(*
 		conn.Close()
 		return p.lost(err)
 	}
-	defer p.put(conn)
 	defer answer.Data.Close()
 	d := wire.NewDecoder(answer.Body)
-	if err := d.Status(); err != nil || read == nil {
+	err = d.Status()
+	if errors.Is(err, wire.ErrMalformed) {
+		conn.Close() // the worker does so, too
+		return err
+	}
+	defer p.put(conn)
+	if err != nil || read == nil {
 		return err
 	}
 	return read(d, answer.Data)

@@ -48,6 +48,18 @@ func (o outcome) oneAndRest() (compute.Value, []compute.Value, error) {
 	return o.values[0], o.values[1:], nil
 }
 
+// ref returns v as it is recorded: nil, a value of some program, or an error in
+// its place, on which recording stumbles.
+func ref(v compute.Value) any {
+	switch x := v.(type) {
+	case nil:
+		return nil
+	case *value:
+		return x
+	}
+	return fmt.Errorf("resident: a %T is no value of this backend", v)
+}
+
 // record appends an operation to the program and returns stand-ins for its
 // results. Their shapes come from the rules in rules.go; where there is none,
 // or it finds fault, the worker is asked: it has the final word, and its errors

@@ -257,7 +257,7 @@ func (s *server) run(b *backend, x execution, run identity, inputs []*array) ([]
 	if err != nil {
 		return nil, err
 	}
-	return s.take(b, x.device, run, outputs)
+	return s.take(b, run, outputs)
 }
 
 // giveAway returns which inputs the backend may consume: those that the client
@@ -275,10 +275,14 @@ func (s *server) giveAway(x execution, inputs []*array) []bool {
 	return give
 }
 
-func (s *server) take(b *backend, device compute.DeviceNum, run identity, outputs []compute.Buffer) ([]*array, error) {
+func (s *server) take(b *backend, run identity, outputs []compute.Buffer) ([]*array, error) {
 	arrays := make([]*array, len(outputs))
 	for i, buffer := range outputs {
 		shape, err := buffer.Shape()
+		if err != nil {
+			return nil, err
+		}
+		device, err := buffer.DeviceNum()
 		if err != nil {
 			return nil, err
 		}

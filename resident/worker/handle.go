@@ -75,6 +75,7 @@ func (c *call) put(reply *response, arrays ...*array) {
 	reply.Uint(uint64(len(arrays)))
 	for _, a := range arrays {
 		reply.Uint(c.client.add(a))
+		reply.Uint(uint64(a.device))
 		reply.Shape(a.shape)
 	}
 }

@@ -87,26 +87,53 @@ func (r *replay) own(op wire.Op) func(*wire.Decoder, int) ([]compute.Value, erro
 		return r.ret
 	case wire.OpClosure, wire.OpNewFunction:
 		return func(_ *wire.Decoder, id int) ([]compute.Value, error) { return nil, r.newFunction(id, op) }
-	case wire.OpAssign:
-		return func(d *wire.Decoder, _ int) ([]compute.Value, error) {
-			return nil, r.builder.DeviceAssignment(compute.DeviceNum(d.Int()))
-		}
+	case wire.OpAssign, wire.OpSPMD, wire.OpAutoSharding:
+		return func(d *wire.Decoder, _ int) ([]compute.Value, error) { return nil, r.configure(d, op) }
 	}
 	return nil
+}
+
+func (r *replay) configure(d *wire.Decoder, op wire.Op) error {
+	switch op {
+	case wire.OpAssign:
+		devices, err := arg[[]compute.DeviceNum](d)
+		if err != nil {
+			return err
+		}
+		return r.builder.DeviceAssignment(devices...)
+	case wire.OpSPMD:
+		devices, err := arg[int](d)
+		if err != nil {
+			return err
+		}
+		return r.builder.DistributedSPMD(devices)
+	}
+	meshes, err := arg[[]compute.Mesh](d)
+	if err != nil {
+		return err
+	}
+	return r.builder.DistributedAutoSharding(meshes...)
+}
+
+// arg reads an argument of type T.
+func arg[T any](d *wire.Decoder) (T, error) {
+	v, err := d.Arg(reflect.TypeFor[T]())
+	return v.Interface().(T), err
 }
 
 // parameter names parameters by their number, each name once in a program:
 // the parameters of a closure stand in one text with those around it.
 func (r *replay) parameter(d *wire.Decoder, id int) ([]compute.Value, error) {
 	shape := d.Shape()
-	if d.Err() != nil {
-		return nil, d.Err()
+	sharding, err := arg[*compute.ShardingSpec](d)
+	if err != nil {
+		return nil, err
 	}
 	name := fmt.Sprintf("p%d", r.params[id])
 	if id > 0 {
 		name = fmt.Sprintf("f%d_%s", id, name)
 	}
-	v, err := r.functions[id].Parameter(name, shape, nil)
+	v, err := r.functions[id].Parameter(name, shape, sharding)
 	if err != nil {
 		return nil, err
 	}
@@ -134,14 +161,11 @@ func (r *replay) constant(d *wire.Decoder, id int) ([]compute.Value, error) {
 // content returns a constant's bytes: they stand in the program, or, of a large
 // one, in the list that came with it.
 func (r *replay) content(d *wire.Decoder, large bool) ([]byte, error) {
-	t := reflect.TypeFor[[]byte]()
-	if large {
-		t = reflect.TypeFor[[32]byte]()
+	if !large {
+		return arg[[]byte](d)
 	}
-	v, err := d.Arg(t)
-	if err != nil || !large {
-		b, _ := v.Interface().([]byte)
-		return b, err
+	if _, err := arg[[32]byte](d); err != nil {
+		return nil, err
 	}
 	if len(r.constants) == 0 {
 		return nil, fmt.Errorf("%w: a constant is missing", wire.ErrMalformed)
@@ -164,11 +188,15 @@ func flatOf(shape shapes.Shape, content []byte) (any, error) {
 }
 
 func (r *replay) ret(d *wire.Decoder, id int) ([]compute.Value, error) {
-	v, err := d.Arg(reflect.TypeFor[[]compute.Value]())
+	outputs, err := arg[[]compute.Value](d)
 	if err != nil {
 		return nil, err
 	}
-	return nil, r.functions[id].Return(v.Interface().([]compute.Value), nil)
+	shardings, err := arg[[]*compute.ShardingSpec](d)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.functions[id].Return(outputs, shardings)
 }
 
 func (r *replay) newFunction(id int, op wire.Op) error {

@@ -214,10 +214,19 @@ func (m method) wrapper() string {
 	var params, args []string
 	for _, p := range m.params {
 		params = append(params, p.name+" "+p.typ)
-		args = append(args, p.name)
+		args = append(args, p.argument())
 	}
 	return fmt.Sprintf("// %[1]s implements compute.Function.\nfunc (fn *function) %[1]s(%[2]s) (%[3]s, error) {\nreturn fn.record(wire.Op%[1]s, %[4]s).%[5]s()\n}\n",
 		m.name, strings.Join(params, ", "), strings.Join(m.results, ", "), strings.Join(args, ", "), m.unpack())
+}
+
+// argument passes a parameter on. A compute.Value may hold anything: what is no
+// value must not be taken for a number.
+func (p param) argument() string {
+	if p.typ == "compute.Value" {
+		return "ref(" + p.name + ")"
+	}
+	return p.name
 }
 
 // unpack names the method of outcome that returns results of these types.

@@ -105,6 +105,8 @@ func (e *Encoder) Arg(arg any) error {
 		return nil
 	case Ref:
 		return e.ref(v)
+	case error: // what the caller found instead of a value
+		return v
 	case []compute.Value:
 		return e.values(v)
 	case int:
@@ -134,7 +136,7 @@ func (e *Encoder) values(v []compute.Value) error {
 	}
 	e.Uint(uint64(len(v)) + 1)
 	for _, x := range v {
-		if err := e.Arg(x); err != nil {
+		if err := e.iface(reflect.ValueOf(&x).Elem()); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,8 @@ func NewError(s Status, text string) error {
 		return fmt.Errorf("%w (%s)", compute.ErrNotImplemented, text)
 	case StatusUnknownProgram:
 		return ErrUnknownProgram
+	case StatusMalformed:
+		return fmt.Errorf("%w: the worker says: %s", ErrMalformed, text)
 	}
 	return errors.New(text)
 }

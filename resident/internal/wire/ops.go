@@ -7,16 +7,20 @@ type Op uint64
 
 // The instructions that are no operations of GoMLX.
 const (
-	OpParameter   Op = iota // shape: the next parameter of the function
-	OpConstant              // dtype, dimensions, and its bytes or their hash
-	OpReturn                // values: ends a function
-	OpClosure               // a new function within this one
-	OpNewFunction           // a new function at the top
-	OpAssign                // devices: the program's device assignment
+	OpParameter    Op = iota // shape, sharding: the next parameter of the function
+	OpConstant               // dtype, dimensions, and its bytes or their hash
+	OpReturn                 // values, shardings: ends a function
+	OpClosure                // a new function within this one
+	OpNewFunction            // a new function at the top
+	OpAssign                 // devices: the program's device assignment
+	OpSPMD                   // number of devices that all run the program
+	OpAutoSharding           // meshes of devices that share the program
 	firstOp
 )
 
-var ownNames = [...]string{"Parameter", "Constant", "Return", "Closure", "NewFunction", "DeviceAssignment"}
+var ownNames = [...]string{
+	"Parameter", "Constant", "Return", "Closure", "NewFunction", "DeviceAssignment", "DistributedSPMD", "DistributedAutoSharding",
+}
 
 // String returns the name of the method of compute.Function, or of Builder,
 // that the instruction stands for.
