@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -174,24 +175,16 @@ func (t *Tensor) gather(axis int, indices []int) *Tensor {
 	return &Tensor{v, slices.Clone(t.axes), t.eng}
 }
 
-// gatherAxis takes the entries index [n, 1] of one axis of x.
+// gatherAxis takes the entries index [n, 1] of one axis of x: what lies inside the axis is one row of a flat table, so that
+// only what is taken is read.
 func gatherAxis(x, index *Node, axis int) *Node {
-	if axis == 0 {
-		return Gather(x, index)
-	}
-	order := make([]int, x.Rank()) // axis first
-	order[0] = axis
-	back := make([]int, x.Rank())
-	for i := 1; i < x.Rank(); i++ {
-		order[i] = i
-		if i <= axis {
-			order[i] = i - 1
-		}
-	}
-	for i, from := range order {
-		back[from] = i
-	}
-	return TransposeAllAxes(Gather(TransposeAllAxes(x, order...), index), back...)
+	dims := x.Shape().Dimensions
+	outer, n, inner := sizeOf(dims[:axis]), dims[axis], sizeOf(dims[axis+1:])
+	picked := index.Shape().Dim(0)
+	first := MulScalar(Iota(x.Graph(), shapes.Make(dtypes.Int32, outer, 1), 0), int32(n))
+	rows := Reshape(Add(first, Reshape(index, 1, picked)), outer*picked, 1)
+	taken := Gather(Reshape(x, outer*n, inner), rows)
+	return Reshape(taken, slices.Concat(dims[:axis], []int{picked}, dims[axis+1:])...)
 }
 
 func (t *Tensor) slice(axis int, r Range) *Tensor {
