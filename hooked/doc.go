@@ -1,0 +1,94 @@
+// Package hooked runs transformers that show their inside: it is TransformerLens for Go, on GoMLX.
+//
+// A [Model] is loaded with [FromPretrained], or made of a [Config] with [New], and never changes. A run takes an input, texts or
+// token ids, and options that say what to look at and what to change:
+//
+//	model, err := hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing)
+//	logits, cache, err := model.RunWithCache("The capital of France is")
+//	pattern := cache.Get("pattern", 12)                       // layer 12: [batch, head, query, key]
+//	ablated, err := model.Run("The capital of France is", hooked.Edit(hooked.AttnZ.At(12), hooked.ZeroHead(3)))
+//
+// # Sites
+//
+// A [Site] is a place in the forward pass, called as in TransformerLens, letter for letter. Whatever selects sites (what to record,
+// where to edit, of what to take gradients) takes a site variable such as [ResidPost] or ResidPost.At(-1), a name, a short
+// name ("resid_post", "k6"), a glob ("blocks.*.hook_resid_*") or a func(name string) bool; see [Selector]. One that matches nothing
+// is an error that names the nearest.
+//
+// # Edits and observers
+//
+// An [Edit] is a graph function: it is traced into the program that computes the run, which is compiled once for each distinct
+// graph. An [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run
+// time: another head, position or vector compiles nothing. [Observe] reads a value after the run. There are no hooks to forget on
+// the model: they are arguments of a run, and [Hooks] bundles those that are used together.
+//
+// # What is computed
+//
+// Only what a run asks for. [Names] limits what is recorded, [StopAtLayer] and [LogitsAt] what is computed; sites that cost memory
+// (marked "on request" below) exist in the runs that name them, so TransformerLens' switches (use_attn_result and so on) are not
+// needed. A norm that TransformerLens runs three times, for q, k and v, runs once.
+//
+// # Tensors
+//
+// Activations and weights are [Tensor] values: they stay on the device until read, their axes have names, and their methods work at
+// once, as in a notebook one expects. A mistake in a cell, such as an index out of range, panics with a message; [Try] makes it an
+// error.
+//
+// # Weight processing
+//
+// [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no sense for a family are left out and
+// reported by [Model.Skipped].
+//
+// # The sites, in the order of the forward pass
+//
+// L stands for the layer. head and kv_head differ in models with grouped queries; query and key are positions. Which of them a model
+// has depends on its family: [Config.Sites] lists them.
+//
+//	hook_tokens                            batch pos                    on request
+//	embed.ln.hook_scale                    batch pos 1
+//	embed.ln.hook_normalized               batch pos d_model
+//	hook_embed                             batch pos d_model
+//	hook_pos_embed                         batch pos d_model
+//	blocks.L.hook_resid_pre                batch pos d_model
+//	blocks.L.hook_attn_in                  batch pos head d_model       on request
+//	blocks.L.hook_q_input                  batch pos head d_model       on request
+//	blocks.L.hook_k_input                  batch pos kv_head d_model    on request
+//	blocks.L.hook_v_input                  batch pos kv_head d_model    on request
+//	blocks.L.ln1.hook_scale                batch pos 1
+//	blocks.L.ln1.hook_normalized           batch pos d_model
+//	blocks.L.attn.hook_q                   batch pos head d_head
+//	blocks.L.attn.hook_k                   batch pos kv_head d_head
+//	blocks.L.attn.hook_v                   batch pos kv_head d_head
+//	blocks.L.attn.q_norm.hook_scale        batch pos head 1
+//	blocks.L.attn.q_norm.hook_normalized   batch pos head d_head
+//	blocks.L.attn.k_norm.hook_scale        batch pos kv_head 1
+//	blocks.L.attn.k_norm.hook_normalized   batch pos kv_head d_head
+//	blocks.L.attn.hook_rot_q               batch query head d_head
+//	blocks.L.attn.hook_rot_k               batch key kv_head d_head
+//	blocks.L.attn.hook_attn_scores         batch head query key
+//	blocks.L.attn.hook_pattern             batch head query key
+//	blocks.L.attn.hook_z                   batch pos head d_head
+//	blocks.L.attn.hook_result              batch pos head d_model       on request
+//	blocks.L.ln1_post.hook_scale           batch pos 1
+//	blocks.L.ln1_post.hook_normalized      batch pos d_model
+//	blocks.L.hook_attn_out                 batch pos d_model
+//	blocks.L.hook_resid_mid                batch pos d_model
+//	blocks.L.hook_mlp_in                   batch pos d_model            on request
+//	blocks.L.ln2.hook_scale                batch pos 1
+//	blocks.L.ln2.hook_normalized           batch pos d_model
+//	blocks.L.mlp.hook_pre                  batch pos d_mlp
+//	blocks.L.mlp.hook_pre_linear           batch pos d_mlp
+//	blocks.L.mlp.hook_mid                  batch pos d_mlp
+//	blocks.L.mlp.ln.hook_scale             batch pos 1
+//	blocks.L.mlp.ln.hook_normalized        batch pos d_mlp
+//	blocks.L.mlp.hook_post                 batch pos d_mlp
+//	blocks.L.ln2_post.hook_scale           batch pos 1
+//	blocks.L.ln2_post.hook_normalized      batch pos d_model
+//	blocks.L.hook_mlp_out                  batch pos d_model
+//	blocks.L.hook_resid_post               batch pos d_model
+//	ln_final.hook_scale                    batch pos 1
+//	ln_final.hook_normalized               batch pos d_model
+//
+// Sources: TransformerLens 2.16.1 for names, shapes and semantics; Elhage et al. 2021, "A Mathematical Framework for Transformer
+// Circuits", for the view of a transformer behind them.
+package hooked

@@ -1,0 +1,80 @@
+package hooked_test
+
+import (
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/hooked"
+)
+
+// The examples run on a tiny random Llama; with "smollm2-135m" in place of the folder they run on a real model.
+const exampleModel = "testdata/arch/llama"
+
+func ExampleFromPretrained() {
+	model, err := hooked.FromPretrained(exampleModel, hooked.DefaultProcessing)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := model.Config()
+	fmt.Printf("%d layers, %d heads of %d\n", c.NLayers, c.NHeads, c.DHead)
+	fmt.Println("applied:", model.Applied())
+	for _, step := range model.Skipped() {
+		fmt.Println("not applied:", step)
+	}
+	// Output:
+	// 3 layers, 6 heads of 6
+	// applied: fold_ln | center_unembed | fold_value_biases
+	// not applied: center_writing_weights: the model's norm (RMS) does not remove the mean of the residual stream
+}
+
+func ExampleModel_RunWithCache() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
+	tokens := hooked.Tokens{{1, 20, 300, 4}}
+
+	logits, cache := hooked.Must2(model.RunWithCache(tokens))
+	fmt.Println("logits ", logits)
+	fmt.Println("pattern", cache.Get("pattern", 0))
+	fmt.Println("last   ", cache.Get("resid_post", -1).At(hooked.All, -1))
+	// Output:
+	// logits  [batch=1 pos=4 d_vocab=336]
+	// pattern [batch=1 head=6 query=4 key=4]
+	// last    [batch=1 d_model=36]
+}
+
+func ExampleNames() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
+	_, cache, err := model.RunWithCache(hooked.Tokens{{1, 20, 300, 4}}, hooked.Names("blocks.*.hook_resid_post", hooked.AttnZ.At(-1)))
+	fmt.Println(cache.Names(), err)
+
+	_, _, err = model.RunWithCache(hooked.Tokens{{1}}, hooked.Names("blocks.0.attn.hook_patern"))
+	fmt.Println(err)
+	// Output:
+	// [blocks.0.hook_resid_post blocks.1.hook_resid_post blocks.2.attn.hook_z blocks.2.hook_resid_post] <nil>
+	// unknown hook "blocks.0.attn.hook_patern"; nearest: "blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern", "blocks.2.attn.hook_pattern"
+}
+
+func ExampleEdit() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
+	tokens := hooked.Tokens{{1, 20, 300, 4}}
+
+	// A graph function, and an intervention with a run-time value.
+	halve := func(x *graph.Node, _ hooked.Site) *graph.Node { return graph.MulScalar(x, 0.5) }
+	_, cache := hooked.Must2(model.RunWithCache(tokens,
+		hooked.Edit(hooked.MLPOut.At(0), halve),
+		hooked.Edit(hooked.AttnZ.At(1), hooked.ZeroHead(3))))
+
+	fmt.Println("length of what head 3 of layer 1 says:", cache.Get("z", 1).At(hooked.All, hooked.All, 3).Norm().Item())
+	// Output:
+	// length of what head 3 of layer 1 says: 0
+}
+
+func ExampleTensor_Einsum() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.NoProcessing))
+	wV := hooked.Must(model.WV()) // [layer, head, d_model, d_head]
+	wO := hooked.Must(model.WO()) // [layer, head, d_head, d_model]
+	fmt.Println(wV.At(0).Einsum("head in d_head, head d_head out -> head in out", wO.At(0)))
+	// Output:
+	// [head=6 in=36 out=36]
+}
