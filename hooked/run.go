@@ -316,13 +316,9 @@ func (j *job) run() (*results, error) {
 // execute runs the job's program.
 func (j *job) execute(p *program) (*results, error) {
 	var err error
-	inputs := make([]compute.Buffer, len(p.inputs))
-	for i, name := range p.inputs {
-		if value, ok := j.values[name]; ok {
-			inputs[i] = value
-		} else if inputs[i], err = j.m.weights.buffer(name); err != nil {
-			return nil, err
-		}
+	inputs, err := j.inputs(p, "")
+	if err != nil {
+		return nil, err
 	}
 	values, err := j.m.eng.run(p, inputs)
 	if err != nil {
@@ -418,15 +414,19 @@ type tracedGraph struct {
 	fingerprint string
 }
 
-func (m *Model) trace(p *plan, batch, pos int) (t *tracedGraph, err error) {
-	constants := sha256.New()
-	t = &tracedGraph{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
-	err = exceptions.TryCatch[error](func() {
+func (m *Model) trace(p *plan, batch, pos int) (*tracedGraph, error) {
+	return m.traceWith(func(t *tracedGraph) {
 		b := newBuilder(m.cfg, p, t.graph, m.weights.shapes, batch, pos)
 		b.collect(t, b.forward())
 		t.inputs = b.inputs
 	})
-	if err != nil {
+}
+
+// traceWith builds a graph without compiling it.
+func (m *Model) traceWith(build func(t *tracedGraph)) (t *tracedGraph, err error) {
+	constants := sha256.New()
+	t = &tracedGraph{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
+	if err := exceptions.TryCatch[error](func() { build(t) }); err != nil {
 		return nil, err
 	}
 	t.fingerprint = fingerprint(t.graph, constants, t.nodes)

@@ -1,0 +1,271 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Branches computes many variations of one run together, block by block. Each is a row: a prompt of the base run, in which
+// something changes at or after some position. What lies before that position is the base run's, so that only the
+// positions from there on are computed, on top of the base run's keys and values.
+//
+// A block is one small program that gets the layer's weights as inputs: it is compiled once and serves all layers. Package
+// patching makes its sweeps of it.
+type Branches struct {
+	m      *Model
+	base   *Cache
+	from   int
+	batch  int // of the base run
+	pos    int // of the base run
+	spec   BranchSpec
+	mu     sync.Mutex
+	blocks map[string]*program
+}
+
+// BranchSpec says what the blocks of [Branches] do besides computing.
+type BranchSpec struct {
+	From    int          // the first position that is computed
+	Edits   []BranchEdit // in every block
+	Record  []Site       // sites whose activations a block returns too, as in every layer
+	Ungroup bool         // every query head has its own key and value, see [UngroupKV]
+}
+
+// A BranchEdit changes the activation x [row, pos, ...] at a site in every block. The positions of x are those from
+// [BranchSpec].From on, except along an axis called "key", which holds all. The values are those that [Branches.Block] gets
+// for this edit.
+type BranchEdit struct {
+	At    Site
+	Apply func(x *Node, values []*Node) *Node
+}
+
+// BranchSites are the activations that a base run must have recorded.
+func (c Config) BranchSites() []Site {
+	if c.UseQKNorm {
+		return []Site{ResidPre, KNormNormalized, AttnV}
+	}
+	return []Site{ResidPre, AttnK, AttnV}
+}
+
+// Branches prepares variations of the run that base was recorded in, see [Config.BranchSites]. It must have been a run of
+// tokens without padding, whole batch and all positions.
+func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
+	first, err := base.Lookup(ResidPre.At(0))
+	if err != nil {
+		return nil, fmt.Errorf("Branches: %w", err)
+	}
+	shape := first.Shape()
+	switch {
+	case base.m != m:
+		return nil, fmt.Errorf("Branches: the base run was another model's")
+	case base.noBatch || base.positions != nil:
+		return nil, fmt.Errorf("Branches: the base run must be whole, without PosSlice and RemoveBatchDim")
+	case spec.From < 0 || spec.From >= shape[1]:
+		return nil, fmt.Errorf("Branches: there is no position %d, the base run has %d", spec.From, shape[1])
+	case spec.From > 0 && m.cfg.AttentionDir != Causal:
+		return nil, fmt.Errorf("Branches: in a model that looks both ways every position changes: From must be 0")
+	case m.cfg.PositionalEmbedding == ShortformerPositions:
+		return nil, fmt.Errorf("Branches: shortformer positions do not lie in the residual stream")
+	}
+	return &Branches{m: m, base: base, from: spec.From, batch: shape[0], pos: shape[1], spec: spec,
+		blocks: make(map[string]*program)}, nil
+}
+
+// Start is the base run's residual stream before a layer, for the rows that begin there: [row, pos, d_model].
+func (b *Branches) Start(layer int, prompts []int) (x *Tensor, err error) {
+	resid, err := b.base.Lookup(ResidPre.At(layer))
+	if err != nil {
+		return nil, err
+	}
+	err = Try(func() { x = resid.gather(0, prompts).slice(1, Range{b.from, b.pos}).Named("row pos d_model") })
+	return x, err
+}
+
+// Block passes rows x [row, pos, d_model] through one layer. prompts are the rows' prompts; values are the run-time values
+// of each edit, of the same shapes in every call. It returns the residual stream after the layer and the activations at the
+// sites to record.
+func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (*Tensor, []*Tensor, error) {
+	c := b.m.cfg
+	l, err := c.layer(layer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(values) != len(b.spec.Edits) {
+		return nil, nil, fmt.Errorf("Block: values for %d edits, there are %d", len(values), len(b.spec.Edits))
+	}
+	j := &job{m: b.m, values: make(map[string]compute.Buffer)}
+	if err := b.setInputs(j, l, prompts, x); err != nil {
+		return nil, nil, err
+	}
+	like := c.firstLike(l)
+	edits, err := b.setEdits(j, like, values)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := b.block(like, len(prompts), edits)
+	if err != nil {
+		return nil, nil, fmt.Errorf("block %d: %w", l, err)
+	}
+	return b.run(p, j, l)
+}
+
+// setEdits uploads the run-time values of the edits in a block like layer l.
+func (b *Branches) setEdits(j *job, l int, values [][]any) (edits []*edit, err error) {
+	edits = make([]*edit, len(values))
+	for i, e := range b.spec.Edits {
+		apply := func(x *Node, _ Site, v []*Node) *Node { return e.Apply(x, v) }
+		edits[i] = &edit{at: map[Site]bool{e.At.At(l): true}, Intervention: Intervention{apply: apply}}
+		if edits[i].names, edits[i].kinds, err = j.setValues(fmt.Sprintf("edit.%d", i), values[i]); err != nil {
+			return nil, fmt.Errorf("edit of %s: %w", e.At, err)
+		}
+	}
+	return edits, nil
+}
+
+// Names of the inputs of a block besides those of any run.
+const (
+	inputRows  = "branch.rows" // [row, 1] int32: the prompt of each row
+	inputBaseK = "branch.k"    // [batch, pos, kv_head, d_head]: the base run's keys, before rotation
+	inputBaseV = "branch.v"    // the same of its values
+)
+
+func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
+	rows := make([]int32, len(prompts))
+	for i, p := range prompts {
+		if p < 0 || p >= b.batch {
+			return fmt.Errorf("there is no prompt %d, the base run has %d", p, b.batch)
+		}
+		rows[i] = int32(p)
+	}
+	if want := []int{len(rows), b.pos - b.from, b.m.cfg.DModel}; !slices.Equal(x.Shape(), want) {
+		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x, want)
+	}
+	if err := j.setTensor(inputResidual, x); err != nil {
+		return err
+	}
+	sites := b.m.cfg.BranchSites()
+	for name, s := range map[string]Site{inputBaseK: sites[1], inputBaseV: sites[2]} {
+		t, err := b.base.Lookup(s.At(l))
+		if err != nil {
+			return err
+		}
+		if err := j.setTensor(name, t); err != nil {
+			return err
+		}
+	}
+	if err := j.set(inputPast, []int32{int32(b.from)}, dtypes.Int32); err != nil {
+		return err
+	}
+	return j.set(inputRows, rows, dtypes.Int32, len(rows), 1)
+}
+
+// block finds or compiles the program of layer l, which serves all layers of its kind.
+func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
+	key := fmt.Sprint(l, rows)
+	for _, e := range edits {
+		key += fmt.Sprint(e.kinds)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.blocks[key]; p != nil {
+		return p, p.err
+	}
+	traced, err := b.m.traceWith(func(t *tracedGraph) { b.build(t, l, rows, edits) })
+	if err != nil {
+		return nil, err
+	}
+	p := b.m.eng.get("block " + traced.fingerprint)
+	p.once.Do(func() { p.adopt(traced) })
+	b.blocks[key] = p
+	return p, p.err
+}
+
+// firstLike is the first layer that differs from l in its weights alone, so that one program serves both.
+func (c Config) firstLike(l int) int {
+	for k := range l {
+		if c.local(k) == c.local(l) && c.attnScale(k) == c.attnScale(l) {
+			return k
+		}
+	}
+	return l
+}
+
+// build builds the program of one block. Its inputs have no layer in their names, so that blocks with the same graph are
+// the same program.
+func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
+	plan := &plan{fromResidual: true, start: l, stop: l + 1, ungroup: b.spec.Ungroup, edits: edits}
+	for _, s := range b.spec.Record {
+		plan.record = append(plan.record, s.At(l))
+	}
+	if b.from > 0 {
+		plan.kvRoom = b.pos
+	}
+	plan.seal()
+	g := newBuilder(b.m.cfg, plan, t.graph, b.m.weights.shapes, rows, b.pos-b.from)
+	if b.from > 0 {
+		g.past = g.input(inputPast, dtypes.Int32)
+		b.remembered(g, l)
+	}
+	g.setPositions()
+	out := g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
+	g.newKV = nil
+	g.collect(t, outcome{residual: out})
+	for _, name := range g.inputs {
+		t.inputs = append(t.inputs, strings.Replace(name, blockPrefix(l), anyBlock, 1))
+	}
+}
+
+// anyBlock stands in a program's inputs for the layer whose weights it gets.
+const anyBlock = "blocks.*."
+
+// remembered gives each row the keys and values of its prompt in the base run.
+func (b *Branches) remembered(g *builder, l int) {
+	c := b.m.cfg
+	rows := g.input(inputRows, dtypes.Int32, g.batch, 1)
+	heads := g.kvHeads()
+	k := g.input(inputBaseK, dtypes.Float32, b.batch, b.pos, heads, c.DHead)
+	if c.UseQKNorm { // the site lies before the norm's weight
+		k = Mul(k, g.rowWeight(g.layerName(l, "attn.k_norm.w"), k))
+	}
+	g.byName[kvName(l, "k")] = Gather(k, rows)
+	g.byName[kvName(l, "v")] = Gather(g.input(inputBaseV, dtypes.Float32, b.batch, b.pos, heads, c.DHead), rows)
+}
+
+// run executes a block's program with the weights of layer l.
+func (b *Branches) run(p *program, j *job, l int) (x *Tensor, recorded []*Tensor, err error) {
+	inputs, err := j.inputs(p, blockPrefix(l))
+	if err != nil {
+		return nil, nil, err
+	}
+	values, err := b.m.eng.run(p, inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, o := range p.outputs {
+		t := &Tensor{values[o.slot], append([]string{"row"}, o.axes[1:]...), b.m.eng}
+		if o.kind == residualOutput {
+			x = t
+		} else {
+			recorded = append(recorded, t)
+		}
+	}
+	return x, recorded, nil
+}
+
+// inputs are the buffers that a program reads; block stands in for the layer of a program that serves all.
+func (j *job) inputs(p *program, block string) (inputs []compute.Buffer, err error) {
+	inputs = make([]compute.Buffer, len(p.inputs))
+	for i, name := range p.inputs {
+		if value, ok := j.values[name]; ok {
+			inputs[i] = value
+		} else if inputs[i], err = j.m.weights.buffer(strings.Replace(name, anyBlock, block, 1)); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}

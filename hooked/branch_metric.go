@@ -1,0 +1,81 @@
+package hooked
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Positions are where the metric looks, counted from the beginning of a prompt of n tokens; all of them if it names none.
+func (m Metric) Positions(n int) ([]int, error) {
+	if len(m.positions) == 0 {
+		all := make([]int, n)
+		for i := range all {
+			all[i] = i
+		}
+		return all, nil
+	}
+	at := make([]int, len(m.positions))
+	for i, p := range m.positions {
+		if p < -n || p >= n {
+			return nil, fmt.Errorf("the metric looks at position %d, the prompts have %d", p, n)
+		}
+		at[i] = (p + n) % n
+	}
+	return at, nil
+}
+
+// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last layer at the metric's
+// positions: [run, batch, pos, d_model], as an array on the host. It returns one number a run.
+func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
+	shape := residuals.Shape
+	if len(shape) != 4 || shape[3] != m.cfg.DModel {
+		return nil, fmt.Errorf("MetricOfResiduals: want shape [run, batch, pos, %d], got %v", m.cfg.DModel, shape)
+	}
+	j := &job{m: m, values: make(map[string]compute.Buffer)}
+	if err := j.set(inputResidual, residuals.Data, dtypes.Float32, shape...); err != nil {
+		return nil, err
+	}
+	var err error
+	if metric.names, metric.kinds, err = j.setValues("metric", metric.values); err != nil {
+		return nil, fmt.Errorf("metric: %w", err)
+	}
+	traced, err := m.traceWith(func(t *tracedGraph) { m.buildMetrics(t, shape, &metric) })
+	if err != nil {
+		return nil, fmt.Errorf("metric: %w", err)
+	}
+	p := m.eng.get("metric " + traced.fingerprint)
+	if p.once.Do(func() { p.adopt(traced) }); p.err != nil {
+		return nil, p.err
+	}
+	inputs, err := j.inputs(p, "")
+	if err != nil {
+		return nil, err
+	}
+	values, err := m.eng.run(p, inputs)
+	if err != nil {
+		return nil, err
+	}
+	var out []float32
+	err = Try(func() { out = (&Tensor{values[0], []string{"run"}, m.eng}).Float32s() })
+	return out, err
+}
+
+// buildMetrics builds norm and unembedding for all runs together, then the metric of each.
+func (m *Model) buildMetrics(t *tracedGraph, shape []int, metric *Metric) {
+	runs, batch, pos := shape[0], shape[1], shape[2]
+	plan := &plan{fromResidual: true, start: m.cfg.NLayers, stop: m.cfg.NLayers, logits: true}
+	plan.seal()
+	b := newBuilder(m.cfg, plan, t.graph, m.weights.shapes, runs*batch, pos)
+	x := b.input(inputResidual, dtypes.Float32, shape...)
+	logits := b.finish(Reshape(x, runs*batch, pos, m.cfg.DModel)).logits
+	numbers := make([]*Node, runs)
+	for i := range numbers {
+		one := metric.apply(b, SliceAxis(logits, 0, AxisRange(i*batch, (i+1)*batch)))
+		numbers[i] = Reshape(one, 1)
+	}
+	t.nodes = []*Node{Concatenate(numbers, 0)}
+	t.inputs = b.inputs
+}
