@@ -5,13 +5,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
 )
 
@@ -131,37 +130,13 @@ func checkModel(_ context.Context, _ *setup.Setup) []finding {
 	return []finding{f}
 }
 
-// checkToken looks for a Hugging Face token where its own library would, and
-// tells where it is, never what.
+// checkToken tells where a Hugging Face token was found, never what it is.
 func checkToken(context.Context, *setup.Setup) []finding {
-	f := finding{name: "Hugging Face token"}
-	if os.Getenv("HF_TOKEN") != "" {
-		f.detail = "in HF_TOKEN"
-		return []finding{f}
+	f := finding{name: "Hugging Face token", detail: "none; gated models on the hub need one, the default model does not"}
+	if source := hub.TokenSource(); source != "" {
+		f.detail = "in " + source
 	}
-	for _, path := range tokenFiles() {
-		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-			f.detail = "in " + path
-			return []finding{f}
-		}
-	}
-	f.detail = "none; gated models on the hub need one, the default model does not"
 	return []finding{f}
-}
-
-// tokenFiles lists the files in which Hugging Face's tools keep a token.
-func tokenFiles() []string {
-	var files []string
-	if home := os.Getenv("HF_HOME"); home != "" {
-		files = append(files, filepath.Join(home, "token"))
-	}
-	if cache, err := os.UserCacheDir(); err == nil {
-		files = append(files, filepath.Join(cache, "huggingface", "token"))
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		files = append(files, filepath.Join(home, ".huggingface", "token"))
-	}
-	return files
 }
 
 // checkBackend says which backend models will run on, and tries it in a child:
@@ -179,5 +154,16 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 		f.detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
 		f.mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
 	}
-	return []finding{f}
+	return []finding{f, checkNotebooks()}
+}
+
+// checkNotebooks says what computes in a notebook's cell.
+func checkNotebooks() finding {
+	f := finding{name: "backend in notebooks", needed: true}
+	choice, err := backend.ChooseInNotebook()
+	f.detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
+	if err != nil {
+		f.detail, f.mend = err.Error(), "correct or unset GOMLX_BACKEND"
+	}
+	return f
 }

@@ -148,6 +148,7 @@ func TestModels(t *testing.T) {
 		want []string
 	}{
 		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB"}},
+		{[]string{"models", "-names"}, []string{"smollm2-135m", "gpt2-small", "openai-community/gpt2\n"}},
 		{[]string{"models", "prune"}, []string{"removed 2.5 MB"}},
 		{[]string{"models", "prune"}, []string{"no processed weights"}},
 		{[]string{"models"}, []string{"openai-community/gpt2", "  none"}},

@@ -11,19 +11,24 @@ import (
 	"strings"
 
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
 )
 
 // runModels lists models, or prunes what was made of them.
 func runModels(_ context.Context, args []string) error {
 	flags := flag.NewFlagSet("models", flag.ContinueOnError)
+	names := flags.Bool("names", false, "list the short names of models instead, with what they stand for")
 	if len(args) > 0 && args[0] == "prune" {
 		return pruneModels(args[1:])
 	}
 	if err := parse(flags, args, "[prune]", 0); err != nil {
 		return err
 	}
-	for _, list := range []func() error{listAliases, listHub, listProcessed} {
+	if *names {
+		return listNames()
+	}
+	for _, list := range []func() error{listInstalled, listHub, listProcessed} {
 		if err := list(); err != nil {
 			return err
 		}
@@ -31,8 +36,8 @@ func runModels(_ context.Context, args []string) error {
 	return nil
 }
 
-// listAliases tells where the model is that set-up installs.
-func listAliases() error {
+// listInstalled tells where the model is that set-up installs.
+func listInstalled() error {
 	path, err := setup.DefaultModel.Path()
 	if err != nil {
 		return err
@@ -52,25 +57,22 @@ func listAliases() error {
 
 // listHub lists the repositories in Hugging Face's cache on this machine.
 func listHub() error {
-	dir, err := hubCache()
-	if err != nil {
-		return err
-	}
+	dir := hub.CacheDir()
 	return listFolder("In Hugging Face's cache "+dir+":", dir, "models--*", func(name string) string {
 		return strings.ReplaceAll(strings.TrimPrefix(name, "models--"), "--", "/")
 	})
 }
 
-// hubCache is where Hugging Face's own library keeps downloads.
-func hubCache() (string, error) {
-	if dir := os.Getenv("HF_HUB_CACHE"); dir != "" {
-		return dir, nil
+// listNames prints every short name of a model.
+func listNames() error {
+	for _, alias := range hub.Aliases() {
+		repo := alias.Repo
+		if repo == "" {
+			repo = "installed by gopherlens setup"
+		}
+		fmt.Printf("%-50s %s\n", strings.Join(alias.Names, " "), repo)
 	}
-	if home := os.Getenv("HF_HOME"); home != "" {
-		return filepath.Join(home, "hub"), nil
-	}
-	cache, err := os.UserCacheDir()
-	return filepath.Join(cache, "huggingface", "hub"), err
+	return nil
 }
 
 // listProcessed lists processed weights.

@@ -42,12 +42,21 @@ func (c Choice) Name() string {
 // Choose returns the backend that New would open. It looks at the environment,
 // at the backends linked into the program and at plugin files, and opens none.
 func Choose() (Choice, error) {
+	return chooseIn(os.Getenv(notebookEnv) != "")
+}
+
+// ChooseInNotebook returns the backend that New would open if this program were
+// a notebook's cell.
+func ChooseInNotebook() (Choice, error) { return chooseIn(true) }
+
+// chooseIn decides for a notebook's cell or for a program of its own.
+func chooseIn(notebook bool) (Choice, error) {
 	linked := compute.List()
 	if len(linked) == 0 {
 		return Choice{}, fmt.Errorf("no GoMLX backend is linked into this program; import one, such as %q",
 			"github.com/gomlx/compute/gobackend")
 	}
-	if !throughWorker(linked) {
+	if !notebook || !throughWorker(linked) {
 		return choose(linked)
 	}
 	// The worker links the real backends; this process need not.
@@ -61,10 +70,10 @@ func Choose() (Choice, error) {
 	}, nil
 }
 
-// throughWorker tells whether this is a notebook cell that should compute in
-// the resident worker.
+// throughWorker tells whether a notebook's cell should compute in the resident
+// worker.
 func throughWorker(linked []string) bool {
-	return slices.Contains(linked, residentName) && os.Getenv(notebookEnv) != "" && os.Getenv(ResidentEnv) != "off"
+	return slices.Contains(linked, residentName) && os.Getenv(ResidentEnv) != "off"
 }
 
 // choose applies the package's rule to a program with these backends linked.

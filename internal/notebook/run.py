@@ -82,7 +82,7 @@ def text_of(html):
 
 
 def titles(cells):
-    """The heading above each cell, or else the first line of its code."""
+    """The heading above each cell, or else its first line of code or comment."""
     heading = ""
     for cell in cells:
         lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
@@ -91,7 +91,7 @@ def titles(cells):
             heading = headings[-1] if headings else heading
             yield ""
             continue
-        code = [line for line in lines if not line.startswith("%")]
+        code = [line.lstrip("/ ") for line in lines if not line.startswith("%")]
         yield heading or (code or lines or [""])[0]
         heading = ""
 
