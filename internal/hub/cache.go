@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopherlens/internal/weights"
@@ -35,7 +36,37 @@ func findSnapshot(repo string, o Options) (Source, state) {
 		return Source{}, absent
 	}
 	path := filepath.Join(folder, "snapshots", commit)
-	return Source{Repo: repo, Path: path, Revision: commit}, snapshotState(path, o)
+	found := snapshotState(path, o)
+	if found == weightsOnly && knownAbsent(folder, commit, tokenizerFiles) {
+		found = complete // there is nothing to go to the hub for
+	}
+	return Source{Repo: repo, Path: path, Revision: commit}, found
+}
+
+// tokenizerFiles each hold a vocabulary: a model with none of them has no tokenizer.
+var tokenizerFiles = []string{"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"}
+
+// The shared cache remembers which files a commit has not, as empty files below
+// .no_exist. Small models that borrow another's tokenizer would otherwise be asked
+// for it on the hub at every load.
+
+func knownAbsent(folder, commit string, files []string) bool {
+	return !slices.ContainsFunc(files, func(file string) bool {
+		return !exists(filepath.Join(folder, ".no_exist", commit), file)
+	})
+}
+
+func markAbsent(folder, commit string, files []string) error {
+	dir := filepath.Join(folder, ".no_exist", commit)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("hub: %w", err)
+	}
+	for _, file := range files {
+		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+			return fmt.Errorf("hub: %w", err)
+		}
+	}
+	return nil
 }
 
 // snapshotState checks that the files are there, each shard included.

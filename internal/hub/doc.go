@@ -11,6 +11,7 @@
 //	models--OWNER--NAME/blobs/ETAG              the content, once, under its checksum
 //	models--OWNER--NAME/snapshots/COMMIT/FILE   links to it
 //	models--OWNER--NAME/refs/REVISION           the commit of a branch or tag
+//	models--OWNER--NAME/.no_exist/COMMIT/FILE   empty: the commit has no such file
 //	.locks/models--OWNER--NAME/ETAG.lock        held while a blob is fetched
 //
 // A blob is fetched to ETAG.incomplete, continued from there after an interruption,

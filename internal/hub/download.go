@@ -56,6 +56,10 @@ func download(ctx context.Context, repo string, o Options) (path, commit string,
 			files = append(files, shards...)
 		}
 	}
+	missing := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return slices.Contains(files, name) })
+	if err := markAbsent(folder, info.Commit, missing); err != nil {
+		return "", "", err
+	}
 	return path, info.Commit, writeRef(folder, o.Revision, info.Commit)
 }
 

@@ -218,6 +218,43 @@ func TestTokenizerOnly(t *testing.T) {
 	}
 }
 
+// TestNoTokenizer: a model that has none is complete without it, and the hub is not
+// asked for it again.
+func TestNoTokenizer(t *testing.T) {
+	f := newFakeHub(t)
+	delete(f.revisions["main"].files, "tokenizer.json")
+	o := f.options(t)
+	first := resolve(t, repo, o)
+	if again := resolve(t, repo, o); again != first {
+		t.Errorf("the second time: %+v, want %+v", again, first)
+	}
+	if n := f.count(http.MethodGet, "/api/"); n != 1 {
+		t.Errorf("%d requests for the list, want 1", n)
+	}
+}
+
+// TestTokenizerFollows: a snapshot of weights alone, as a Python program leaves it
+// that never tokenizes, is completed from the hub, and used as it is without one.
+func TestTokenizerFollows(t *testing.T) {
+	f := newFakeHub(t)
+	o := f.options(t)
+	s := resolve(t, repo, o)
+	if err := os.Remove(filepath.Join(s.Path, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	resolve(t, repo, o)
+	if got := fileNames(t, s.Path); !slices.Contains(got, "tokenizer.json") {
+		t.Errorf("the snapshot was left at %q", got)
+	}
+	if err := os.Remove(filepath.Join(s.Path, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	f.hub.Close()
+	if again := resolve(t, repo, o); again != s {
+		t.Errorf("without a network: %+v, want %+v", again, s)
+	}
+}
+
 func TestOfflineWithoutFiles(t *testing.T) {
 	f := newFakeHub(t)
 	o := f.options(t)
