@@ -10,3 +10,6 @@ var (
 
 // InstallModel downloads the default model.
 func InstallModel(ctx context.Context, s *Setup) error { return DefaultModel.install(ctx, s) }
+
+// InstallPlugin installs the CPU plugin.
+func InstallPlugin(ctx context.Context, s *Setup) error { return installPlugin(ctx, s) }

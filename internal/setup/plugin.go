@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -62,7 +63,7 @@ func pluginDone(context.Context, *Setup) (bool, error) {
 // installPlugin gets the CPU plugin from go-xla's installer, and from the wheel
 // where that fails or what it brings does not compute.
 func installPlugin(ctx context.Context, s *Setup) error {
-	upstream := s.upstream(ctx, "cpu", pluginWheel)
+	upstream := s.upstream(ctx)
 	if upstream == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -74,41 +75,47 @@ func installPlugin(ctx context.Context, s *Setup) error {
 	if err := pluginWheel.install(ctx, s); err != nil {
 		return err
 	}
+	return s.try(ctx)
+}
+
+// upstream runs go-xla's installer in a child, which can be stopped and whose
+// output can be kept, and tries what it brought.
+func (s *Setup) upstream(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, installTimeout,
+		fmt.Errorf("not done after %.0f minutes", installTimeout.Minutes()))
+	defer cancel()
+	if _, err := (command{args: []string{s.Self, "setup", "-upstream-plugin", "cpu"}}).run(ctx); err != nil {
+		return err
+	}
+	return s.try(ctx)
+}
+
+// try opens the installed plugin in a child, multiplies two matrices and
+// compares the product. It removes a plugin that fails.
+func (s *Setup) try(ctx context.Context) error {
 	path, err := pluginWheel.Path()
 	if err != nil {
 		return err
 	}
-	return s.probe(ctx, path)
-}
-
-// upstream runs go-xla's installer in a child, which can be stopped and whose
-// output can be kept, and tries what it installed as want.
-func (s *Setup) upstream(ctx context.Context, device string, want WheelFile) error {
-	path, err := want.Path()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, installTimeout,
-		fmt.Errorf("not done after %.0f minutes", installTimeout.Minutes()))
-	defer cancel()
-	if _, err := (command{args: []string{s.Self, "setup", "-upstream-plugin", device}}).run(ctx); err != nil {
-		return err
-	}
-	if err := s.probe(ctx, path); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
-}
-
-// probe opens the plugin at path in a child, multiplies two matrices and
-// compares the product.
-func (s *Setup) probe(ctx context.Context, path string) error {
 	probe := command{
 		env:  []string{compute.ConfigEnvVar + "=xla:" + path},
 		args: []string{s.Self, "doctor", "-probe"},
 	}
-	_, err := probe.run(ctx)
-	return err
+	if _, err := probe.run(ctx); err != nil {
+		return errors.Join(fmt.Errorf("the plugin does not compute here: %w", err), removePlugins(filepath.Dir(path)))
+	}
+	return nil
+}
+
+// removePlugins removes the CPU plugin from dir under all its names: go-xla's
+// installer adds a version to it and links to that.
+func removePlugins(dir string) error {
+	files, _ := filepath.Glob(filepath.Join(dir, "pjrt_c_api_cpu*_plugin.so")) // the pattern is good
+	var errs []error
+	for _, file := range files {
+		errs = append(errs, os.Remove(file))
+	}
+	return errors.Join(errs...)
 }
 
 // upstreamInstallers are go-xla's functions by device.

