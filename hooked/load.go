@@ -98,6 +98,9 @@ func readConfig(where string, file *weights.File) (*architecture, Config, error)
 	if file.Format() == weights.GGUF {
 		return ggufConfig(file)
 	}
+	if arch, cfg, err := readNative(folderOf(where)); arch != nil || err != nil {
+		return arch, cfg, err
+	}
 	f, err := readConfigJSON(filepath.Join(folderOf(where), "config.json"))
 	if err != nil {
 		return nil, Config{}, err

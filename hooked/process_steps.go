@@ -13,7 +13,8 @@ func foldLN(c Config, sd StateDict) {
 	}
 	kind := c.finalNorm()
 	n := norm{sd: sd, name: "ln_final", shift: kind == LN}
-	n.into(c, "unembed.W_U", "unembed.b_U", c.Normalization.Centred())
+	// TransformerLens centres W_U even where the last norm is RMS, which keeps the mean: that changes predictions.
+	n.into(c, "unembed.W_U", "unembed.b_U", kind.Centred())
 	n.remove()
 }
 

@@ -22,6 +22,9 @@ func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 	})
 }
 
+// PureGo is the pure Go backend, for what does not depend on the backend.
+func PureGo(t *testing.T) compute.Backend { return open(t, "go") }
+
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
 
 func open(t *testing.T, config string) compute.Backend {

@@ -69,7 +69,7 @@ func (f *File) Floats(name string) ([]float32, []int) {
 	return values, tensor.Shape
 }
 
-// Ints are the values of a tensor of whole numbers with two axes.
+// Ints are the values of a tensor of whole numbers with two axes, or with one, which makes a single row.
 func (f *File) Ints(name string) [][]int {
 	f.t.Helper()
 	tensor, err := f.file.Tensor(name)
@@ -80,9 +80,13 @@ func (f *File) Ints(name string) [][]int {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	rows := make([][]int, tensor.Shape[0])
+	rows := make([][]int, 1)
+	if len(tensor.Shape) > 1 {
+		rows = make([][]int, tensor.Shape[0])
+	}
+	n := len(values) / len(rows)
 	for i := range rows {
-		for _, v := range values[i*tensor.Shape[1] : (i+1)*tensor.Shape[1]] {
+		for _, v := range values[i*n : (i+1)*n] {
 			rows[i] = append(rows[i], int(v))
 		}
 	}
