@@ -16,6 +16,7 @@ type cursor struct {
 
 var errEnds = errors.New("the file ends too soon")
 
+// fail keeps an error, unless an earlier one is kept: later ones are its consequence.
 func (c *cursor) fail(format string, args ...any) {
 	if c.err == nil {
 		c.err = fmt.Errorf(format, args...)
@@ -34,6 +35,8 @@ func (c *cursor) bytes(n uint64) []byte {
 	c.rest = c.rest[n:]
 	return b
 }
+
+// byte, uint16, uint32 and uint64 give zero where the bytes are too few.
 
 func (c *cursor) byte() byte {
 	if b := c.bytes(1); b != nil {

@@ -9,12 +9,14 @@ import (
 
 // The decoders of plain types. Each fills dst from len(dst) little-endian values.
 
+// floatsF64 rounds to nearest, and to infinity beyond the range of float32.
 func floatsF64(dst []float32, src []byte) {
 	for i := range dst {
 		dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
 	}
 }
 
+// floatsF32 is what most checkpoints need, so it must cost no more than the copy.
 func floatsF32(dst []float32, src []byte) {
 	if view, ok := viewFloats(src); ok { // a memory copy where the machine allows it
 		copy(dst, view)
@@ -34,6 +36,7 @@ var halves = func() (table [1 << 16]float32) {
 	return table
 }()
 
+// floatsF16 looks each value up.
 func floatsF16(dst []float32, src []byte) {
 	src = src[:2*len(dst)]
 	for i := range dst {
@@ -55,6 +58,9 @@ func floatsBF16(dst []float32, src []byte) {
 // load reads whole number i of a slice of bytes.
 type load func(src []byte, i int) int64
 
+// Conversions to the signed type of the same width carry the sign along. Values of
+// uint64 above the largest int64 wrap: nothing in a checkpoint counts that far.
+
 func loadI64(src []byte, i int) int64 { return int64(binary.LittleEndian.Uint64(src[8*i:])) }
 func loadI32(src []byte, i int) int64 { return int64(int32(binary.LittleEndian.Uint32(src[4*i:]))) }
 func loadI16(src []byte, i int) int64 { return int64(int16(binary.LittleEndian.Uint16(src[2*i:]))) }
@@ -64,6 +70,7 @@ func loadU32(src []byte, i int) int64 { return int64(binary.LittleEndian.Uint32(
 func loadU16(src []byte, i int) int64 { return int64(binary.LittleEndian.Uint16(src[2*i:])) }
 func loadU8(src []byte, i int) int64  { return int64(src[i]) }
 
+// loadBool takes any byte but zero for true, as C does.
 func loadBool(src []byte, i int) int64 {
 	if src[i] != 0 {
 		return 1

@@ -35,6 +35,8 @@ type ggufTensor struct {
 	offset uint64
 }
 
+// readGGUF is the [reader] of GGUF. Tensors come in the order of their data, which
+// need not be that of their descriptions.
 func readGGUF(m *mapping) ([]Tensor, map[string]any, error) {
 	c := &cursor{rest: m.bytes}
 	metadata, infos, err := parseGGUF(c)

@@ -33,6 +33,7 @@ var ggufScalars = map[uint32]ggufScalar{
 	12: scalar(8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }),
 }
 
+// scalar makes both decoders of a type from that of one value.
 func scalar[T any](size int, decode func([]byte) T) ggufScalar {
 	return ggufScalar{
 		size: uint64(size),

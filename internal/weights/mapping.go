@@ -44,6 +44,7 @@ func mapFile(path string) (*mapping, error) {
 	return m, nil
 }
 
+// close may be called again: a File is closed on errors, and by its owner.
 func (m *mapping) close() error {
 	b := m.bytes
 	m.bytes = nil
@@ -100,6 +101,7 @@ func identityLine(path string, info os.FileInfo) (string, error) {
 	return fmt.Sprintf("%q %d %d %d", real, info.Size(), info.ModTime().UnixNano(), inode(info)), nil
 }
 
+// hashLines makes one key of any number of files, short enough for a file name.
 func hashLines(lines []string) string {
 	h := sha256.New()
 	for _, line := range lines {

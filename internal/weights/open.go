@@ -103,6 +103,7 @@ var folderPatterns = []string{
 	"*.gguf", "*.safetensors", "*.pt", "*.pth",
 }
 
+// locateInFolder takes the first of folderPatterns that is there.
 func locateInFolder(folder string) (checkpoint, error) {
 	for _, pattern := range folderPatterns {
 		// The folder's own name may hold the pattern's special characters.

@@ -40,6 +40,7 @@ var opcodes = map[byte]opcode{
 	0x80: func(p *pickler) { p.bytes(1) }, // PROTO: the opcodes themselves tell
 	0x95: func(p *pickler) { p.bytes(8) }, // FRAME: a hint for reading ahead
 
+	// Constants and numbers. Those written as lines of text are of protocol 0 only.
 	'N':  func(p *pickler) { p.push(nil) },
 	0x88: func(p *pickler) { p.push(true) },
 	0x89: func(p *pickler) { p.push(false) },
@@ -49,6 +50,7 @@ var opcodes = map[byte]opcode{
 	0x8a: (*pickler).long,
 	'G':  (*pickler).float,
 
+	// Text and bytes, with a length of 1, 4 or 8 bytes before them.
 	'X':  func(p *pickler) { p.push(string(p.bytes(uint64(p.uint32())))) },
 	0x8c: func(p *pickler) { p.push(string(p.bytes(uint64(p.byte())))) },
 	0x8d: func(p *pickler) { p.push(p.string()) },
@@ -58,32 +60,38 @@ var opcodes = map[byte]opcode{
 	'C':  func(p *pickler) { p.push(p.bytes(uint64(p.byte()))) },
 	0x8e: func(p *pickler) { p.push(p.bytes(p.uint64())) },
 
+	// A mark opens a group of unknown length, which a later opcode takes whole.
 	'(': func(p *pickler) { p.marks = append(p.marks, len(p.stack)) },
 	'0': func(p *pickler) { p.pop() },
 	'1': func(p *pickler) { p.popMark() },
 
+	// Tuples: empty, of all since the mark, of the last one, two or three.
 	')':  func(p *pickler) { p.push(tuple{}) },
 	't':  func(p *pickler) { p.push(p.popMark()) },
 	0x85: func(p *pickler) { p.push(p.popN(1)) },
 	0x86: func(p *pickler) { p.push(p.popN(2)) },
 	0x87: func(p *pickler) { p.push(p.popN(3)) },
 
+	// Lists and sets begin empty and are filled one by one or group by group.
 	']':  func(p *pickler) { p.push(&list{}) },
 	0x8f: func(p *pickler) { p.push(&list{}) }, // a set: nothing here asks for its members
 	'a':  func(p *pickler) { p.extend(p.popN(1)) },
 	'e':  func(p *pickler) { p.extend(p.popMark()) },
 	0x90: func(p *pickler) { p.extend(p.popMark()) },
 
+	// So do dicts.
 	'}': func(p *pickler) { p.push(&dict{}) },
 	's': func(p *pickler) { p.setItems(p.popN(2)) },
 	'u': func(p *pickler) { p.setItems(p.popMark()) },
 
+	// The memo, under a number given or the next one.
 	'q':  func(p *pickler) { p.remember(uint64(p.byte())) },
 	'r':  func(p *pickler) { p.remember(uint64(p.uint32())) },
 	0x94: func(p *pickler) { p.remember(uint64(len(p.memo))) },
 	'h':  func(p *pickler) { p.recall(uint64(p.byte())) },
 	'j':  func(p *pickler) { p.recall(uint64(p.uint32())) },
 
+	// Names, and what is done with them.
 	'c':  func(p *pickler) { p.global(p.line(), p.line()) },
 	'i':  func(p *pickler) { p.global(p.line(), p.line()); p.fail("it makes an object of a class") },
 	0x93: (*pickler).stackGlobal,
@@ -163,6 +171,7 @@ func (p *pickler) top() any {
 	return p.stack[len(p.stack)-1]
 }
 
+// extend appends to the list on top, or adds to the set.
 func (p *pickler) extend(values tuple) {
 	if l, ok := p.top().(*list); ok {
 		l.items = append(l.items, values...)
@@ -171,6 +180,7 @@ func (p *pickler) extend(values tuple) {
 	}
 }
 
+// setItems sets keys and values, which alternate, in the dict on top.
 func (p *pickler) setItems(values tuple) {
 	d, ok := p.top().(*dict)
 	if !ok || len(values)%2 != 0 {
@@ -181,6 +191,9 @@ func (p *pickler) setItems(values tuple) {
 		d.entries = append(d.entries, entry{pair[0], pair[1]})
 	}
 }
+
+// remember and recall are how a pickle says that two places hold one object: the
+// storage of tied weights, and every name that occurs twice.
 
 func (p *pickler) remember(key uint64) { p.memo[key] = p.top() }
 
@@ -224,12 +237,15 @@ func (p *pickler) settle(v any, err error) {
 	p.push(v)
 }
 
+// global resolves a name, or refuses it: here is where code would get in.
 func (p *pickler) global(module, name string) {
 	if p.err == nil {
 		p.settle(p.allowed(module, name))
 	}
 }
 
+// stackGlobal takes the name from the stack, as protocols 4 and 5 do. The same list
+// of names holds, however the two texts came about.
 func (p *pickler) stackGlobal() {
 	names := p.popN(2)
 	if names == nil {
@@ -244,6 +260,7 @@ func (p *pickler) stackGlobal() {
 	p.global(module, name)
 }
 
+// reduce calls what lies below its tuple of arguments.
 func (p *pickler) reduce() {
 	v := p.popN(2)
 	if v == nil {
@@ -267,6 +284,7 @@ func (p *pickler) build() {
 	}
 }
 
+// persistent asks the archive for what lies outside the pickle: the storages.
 func (p *pickler) persistent() {
 	if id := p.pop(); p.err == nil {
 		p.settle(p.persist(id))

@@ -2,7 +2,6 @@ package weights
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -29,6 +28,9 @@ type headerEntry struct {
 	DataOffsets []int `json:"data_offsets"`
 }
 
+// readSafetensors is the [reader] of safetensors. Like the reference implementation
+// it wants the tensors to cover the data without gap or overlap, which leaves no room
+// for anything hidden.
 func readSafetensors(m *mapping) ([]Tensor, map[string]any, error) {
 	header, data, err := splitSafetensors(m)
 	if err != nil {
@@ -39,7 +41,7 @@ func readSafetensors(m *mapping) ([]Tensor, map[string]any, error) {
 		return nil, nil, damaged(m.path, "", "its header is not a safetensors header (%v)", err)
 	}
 	tensors := make([]Tensor, 0, len(entries))
-	end := 0 // the tensors must cover the data without gap or overlap
+	end := 0
 	for _, e := range entries {
 		t, err := e.tensor(m.path, data, end)
 		if err != nil {
@@ -75,8 +77,8 @@ type namedEntry struct {
 }
 
 // parseHeader reads the header's object key by key, because decoding into a map
-// would let the second of two equal names win in silence. The entries are
-// returned in the order of their data.
+// would let the second of two equal names win in silence. The entries are returned
+// in the order of their data.
 func parseHeader(header []byte) ([]namedEntry, map[string]any, error) {
 	dec := json.NewDecoder(bytes.NewReader(header))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
@@ -93,31 +95,32 @@ func parseHeader(header []byte) ([]namedEntry, map[string]any, error) {
 		if name == metadataKey {
 			metadata, err = parseMetadata(dec)
 		} else {
-			e := namedEntry{name: name}
-			err = dec.Decode(&e.headerEntry)
+			var e namedEntry
+			e, err = parseEntry(dec, name)
 			entries = append(entries, e)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%q: %w", name, err)
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return nil, nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, nil, errors.New("something follows the object")
-	}
-	for _, e := range entries {
-		if len(e.DataOffsets) != 2 {
-			return nil, nil, fmt.Errorf("%q: data_offsets must be two numbers", e.name)
-		}
-	}
-	slices.SortStableFunc(entries, func(a, b namedEntry) int {
-		return cmp.Or(cmp.Compare(a.DataOffsets[0], b.DataOffsets[0]), cmp.Compare(a.DataOffsets[1], b.DataOffsets[1]))
-	})
-	return entries, metadata, nil
+	slices.SortStableFunc(entries, func(a, b namedEntry) int { return slices.Compare(a.DataOffsets, b.DataOffsets) })
+	return entries, metadata, parseEnd(dec)
 }
 
+// parseEntry reads one tensor's description. encoding/json would take a pair of
+// offsets of any length for an array of two, so they are a slice until here.
+func parseEntry(dec *json.Decoder, name string) (namedEntry, error) {
+	e := namedEntry{name: name}
+	if err := dec.Decode(&e.headerEntry); err != nil {
+		return e, err
+	}
+	if len(e.DataOffsets) != 2 {
+		return e, errors.New("data_offsets must be two numbers")
+	}
+	return e, nil
+}
+
+// parseMetadata reads __metadata__, which may hold text only.
 func parseMetadata(dec *json.Decoder) (map[string]any, error) {
 	var texts map[string]string
 	if err := dec.Decode(&texts); err != nil {
@@ -128,6 +131,17 @@ func parseMetadata(dec *json.Decoder) (map[string]any, error) {
 		metadata[k] = v
 	}
 	return metadata, nil
+}
+
+// parseEnd checks that the object closes and that only the padding follows.
+func parseEnd(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something follows the object")
+	}
+	return nil
 }
 
 // tensor checks an entry against the data. end is where the previous tensor ended.

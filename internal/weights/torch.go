@@ -32,6 +32,7 @@ type torchTensor struct {
 	shape, strides []int
 }
 
+// readTorch is the [reader] of torch.save's files.
 func readTorch(m *mapping) ([]Tensor, map[string]any, error) {
 	a, err := openArchive(m)
 	if err != nil {

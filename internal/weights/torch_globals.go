@@ -68,6 +68,7 @@ func callGlobal(callee any, args tuple) (any, error) {
 	return v, nil
 }
 
+// newDict is OrderedDict(): torch fills it afterwards, item by item.
 func newDict(args tuple) (any, error) {
 	if len(args) != 0 {
 		return nil, errors.New("made with arguments")
@@ -75,6 +76,7 @@ func newDict(args tuple) (any, error) {
 	return &dict{}, nil
 }
 
+// newSize is torch.Size(values): a shape is its tuple.
 func newSize(args tuple) (any, error) {
 	if len(args) != 1 {
 		return nil, errors.New("not one argument")
@@ -110,6 +112,7 @@ func rebuildParameter(args tuple) (any, error) {
 	return t, nil
 }
 
+// toInts takes a tuple of whole numbers: a shape, or strides.
 func toInts(v any) ([]int, bool) {
 	values, ok := v.(tuple)
 	ints := make([]int, len(values))

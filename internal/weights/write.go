@@ -138,6 +138,7 @@ func headerItem(name string, value any) ([]byte, error) {
 	return slices.Concat(key, []byte{':'}, text), err
 }
 
+// byteSize is what the data must have, by shape and type.
 func (t Named) byteSize() (int, error) {
 	l, ok := layouts[t.DType]
 	if !ok || l.block > 1 {
