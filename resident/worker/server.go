@@ -147,10 +147,13 @@ type response struct {
 	after func() // run once the response is sent
 }
 
+// panicked begins the error that a panic in a backend becomes.
+const panicked = "the backend failed"
+
 func (s *server) handle(who *client, request wire.Frame, reply *response) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("resident: the backend failed: %v", p)
+			err = fmt.Errorf("resident: %s: %v", panicked, p)
 		}
 	}()
 	h, ok := handlers[request.Kind]

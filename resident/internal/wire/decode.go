@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -156,13 +157,29 @@ func (d *Decoder) Shape() shapes.Shape {
 	return s
 }
 
+// usable holds the dtypes that arrays can have. GoMLX lists more, of which it
+// knows no Go type, and panics when asked for it.
+var usable = sync.OnceValue(func() map[dtypes.DType]bool {
+	known := map[dtypes.DType]bool{}
+	for _, t := range dtypes.DTypeValues() {
+		known[t] = hasGoType(t)
+	}
+	return known
+})
+
+func hasGoType(t dtypes.DType) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	t.GoType()
+	return true
+}
+
 // maxBytes bounds the size that a shape may claim: 2^44 bytes, 16 TiB.
 const maxBytes = 1 << 44
 
 // CheckShape tells why s cannot be the shape of an array, or nil.
 func CheckShape(s shapes.Shape) error {
-	if s.DType <= dtypes.InvalidDType || !s.DType.IsADType() || len(s.TupleShapes) > 0 {
-		return fmt.Errorf("a shape of dtype %d", s.DType)
+	if !usable()[s.DType] || len(s.TupleShapes) > 0 {
+		return fmt.Errorf("a shape of dtype %d, which no array has", s.DType)
 	}
 	if len(s.AxisNames) > 0 && len(s.AxisNames) != len(s.Dimensions) {
 		return fmt.Errorf("a shape with %d dimensions and %d axis names", len(s.Dimensions), len(s.AxisNames))
