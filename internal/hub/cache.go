@@ -47,15 +47,17 @@ func findSnapshot(repo string, o Options) (Source, state) {
 var tokenizerFiles = []string{"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"}
 
 // The shared cache remembers which files a commit has not, as empty files below
-// .no_exist. Small models that borrow another's tokenizer would otherwise be asked
-// for it on the hub at every load.
+// .no_exist. Without that, the hub would be asked at every load for the tokenizer of
+// a small model that borrows another's.
 
+// knownAbsent tells whether all of the files are known to be missing.
 func knownAbsent(folder, commit string, files []string) bool {
 	return !slices.ContainsFunc(files, func(file string) bool {
 		return !exists(filepath.Join(folder, ".no_exist", commit), file)
 	})
 }
 
+// markAbsent remembers files that the hub does not list.
 func markAbsent(folder, commit string, files []string) error {
 	dir := filepath.Join(folder, ".no_exist", commit)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -99,6 +101,7 @@ func globEscape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
+// exists follows links: one whose blob was deleted counts as missing.
 func exists(folder, file string) bool {
 	_, err := os.Stat(filepath.Join(folder, file))
 	return err == nil

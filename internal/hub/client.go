@@ -36,6 +36,7 @@ const (
 	headerTimeout  = 30 * time.Second
 )
 
+// newClient begins a download: one client, so that its requests share connections.
 func newClient(repo string, o Options) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
@@ -103,6 +104,8 @@ func (c *client) head(ctx context.Context, commit, file string) (fileInfo, error
 	return info, err
 }
 
+// readFileInfo prefers the headers about the file itself to those about the answer,
+// which for a large file is a redirection.
 func readFileInfo(resp *http.Response) (fileInfo, error) {
 	etag := resp.Header.Get(headerLinkedETag)
 	if etag == "" {
@@ -125,6 +128,8 @@ func readFileInfo(resp *http.Response) (fileInfo, error) {
 	return fileInfo{etag, size}, nil
 }
 
+// filePath names the commit, not the branch: a push in the middle of a download must
+// not mix two versions.
 func (c *client) filePath(commit, file string) string {
 	return path.Join(c.repo, "resolve", commit, url.PathEscape(file))
 }

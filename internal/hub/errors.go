@@ -16,6 +16,7 @@ type statusError struct {
 	text  string
 }
 
+// Error gives the advice.
 func (e *statusError) Error() string { return e.text }
 
 // advice says, by status, what it means and what to do. %[1]s is the repository,

@@ -20,12 +20,14 @@ var defaultBackoff = backoff{first: time.Second, longest: 30 * time.Second, atte
 // permanent marks an error that another attempt cannot mend.
 type permanent struct{ error }
 
+// Unwrap keeps the kind of the error visible.
 func (p permanent) Unwrap() error { return p.error }
 
 // advanced marks an error after part of a file has arrived: the count begins anew,
 // so that a large file gets through a bad line piece by piece.
 type advanced struct{ error }
 
+// Unwrap keeps the kind of the error visible.
 func (a advanced) Unwrap() error { return a.error }
 
 // retry calls attempt until it succeeds, fails for good, or has failed too often.
@@ -61,6 +63,7 @@ func askedFor(err error, longest time.Duration) time.Duration {
 	return 0
 }
 
+// sleep waits, and ends at once when the caller gives up.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -81,14 +84,17 @@ type watched struct {
 	limit time.Duration
 }
 
+// watch begins to count the silence.
 func watch(r io.Reader, limit time.Duration, cancel context.CancelCauseFunc) *watched {
 	return &watched{r: r, limit: limit, timer: time.AfterFunc(limit, func() { cancel(errSilent) })}
 }
 
+// Read begins the count anew.
 func (w *watched) Read(p []byte) (int, error) {
 	n, err := w.r.Read(p)
 	w.timer.Reset(w.limit)
 	return n, err
 }
 
+// stop ends the count: the body is read.
 func (w *watched) stop() { w.timer.Stop() }
