@@ -94,7 +94,7 @@ func resolveRepo(ctx context.Context, name, repo string, former []string, o Opti
 			usable = found
 		}
 	}
-	path, commit, err := "", "", errors.New("the network is switched off (HF_HUB_OFFLINE or Options.Offline)")
+	path, commit, err := "", "", errOffline
 	if !o.Offline {
 		path, commit, err = download(ctx, repo, o)
 	}
@@ -104,15 +104,19 @@ func resolveRepo(ctx context.Context, name, repo string, former []string, o Opti
 	case usable.Path != "" && ctx.Err() == nil:
 		return usable, nil
 	case o.Offline:
-		return Source{}, notCached(repo, o, err)
+		return Source{}, notCached(repo, o, err, "set HF_HUB_OFFLINE=0")
 	case unreachable(err):
-		return Source{}, notCached(repo, o, fmt.Errorf("the hub cannot be reached: %w", err))
+		reason := strings.TrimPrefix(err.Error(), "hub: ")
+		return Source{}, notCached(repo, o, fmt.Errorf("the hub cannot be reached: %s", reason), "connect and try again")
 	}
 	return Source{}, err
 }
 
+// errOffline is why the hub was not asked.
+var errOffline = errors.New("the network is switched off (HF_HUB_OFFLINE=1, or Options.Offline)")
+
 // notCached is the error of somebody without a network: it says how to do without.
-func notCached(repo string, o Options, err error) error {
-	return fmt.Errorf("hub: %s (revision %s) is not in the cache %s and %w; put its files in a folder and pass its path, or set HF_HUB_OFFLINE=0 and connect",
-		repo, o.Revision, o.CacheDir, err)
+func notCached(repo string, o Options, reason error, remedy string) error {
+	return fmt.Errorf("hub: %s (revision %s) is not in the cache %s and %w; put its files (config.json, tokenizer.json, model.safetensors) "+
+		"in a folder and pass its path, or %s", repo, o.Revision, o.CacheDir, reason, remedy)
 }

@@ -259,7 +259,7 @@ func TestOfflineWithoutFiles(t *testing.T) {
 	f := newFakeHub(t)
 	o := f.options(t)
 	o.Offline = true
-	want := []string{repo, "is not in the cache", o.CacheDir, "switched off", "put its files in a folder and pass its path", "HF_HUB_OFFLINE=0"}
+	want := []string{repo, "is not in the cache", o.CacheDir, "switched off", "in a folder and pass its path", "or set HF_HUB_OFFLINE=0"}
 	err := resolveError(t, repo, o)
 	for _, part := range want {
 		if !strings.Contains(err, part) {
@@ -271,7 +271,8 @@ func TestOfflineWithoutFiles(t *testing.T) {
 	}
 	o.Offline = false
 	f.hub.Close()
-	if err := resolveError(t, repo, o); !strings.Contains(err, "is not in the cache") || !strings.Contains(err, "the hub cannot be reached") {
+	if err := resolveError(t, repo, o); !strings.Contains(err, "is not in the cache") ||
+		!strings.Contains(err, "the hub cannot be reached: dial") || !strings.Contains(err, "or connect and try again") {
 		t.Errorf("error %q does not tell that there is no network", err)
 	}
 }
