@@ -1,0 +1,98 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gopherlens/internal/cachedir"
+)
+
+// A KernelSpec is a Jupyter kernel's kernel.json.
+type KernelSpec struct {
+	Argv          []string          `json:"argv"`
+	DisplayName   string            `json:"display_name"`
+	Language      string            `json:"language"`
+	InterruptMode string            `json:"interrupt_mode"`
+	Env           map[string]string `json:"env"`
+}
+
+// kernelFiles lets GoNB install its kernel into a folder of ours and adds the
+// environment, for which gonb -install has no flag.
+func (s *Setup) kernelFiles(ctx context.Context, g goCommand) (kernelFiles, error) {
+	var files kernelFiles
+	data, err := os.MkdirTemp("", "gopherlens-kernel-")
+	if err != nil {
+		return files, err
+	}
+	defer os.RemoveAll(data)
+	if err := s.gonbInstall(ctx, data); err != nil {
+		return files, err
+	}
+	dir := filepath.Join(data, "kernels", KernelName)
+	if files.logo, err = os.ReadFile(filepath.Join(dir, logoFile)); err != nil {
+		return files, err
+	}
+	if files.spec, err = os.ReadFile(filepath.Join(dir, "kernel.json")); err != nil {
+		return files, err
+	}
+	files.spec, err = s.withEnv(files.spec, g)
+	return files, err
+}
+
+// withEnv adds the environment to a kernel.json.
+func (s *Setup) withEnv(content []byte, g goCommand) ([]byte, error) {
+	var spec KernelSpec
+	err := json.Unmarshal(content, &spec)
+	if err != nil {
+		return nil, fmt.Errorf("kernel.json as GoNB wrote it: %w", err)
+	}
+	if spec.Env, err = s.kernelEnv(g); err != nil {
+		return nil, err
+	}
+	content, err = json.MarshalIndent(spec, "", "  ")
+	return append(content, '\n'), err
+}
+
+// gonbInstall runs gonb --install with dir as Jupyter's data folder. The program
+// is called by its bare name: given a path below /tmp it would copy itself.
+func (s *Setup) gonbInstall(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.Repo.Bin(), "gonb"))
+	cmd.Args = []string{"gonb", "-install", "-force_deps", "-go_work=" + s.Repo.Root}
+	cmd.Env = append(os.Environ(), "JUPYTER_DATA_DIR="+dir)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("gonb -install: %w\n%s", err, tail(string(output)))
+	}
+	return nil
+}
+
+// kernelEnv is what a notebook needs so that it works with no set-up cell.
+func (s *Setup) kernelEnv(g goCommand) (map[string]string, error) {
+	cache, err := cachedir.Root()
+	if err != nil {
+		return nil, err
+	}
+	path := []string{s.Repo.shims(), s.Repo.Bin(), "${PATH}", g.bin()}
+	return map[string]string{
+		"PATH":                  strings.Join(path, ":"),
+		"GOEXPERIMENT":          "simd", // the pure Go backend's matrix product is ten times faster
+		"GOFLAGS":               kernelGoFlags(g.Flags),
+		"GOWORK":                "auto", // the kernel makes a go.work of its own
+		"GOMLX_NO_AUTO_INSTALL": "1",    // never download in the middle of a cell
+		cachedir.Variable:       cache,
+	}, nil
+}
+
+// kernelGoFlags adds to the user's GOFLAGS what makes cells link faster: no
+// DWARF tables. It leaves out -mod, which a workspace refuses.
+func kernelGoFlags(user string) string {
+	flags := slices.DeleteFunc(strings.Fields(user), func(flag string) bool {
+		return strings.HasPrefix(flag, "-mod=") || strings.HasPrefix(flag, "-ldflags=")
+	})
+	return strings.Join(append(flags, "-ldflags=-w"), " ")
+}
