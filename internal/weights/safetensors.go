@@ -117,6 +117,9 @@ func parseEntry(dec *json.Decoder, name string) (namedEntry, error) {
 	if len(e.DataOffsets) != 2 {
 		return e, errors.New("data_offsets must be two numbers")
 	}
+	if e.Shape == nil { // a scalar's is [], not left out
+		return e, errors.New("shape is missing")
+	}
 	return e, nil
 }
 

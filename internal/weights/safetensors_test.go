@@ -25,6 +25,7 @@ var badHeaders = []struct{ fault, header, want string }{
 	{"cut off", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]`, "not a safetensors header"},
 	{"text after it", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}{}`, "something follows"},
 	{"no offsets", `{"a":{"dtype":"F32","shape":[2]}}`, "data_offsets"},
+	{"no shape", `{"a":{"dtype":"F32","data_offsets":[0,8]}}`, "shape is missing"},
 	{"three offsets", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}}`, "data_offsets"},
 	{"offsets not whole", `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8.5]}}`, "not a safetensors header"},
 	{"past the end", `{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}`, "0 to 16 of 8 bytes"},
