@@ -41,9 +41,13 @@ func FromTensor(t Tensor) Named {
 	}}
 }
 
-// writeValues encodes piece by piece: encoding/binary copies what it is given.
+// writeValues writes little-endian values.
 func writeValues[T float32 | int64](w io.Writer, values []T) error {
-	for piece := range slices.Chunk(values, grain) {
+	if b, ok := viewBytes(values); ok {
+		_, err := w.Write(b)
+		return err
+	}
+	for piece := range slices.Chunk(values, grain) { // encoding/binary copies what it is given
 		if err := binary.Write(w, binary.LittleEndian, piece); err != nil {
 			return err
 		}
