@@ -1,0 +1,137 @@
+// Package notebooks_test runs the notebooks in a real kernel, as a reader would.
+package notebooks_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gopherlens/internal/notebook"
+	"gopherlens/internal/progress"
+	"gopherlens/internal/setup"
+)
+
+// TestRunAll runs every numbered notebook from top to bottom. A cell that fails fails the test.
+func TestRunAll(t *testing.T) {
+	paths, err := filepath.Glob("[0-9]*.ipynb")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no notebooks", err)
+	}
+	for _, path := range paths {
+		t.Run(path, func(t *testing.T) { run(t, path) })
+	}
+}
+
+// run executes a notebook and returns what it printed.
+func run(t *testing.T, path string) string {
+	t.Helper()
+	repo, err := setup.FindRepo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(repo.Python()); err != nil {
+		if os.Getenv("GOPHERLENS_SETUP") != "" {
+			t.Fatalf("%s is missing after set-up", repo.Python())
+		}
+		t.Skip("needs JupyterLab and the Go kernel: make setup")
+	}
+	var out bytes.Buffer
+	options := notebook.Options{Python: repo.Python(), Timeout: 5 * time.Minute}
+	if err := notebook.Run(t.Context(), path, progress.New(&out), options); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	return out.String()
+}
+
+// The two averages of the first notebook on SmolLM2-135M-Instruct, as TransformerLens 2.16.1 gives them, and the tolerance
+// that comes with them: ten times the difference between float32 and float64 (hooked/testdata/real/smollm2.json).
+const (
+	fromLogits   = 4.47193766
+	fromResidual = 4.47193623
+	tolerance    = 1e-5
+)
+
+// TestLogitDifferences reads the committed notebook's two averages: a reader sees the right ones without running anything.
+func TestLogitDifferences(t *testing.T) {
+	text := outputs(t, "01_exploratory_analysis.ipynb")
+	for what, want := range map[string]float64{"from the logits": fromLogits, "from the residual stream": fromResidual} {
+		m := regexp.MustCompile("average logit difference, " + what + `: +([0-9.]+)`).FindStringSubmatch(text)
+		if m == nil {
+			t.Fatalf("the notebook does not print the average logit difference %s", what)
+		}
+		if got, err := strconv.ParseFloat(m[1], 64); err != nil || math.Abs(got-want) > tolerance {
+			t.Errorf("%s: %s, want %.8f", what, m[1], want)
+		}
+	}
+}
+
+// TestCommittedOutputs checks that every code cell of every notebook was run, in order and without an error.
+func TestCommittedOutputs(t *testing.T) {
+	paths, _ := filepath.Glob("[0-9]*.ipynb")
+	for _, path := range paths {
+		n := 0
+		for _, c := range read(t, path).Cells {
+			if c.Type != "code" {
+				continue
+			}
+			if n++; c.Count == nil || *c.Count != n {
+				t.Errorf("%s: code cell %d was not run in order (make notebooks runs them)", path, n)
+			}
+			for _, o := range c.Outputs {
+				if o.Type == "error" {
+					t.Errorf("%s: code cell %d holds an error", path, n)
+				}
+			}
+		}
+	}
+}
+
+// file is what these tests read of a notebook.
+type file struct {
+	Cells []struct {
+		Type    string `json:"cell_type"`
+		Count   *int   `json:"execution_count"`
+		Outputs []struct {
+			Type string          `json:"output_type"`
+			Text json.RawMessage `json:"text"`
+		}
+	}
+}
+
+func read(t *testing.T, path string) file {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return f
+}
+
+// outputs is the text that a notebook's cells printed.
+func outputs(t *testing.T, path string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, c := range read(t, path).Cells {
+		for _, o := range c.Outputs {
+			var lines []string
+			var line string
+			if json.Unmarshal(o.Text, &lines) == nil {
+				b.WriteString(strings.Join(lines, ""))
+			} else if json.Unmarshal(o.Text, &line) == nil {
+				b.WriteString(line)
+			}
+		}
+	}
+	return b.String()
+}
