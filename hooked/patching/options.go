@@ -1,0 +1,84 @@
+package patching
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// An Option changes how a sweep is computed; what comes out stays the same, save with [Ungroup].
+type Option func(*settings)
+
+type settings struct {
+	ctx      context.Context
+	progress func(Progress)
+	tokens   int // positions computed in one batch
+	ungroup  bool
+}
+
+// batchTokens is how many positions are computed together unless told otherwise: enough for matrix products to run at full
+// speed, and little memory (some megabytes for each thousand of d_mlp).
+const batchTokens = 512
+
+func newSettings(options []Option) *settings {
+	s := &settings{ctx: context.Background(), tokens: batchTokens}
+	for _, o := range options {
+		o(s)
+	}
+	s.tokens = max(1, s.tokens)
+	return s
+}
+
+// WithContext lets a sweep be cancelled: it then returns the context's error.
+func WithContext(ctx context.Context) Option { return func(s *settings) { s.ctx = ctx } }
+
+// OnProgress calls f now and then, at most ten times a second, while a sweep is computed.
+func OnProgress(f func(Progress)) Option { return func(s *settings) { s.progress = f } }
+
+// BatchTokens is how many positions a sweep computes together, over all patches and prompts. More take more memory.
+func BatchTokens(n int) Option { return func(s *settings) { s.tokens = n } }
+
+// Ungroup gives every query head its own key and value, so that in models with grouped queries a sweep over heads of keys
+// or values runs over query heads.
+func Ungroup() Option { return func(s *settings) { s.ungroup = true } }
+
+// Progress tells how far a sweep is. Units are blocks computed for one variation of one prompt.
+type Progress struct {
+	Done, Total int
+	Elapsed     time.Duration
+	Remaining   time.Duration // estimated from the time so far; zero until something is done
+}
+
+// String is "45 %, 3 s, 4 s remaining".
+func (p Progress) String() string {
+	return fmt.Sprintf("%d %%, %s, %s remaining", 100*p.Done/max(1, p.Total), p.Elapsed.Round(time.Second), p.Remaining.Round(time.Second))
+}
+
+// progressEvery is the least time between two calls of a progress function.
+const progressEvery = 100 * time.Millisecond
+
+// meter counts work and reports it.
+type meter struct {
+	s           *settings
+	done, total int
+	start, last time.Time
+}
+
+func newMeter(s *settings, total int) *meter { return &meter{s: s, total: total, start: time.Now()} }
+
+// add notes that work was done; it returns an error if the sweep is to end.
+func (m *meter) add(n int) error {
+	if err := m.s.ctx.Err(); err != nil {
+		return fmt.Errorf("the sweep was cancelled after %d of %d blocks: %w", m.done, m.total, err)
+	}
+	m.done += n
+	now := time.Now()
+	if m.s.progress == nil || now.Sub(m.last) < progressEvery && m.done < m.total {
+		return nil
+	}
+	m.last = now
+	elapsed := now.Sub(m.start)
+	remaining := time.Duration(float64(elapsed) * float64(m.total-m.done) / float64(max(1, m.done)))
+	m.s.progress(Progress{m.done, m.total, elapsed, remaining})
+	return nil
+}
