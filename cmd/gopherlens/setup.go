@@ -4,6 +4,9 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
+
+	"github.com/gomlx/compute"
 
 	"gopherlens/internal/progress"
 	"gopherlens/internal/setup"
@@ -38,5 +41,10 @@ func newSetup() (*setup.Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &setup.Setup{Repo: repo, Self: self, Status: progress.New(os.Stdout)}, nil
+	return &setup.Setup{
+		Repo:   repo,
+		Status: progress.New(os.Stdout),
+		Self:   self,
+		XLA:    slices.Contains(compute.List(), "xla"),
+	}, nil
 }

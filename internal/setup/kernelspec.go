@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
+
 	"gopherlens/internal/cachedir"
 )
 
@@ -78,14 +80,18 @@ func (s *Setup) kernelEnv(g goCommand) (map[string]string, error) {
 		return nil, err
 	}
 	path := []string{s.Repo.shims(), s.Repo.Bin(), "${PATH}", g.bin()}
-	return map[string]string{
+	env := map[string]string{
 		"PATH":                  strings.Join(path, ":"),
 		"GOEXPERIMENT":          "simd", // the pure Go backend's matrix product is ten times faster
 		"GOFLAGS":               kernelGoFlags(g.Flags),
 		"GOWORK":                "auto", // the kernel makes a go.work of its own
 		"GOMLX_NO_AUTO_INSTALL": "1",    // never download in the middle of a cell
 		cachedir.Variable:       cache,
-	}, nil
+	}
+	if !s.XLA {
+		env[compute.ConfigEnvVar] = "go" // though a plugin may lie somewhere
+	}
+	return env, nil
 }
 
 // kernelGoFlags adds to the user's GOFLAGS what makes cells link faster: no

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,12 +41,12 @@ const (
 	installTimeout = 10 * time.Minute
 )
 
-// withoutXLA says why a plugin would be of no use to this program.
-func withoutXLA(*Setup) string {
-	if slices.Contains(compute.List(), "xla") {
+// withoutXLA says why a plugin would be of no use.
+func withoutXLA(s *Setup) string {
+	if s.XLA {
 		return ""
 	}
-	return "this program was built without a C compiler, and so without XLA"
+	return "gopherlens was built without a C compiler, and so without XLA"
 }
 
 // pluginDone tells whether the CPU plugin is in the cache.

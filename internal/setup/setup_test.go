@@ -22,7 +22,7 @@ func ready(t *testing.T, out *bytes.Buffer) *setup.Setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &setup.Setup{Repo: repo, Status: progress.New(out), Self: "/nowhere/gopherlens"}
+	s := &setup.Setup{Repo: repo, Status: progress.New(out), Self: "/nowhere/gopherlens", XLA: withCgo}
 	for _, state := range s.States(t.Context()) {
 		if state.Done || state.Optional != "" || state.Skipped != "" {
 			continue
@@ -78,7 +78,7 @@ func elsewhere(t *testing.T, s *setup.Setup) *setup.Setup {
 		t.Fatal(err)
 	}
 	t.Setenv("JUPYTER_DATA_DIR", t.TempDir())
-	return &setup.Setup{Repo: repo, Status: s.Status}
+	return &setup.Setup{Repo: repo, Status: s.Status, XLA: true}
 }
 
 // installKernel installs the kernel and returns the user's specification.
@@ -129,6 +129,18 @@ func TestKernel(t *testing.T) {
 	path := filepath.SplitList(spec.Env["PATH"])
 	if want := s.Repo.Bin() + "/kernel"; path[0] != want || !slices.Contains(path, "${PATH}") {
 		t.Errorf("PATH = %q in the kernel's environment, want %s first and the user's own", path, want)
+	}
+}
+
+// Where gopherlens has no XLA in it, notebooks must not ask its worker for XLA.
+func TestKernelWithoutXLA(t *testing.T) {
+	s := elsewhere(t, ready(t, new(bytes.Buffer)))
+	if spec, _ := installKernel(t, s); spec.Env["GOMLX_BACKEND"] != "" {
+		t.Errorf("with XLA, GOMLX_BACKEND = %q in the kernel's environment", spec.Env["GOMLX_BACKEND"])
+	}
+	s.XLA = false
+	if spec, _ := installKernel(t, s); spec.Env["GOMLX_BACKEND"] != "go" {
+		t.Errorf("without XLA, GOMLX_BACKEND = %q in the kernel's environment, want go", spec.Env["GOMLX_BACKEND"])
 	}
 }
 

@@ -17,6 +17,10 @@ type Setup struct {
 	// as opening a plugin, run it as a child.
 	Self string
 
+	// XLA tells whether that command has XLA in it, which takes a C compiler. It is
+	// the resident worker too: without XLA there, notebooks compute in pure Go.
+	XLA bool
+
 	// CUDA asks for XLA's plugin for Nvidia cards too.
 	CUDA bool
 
