@@ -16,8 +16,10 @@ type attnInputs struct {
 // attention is layer l's attention: it reads the residual stream [batch, pos, d_model] and returns what the heads write
 // back to it, of the same shape. Every product is a line of Elhage et al. 2021, "A Mathematical Framework for
 // Transformer Circuits": the QK circuit fixes the pattern, the OV circuit what is moved along it.
-func (b *builder) attention(l int, resid *Node) *Node {
-	in := b.attnInputs(l, resid)
+func (b *builder) attention(l int, resid *Node) *Node { return b.attend(l, b.attnInputs(l, resid)) }
+
+// attend is attention to inputs that are normalized already.
+func (b *builder) attend(l int, in attnInputs) *Node {
 	q := b.tap(AttnQ.At(l), b.project(l, "Q", in.q))
 	k := b.tap(AttnK.At(l), b.ungroup(b.project(l, "K", in.k)), b.kvAxes("d_head")...)
 	v := b.tap(AttnV.At(l), b.ungroup(b.project(l, "V", in.v)), b.kvAxes("d_head")...)

@@ -9,7 +9,11 @@ func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
-	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	return b.mlpOut(l, b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x))
+}
+
+// mlpOut is what the MLP makes of an input that is normalized already.
+func (b *builder) mlpOut(l int, x *Node) *Node {
 	post := b.tap(MLPPost.At(l), b.neurons(l, x))
 	return dense(post, b.lw(l, "mlp.W_out"), b.bias(b.layerName(l, "mlp.b_out")))
 }

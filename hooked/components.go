@@ -1,0 +1,215 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// This file calls one part of the model on tensors of the user's, as model.blocks[l].mlp(x) and the like do in
+// TransformerLens. No hooks act inside. Layers may be negative.
+
+// Embed looks tokens up: [batch, pos, d_model].
+func (m *Model) Embed(input any) (*Tensor, error) {
+	return m.callOnTokens("embed", input, func(b *builder, _ int) *Node { return b.embed(b.tokens()) })
+}
+
+// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model]; an error in models that have none.
+func (m *Model) PosEmbed(input any) (*Tensor, error) {
+	if !m.cfg.PositionalEmbedding.Learned() {
+		return nil, fmt.Errorf("PosEmbed: the model has no learned positions, they are %s", m.cfg.PositionalEmbedding)
+	}
+	return m.callOnTokens("pos_embed", input, func(b *builder, _ int) *Node {
+		b.setPositions()
+		return b.positionVectors()
+	})
+}
+
+// LN1 is the norm that layer l's attention reads through, of x [..., d_model].
+func (m *Model) LN1(l int, x *Tensor) (*Tensor, error) { return m.layerNorm(l, "ln1", ln1Sites, x) }
+
+// LN2 is the norm that layer l's MLP reads through, of x [..., d_model].
+func (m *Model) LN2(l int, x *Tensor) (*Tensor, error) {
+	if m.cfg.AttnOnly {
+		return nil, errAttnOnly("LN2")
+	}
+	return m.layerNorm(l, "ln2", ln2Sites, x)
+}
+
+// LNFinal is the norm before the unembedding, of x [..., d_model].
+func (m *Model) LNFinal(x *Tensor) (*Tensor, error) {
+	return m.call(component{name: "ln_final", layer: outsideLayers}, func(b *builder, _ int, in []*Node) *Node {
+		return b.norm(b.cfg.finalNorm(), "ln_final", lnFinalSites, in[0])
+	}, x)
+}
+
+// Unembed is x W_U + b_U, of x [..., d_model] that went through [Model.LNFinal]: logits [..., d_vocab].
+func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
+	logits, err := m.call(component{name: "unembed", layer: outsideLayers}, func(b *builder, _ int, in []*Node) *Node { return b.unembed(in[0]) }, x)
+	if err != nil {
+		return nil, err
+	}
+	logits.axes[len(logits.axes)-1] = "d_vocab"
+	return logits, nil
+}
+
+// Attn is layer l's attention of normalized inputs to queries, keys and values, each [batch, pos, d_model], usually the
+// same tensor: what its heads write together, biases included, before any norm that the family puts after it. With
+// [batch, pos, head, d_model] each head reads its own input, as in path patching.
+func (m *Model) Attn(l int, q, k, v *Tensor) (*Tensor, error) {
+	out, err := m.call(component{name: "attn", layer: l}, func(b *builder, l int, in []*Node) *Node {
+		b.setPositions()
+		return b.attend(l, attnInputs{in[0], in[1], in[2]})
+	}, q, k, v)
+	if err != nil {
+		return nil, err
+	}
+	out.axes = []string{"batch", "pos", "d_model"}
+	return out, nil
+}
+
+// MLP is what layer l's MLP makes of a normalized input x [..., d_model], biases included, before any norm that the
+// family puts after it.
+func (m *Model) MLP(l int, x *Tensor) (*Tensor, error) {
+	if m.cfg.AttnOnly {
+		return nil, errAttnOnly("MLP")
+	}
+	return m.call(component{name: "mlp", layer: l}, func(b *builder, l int, in []*Node) *Node { return b.mlpOut(l, in[0]) }, x)
+}
+
+func errAttnOnly(what string) error {
+	return fmt.Errorf("%s: the model has attention only, no MLPs", what)
+}
+
+func (m *Model) layerNorm(l int, name string, sites normSites, x *Tensor) (*Tensor, error) {
+	return m.call(component{name: name, layer: l}, func(b *builder, l int, in []*Node) *Node {
+		return b.norm(b.cfg.Normalization, b.layerName(l, name), sites.at(l), in[0])
+	}, x)
+}
+
+// component says which part of the model is called.
+type component struct {
+	name  string
+	layer int // or outsideLayers
+}
+
+// outsideLayers is the layer of a component that lies in none.
+const outsideLayers = -1 << 31
+
+// call runs a component on tensors, all of which end in d_model.
+func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Node, inputs ...*Tensor) (*Tensor, error) {
+	var shapes []string
+	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
+	for i, t := range inputs {
+		if err := m.checkInput(c, t, inputs[0]); err != nil {
+			return nil, err
+		}
+		if err := j.setTensor(componentInput(i), t); err != nil {
+			return nil, err
+		}
+		shapes = append(shapes, fmt.Sprint(t.Shape()))
+	}
+	j.batch, j.pos = outerSizes(inputs[0].Shape())
+	out, err := j.component(c, fmt.Sprint(shapes), func(b *builder, l int) *Node {
+		in := make([]*Node, len(inputs))
+		for i, t := range inputs {
+			in[i] = b.input(componentInput(i), dtypes.Float32, t.Shape()...)
+		}
+		return build(b, l, in)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.axes = slices.Clone(inputs[0].axes)
+	return out, nil
+}
+
+// outerSizes are batch and pos of a tensor that has them first.
+func outerSizes(shape []int) (batch, pos int) {
+	if len(shape) < 3 {
+		return 1, 1
+	}
+	return shape[0], shape[1]
+}
+
+func componentInput(i int) string { return fmt.Sprintf("component.%d", i) }
+
+// checkInput compares the shape of an input of a component with what it must be, and with the first input's.
+func (m *Model) checkInput(c component, t, first *Tensor) error {
+	shape, d := t.Shape(), m.cfg.DModel
+	if len(shape) == 0 || shape[len(shape)-1] != d {
+		return fmt.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
+	}
+	if c.name != "attn" {
+		return nil
+	}
+	perHead := len(shape) == 4 && (shape[2] == m.cfg.NHeads || shape[2] == m.cfg.NKeyValueHeads)
+	if len(shape) != 3 && !perHead {
+		return fmt.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %v", t)
+	}
+	if len(first.Shape()) < 2 || !slices.Equal(shape[:2], first.Shape()[:2]) {
+		return fmt.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
+	}
+	return nil
+}
+
+// callOnTokens runs a component that reads tokens.
+func (m *Model) callOnTokens(name string, input any, build func(b *builder, l int) *Node) (*Tensor, error) {
+	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
+	if err := j.read(input); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	out, err := j.component(component{name, outsideLayers}, fmt.Sprint(j.batch, j.pos), build)
+	if err != nil {
+		return nil, err
+	}
+	out.axes = []string{"batch", "pos", "d_model"}
+	return out, nil
+}
+
+// component finds or compiles a component's program and executes it. Layers of one kind share a program, which gets the
+// layer's weights as inputs.
+func (j *job) component(c component, shapes string, build func(b *builder, l int) *Node) (*Tensor, error) {
+	like, prefix := outsideLayers, ""
+	if c.layer != outsideLayers {
+		l, err := j.m.cfg.layer(c.layer)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.name, err)
+		}
+		like, prefix = j.m.cfg.firstLike(l), blockPrefix(l)
+	}
+	p := j.m.eng.get(fmt.Sprint("component ", j.m.id, c.name, like, shapes))
+	p.once.Do(func() { p.err = j.compile(p, like, build) })
+	if p.err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, p.err)
+	}
+	inputs, err := j.inputs(p, prefix)
+	if err != nil {
+		return nil, err
+	}
+	values, err := j.m.eng.run(p, inputs)
+	if err != nil {
+		return nil, err
+	}
+	return &Tensor{value: values[0], eng: j.m.eng}, nil
+}
+
+// compile makes p the program of a component of layers like l.
+func (j *job) compile(p *program, l int, build func(b *builder, l int) *Node) error {
+	traced, err := j.m.traceWith(func(t *tracedGraph) {
+		b := newBuilder(j.m.cfg, j.plan, t.graph, j.m.weights.shapes, j.batch, j.pos)
+		t.nodes = []*Node{build(b, l)}
+		for _, name := range b.inputs {
+			t.inputs = append(t.inputs, strings.Replace(name, blockPrefix(l), anyBlock, 1))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	p.adopt(traced)
+	return p.err
+}
