@@ -55,6 +55,24 @@ func FuzzSafetensors(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) { fuzzReader(t, Safetensors, content) })
 }
 
+// FuzzIndex: whatever an index says, its shards lie beside it and are of its kind.
+func FuzzIndex(f *testing.F) {
+	fuzzSeeds(f, "testdata/shards/*.json")
+	f.Add([]byte(`{"weight_map":{"a":"../model.safetensors","b":"/etc/x.safetensors"}}`))
+	const path = "folder/model.safetensors.index.json"
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := parseIndex(path, text)
+		if err != nil {
+			return
+		}
+		for _, part := range c.parts {
+			if filepath.Dir(part) != "folder" || filepath.Ext(part) != ".safetensors" {
+				t.Fatalf("shard %q", part)
+			}
+		}
+	})
+}
+
 func FuzzGGUF(f *testing.F) {
 	fuzzSeeds(f, "testdata/*.gguf")
 	f.Fuzz(func(t *testing.T, content []byte) { fuzzReader(t, GGUF, content) })

@@ -20,6 +20,11 @@ func locateShards(path string) (checkpoint, error) {
 	if err != nil {
 		return checkpoint{}, fmt.Errorf("weights: %w", err)
 	}
+	return parseIndex(path, text)
+}
+
+// parseIndex turns an index into the list of its shards, sorted.
+func parseIndex(path string, text []byte) (checkpoint, error) {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
