@@ -120,9 +120,10 @@ func newPrecompiled(c component) (normalizer, error) {
 func (n *precompiled) normalize(p piece) (piece, error) {
 	e := edit(p)
 	for at, state := 0, -1; at < len(p.text); {
-		var grapheme string
-		grapheme, _, _, state = uniseg.FirstGraphemeClusterInString(p.text[at:], state)
-		end := at + len(grapheme)
+		var size int
+		size, state = firstGrapheme(p.text[at:], state)
+		end := at + size
+		grapheme := p.text[at:end]
 		if with, ok := n.table.shortest(grapheme); ok && len(grapheme) < longestGrapheme {
 			e.replace(at, end, with)
 		} else {
@@ -131,6 +132,25 @@ func (n *precompiled) normalize(p piece) (piece, error) {
 		at = end
 	}
 	return e.piece(), nil
+}
+
+// lateExtend are the marks of Unicode 16 and 17 that uniseg takes for characters
+// of their own. Beyond U+FFFF they do not matter: such graphemes are too long.
+var lateExtend = runeSet{{0x897, 0x897}, {0x1ACF, 0x1ADD}, {0x1AE0, 0x1AEB}}
+
+// firstGrapheme returns the length of the first grapheme of s, and uniseg's state.
+func firstGrapheme(s string, state int) (size, next int) {
+	first, rest, _, next := uniseg.FirstGraphemeClusterInString(s, state)
+	// A mark joins what any older mark, such as U+0301, would join.
+	for startsLate(rest) && uniseg.GraphemeClusterCount(first+"\u0301") == 1 {
+		_, rest, _, next = uniseg.FirstGraphemeClusterInString(rest, -1)
+	}
+	return len(s) - len(rest), next
+}
+
+func startsLate(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return lateExtend.has(r)
 }
 
 // characters replaces the characters of a grapheme one by one.

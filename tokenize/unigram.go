@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -49,19 +48,6 @@ func parsePiece(s *jsonScanner) (p scoredPiece, err error) {
 	return p, err
 }
 
-// number consumes a number.
-func (s *jsonScanner) number() (float64, error) {
-	raw, err := s.raw()
-	if err != nil {
-		return 0, err
-	}
-	n, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil {
-		return 0, s.errorf("%v", err)
-	}
-	return n, nil
-}
-
 // unknownPenalty is how much less likely than the rarest token an unknown
 // character is (sentencepiece, unigram_model.cc, kUnkPenalty).
 const unknownPenalty = 10
@@ -74,7 +60,7 @@ type unigram struct {
 	unk      int         // id of the unknown token, -1 for none
 	unkScore float64     // of an unknown character
 	fallback *[256]int32 // ids of <0x00> to <0xFF>, nil without byte fallback
-	single   bool        // add scores in single precision, as sentencepiece does
+	single   bool        // store scores in single precision, as sentencepiece does
 	cache    *wordCache[symbol]
 }
 
@@ -131,26 +117,31 @@ func (m *unigram) viterbi(word string) []best {
 	for start := 0; start < len(word); {
 		_, size := utf8.DecodeRuneInString(word[start:])
 		single := false // a token of just this character
+		till := ways[start].score
 		offer := func(id int32, n int, score float64) {
-			way := &ways[start+n]
-			score += ways[start].score
-			if m.single {
-				score = float64(float32(score))
-			}
-			if way.start < 0 || score > way.score {
-				*way = best{score, start, id}
+			if way := &ways[start+n]; way.start < 0 || score > way.score {
+				*way = best{m.round(score), start, id}
 			}
 		}
 		m.trie.each(word[start:], func(id int32, n int) {
 			single = single || n == size
-			offer(id, n, m.scores[id])
+			offer(id, n, m.scores[id]+till)
 		})
 		if !single {
-			offer(unknown, size, m.unkScore)
+			offer(unknown, size, m.round(m.unkScore+till))
 		}
 		start += size
 	}
 	return ways
+}
+
+// round rounds a score as it is stored. sentencepiece adds in double precision and
+// stores in single, so that of equal ways the last bit decides which is taken.
+func (m *unigram) round(score float64) float64 {
+	if m.single {
+		return float64(float32(score))
+	}
+	return score
 }
 
 // unknown stands for an unknown character until it gets an id.
