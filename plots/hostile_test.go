@@ -74,7 +74,7 @@ func hostileFigures(label func(i int) string) []sample {
 func hostileSamples() []sample {
 	labels := hostileLabels()
 	var out []sample
-	for _, from := range []int{20, 28} {
+	for _, from := range []int{8, 28} {
 		for _, s := range hostileFigures(func(i int) string { return labels[from+i] }) {
 			out = append(out, sample{fmt.Sprintf("%s_%d", s.name, from), s.figure})
 		}

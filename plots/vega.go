@@ -1,6 +1,9 @@
 package plots
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // This file holds what the Vega-Lite specifications of all charts share. They
 // set no text or background colour: JupyterLab chooses those by its theme.
@@ -73,14 +76,18 @@ func vegaParam(name string, value any) object { return object{"name": name, "val
 
 // tips are the lines of what the pointer shows. Vega's tooltip is an object
 // with the titles as keys, so that no two may be alike; it reads the keys
-// "title" and "image" as something else.
+// "title" and "image" as something else. Vega-Lite writes the keys into an
+// expression and forgets to escape them: tipTitle takes what would end it.
 type tips struct {
 	lines list
 	taken map[string]bool
 }
 
+// tipTitle puts look-alikes for the backslash and the quotation mark.
+var tipTitle = strings.NewReplacer(`\`, "⧵", `"`, "″")
+
 func (t *tips) add(field, title string) {
-	title = clip(visible(title), axisLabelLength)
+	title = clip(tipTitle.Replace(visible(title)), axisLabelLength)
 	if title == "title" || title == "image" {
 		title += " "
 	}

@@ -45,11 +45,16 @@ async function center(locator, fx = 0.5, fy = 0.5) {
 }
 
 async function openNotebook(notebook) {
-  const page = await open(`${job.lab}/lab/tree/${notebook.path}`);
+  const page = await open(`${job.lab}/doc/tree/${notebook.path}`); // alone: the full lab restores earlier tabs
   await page.waitForSelector(".jp-Notebook .jp-Cell", { timeout: 60_000 });
-  const noKernel = page.locator(".jp-Dialog button", { hasText: /No Kernel|Select/ });
-  await noKernel.first().click({ timeout: 8_000 }).catch(() => {}); // asked only where the kernel is not installed
   return page;
+}
+
+// dismiss closes the question for a kernel, which comes at any time where the
+// notebook's own is not installed, and lies over everything.
+async function dismiss(page) {
+  const answer = page.locator(".jp-Dialog button", { hasText: /No Kernel|Select/ });
+  if (await answer.count()) await answer.first().click().catch(() => {});
 }
 
 // The kinds of figure, by what JupyterLab makes of them.
@@ -63,11 +68,16 @@ const kinds = [
 async function checkNotebook(notebook) {
   const page = await openNotebook(notebook);
   const cells = page.locator(".jp-Notebook .jp-CodeCell");
+  await page.waitForTimeout(3_000); // for the kernel's question
   let figures = 0;
+  const bare = []; // cells without a figure
   for (let i = 0; i < (await cells.count()); i++) {
     const cell = cells.nth(i);
     await cell.scrollIntoViewIfNeeded();
     await page.waitForTimeout(200); // JupyterLab draws a cell when it comes into view
+    await cell.locator(".jp-OutputArea-output").first().waitFor({ state: "attached", timeout: 2_000 }).catch(() => {});
+    await dismiss(page);
+    const before = figures;
     for (const [selector, check] of kinds) {
       for (const figure of await cell.locator(selector).all()) {
         where = `${notebook.path}, cell ${i}, ${selector}`;
@@ -75,10 +85,11 @@ async function checkNotebook(notebook) {
         await check(page, figure, notebook);
       }
     }
+    if (figures === before) bare.push(i);
     if (job.shots) await cell.screenshot({ path: `${job.shots}/${notebook.path}.${i}.png` });
   }
   where = notebook.path;
-  expect(figures >= notebook.figures, `${figures} figures were found, ${notebook.figures} expected`);
+  expect(figures >= notebook.figures, `${figures} figures were found, ${notebook.figures} expected; none in cells ${bare}`);
   await page.context().close();
 }
 
@@ -114,7 +125,7 @@ async function checkSlider(figure, slider) {
   const title = () => figure.locator("svg.marks").textContent();
   const before = await title();
   await slider.focus();
-  await slider.press("ArrowRight");
+  await slider.press("End"); // the arrow keys are JupyterLab's own
   await figure.page().waitForTimeout(300);
   expect((await title()) !== before, "the slider changes nothing");
 }

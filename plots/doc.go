@@ -1,0 +1,49 @@
+// Package plots draws the pictures that interpretability work looks at: heat
+// maps, lines, attention patterns, coloured tokens, logit lenses.
+//
+// A figure is a value. A constructor takes the data and an [Axes], which says
+// what the axes and values are called; the figure then shows itself below a
+// notebook's cell or is saved:
+//
+//	plots.Imshow(pattern, plots.Axes{X: tokens, Y: tokens, Title: "L23H3"}).Show()
+//	err := plots.Line(diffs, plots.Axes{X: labels, YName: "logit difference"}).WriteSVG("diffs.svg")
+//
+// | figure                              | data                                                          |
+// | ----------------------------------- | ------------------------------------------------------------- |
+// | [Line], [Bar]                       | [x] or [series, x]                                            |
+// | [Scatter]                           | x [point], y [point]                                          |
+// | [Hist]                              | [sample], or samples of any lengths                           |
+// | [Imshow]                            | [row, column], [facet, row, column], [frame, (facet,) row, column] |
+// | [HeadScores]                        | [layer, head] or [facet, layer, head]                         |
+// | [LogitLens]                         | [layer, position] and a word for each                         |
+// | [AttentionPattern]                  | tokens and [query, key]                                       |
+// | [AttentionHeads]                    | tokens and [head, query, key]                                 |
+// | [ColoredTokens]                     | tokens and [token] or [quantity, token]                       |
+// | [TokenLogProbs]                     | tokens, [token], and the best guesses in each place           |
+// | [TopTokens]                         | lists of ranked tokens, as [Top] makes them                   |
+//
+// Data are slices of numbers nested as deep as the shape says, or anything with
+// the two methods of [Array], so that tensors and patching grids go in as they
+// are; what they know of their labels and axis names ([AxisLabeler],
+// [AxisNamer]) is used where Axes leaves it out.
+//
+// # What a figure guarantees
+//
+// In a notebook a figure is one bundle of MIME types: a Vega-Lite chart or HTML
+// with a small script, a static SVG and PNG, and a description in words. It needs
+// no network, no trust in the notebook and no light theme. SVG and PNG are drawn
+// from the same scene; the SVG's bytes are the same on every machine.
+//
+// Any string is safe as a label: what cannot be seen or could do harm is written
+// visibly, a leading space as "·", a newline as "↵", a lone byte as "\xe2".
+// Values that are not finite are shown as what they are. Data beyond a figure's
+// limit (see the constants) are thinned, and the figure says so.
+//
+// In heat maps white is zero, blue more and red less (ColorBrewer's RdBu); lines
+// and bars take Okabe and Ito's colours, and dashes where these run out. Charts
+// are zoomed by the wheel with the shift key held and reset by a double click.
+// All that the pointer shows is also reached by the keyboard in the HTML views.
+//
+// A constructor never panics on bad data: the figure carries the error, which
+// Show displays in its place and the other methods return.
+package plots

@@ -1,0 +1,74 @@
+package plots_test
+
+import (
+	"fmt"
+	"strings"
+
+	"gopherlens/plots"
+)
+
+// A figure shows itself in a notebook; elsewhere it is saved.
+func ExampleLine() {
+	diffs := []float64{-0.12, 0.05, 0.31, 1.7, 3.6, 3.4}
+	figure := plots.Line(diffs, plots.Axes{
+		Title: "Logit difference by layer",
+		X:     []string{"embed", "0", "1", "2", "3", "final"}, XName: "after layer",
+		YName: "logit difference",
+	})
+	svg, err := figure.SVG()
+	fmt.Println(strings.HasPrefix(string(svg), "<svg"), err)
+	// Output: true <nil>
+}
+
+// Three axes are pictures side by side; Facets names them.
+func ExampleImshow() {
+	effect := [][][]float64{
+		{{0.1, 0.0}, {-0.2, 0.9}},
+		{{0.0, 0.3}, {0.1, 0.2}},
+	}
+	figure := plots.Imshow(effect, plots.Axes{
+		Title: "Patching", X: []string{" John", " Mary"}, XName: "position", YName: "layer",
+		Facets: []string{"attention", "MLP"}, Unit: "logit difference restored",
+	})
+	bundle, err := figure.Bundle()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(bundle["text/plain"])
+	// Output: Patching. Heat map of logit difference restored, 2 facets, 2 rows (layer) by 2 columns (position); from −0.2 to 0.9. Strongest: 0.9, facet attention, layer 1, position ·Mary.
+}
+
+// A figure of data that cannot be drawn carries the reason.
+func ExampleFigure_Err() {
+	figure := plots.Bar([][]float64{{1, 2}, {3}}, plots.Axes{})
+	fmt.Println(figure.Err())
+	// Output: plots: Bar: data is ragged: data[1] has 1 elements, 2 were expected
+}
+
+// Tokens come first, then what each head pays to each of them.
+func ExampleAttentionHeads() {
+	tokens := []string{"<|endoftext|>", "Hello", " world"}
+	patterns := [][][]float64{
+		{{1, 0, 0}, {0.9, 0.1, 0}, {0.2, 0.7, 0.1}},
+		{{1, 0, 0}, {0.5, 0.5, 0}, {0.8, 0.1, 0.1}},
+	}
+	figure := plots.AttentionHeads(tokens, patterns, plots.Axes{Title: "Layer 0", Facets: []string{"L0H0", "L0H1"}})
+	fmt.Println(figure.Err())
+	// Output: <nil>
+}
+
+// Top ranks a row of logits; names come from a tokenizer.
+func ExampleTop() {
+	vocabulary := []string{" the", " John", " Mary", "."}
+	top, err := plots.Top([]float64{1.5, 7.1, 9.4, -2}, 2, func(token int) string { return vocabulary[token] })
+	fmt.Println(top, err)
+	// Output: [[{ Mary 9.4} { John 7.1}]] <nil>
+}
+
+func ExampleColoredTokens() {
+	figure := plots.ColoredTokens([]string{"The", " cat", "\n"}, []float64{0.1, 2.5, -0.3}, plots.Axes{Title: "A neuron", Unit: "activation"})
+	html, err := figure.HTML()
+	fmt.Println(strings.Contains(string(html), "·cat"), strings.Contains(string(html), "↵"), err)
+	// Output: true true <nil>
+}
