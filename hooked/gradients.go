@@ -85,6 +85,9 @@ func (b *builder) collectGradients(add func(output, *Node), out outcome) {
 	if len(nodes) == 0 {
 		return
 	}
+	if scalar == nil {
+		exceptions.Panicf("a run without a metric or a loss has no gradients: call RunWithGradients or LossWithGradients")
+	}
 	if scalar.Rank() != 0 {
 		exceptions.Panicf("gradients are of one number, this run's scalar has shape %s: leave LossPerToken out", scalar.Shape())
 	}

@@ -101,6 +101,9 @@ func TestEditGrad(t *testing.T) {
 // TestBadGradients names what is wrong.
 func TestBadGradients(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, nil)
+	if _, err := m.Run(hooked.Tokens{{1, 2}}, hooked.Gradients("resid_post")); err == nil || !strings.Contains(err.Error(), "call RunWithGradients") {
+		t.Errorf("gradients of a run without a scalar: error %v", err)
+	}
 	for want, option := range map[string]hooked.Option{
 		`"blocks.0.attn.W_X" matches no weight of the model; nearest:`: hooked.GradientsOfWeights("blocks.0.attn.W_X"),
 		"this run's scalar has shape":                                  hooked.LossPerToken(),

@@ -84,8 +84,12 @@ func (c Config) resolveName(name string, all []Site) ([]Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err := c.findSite(name); err == nil {
+	s, err := c.findSite(name)
+	if err == nil {
 		return []Site{s}, nil
+	}
+	if short.layer != "" { // such as "k5" in a model of two layers
+		return nil, err
 	}
 	inEveryLayer := "blocks.%d." + strings.TrimPrefix(short.part+".hook_"+short.name, ".")
 	found := filterSites(all, func(s Site) bool { return s.info.path == inEveryLayer })
