@@ -3,9 +3,11 @@ package hooked
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -74,14 +76,31 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 		return nil, err
 	}
 	m := newModel(cfg, processing, src.gives(), be, why)
-	m.weights.load = func(put func(string, *Array) error) error {
-		if err := src.stream(m, put); err != nil {
-			return err
-		}
-		return m.keep(key)
-	}
+	m.weights.load = func(put func(string, *Array) error) error { return m.loadFiles(src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
+}
+
+// loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint itself. A backend that
+// keeps them gets them for the next process; for any other they are written to disk.
+func (m *Model) loadFiles(src *source, name, key string, put func(string, *Array) error) error {
+	path, err := processedFile(name, key)
+	if err != nil {
+		return err
+	}
+	if ok, err := m.weights.loadProcessed(path); err != nil {
+		return err
+	} else if ok {
+		return m.keep(key)
+	}
+	if err := src.stream(m, put); err != nil {
+		return err
+	}
+	if _, ok := m.eng.backend.(keeper); ok {
+		return m.keep(key)
+	}
+	go m.weights.saveProcessed(path) // the runs that wait for the weights need not wait for the disk
+	return nil
 }
 
 // backend is the backend asked for, or the process's own, and why.
@@ -199,7 +218,8 @@ func (s *source) checkNames(a *architecture) error {
 			}
 		}
 	}
-	for short, name := range s.names {
+	for _, short := range slices.Sorted(maps.Keys(s.names)) {
+		name := s.names[short]
 		if !used[name] && !matchesAny(a.ignoredTensors, short) {
 			return fmt.Errorf("the checkpoint's tensor %q belongs to no known part of %s", name, a.class)
 		}

@@ -63,9 +63,11 @@ func fromDevice(name string, a *Array) *Array {
 	return moved
 }
 
-// put uploads a weight.
-func (s *weightStore) put(name string, a *Array) error {
-	a = toDevice(name, a)
+// put uploads a weight, given in TransformerLens' shape.
+func (s *weightStore) put(name string, a *Array) error { return s.upload(name, toDevice(name, a)) }
+
+// upload uploads a weight that has its device layout.
+func (s *weightStore) upload(name string, a *Array) error {
 	buffer, err := s.eng.upload(a.Data, shapes.Make(dtypes.Float32, a.Shape...))
 	if err != nil {
 		return fmt.Errorf("weight %s: %w", name, err)
@@ -114,6 +116,15 @@ func (s *weightStore) array(name string) (*Array, error) {
 	if s.shapes[name] == nil {
 		return NewArray(spec.shape...), nil
 	}
+	data, err := s.download(name)
+	if err != nil {
+		return nil, err
+	}
+	return fromDevice(name, &Array{Shape: slices.Clone(s.shapes[name]), Data: data}), nil
+}
+
+// download copies a weight to the host, in its device layout.
+func (s *weightStore) download(name string) ([]float32, error) {
 	buffer, err := s.buffer(name)
 	if err != nil {
 		return nil, err
@@ -122,5 +133,5 @@ func (s *weightStore) array(name string) (*Array, error) {
 	if err := buffer.ToFlatData(data); err != nil {
 		return nil, fmt.Errorf("reading weight %s: %w", name, err)
 	}
-	return fromDevice(name, &Array{Shape: slices.Clone(s.shapes[name]), Data: data}), nil
+	return data, nil
 }

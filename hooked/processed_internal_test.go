@@ -1,0 +1,104 @@
+package hooked
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"gopherlens/internal/weights"
+)
+
+// TestProcessedRoundTrip writes a model's processed weights and reads them into another model of the same files.
+func TestProcessedRoundTrip(t *testing.T) {
+	first := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
+	want := Must(first.StateDict())
+	path := filepath.Join(t.TempDir(), "llama.safetensors")
+	if err := weights.WriteSafetensors(path, nil, first.weights.named()); err != nil {
+		t.Fatal(err)
+	}
+	second := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
+	second.weights.load = func(func(string, *Array) error) error {
+		if ok, err := second.weights.loadProcessed(path); !ok || err != nil {
+			t.Fatalf("loading processed weights: %t, %v", ok, err)
+		}
+		return nil
+	}
+	got := Must(second.StateDict())
+	for name, a := range want {
+		if !slices.Equal(got[name].Data, a.Data) || !slices.Equal(got[name].Shape, a.Shape) {
+			t.Errorf("%s changed on its way over the disk", name)
+		}
+	}
+}
+
+// TestProcessedMisfits checks that a file which is not this model's, or not whole, counts as absent.
+func TestProcessedMisfits(t *testing.T) {
+	m := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
+	if err := m.weights.ready(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	whole := filepath.Join(dir, "whole")
+	if err := weights.WriteSafetensors(whole, nil, m.weights.named()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "cut.safetensors")
+	if err := os.WriteFile(cut, data[:len(data)-100], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, "other.safetensors")
+	if err := weights.WriteSafetensors(other, nil, m.weights.named()[1:]); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{cut, other, filepath.Join(dir, "missing.safetensors")} {
+		if ok, err := m.weights.loadProcessed(path); ok || err != nil {
+			t.Errorf("%s: loaded %t, %v", filepath.Base(path), ok, err)
+		}
+	}
+}
+
+// TestMakeRoom removes the least recently used files first.
+func TestMakeRoom(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"old", "middle", "new"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, make([]byte, 100), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(time.Duration(i) * time.Hour)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := makeRoom(dir, 200); err != nil {
+		t.Fatal(err)
+	}
+	left := make(map[string]bool)
+	for _, e := range Must(os.ReadDir(dir)) {
+		left[e.Name()] = true
+	}
+	if !maps.Equal(left, map[string]bool{"middle": true, "new": true}) {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestProcessedFile checks that another file, processing or name gives another place on disk.
+func TestProcessedFile(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, where := range []string{"testdata/arch/llama", "testdata/arch/gpt2"} {
+		for _, p := range []Processing{NoProcessing, FoldLN, DefaultProcessing} {
+			path := Must(processedFile("a/b", Must(keptKey("a/b", where, p))))
+			if seen[path] || filepath.Base(filepath.Dir(path)) != "processed" {
+				t.Errorf("%s with %s: %s", where, p, path)
+			}
+			seen[path] = true
+		}
+	}
+}
