@@ -57,7 +57,7 @@ func (f *frame) vegaY() object {
 }
 
 func (s scale) vega() object {
-	spec := object{"domain": list{s.lo, s.hi}, "nice": false}
+	spec := object{"domain": list{plainZero(s.lo), plainZero(s.hi)}, "nice": false}
 	if s.log {
 		spec["type"] = "log"
 	} else {
@@ -73,7 +73,7 @@ func (s scale) vegaTicks(axis object, n int) {
 	}
 	var values list
 	for _, t := range s.ticks(n) {
-		values = append(values, t.at)
+		values = append(values, plainZero(t.at))
 	}
 	axis["values"], axis["format"] = values, "~g"
 }
@@ -130,7 +130,7 @@ func (f *frame) guideEnds(g Guide) list {
 	if f.guide(g) == nil {
 		return nil
 	}
-	at := func(x, y float64) object { return object{"x": x, "y": y} }
+	at := func(x, y float64) object { return object{"x": plainZero(x), "y": plainZero(y)} }
 	switch g.kind {
 	case horizontal:
 		return list{at(f.x.lo, g.at), at(f.x.hi, g.at)}

@@ -79,7 +79,15 @@ func round6(v float64) float64 {
 	if err != nil {
 		return v
 	}
-	return r
+	return plainZero(r)
+}
+
+// plainZero drops the sign of zero, which JSON writes and gob forgets.
+func plainZero(v float64) float64 {
+	if v == 0 {
+		return 0
+	}
+	return v
 }
 
 // coord writes a coordinate: two decimals, so that a golden picture is the
