@@ -83,6 +83,7 @@ var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "use_bi
 
 var gemma2GGUFKeys = ggufKeysWith(map[string]string{
 	"attention.sliding_window": "sliding_window",
+	"rope.freq_base_swa":       "rope_local_base_freq", // Gemma 3's
 	"attn_logit_softcapping":   "attn_logit_softcapping",
 	"final_logit_softcapping":  "final_logit_softcapping",
 })

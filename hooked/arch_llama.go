@@ -76,6 +76,8 @@ var llamaGGUFKeys = map[string]string{
 	"attention.value_length":           "", // the same as key_length in every family here
 	"rope.freq_base":                   "rope_theta",
 	"rope.dimension_count":             "", // the whole head
+	"rope.scaling.type":                "rope_scaling.type",
+	"rope.scaling.factor":              "rope_scaling.factor",
 	"vocab_size":                       "",
 }
 

@@ -204,7 +204,7 @@ func (r *fields) ropeScaling(c *Config) {
 	c.RotaryBase = r.FloatOr("rope_theta", c.RotaryBase)
 	r.rotaryShare(c)
 	switch kind := r.StringOr("rope_type", r.StringOr("type", "default")); kind {
-	case "default":
+	case "default", "none":
 	case "linear":
 		c.RotaryLinearFactor = r.Float("factor")
 	case "llama3":

@@ -54,7 +54,7 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 		case !known:
 			f.values[key] = plainJSON(value) // left unread, it stops the load
 		case field != "":
-			f.values[field] = plainJSON(value)
+			f.put(field, plainJSON(value))
 		}
 	}
 	for field, value := range arch.ggufFixed {
@@ -62,6 +62,21 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	}
 	f.values["vocab_size"] = float64(reflectLen(metadata["tokenizer.ggml.tokens"]))
 	return arch, f, nil
+}
+
+// put sets a field; in "rope_scaling.factor" it is one of an object.
+func (f *fields) put(name string, value any) {
+	object, field, nested := strings.Cut(name, ".")
+	if !nested {
+		f.values[name] = value
+		return
+	}
+	inner, ok := f.values[object].(map[string]any)
+	if !ok {
+		inner = make(map[string]any)
+		f.values[object] = inner
+	}
+	inner[field] = value
 }
 
 // plainJSON is a GGUF value as JSON would give it: every number a float64.
