@@ -1,6 +1,6 @@
 """The peer's side of package tokenize: Hugging Face's tokenizers library.
 
-    python3 -m venv VENV && VENV/bin/pip install tokenizers==0.23.3 sentencepiece==0.2.1 numpy
+    python3 -m venv VENV && VENV/bin/pip install tokenizers==0.23.3 sentencepiece==0.2.0
     VENV/bin/python bench/tokenize.py compare WORK    # equal ids on 20 MB, or where they differ
     VENV/bin/python bench/tokenize.py speed WORK      # both sides, one core, one run
     VENV/bin/python bench/tokenize.py fixtures WORK   # rewrites tokenize/testdata/trained

@@ -280,6 +280,7 @@ func (m *spModel) addSplits(b *bpe, v *vocab, id, rank int) {
 func (m *spModel) buildUnigram(v *vocab) *unigram {
 	u := newUnigram(v, m.pieces, m.normal)
 	u.unk, u.single = m.special.unk, true
+	u.unkScore = u.round(u.unkScore)
 	if m.byteFallback {
 		u.fallback = byteTokens(v)
 	}

@@ -135,8 +135,9 @@ func (m *unigram) viterbi(word string) []best {
 	return ways
 }
 
-// round rounds a score as it is stored. sentencepiece adds in double precision and
-// stores in single, so that of equal ways the last bit decides which is taken.
+// round rounds a score as it is stored. sentencepiece (0.2.0, unigram_model.cc,
+// EncodeOptimized) compares in double precision and stores in single: of ways that
+// are equally good, the last bit decides which is taken.
 func (m *unigram) round(score float64) float64 {
 	if m.single {
 		return float64(float32(score))
