@@ -23,3 +23,11 @@ func TestApplyLNAddsUp(t *testing.T) {
 		closeTensors(t, "last position", got, logits.At(hooked.All, -1), f.tol)
 	})
 }
+
+// TestPartialCache checks that a run that records one activation in the middle gives what a whole run gives there.
+func TestPartialCache(t *testing.T) {
+	forEachCache(t, func(t *testing.T, f *cacheFixture) {
+		part := hooked.Must(f.m.Cache(f.tokens, hooked.Names(hooked.AttnZ.At(1))))
+		closeTensors(t, "hook_z", part.Get("z", 1), f.cache.Get("z", 1), f.tol)
+	})
+}

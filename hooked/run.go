@@ -118,6 +118,7 @@ func (m *Model) prepare(input any, options []Option, p plan, more ...Option) (*j
 		}
 	}
 	p.seal()
+	p.shorten()
 	return j, nil
 }
 
@@ -426,9 +427,21 @@ func (m *Model) trace(p *plan, batch, pos int) (*tracedGraph, error) {
 func (m *Model) traceWith(build func(t *tracedGraph)) (t *tracedGraph, err error) {
 	constants := sha256.New()
 	t = &tracedGraph{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
-	if err := exceptions.TryCatch[error](func() { build(t) }); err != nil {
+	err = exceptions.TryCatch[error](func() {
+		build(t)
+		t.endWithOutput()
+	})
+	if err != nil {
 		return nil, err
 	}
 	t.fingerprint = fingerprint(t.graph, constants, t.nodes)
 	return t, nil
+}
+
+// endWithOutput makes an output the last node of the graph. The pure Go backend (compute v0.1.3) has no room for parameters
+// that come after all outputs, which a run that records only some activations leaves unused.
+func (t *tracedGraph) endWithOutput() {
+	if last := len(t.nodes) - 1; last >= 0 {
+		t.nodes[last] = Identity(t.nodes[last])
+	}
 }
