@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gopherlens/hooked"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
@@ -22,7 +23,10 @@ func runModels(_ context.Context, args []string) error {
 	if len(args) > 0 && args[0] == "prune" {
 		return pruneModels(args[1:])
 	}
-	if err := parse(flags, args, "[prune]", 0); err != nil {
+	if len(args) > 0 && args[0] == "verify" {
+		return verifyModel(args[1:])
+	}
+	if err := parse(flags, args, "[prune | verify NAME]", 0); err != nil {
 		return err
 	}
 	if *names {
@@ -153,4 +157,32 @@ func sizeOf(path string) (total int64, err error) {
 // size writes a number of bytes for a reader.
 func size(bytes int64) string {
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+// verifyModel loads a model and tells what holds of it.
+func verifyModel(args []string) error {
+	flags := flag.NewFlagSet("models verify", flag.ContinueOnError)
+	if err := parse(flags, args, "NAME", 1); err != nil {
+		return err
+	}
+	model, err := hooked.FromPretrained(flags.Arg(0), hooked.DefaultProcessing)
+	if err != nil {
+		return err
+	}
+	fmt.Println(model)
+	checks, err := model.Verify()
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, check := range checks {
+		fmt.Println(check)
+		if check.Err != nil {
+			failed++
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", failed, len(checks))
+	}
+	return nil
 }
