@@ -26,8 +26,11 @@ func (b *builder) forward() outcome {
 	for l := b.plan.start; l < stop; l++ {
 		resid = b.block(l, resid)
 	}
-	if stop < b.cfg.NLayers || b.plan.residual {
+	if b.plan.residual {
 		return outcome{residual: resid}
+	}
+	if stop < b.cfg.NLayers {
+		return outcome{}
 	}
 	return b.finish(resid)
 }

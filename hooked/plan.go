@@ -42,6 +42,19 @@ func (p *plan) seal() {
 	}
 }
 
+// shorten ends a run that is for its activations alone after the last layer that it touches.
+func (p *plan) shorten() {
+	if p.logits || p.loss || p.residual || p.kvRoom > 0 || p.touches(LNFinalScale) || p.touches(LNFinalNormed) {
+		return
+	}
+	p.stop = p.start
+	for s := range p.wanted {
+		if l, ok := s.Layer(); ok {
+			p.stop = max(p.stop, l+1)
+		}
+	}
+}
+
 // key identifies the graph of a plan without edits and metric, whose graph functions cannot be compared.
 func (p *plan) key(batch, pos int) string {
 	var b strings.Builder
