@@ -50,22 +50,6 @@ func (b *builder) collect(t *tracedGraph, out outcome) {
 		add(output{kind: kvOutput, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
 	}
 	b.collectGradients(add, out)
-	b.settle(t)
-}
-
-// settle makes the last result the last node of the graph where a parameter lies behind it, as in a run that records an
-// activation in the middle of a layer: the pure Go backend fails on such a parameter (compute v0.1.3).
-func (b *builder) settle(t *tracedGraph) {
-	last := 0
-	for _, n := range t.nodes {
-		last = max(last, int(n.Id()))
-	}
-	for _, name := range b.inputs {
-		if i := len(t.nodes) - 1; int(b.byName[name].Id()) > last {
-			t.nodes[i] = Identity(t.nodes[i])
-			return
-		}
-	}
 }
 
 // tapAt is the activation at a site that the run asked for.
