@@ -11,7 +11,7 @@ func (h *heatmap) vega() object {
 	spec["data"] = object{"sequence": object{"start": 0, "stop": perFrame, "as": "i"}}
 	spec["transform"] = h.vegaTransform()
 	if h.frameLabels != nil {
-		spec["title"] = object{"text": object{"expr": "headings[frame]"}, "subtitle": anys(mapLabels(h.notes, visible)), "anchor": "start"}
+		spec["title"] = vegaTitle(object{"expr": "headings[frame]"}, h.notes)
 	}
 	panel := object{"layer": h.vegaLayers()}
 	g := h.layout(h.panels()[:h.facets], 0)

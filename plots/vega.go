@@ -40,10 +40,19 @@ func vegaChart(title string, notes []string, about string, marks int) object {
 		}},
 	}
 	if title != "" || len(notes) > 0 {
-		spec["title"] = object{"text": visible(title), "subtitle": anys(mapLabels(notes, visible)),
-			"anchor": "start", "fontSize": 14, "subtitleFontSize": 11}
+		spec["title"] = vegaTitle(visible(title), notes)
 	}
 	return spec
+}
+
+// vegaTitle is a title, given as text or expression, with the notes below it.
+// Without notes there is no list of them: gob would make an empty one null.
+func vegaTitle(text any, notes []string) object {
+	title := object{"text": text, "anchor": "start", "fontSize": 14, "subtitleFontSize": 11}
+	if len(notes) > 0 {
+		title["subtitle"] = anys(mapLabels(notes, visible))
+	}
+	return title
 }
 
 // anys converts to what JSON and gob both hold.
