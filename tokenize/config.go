@@ -105,6 +105,12 @@ func (t *Tokenizer) setSpecial(c *configFile) error {
 			return fmt.Errorf("%s %q is not in the vocabulary", n.role, n.name)
 		}
 		*n.id = id
+		// A special token is found in text, also where tokenizer.json does not list it.
+		if t.added[id] == nil {
+			if err := t.addToken(&addedToken{ID: id, Content: string(n.name), Special: true}); err != nil {
+				return err
+			}
+		}
 	}
 	t.special.fillIn(t)
 	return nil

@@ -66,6 +66,29 @@ func TestAddBOSToken(t *testing.T) {
 	}
 }
 
+// OPT has GPT-2's two files, and a configuration that asks for a BOS.
+func TestVocabAddBOS(t *testing.T) {
+	folder := unpack(t, "gpt2", "tokenizer.json")
+	config := []byte(`{"tokenizer_class": "GPT2Tokenizer", "bos_token": "<|endoftext|>", "add_bos_token": true}`)
+	if err := os.WriteFile(filepath.Join(folder, "tokenizer_config.json"), config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ids, err := load(t, folder).EncodeWithSpecial("Hello world")
+	if want := []int{50256, 15496, 995}; err != nil || !slices.Equal(ids, want) {
+		t.Errorf("EncodeWithSpecial = %v, %v, want %v", ids, err, want)
+	}
+}
+
+// A special token that tokenizer.json does not list among the added tokens is found
+// in text all the same: here "!", token 0 of GPT-2.
+func TestUnlistedSpecialToken(t *testing.T) {
+	tok := load(t, withFiles(t, "gpt2", map[string]string{"tokenizer_config.json": `{"pad_token": "!"}`}))
+	ids, err := tok.Encode("Hello!!")
+	if want := []int{15496, 0, 0}; err != nil || !slices.Equal(ids, want) { // "!!" is token 3228 otherwise
+		t.Errorf("Encode = %v, %v, want %v", ids, err, want)
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	tests := []struct{ fixture, file, text, want string }{
 		{"gpt2", "tokenizer_config.json", `{"bos_token": "<nowhere>"}`, `bos_token "<nowhere>" is not in the vocabulary`},

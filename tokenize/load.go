@@ -134,7 +134,15 @@ func loadVocabMerges(path string, data []byte, config *configFile) (*Tokenizer, 
 	if err != nil {
 		return nil, err
 	}
-	return newByteLevelBPE(v, merges, setUp)
+	t, err := newByteLevelBPE(v, merges, setUp)
+	if err != nil {
+		return nil, err
+	}
+	// OPT's way to a BOS; configure checks that the token exists.
+	if bos, ok := v.ids[string(config.BOS)]; ok && config.AddBOS != nil && *config.AddBOS {
+		t.template.before = []int{bos}
+	}
+	return t, nil
 }
 
 func readMerges(path string) ([][2]string, error) {

@@ -14,7 +14,7 @@ import (
 type Prepend int
 
 const (
-	PrependDefault Prepend = iota // as TransformerLens: yes
+	PrependDefault Prepend = iota // as TransformerLens for most models: yes
 	PrependBOS
 	NoBOS
 )
