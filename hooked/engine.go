@@ -18,6 +18,7 @@ import (
 // An engine compiles and runs programs on one backend and keeps what it compiled. It is safe for concurrent use.
 type engine struct {
 	backend compute.Backend
+	meter   deviceMeter
 
 	mu       sync.Mutex
 	programs map[string]*program
@@ -95,6 +96,7 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	err = exceptions.TryCatch[error](func() {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
 	})
+	e.meter.count(outputs)
 	return outputs, err
 }
 
