@@ -13,7 +13,7 @@ import (
 type deviceMeter struct{ produced atomic.Int64 }
 
 // collectAfter is how many bytes of results may pile up on the device between two collections. One takes some milliseconds.
-const collectAfter = 512 << 20
+const collectAfter = 128 << 20
 
 func (d *deviceMeter) count(results []*tensors.Tensor) {
 	var bytes int64
