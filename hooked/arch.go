@@ -39,7 +39,7 @@ type weightRule struct {
 }
 
 // architectures lists the families that can be loaded.
-var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom}
+var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom, &bert, &bertMaskedLM}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads.
 var alwaysIgnored = []string{"_name_or_path", "architectures", "bos_token_id", "dtype", "eos_token_id", "gradient_checkpointing",

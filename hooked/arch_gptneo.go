@@ -22,7 +22,7 @@ var gptNeo = architecture{
 			PositionalEmbedding: StandardPositions,
 		}
 		c.DHead = quotient(c.DModel, c.NHeads)
-		repeated := f.repeatedKinds("attention_types", c.NLayers)
+		repeated := f.repeatedKinds("attention_types", min(c.NLayers, maxLayers))
 		f.attnTypes(&c, "attention_layers", func(l int) AttentionKind {
 			if l < len(repeated) {
 				return repeated[l]

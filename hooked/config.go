@@ -103,11 +103,13 @@ type Config struct {
 	FinalRMS                    bool          // the last norm is RMS whatever the others are
 	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
 	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
+	PostNorm                    bool          // BERT: norms stand after the parts; such a model is an [Encoder]
 
 	AttnScale                  float64         // scores are divided by it; sqrt(DHead) unless the family says otherwise
 	ScaleAttnByInverseLayerIdx bool            // and by the layer's number, from 1
 	AttentionDir               Direction       // causal but for encoders
 	AttnOnly                   bool            // no MLPs
+	NTokenTypes                int             // BERT: kinds of tokens, which have an embedding of their own
 	WindowSize                 int             // of local layers, in tokens, the query's own included
 	AttnTypes                  []AttentionKind // per layer; empty when all are global
 	AttnScoresSoftCap          float64         // c: scores become c*tanh(scores/c); 0 for none
@@ -186,6 +188,7 @@ func (c Config) Validate() error {
 		check(f.value > 0 && !math.IsInf(f.value, 0), "%s must be positive, got %v", f.name, f.value)
 	}
 	check(c.PositionalEmbedding != RotaryPositions || c.RotaryBase > 0, "RotaryBase must be positive, got %v", c.RotaryBase)
+	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
 	check(len(c.RotaryFactors) == 0 || len(c.RotaryFactors) == c.RotaryDim/2, "RotaryFactors has %d entries for %d pairs", len(c.RotaryFactors), c.RotaryDim/2)
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)

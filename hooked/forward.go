@@ -17,6 +17,9 @@ const (
 
 // forward builds the run: embed, the blocks, unembed.
 func (b *builder) forward() outcome {
+	if b.cfg.PostNorm {
+		return b.encode()
+	}
 	if b.plan.kvRoom > 0 {
 		b.past = b.input(inputPast, dtypes.Int32)
 	}

@@ -37,7 +37,15 @@ type LoadOptions struct {
 // The configuration is read and checked at once; the weights when a run first needs them. A step that does not apply to
 // the family is left out and reported by [Model.Skipped].
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
-	o := firstOption(options)
+	m, err := fromName(name, processing, firstOption(options))
+	if err == nil && m.cfg.PostNorm {
+		return nil, fmt.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained", name, m.cfg.Architecture)
+	}
+	return m, err
+}
+
+// fromName finds a model's files and makes a model of them.
+func fromName(name string, processing Processing, o LoadOptions) (*Model, error) {
 	source, err := hub.Resolve(context.Background(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
 	if err != nil {
 		return nil, err

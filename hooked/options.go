@@ -30,6 +30,7 @@ type request struct {
 	mask         [][]int
 	kv           *KVCache
 	lossTokens   Tokens
+	tokenTypes   [][]int
 }
 
 type observer struct {

@@ -44,8 +44,13 @@ func (p *plan) seal() {
 
 // shorten ends a run that is for its activations alone after the last layer that it touches.
 func (p *plan) shorten() {
-	if p.logits || p.loss || p.residual || p.kvRoom > 0 || p.touches(LNFinalScale) || p.touches(LNFinalNormed) {
+	if p.logits || p.loss || p.residual || p.kvRoom > 0 {
 		return
+	}
+	for s := range p.wanted {
+		if s.afterLayers() {
+			return
+		}
 	}
 	p.stop = p.start
 	for s := range p.wanted {

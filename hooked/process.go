@@ -69,6 +69,10 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 		if p&step.flag == 0 {
 			continue
 		}
+		if c.PostNorm {
+			skipped = append(skipped, SkippedStep{step.flag, "an encoder's norms stand after its parts"})
+			continue
+		}
 		if step.skip != nil {
 			if why := step.skip(c); why != "" {
 				skipped = append(skipped, SkippedStep{step.flag, why})

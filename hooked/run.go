@@ -111,7 +111,7 @@ func (m *Model) prepare(input any, options []Option, p plan, more ...Option) (*j
 	}
 	for _, step := range []func() error{
 		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV,
+		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV, j.setTokenTypes,
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -200,7 +200,7 @@ func (j *job) within(sites []Site) []Site {
 		if l, ok := s.Layer(); ok {
 			return j.plan.start <= l && l < j.plan.stop
 		}
-		if s == LNFinalScale || s == LNFinalNormed {
+		if s.afterLayers() {
 			return j.plan.stop == j.m.cfg.NLayers && !j.plan.residual
 		}
 		return !j.plan.fromResidual

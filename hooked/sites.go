@@ -143,7 +143,11 @@ func (s Site) Optional() bool { return s.info.optional }
 // Sites lists every site of a model with this configuration in the order of the forward pass, the optional ones too.
 func (c Config) Sites() []Site {
 	var before, blocks, after []*siteInfo
-	for _, info := range siteList {
+	list := siteList
+	if c.PostNorm {
+		list = encoderSiteList
+	}
+	for _, info := range list {
 		switch {
 		case !info.presentIn(c):
 		case info.perLayer():

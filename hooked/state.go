@@ -44,6 +44,10 @@ func (c Config) weightSpecs() map[string]weightSpec {
 	specs := make(map[string]weightSpec)
 	need := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape} }
 	may := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, optional: true} }
+	if c.PostNorm {
+		c.encoderSpecs(need, may)
+		return specs
+	}
 	need("embed.W_E", c.DVocab, c.DModel)
 	if c.PositionalEmbedding.Learned() {
 		need("pos_embed.W_pos", c.NCtx, c.DModel)

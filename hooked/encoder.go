@@ -1,0 +1,166 @@
+package hooked
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/tokenize"
+)
+
+// An Encoder is a BERT: it reads a text in both directions at once, and predicts tokens that were masked. Hooks, caches
+// and options are those of [Model]; sites have the names of TransformerLens' HookedEncoder. Its norms stand after the
+// parts, so no weight processing applies to it.
+//
+// Sources: Devlin et al. 2018 (arXiv:1810.04805); transformers/models/bert/modeling_bert.py.
+type Encoder struct{ m *Model }
+
+// EncoderFromPretrained is the encoder called name, found as [FromPretrained] does.
+func EncoderFromPretrained(name string, options ...LoadOptions) (*Encoder, error) {
+	m, err := fromName(name, NoProcessing, firstOption(options))
+	if err != nil {
+		return nil, err
+	}
+	if !m.cfg.PostNorm {
+		return nil, fmt.Errorf("%s is no encoder but a %s: load it with FromPretrained", name, m.cfg.Architecture)
+	}
+	return &Encoder{m}, nil
+}
+
+// Config is the encoder's configuration.
+func (e *Encoder) Config() Config { return e.m.cfg }
+
+// Tokenizer is the encoder's tokenizer; an error if it has none.
+func (e *Encoder) Tokenizer() (*tokenize.Tokenizer, error) { return e.m.Tokenizer() }
+
+// Weight is a weight by TransformerLens' name for it, such as "embed.pos_embed.W_pos" or "mlm_head.W".
+func (e *Encoder) Weight(name string) (*Tensor, error) { return e.m.Weight(name) }
+
+// String describes the encoder.
+func (e *Encoder) String() string { return e.m.String() }
+
+// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab]. Pads are told by [AttentionMask],
+// the second of two texts by [TokenTypes].
+func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
+	return e.m.Run(input, options...)
+}
+
+// RunWithCache is [Encoder.Run] with every activation along the way, or those that [Names] selects.
+func (e *Encoder) RunWithCache(input any, options ...Option) (*Tensor, *Cache, error) {
+	return e.m.RunWithCache(input, options...)
+}
+
+// NextSentence computes the logits of the head that was trained to tell whether the second text follows the first
+// (index 0) or not (index 1), [batch, 2].
+func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
+	cache, err := e.m.Cache(input, append(options[:len(options):len(options)], Names(NSPOut))...)
+	if err != nil {
+		return nil, err
+	}
+	return cache.Lookup(NSPOut)
+}
+
+// TokenTypes says for an [Encoder] which of two texts each token belongs to, 0 or 1, [batch][pos]; without it all are of
+// the first.
+func TokenTypes(types [][]int) Option {
+	return func(r *request) error { r.tokenTypes = types; return nil }
+}
+
+// inputTokenTypes is the graph input [batch, pos] int32 of an encoder.
+const inputTokenTypes = "input.token_types"
+
+// setTokenTypes uploads the token types of an encoder's run.
+func (j *job) setTokenTypes() error {
+	types := j.req.tokenTypes
+	if !j.m.cfg.PostNorm || j.plan.fromResidual {
+		if types != nil {
+			return fmt.Errorf("TokenTypes is for encoders that read tokens")
+		}
+		return nil
+	}
+	if types == nil {
+		types = make([][]int, j.batch)
+		for i := range types {
+			types[i] = make([]int, j.pos)
+		}
+	}
+	if len(types) != j.batch {
+		return fmt.Errorf("TokenTypes has %d rows, the input %d prompts", len(types), j.batch)
+	}
+	for i, row := range types {
+		if len(row) != j.pos {
+			return fmt.Errorf("TokenTypes' row %d has %d entries, the input %d positions", i, len(row), j.pos)
+		}
+		for _, v := range row {
+			if v < 0 || v >= j.m.cfg.NTokenTypes {
+				return fmt.Errorf("TokenTypes' row %d has the type %d: the model knows 0 to %d", i, v, j.m.cfg.NTokenTypes-1)
+			}
+		}
+	}
+	return j.set(inputTokenTypes, flatten32(types), dtypes.Int32, j.batch, j.pos)
+}
+
+// encode builds an encoder's run: embed, the blocks, the heads.
+func (b *builder) encode() outcome {
+	b.setPositions()
+	var resid *Node
+	if b.plan.fromResidual {
+		resid = b.input(inputResidual, dtypes.Float32, b.batch, b.pos, b.cfg.DModel)
+	} else {
+		resid = b.encoderEmbed()
+	}
+	for l := b.plan.start; l < b.plan.stop; l++ {
+		resid = b.encoderBlock(l, resid)
+	}
+	if b.plan.residual {
+		return outcome{residual: resid}
+	}
+	if b.plan.stop < b.cfg.NLayers {
+		return outcome{}
+	}
+	return b.encoderHeads(resid)
+}
+
+// encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its type. Positions are
+// plain indices, whatever is padded.
+func (b *builder) encoderEmbed() *Node {
+	token := b.tap(EncoderEmbed, Gather(b.w("embed.embed.W_E"), InsertAxes(b.tokens(), -1)))
+	table := InsertAxes(SliceAxis(b.w("embed.pos_embed.W_pos"), 0, AxisRange(0, b.pos)), 0)
+	position := b.tap(EncoderPosEmbed, BroadcastToDims(table, token.Shape().Dimensions...))
+	types := b.input(inputTokenTypes, dtypes.Int32, b.batch, b.pos)
+	kind := b.tap(TokenTypeEmbed, Gather(b.w("embed.token_type_embed.W_token_type"), InsertAxes(types, -1)))
+	sum := Add(Add(token, position), kind)
+	return b.tap(FullEmbed, b.norm(LN, "embed.ln", embedLNSites, sum))
+}
+
+// encoderBlock is block l: each part reads the residual stream as it is, and what it adds is normalized with the rest.
+func (b *builder) encoderBlock(l int, resid *Node) *Node {
+	resid = b.tap(ResidPre.At(l), resid)
+	in := attnInputs{resid, resid, resid}
+	mid := b.tap(ResidMid.At(l), Add(resid, b.tap(AttnOut.At(l), b.attend(l, in))))
+	normed := b.norm(LN, b.layerName(l, "ln1"), ln1Sites.at(l), mid)
+	post := b.tap(ResidPost.At(l), Add(normed, b.tap(MLPOut.At(l), b.mlpOut(l, normed))))
+	return b.tap(NormalizedResidPost.At(l), b.norm(LN, b.layerName(l, "ln2"), ln2Sites.at(l), post))
+}
+
+// encoderHeads are the two heads on top of the last layer [batch, pos, d_model], as far as the run wants them.
+func (b *builder) encoderHeads(resid *Node) outcome {
+	if b.wants(PoolerOut) || b.wants(NSPOut) {
+		first := Squeeze(SliceAxis(resid, 1, AxisElem(0)), 1) // the token [CLS]
+		pooled := b.tap(PoolerOut, Tanh(dense(first, b.w("pooler.W"), b.bias("pooler.b"))))
+		b.tap(NSPOut, dense(pooled, b.w("nsp_head.W"), b.bias("nsp_head.b")))
+	}
+	if !b.plan.logits && !b.wants(MLMLNScale) && !b.wants(MLMLNNormed) {
+		return outcome{}
+	}
+	if b.plan.logitsAt > 0 {
+		resid = b.atPositions(resid)
+	}
+	hidden := activations[b.cfg.ActFn](dense(resid, b.w("mlm_head.W"), b.bias("mlm_head.b")))
+	logits := b.unembed(b.norm(LN, "mlm_head.ln", mlmLNSites, hidden))
+	if !b.plan.logits {
+		return outcome{}
+	}
+	return outcome{logits: logits}
+}
