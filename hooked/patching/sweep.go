@@ -58,25 +58,21 @@ func newRunner(m *hooked.Model, site hooked.Site, over string, base hooked.Token
 
 // layersOf are the sites of a sweep: one for each layer, or the one that is named.
 func layersOf(m *hooked.Model, site hooked.Site) ([]hooked.Site, error) {
+	c := m.Config()
+	wanted, one := site.Layer()
+	if one && wanted < 0 {
+		wanted += c.NLayers
+	}
 	var found []hooked.Site
-	for _, s := range m.Config().Sites() {
-		l, inLayer := s.Layer()
-		if !inLayer {
-			continue
-		}
-		if site.At(l) == s && (site == s || !single(site)) {
+	for _, s := range c.Sites() {
+		if l, inLayer := s.Layer(); inLayer && site.At(l) == s && (!one || l == wanted) {
 			found = append(found, s)
 		}
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("the model has no such site in its layers")
+		return nil, fmt.Errorf("the model's layers have no such site")
 	}
 	return found, nil
-}
-
-func single(site hooked.Site) bool {
-	_, one := site.Layer()
-	return one
 }
 
 func layerNumbers(sites []hooked.Site) []int {
