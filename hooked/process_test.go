@@ -1,6 +1,7 @@
 package hooked_test
 
 import (
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -255,4 +256,38 @@ func (a matrix) columnNorms() matrix {
 		norms[j] = math.Sqrt(norms[j])
 	}
 	return matrix{norms}
+}
+
+// stepTolerance is how far a step may move a log-probability: ten times what rounding to float32 does in these models
+// (their golden.json gives 2e-6 to 9e-6).
+var stepTolerance = golden.Tolerance{Abs: 1e-4}
+
+// TestStepsKeepPredictions applies each step alone, and all of them, to every family: log-probabilities must not change,
+// and what does not apply must say why.
+func TestStepsKeepPredictions(t *testing.T) {
+	be := golden.PureGo(t)
+	for _, name := range families(t) {
+		_, file, _ := readGolden(t, name)
+		tokens := hooked.Tokens(file.Ints("tokens"))
+		logProbs := func(p hooked.Processing) ([]float32, *hooked.Model) {
+			m := load(t, name, p, be)
+			return hooked.Must(m.Run(tokens)).LogSoftmax("d_vocab").Float32s(), m
+		}
+		want, _ := logProbs(hooked.NoProcessing)
+		all := hooked.DefaultProcessing | hooked.RefactorFactored
+		for _, step := range append(slices.Collect(maps.Values(steps)), all) {
+			got, m := logProbs(step)
+			golden.Close(t, name+" after "+step.String(), got, want, stepTolerance)
+			rest := step &^ m.Applied()
+			for _, skipped := range m.Skipped() {
+				if rest&skipped.Step == 0 || skipped.Why == "" {
+					t.Errorf("%s: skipped %v, applied %v", name, skipped, m.Applied())
+				}
+				rest &^= skipped.Step
+			}
+			if rest != 0 {
+				t.Errorf("%s: %v was neither applied nor skipped", name, rest)
+			}
+		}
+	}
 }
