@@ -193,8 +193,8 @@ func (a *attention) writeTokens(b *strings.Builder) {
 	fmt.Fprintf(b, "<div class=\"gl-said\">%swhere %s looks</div>\n<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap;font-family:monospace\">",
 		escape(name), escape(clip(visibleToken(a.tokens[last]), axisLabelLength)))
 	for k, token := range a.tokens {
-		fmt.Fprintf(b, `<span style="%s;unicode-bidi:isolate">%s</span>`,
-			colorStyle(a.grid.ramp.at(a.grid.row(0, last)[k])), escape(clip(visibleToken(token), hoverLength)))
+		fmt.Fprintf(b, `<span style="%s;unicode-bidi:isolate">%s</span>%s`,
+			colorStyle(a.grid.ramp.at(a.grid.row(0, last)[k])), escape(clip(visibleToken(token), hoverLength)), lineBreak)
 	}
 	b.WriteString("</div>\n" + rampLegend(a.grid.ramp, orElse(a.grid.axes.Unit, "attention")))
 }

@@ -200,11 +200,15 @@ func (t *tokenText) fragment() string {
 	return b.String()
 }
 
+// lineBreak lets a line end between two tokens: their spaces are shown as dots, at
+// which no browser breaks.
+const lineBreak = "<wbr>"
+
 // span is one token: coloured, and with its numbers as a plain title for the
 // readers that run no script.
 func (t *tokenText) span(i, k int) string {
 	lines := strings.Join(t.tip(i, k), "\n")
-	end := ""
+	end := lineBreak
 	if strings.HasSuffix(t.tokens[k], "\n") {
 		end = "<br>"
 	}
