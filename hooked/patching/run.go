@@ -21,6 +21,7 @@ type runner struct {
 	source  lookup
 	patches []patch
 	results *results
+	pass    func(b batch, meter *meter) (*hooked.Tensor, error) // computes a batch's last residual stream
 }
 
 // run fills the grid's numbers in.
@@ -41,7 +42,11 @@ func (r *runner) run() ([]float32, error) {
 	}
 	meter := newMeter(r.s, total)
 	for _, b := range batches {
-		if err := r.compute(b, meter); err != nil {
+		x, err := r.pass(b, meter)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.results.take(b, x); err != nil {
 			return nil, err
 		}
 	}
@@ -75,31 +80,34 @@ func (r *runner) rows(diff *differences) []row {
 	return rows
 }
 
-// compute runs a batch through the layers that it changes and hands the results over.
-func (r *runner) compute(b batch, meter *meter) error {
-	spec := hooked.BranchSpec{From: b.from, Ungroup: r.s.ungroup, Edits: []hooked.BranchEdit{r.edit(b.from)}}
-	branches, err := r.m.Branches(r.base, spec)
+// replace runs a batch through the layers that it changes.
+func (r *runner) replace(b batch, meter *meter) (*hooked.Tensor, error) {
+	branches, err := r.branches(b, r.edit(b.from))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	prompts := b.prompts()
 	x, err := branches.Start(b.layer(), prompts)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for l := b.layer(); l < r.m.Config().NLayers; l++ {
 		values, err := r.values(b, l)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if x, _, err = branches.Block(l, prompts, x, values); err != nil {
-			return err
+			return nil, err
 		}
 		if err := meter.add(b.size); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return r.results.take(b, x)
+	return x, nil
+}
+
+func (r *runner) branches(b batch, edit hooked.BranchEdit, record ...hooked.Site) (*hooked.Branches, error) {
+	return r.m.Branches(r.base, hooked.BranchSpec{From: b.from, Ungroup: r.s.ungroup, Edits: []hooked.BranchEdit{edit}, Record: record})
 }
 
 // prompts are those of the rows, the last one repeated to fill the batch.
@@ -142,18 +150,27 @@ const none = -2
 // edit replaces entries of an activation x [row, ...], of which it sees the positions from a given one on.
 func (r *runner) edit(from int) hooked.BranchEdit {
 	return hooked.BranchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
-		source := fromPosition(Gather(values[0], InsertAxes(values[1], -1)), r.sp.axes, from)
-		var mask *Node
-		for axis, picks := range values[2:] {
-			hit := picked(x, axis+1, picks, firstEntry(r.sp.axes[axis], from))
-			if mask == nil {
-				mask = hit
-			} else {
-				mask = And(mask, hit)
-			}
-		}
-		return Where(mask, source, x)
+		return Where(r.mask(x, values[2:], from), r.ofRows(values[0], values[1], from), x)
 	}}
+}
+
+// ofRows is an activation of a whole run [batch, ...] for rows with these prompts, from a position on.
+func (r *runner) ofRows(activation, prompts *Node, from int) *Node {
+	return fromPosition(Gather(activation, InsertAxes(prompts, -1)), r.sp.axes, from)
+}
+
+// mask is true where the picks [row], one for each axis of x [row, ...], meet.
+func (r *runner) mask(x *Node, picks []*Node, from int) *Node {
+	var mask *Node
+	for axis, p := range picks {
+		hit := picked(x, axis+1, p, firstEntry(r.sp.axes[axis], from))
+		if mask == nil {
+			mask = hit
+		} else {
+			mask = And(mask, hit)
+		}
+	}
+	return mask
 }
 
 // fromPosition cuts off the positions of an activation [row, ...] before from.
@@ -186,7 +203,7 @@ func picked(x *Node, axis int, picks *Node, first int) *Node {
 	return Or(Equal(entry, wide), all)
 }
 
-// check refuses prompts that do not fit together.
+// checkTokens refuses an empty run.
 func checkTokens(tokens hooked.Tokens) error {
 	if len(tokens) == 0 || len(tokens[0]) == 0 {
 		return fmt.Errorf("the base run has no tokens")

@@ -21,6 +21,7 @@ func Sweep(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, s
 	if err != nil {
 		return nil, fmt.Errorf("patching %s: %w", site, err)
 	}
+	r.pass = r.replace
 	numbers, err := r.run()
 	if err != nil {
 		return nil, fmt.Errorf("patching %s: %w", site, err)

@@ -1,0 +1,202 @@
+package patching
+
+import (
+	"fmt"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/hooked"
+)
+
+// Receivers are the ends of the paths that [PathPatch] follows: [FinalResid] or [Heads].
+type Receivers struct {
+	site  hooked.Site
+	heads map[int][]int // by layer; nil for the final residual stream
+}
+
+// FinalResid receives what reaches the last residual stream.
+func FinalResid() Receivers { return Receivers{} }
+
+// HeadAt names a head.
+type HeadAt struct{ Layer, Head int }
+
+// Heads receive at their queries, keys or values: site is [hooked.AttnQ], [hooked.AttnK] or [hooked.AttnV].
+func Heads(site hooked.Site, heads ...HeadAt) Receivers {
+	r := Receivers{site: site, heads: make(map[int][]int)}
+	for _, h := range heads {
+		r.heads[h.Layer] = append(r.heads[h.Layer], h.Head)
+	}
+	return r
+}
+
+// PathPatch measures what each head tells the receivers directly, past all other heads: [layer, head] of the senders (Wang et
+// al. 2022, arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023, arXiv:2304.05969). For each sender, in a run on the base
+// tokens, its z is replaced by that in the source, while all other heads' z stay as they are in the base run and MLPs are
+// computed anew. What so reaches the receivers is put there in a second run on the base tokens, whose metric is the result.
+// Senders are the heads below the last receiver.
+//
+// TransformerLens 2 has no such function; base is what ARENA calls orig, source what it calls new.
+func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
+	if err := to.check(m.Config()); err != nil {
+		return nil, fmt.Errorf("path patching: %w", err)
+	}
+	r, err := newRunner(m, hooked.AttnZ, "layer head", base, source, metric, newSettings(options))
+	if err != nil {
+		return nil, fmt.Errorf("path patching: %w", err)
+	}
+	r.sp.layers = r.sp.layers[:to.below(m.Config())]
+	r.sp.sized[0] = len(r.sp.layers)
+	r.patches = r.sp.patches()
+	p := &path{r, to}
+	r.pass = p.follow
+	numbers, err := r.run()
+	if err != nil {
+		return nil, fmt.Errorf("path patching: %w", err)
+	}
+	return &Grid{axes: r.sp.names, labels: r.sp.labels(m, base), data: numbers}, nil
+}
+
+func (to Receivers) check(c hooked.Config) error {
+	if to.heads == nil {
+		return nil
+	}
+	if !slices.Contains([]hooked.Site{hooked.AttnQ, hooked.AttnK, hooked.AttnV}, to.site) {
+		return fmt.Errorf("heads receive at hook_q, hook_k or hook_v, not at %s", to.site)
+	}
+	if len(to.heads) == 0 {
+		return fmt.Errorf("there are no receiving heads")
+	}
+	for l, heads := range to.heads {
+		if l < 1 || l >= c.NLayers || slices.Min(heads) < 0 || slices.Max(heads) >= c.NHeads {
+			return fmt.Errorf("heads %v of layer %d cannot receive: the model has layers 1 to %d above the first, with %d heads", heads, l, c.NLayers-1, c.NHeads)
+		}
+	}
+	return nil
+}
+
+// below is the layer that all senders lie below.
+func (to Receivers) below(c hooked.Config) int {
+	if to.heads == nil {
+		return c.NLayers
+	}
+	last := 0
+	for l := range to.heads {
+		last = max(last, l)
+	}
+	return last
+}
+
+func (to Receivers) first() int {
+	first := -1
+	for l := range to.heads {
+		if first < 0 || l < first {
+			first = l
+		}
+	}
+	return first
+}
+
+// path computes batches of senders.
+type path struct {
+	*runner
+	to Receivers
+}
+
+// follow computes the last residual stream of a batch.
+func (p *path) follow(b batch, meter *meter) (*hooked.Tensor, error) {
+	if p.to.heads == nil {
+		x, _, err := p.frozen(b, b.layer(), p.m.Config().NLayers, meter)
+		return x, err
+	}
+	first, last := p.to.first(), p.to.below(p.m.Config())
+	_, received, err := p.frozen(b, min(b.layer(), first), last+1, meter)
+	if err != nil {
+		return nil, err
+	}
+	return p.receive(b, first, received)
+}
+
+// frozen runs layers from to to, with the senders' z from the source and all other heads' z from the base run. It keeps what
+// the receivers get.
+func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, received map[int]*hooked.Tensor, err error) {
+	var record []hooked.Site
+	if p.to.heads != nil {
+		record = []hooked.Site{p.to.site}
+	}
+	branches, err := p.branches(b, p.freeze(b.from), record...)
+	if err != nil {
+		return nil, nil, err
+	}
+	prompts := b.prompts()
+	if x, err = branches.Start(from, prompts); err != nil {
+		return nil, nil, err
+	}
+	received = make(map[int]*hooked.Tensor)
+	for l := from; l < to; l++ {
+		values, err := p.values(b, l)
+		if err != nil {
+			return nil, nil, err
+		}
+		z, err := p.base.Lookup(hooked.AttnZ.At(l))
+		if err != nil {
+			return nil, nil, err
+		}
+		var sites []*hooked.Tensor
+		if x, sites, err = branches.Block(l, prompts, x, append(values, z)); err != nil {
+			return nil, nil, err
+		}
+		if p.to.heads[l] != nil {
+			received[l] = sites[0]
+		}
+		if err := meter.add(b.size); err != nil {
+			return nil, nil, err
+		}
+	}
+	return x, received, nil
+}
+
+// freeze is [runner.edit] with the base run's activation, the last of the values, where nothing is replaced.
+func (p *path) freeze(from int) hooked.BranchEdit {
+	return hooked.BranchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
+		picks, base := values[2:len(values)-1], values[len(values)-1]
+		return Where(p.mask(x, picks, from), p.ofRows(values[0], values[1], from), p.ofRows(base, values[1], from))
+	}}
+}
+
+// receive runs the base run's layers from first to the end with what the receivers got.
+func (p *path) receive(b batch, first int, received map[int]*hooked.Tensor) (*hooked.Tensor, error) {
+	branches, err := p.branches(b, hooked.BranchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
+		heads := BroadcastToDims(Reshape(values[1], 1, 1, -1, 1), x.Shape().Dimensions...)
+		return Where(GreaterThan(heads, ZerosLike(heads)), values[0], x)
+	}})
+	if err != nil {
+		return nil, err
+	}
+	prompts := b.prompts()
+	x, err := branches.Start(first, prompts)
+	if err != nil {
+		return nil, err
+	}
+	for l := first; l < p.m.Config().NLayers; l++ {
+		got := received[l]
+		if got == nil {
+			got = received[first]
+		}
+		if x, _, err = branches.Block(l, prompts, x, []any{got, p.to.marks(l, got.Shape()[2])}); err != nil {
+			return nil, err
+		}
+	}
+	return x, p.s.ctx.Err()
+}
+
+// marks are 1 for the heads of layer l that receive, of n.
+func (to Receivers) marks(l, n int) []int {
+	marks := make([]int, n)
+	for _, h := range to.heads[l] {
+		if h < n {
+			marks[h] = 1
+		}
+	}
+	return marks
+}
