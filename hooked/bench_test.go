@@ -1,0 +1,99 @@
+package hooked_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+
+	"gopherlens/hooked"
+)
+
+// benchConfig is a model of a tenth of GPT-2 small's size, whose activations are as large as its weights for the tokens of
+// [benchTokens].
+var benchConfig = hooked.Config{NLayers: 6, DModel: 256, NHeads: 8, DHead: 32, NCtx: 128, DVocab: 4096, ActFn: hooked.GELU,
+	Normalization: hooked.LN, Seed: 1}
+
+func benchTokens() hooked.Tokens {
+	tokens := make(hooked.Tokens, 8)
+	for i := range tokens {
+		for p := range 128 {
+			tokens[i] = append(tokens[i], (31*i+7*p)%4096)
+		}
+	}
+	return tokens
+}
+
+// BenchmarkRunWithCache records everything, one activation, or nothing, and reports by how much the process grew at most,
+// in MB: what a names filter must save, as well as time. The backend is the process's own (GOMLX_BACKEND).
+func BenchmarkRunWithCache(b *testing.B) {
+	m := newTiny(b, benchConfig, compute.MustNew())
+	tokens := benchTokens()
+	for _, c := range []struct {
+		name    string
+		options []hooked.Option
+	}{
+		{"all sites", nil},
+		{"one site", []hooked.Option{hooked.Names(hooked.ResidPost.At(2))}},
+		{"one site of a stopped run", []hooked.Option{hooked.Names(hooked.ResidPost.At(2)), hooked.StopAtLayer(3)}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			measure(b, func() error { _, _, err := m.RunWithCache(tokens, c.options...); return err })
+		})
+	}
+	b.Run("none", func(b *testing.B) {
+		measure(b, func() error { _, err := m.Run(tokens); return err })
+	})
+	b.Run("none and one position's logits", func(b *testing.B) {
+		measure(b, func() error { _, err := m.Run(tokens, hooked.LogitsAt(-1)); return err })
+	})
+}
+
+// BenchmarkGenerate makes 50 tokens greedily, compiled before.
+func BenchmarkGenerate(b *testing.B) {
+	m := newTiny(b, benchConfig, compute.MustNew())
+	prompt := hooked.Tokens{benchTokens()[0][:16]}
+	b.Run("50 tokens", func(b *testing.B) {
+		measure(b, func() error { _, err := m.Generate(prompt, noStop(50)); return err })
+	})
+}
+
+// measure runs f once to compile, then as often as the benchmark wants.
+func measure(b *testing.B, f func() error) {
+	b.Helper()
+	if err := f(); err != nil {
+		b.Fatal(err)
+	}
+	before := memory(b, "VmRSS")
+	resetPeak(b)
+	for b.Loop() {
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(memory(b, "VmHWM")-before, "peak-MB")
+}
+
+// memory is a figure of this process in MB: what it holds (VmRSS), or held at most since resetPeak (VmHWM). It counts the
+// memory of XLA, which Go's own figures do not.
+func memory(b *testing.B, figure string) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal("memory is measured on Linux only: ", err)
+	}
+	_, after, _ := strings.Cut(string(status), figure+":")
+	var kB float64
+	if _, err := fmt.Sscan(after, &kB); err != nil {
+		b.Fatal(figure, err)
+	}
+	return kB / 1024
+}
+
+// resetPeak makes VmHWM count anew: see proc_pid_clear_refs(5).
+func resetPeak(b *testing.B) {
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		b.Fatal(err)
+	}
+}
