@@ -54,11 +54,16 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 
 // w is the weight with this canonical name, in the layout of [deviceLayout].
 func (b *builder) w(name string) *Node {
+	return wide(b.rawWeight(name))
+}
+
+// rawWeight is w in the precision in which it is stored.
+func (b *builder) rawWeight(name string) *Node {
 	dims, ok := b.shapes[name]
 	if !ok {
 		exceptions.Panicf("the model has no weight %q", name)
 	}
-	return b.input(name, dtypes.Float32, dims...)
+	return b.input(name, b.cfg.DType.onDevice(), dims...)
 }
 
 // lw is w for a weight of layer l: lw(3, "attn.W_Q").
@@ -79,9 +84,10 @@ func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
 	if len(axes) == 0 {
 		axes = s.Axes()
 	}
+	x = b.roundedAt(s, x)
 	for _, e := range b.plan.edits {
 		if e.at[s] {
-			x = b.edited(e, s, x)
+			x = b.roundedAt(s, b.edited(e, s, x))
 		}
 	}
 	if b.taps[s] == nil { // a norm whose input is split by head runs several times; the last one is kept

@@ -128,6 +128,7 @@ type Config struct {
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
 	GatedMLP        bool // act(x W_gate) * (x W_in)
 
+	DType             DType  // of weights and activations; F32 unless asked for
 	DefaultPrependBOS bool   // texts get a BOS unless a call says otherwise
 	InitMode          string // how a model made from a Config alone is filled, see [New]
 	InitializerRange  float64
@@ -149,6 +150,7 @@ func (c Config) withDefaults() Config {
 		c.RotaryDim = cmp.Or(c.RotaryDim, c.DHead)
 		c.RotaryBase = cmp.Or(c.RotaryBase, 10000)
 	}
+	c.DType = cmp.Or(c.DType, F32)
 	c.InitMode = cmp.Or(c.InitMode, "gpt2")
 	if c.InitMode == "gpt2" {
 		c.InitializerRange = cmp.Or(c.InitializerRange, 0.8/math.Sqrt(float64(c.DModel)))
@@ -190,6 +192,7 @@ func (c Config) Validate() error {
 	check(c.PositionalEmbedding != RotaryPositions || c.RotaryBase > 0, "RotaryBase must be positive, got %v", c.RotaryBase)
 	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
 	check(len(c.RotaryFactors) == 0 || len(c.RotaryFactors) == c.RotaryDim/2, "RotaryFactors has %d entries for %d pairs", len(c.RotaryFactors), c.RotaryDim/2)
+	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)

@@ -125,7 +125,7 @@ func (b *builder) encode() outcome {
 // encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its type. Positions are
 // plain indices, whatever is padded.
 func (b *builder) encoderEmbed() *Node {
-	token := b.tap(EncoderEmbed, Gather(b.w("embed.embed.W_E"), InsertAxes(b.tokens(), -1)))
+	token := b.tap(EncoderEmbed, wide(Gather(b.rawWeight("embed.embed.W_E"), InsertAxes(b.tokens(), -1))))
 	table := InsertAxes(SliceAxis(b.w("embed.pos_embed.W_pos"), 0, AxisRange(0, b.pos)), 0)
 	position := b.tap(EncoderPosEmbed, BroadcastToDims(table, token.Shape().Dimensions...))
 	types := b.input(inputTokenTypes, dtypes.Int32, b.batch, b.pos)

@@ -68,7 +68,7 @@ func (b *builder) embed(tokens *Node) *Node {
 	if b.wants(HookTokens) {
 		tokens = b.tap(HookTokens, tokens)
 	}
-	x := Gather(b.w("embed.W_E"), InsertAxes(tokens, -1))
+	x := wide(Gather(b.rawWeight("embed.W_E"), InsertAxes(tokens, -1)))
 	if b.cfg.PostEmbeddingLN {
 		x = b.norm(LN, "embed.ln", embedLNSites, x)
 	}

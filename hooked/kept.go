@@ -27,12 +27,12 @@ type keeper interface {
 const layoutVersion = 1
 
 // keptKey names a model in a keeper: the files as they are now, how they are processed, and by which version.
-func keptKey(name, where string, processing Processing) (string, error) {
+func keptKey(name, where string, processing Processing, precision DType) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %d", layoutVersion, name, identity, processing), nil
+	return fmt.Sprintf("hooked model %d %q %s %d %s", layoutVersion, name, identity, processing, precision), nil
 }
 
 // keptModel is what a keeper holds besides the weights.

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -23,6 +24,8 @@ import (
 type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
+
+	DType DType // precision of weights and activations; F32 unless given
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
 
@@ -63,7 +66,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	key, err := keptKey(name, where, processing)
+	key, err := keptKey(name, where, processing, o.DType)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +81,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	cfg.ModelName = name
+	cfg.ModelName, cfg.DType = name, cmp.Or(o.DType, F32)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	src := newSource(arch, cfg, file)
 	if err := src.checkNames(arch); err != nil {
 		return nil, err
@@ -252,7 +258,9 @@ func (s *source) stream(m *Model, put func(string, *Array) error) error {
 		if err != nil {
 			return err
 		}
-		m.applied.process(s.cfg, sd)
+		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
+			return fmt.Errorf("processing the weights: %w", err)
+		}
 		for name, a := range sd {
 			if err := m.checkShape(name, a); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -105,6 +106,7 @@ func fans(shape []int) (in, out int) {
 // FromStateDict makes a model of a configuration and its weights under TransformerLens' names, processed as asked. Biases
 // that are not there are zero. The weights are copied.
 func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
+	cfg.DType = cmp.Or(firstOption(options).DType, cfg.DType)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -124,7 +126,9 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	}
 	m := newModel(cfg, processing, has, be, why)
 	m.weights.load = func(put func(string, *Array) error) error {
-		m.applied.process(cfg, sd)
+		if err := Try(func() { m.applied.process(cfg, sd) }); err != nil {
+			return fmt.Errorf("processing the weights: %w", err)
+		}
 		for name, a := range sd {
 			if err := put(name, a); err != nil {
 				return err

@@ -64,7 +64,7 @@ func factoredSVD(a, b *mat.Dense) (u *mat.Dense, s []float64, v *mat.Dense) {
 func thinSVD(a *mat.Dense) (u *mat.Dense, s []float64, v *mat.Dense) {
 	var svd mat.SVD
 	if !svd.Factorize(a, mat.SVDThin) {
-		panic("the singular value decomposition did not converge: the weights hold NaN or infinity")
+		fail("the singular value decomposition did not converge: the matrix holds NaN or infinity")
 	}
 	u, v = new(mat.Dense), new(mat.Dense)
 	svd.UTo(u)

@@ -291,3 +291,14 @@ func TestStepsKeepPredictions(t *testing.T) {
 		}
 	}
 }
+
+// TestRefactorNaN refuses to decompose weights that are no numbers, in place of spreading them or ending the program.
+func TestRefactorNaN(t *testing.T) {
+	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
+	sd := hooked.Must(m.StateDict())
+	sd["blocks.1.attn.W_Q"].Data[5] = float32(math.NaN())
+	broken := hooked.Must(hooked.FromStateDict(m.Config(), sd, hooked.RefactorFactored, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+	if _, err := broken.Run([]int{1}); err == nil || !strings.Contains(err.Error(), "NaN") {
+		t.Errorf("error %v, want one that names NaN", err)
+	}
+}

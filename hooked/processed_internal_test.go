@@ -94,7 +94,7 @@ func TestProcessedFile(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, where := range []string{"testdata/arch/llama", "testdata/arch/gpt2"} {
 		for _, p := range []Processing{NoProcessing, FoldLN, DefaultProcessing} {
-			path := Must(processedFile("a/b", Must(keptKey("a/b", where, p))))
+			path := Must(processedFile("a/b", Must(keptKey("a/b", where, p, F32))))
 			if seen[path] || filepath.Base(filepath.Dir(path)) != "processed" {
 				t.Errorf("%s with %s: %s", where, p, path)
 			}

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -68,7 +67,11 @@ func (s *weightStore) put(name string, a *Array) error { return s.upload(name, t
 
 // upload uploads a weight that has its device layout.
 func (s *weightStore) upload(name string, a *Array) error {
-	buffer, err := s.eng.upload(a.Data, shapes.Make(dtypes.Float32, a.Shape...))
+	flat, err := s.cfg.DType.flat(a.Data)
+	if err != nil {
+		return err
+	}
+	buffer, err := s.eng.upload(flat, shapes.Make(s.cfg.DType.onDevice(), a.Shape...))
 	if err != nil {
 		return fmt.Errorf("weight %s: %w", name, err)
 	}
@@ -104,7 +107,11 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tensors.FromBuffer(buffer)
+	value, err := tensors.FromBuffer(buffer)
+	if err != nil || !s.cfg.DType.halved() {
+		return value, err
+	}
+	return s.eng.widened(value)
 }
 
 // array copies a weight to the host, in TransformerLens' shape; zeros if it is a bias that the family does not have.
@@ -125,6 +132,9 @@ func (s *weightStore) array(name string) (*Array, error) {
 
 // download copies a weight to the host, in its device layout.
 func (s *weightStore) download(name string) ([]float32, error) {
+	if s.cfg.DType.halved() {
+		return s.downloadWide(name)
+	}
 	buffer, err := s.buffer(name)
 	if err != nil {
 		return nil, err
@@ -134,4 +144,13 @@ func (s *weightStore) download(name string) ([]float32, error) {
 		return nil, fmt.Errorf("reading weight %s: %w", name, err)
 	}
 	return data, nil
+}
+
+// downloadWide is download of a weight that has 16 bits.
+func (s *weightStore) downloadWide(name string) ([]float32, error) {
+	value, err := s.tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	return tensors.CopyFlatData[float32](value)
 }
