@@ -1,0 +1,253 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A FactoredMatrix is the product A B of a tall matrix and a wide one, kept as the two: the OV and QK circuits of a head are
+// d_model x d_model matrices of rank d_head. A is [..., row, rank], B is [..., rank, column]; the axes before are batches.
+// The product itself is made only by [FactoredMatrix.AB].
+//
+// Like those of [Tensor], methods panic if shapes do not fit; [Try] makes that an error.
+type FactoredMatrix struct {
+	a, b *Tensor
+}
+
+// Factored is the matrix with these factors. Their leading axes must be the same.
+func Factored(a, b *Tensor) *FactoredMatrix {
+	na, nb := a.Shape(), b.Shape()
+	if len(na) != len(nb) || len(na) < 2 || !slices.Equal(na[:len(na)-2], nb[:len(nb)-2]) || na[len(na)-1] != nb[len(nb)-2] {
+		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a, b)
+	}
+	return &FactoredMatrix{a, b}
+}
+
+// OV are the OV circuits of all heads, W_V W_O: [layer, head, d_model, d_model].
+func (m *Model) OV() (*FactoredMatrix, error) {
+	v, err := m.WV()
+	if err != nil {
+		return nil, err
+	}
+	o, err := m.WO()
+	if err != nil {
+		return nil, err
+	}
+	return Factored(v, o), nil
+}
+
+// QK are the QK circuits of all heads, W_Q W_K^T: [layer, head, d_model, d_model]. With rotary positions they say what
+// attends to what only where query and key stand at the same position.
+func (m *Model) QK() (*FactoredMatrix, error) {
+	q, err := m.WQ()
+	if err != nil {
+		return nil, err
+	}
+	k, err := m.WK()
+	if err != nil {
+		return nil, err
+	}
+	return Factored(q, k.swapped()), nil
+}
+
+// swapped is t with its last two axes exchanged.
+func (t *Tensor) swapped() *Tensor {
+	order := make([]int, len(t.axes))
+	for i := range order {
+		order[i] = i
+	}
+	n := len(order)
+	order[n-2], order[n-1] = n-1, n-2
+	axes := make([]string, n)
+	for i, from := range order {
+		axes[i] = t.axes[from]
+	}
+	return t.permuted(order, axes)
+}
+
+// A is the left factor, [..., row, rank].
+func (f *FactoredMatrix) A() *Tensor { return f.a }
+
+// B is the right factor, [..., rank, column].
+func (f *FactoredMatrix) B() *Tensor { return f.b }
+
+// Shape is that of the product.
+func (f *FactoredMatrix) Shape() []int {
+	shape, right := f.a.Shape(), f.b.Shape()
+	shape[len(shape)-1] = right[len(right)-1]
+	return shape
+}
+
+// AxisNames are the product's; where rows and columns have the same name the columns' ends in "_out".
+func (f *FactoredMatrix) AxisNames() []string {
+	axes := f.a.AxisNames()
+	n := len(axes)
+	axes[n-1] = f.b.axes[n-1]
+	if slices.Contains(axes[:n-1], axes[n-1]) {
+		axes[n-1] += "_out"
+	}
+	return axes
+}
+
+// Rank is the size of the axis between the factors, the most that the product's rank can be.
+func (f *FactoredMatrix) Rank() int { return f.a.Shape()[len(f.a.axes)-1] }
+
+// String is the shapes of product and factors.
+func (f *FactoredMatrix) String() string { return fmt.Sprintf("%v = %v @ %v", f.Shape(), f.a, f.b) }
+
+// AB is the product as a tensor, [..., row, column].
+func (f *FactoredMatrix) AB() *Tensor {
+	return matmul(f.a, f.b).Named(spaced(f.AxisNames()))
+}
+
+// BA is the product the other way round, [..., rank, rank]: small, with the same eigenvalues but for zeros.
+func (f *FactoredMatrix) BA() *Tensor {
+	return matmul(f.b, f.a)
+}
+
+// matmul multiplies the last two axes; leading axes must be the same, or one side has none. The product's last axis gets
+// another name than those before.
+func matmul(a, b *Tensor) *Tensor {
+	rankA, rankB := len(a.axes), len(b.axes)
+	if rankA < 2 || rankB < 2 {
+		fail("the product of %v and %v needs matrices", a, b)
+	}
+	lead := batchNames(max(rankA, rankB) - 2)
+	leadA, leadB := lead[:rankA-2], lead[:rankB-2]
+	if rankA != rankB && rankA > 2 && rankB > 2 {
+		fail("%v and %v have other leading axes", a, b)
+	}
+	c := a.Einsum(fmt.Sprintf("%s row inner, %s inner column -> %s row column", spaced(leadA), spaced(leadB), spaced(lead)), b)
+	longer := a.axes
+	if rankB > rankA {
+		longer = b.axes
+	}
+	axes := append(slices.Clone(longer[:len(lead)]), a.axes[rankA-2], b.axes[rankB-1])
+	if n := len(axes); slices.Contains(axes[:n-1], axes[n-1]) {
+		axes[n-1] += "_out"
+	}
+	return c.Named(spaced(axes))
+}
+
+// batchNames are names for n leading axes in equations.
+func batchNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("batch%d", i)
+	}
+	return names
+}
+
+// T is the transpose, B^T A^T.
+func (f *FactoredMatrix) T() *FactoredMatrix { return Factored(f.b.swapped(), f.a.swapped()) }
+
+// MatMul is f times a matrix [..., column, n]; it stays factored.
+func (f *FactoredMatrix) MatMul(right *Tensor) *FactoredMatrix {
+	return spreadBatch(f.a, matmul(f.b, right))
+}
+
+// LeftMatMul is a matrix [..., n, row] times f; it stays factored.
+func (f *FactoredMatrix) LeftMatMul(left *Tensor) *FactoredMatrix {
+	return spreadBatch(matmul(left, f.a), f.b)
+}
+
+// spreadBatch repeats the factor without leading axes along those of the other.
+func spreadBatch(a, b *Tensor) *FactoredMatrix {
+	if len(a.axes) < len(b.axes) {
+		a = a.alongBatch(b)
+	}
+	if len(b.axes) < len(a.axes) {
+		b = b.alongBatch(a)
+	}
+	return Factored(a, b)
+}
+
+func (t *Tensor) alongBatch(other *Tensor) *Tensor {
+	lead := other.axes[:len(other.axes)-2]
+	for i := len(lead) - 1; i >= 0; i-- {
+		t = StackTensors(lead[i], slices.Repeat([]*Tensor{t}, other.Shape()[i])...)
+	}
+	return t
+}
+
+// MatMulFactored is f times another factored matrix, with the smaller of the two ranks.
+func (f *FactoredMatrix) MatMulFactored(right *FactoredMatrix) *FactoredMatrix {
+	middle := matmul(f.b, right.a) // [..., rank, rank]
+	if f.Rank() > right.Rank() {
+		return spreadBatch(matmul(f.a, middle), right.b)
+	}
+	return spreadBatch(f.a, matmul(middle, right.b))
+}
+
+// MulVec is f times a vector [column]: [..., row].
+func (f *FactoredMatrix) MulVec(v *Tensor) *Tensor {
+	lead := spaced(batchNames(len(f.a.axes) - 2))
+	out := f.b.Einsum(fmt.Sprintf("%s rank column, column, %s row rank -> %s row", lead, lead, lead), v, f.a)
+	return out.Named(spaced(f.a.axes[:len(f.a.axes)-1]))
+}
+
+// VecMul is a vector [row] times f: [..., column].
+func (f *FactoredMatrix) VecMul(v *Tensor) *Tensor { return f.T().MulVec(v) }
+
+// Scale is f times a number.
+func (f *FactoredMatrix) Scale(factor float64) *FactoredMatrix {
+	return Factored(f.a.Scale(factor), f.b)
+}
+
+// At indexes the leading axes as [Tensor.At] does, and if there are more indices the rows and the columns. An int for a row
+// or a column keeps it as a matrix of one.
+func (f *FactoredMatrix) At(indices ...any) *FactoredMatrix {
+	lead := len(f.a.axes) - 2
+	if len(indices) > lead+2 {
+		fail("%d indices for a factored matrix of shape %v", len(indices), f.Shape())
+	}
+	a, b := f.a, f.b
+	if n := min(lead, len(indices)); n > 0 {
+		a, b = a.At(indices[:n]...), b.At(indices[:n]...)
+	}
+	whole := slices.Repeat([]any{All}, len(a.axes)-2)
+	if len(indices) > lead {
+		a = a.At(append(slices.Clone(whole), keptIndex(indices[lead]))...)
+	}
+	if len(indices) > lead+1 {
+		b = b.At(append(slices.Clone(whole), All, keptIndex(indices[lead+1]))...)
+	}
+	return Factored(a, b)
+}
+
+func keptIndex(index any) any {
+	if i, ok := index.(int); ok {
+		return []int{i}
+	}
+	return index
+}
+
+// Corner is the upper left n x n part of the product, to look at.
+func (f *FactoredMatrix) Corner(n int) *Tensor {
+	shape := f.Shape()
+	lead := slices.Repeat([]any{All}, len(shape)-2)
+	rows, columns := min(n, shape[len(lead)]), min(n, shape[len(lead)+1])
+	return f.At(append(lead, Range{0, rows}, Range{0, columns})...).AB()
+}
+
+// Unsqueeze adds an axis of size one before the leading axis at index k.
+func (f *FactoredMatrix) Unsqueeze(k int, axis string) *FactoredMatrix {
+	return Factored(f.a.unsqueeze(k, axis), f.b.unsqueeze(k, axis))
+}
+
+func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
+	if k < 0 || k > len(t.axes)-2 {
+		fail("Unsqueeze(%d) of %v: want a leading axis", k, t)
+	}
+	return t.reshape(slices.Insert(slices.Clone(t.axes), k, axis), slices.Insert(t.Shape(), k, 1)...)
+}
+
+// Norm is the Frobenius norm of the product, [...]: the square root of the sum of its squares, or of its singular values'.
+func (f *FactoredMatrix) Norm() *Tensor {
+	lead := batchNames(len(f.a.axes) - 2)
+	l := strings.Join(lead, " ")
+	gramA := f.a.Einsum(fmt.Sprintf("%s row r, %s row s -> %s r s", l, l, l), f.a)
+	square := gramA.Einsum(fmt.Sprintf("%s r s, %s r column, %s s column -> %s", l, l, l, l), f.b, f.b)
+	return square.Named(spaced(f.a.axes[:len(lead)])).Sqrt()
+}
