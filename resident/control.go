@@ -21,7 +21,7 @@ var ErrNoWorker = errors.New("resident: no worker is running for this session")
 // Status asks the session's worker what it holds. It does not start one: it
 // returns ErrNoWorker if there is none.
 func Status() (State, error) {
-	where, err := session()
+	where, err := existing()
 	if err != nil {
 		return State{}, err
 	}
@@ -43,7 +43,7 @@ func Status() (State, error) {
 // gone. What it held is lost; the next program starts a new one. It returns
 // ErrNoWorker if there is none.
 func Stop() error {
-	where, err := session()
+	where, err := existing()
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,18 @@ func Stop() error {
 		return err
 	}
 	return nil
+}
+
+// existing returns the session's place without making its folder.
+func existing() (place, error) {
+	p, err := find()
+	if err != nil {
+		return p, err
+	}
+	if err := checkPrivate(p.dir); err != nil {
+		return p, noWorker(err)
+	}
+	return p, nil
 }
 
 // noWorker turns the failure to reach a socket into ErrNoWorker.

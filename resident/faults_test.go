@@ -186,6 +186,21 @@ func TestClientKilledInTransfer(t *testing.T) {
 	checkWorks(t)
 }
 
+// TestStatusStartsNothing holds that looking leaves no trace.
+func TestStatusStartsNothing(t *testing.T) {
+	dir := newSession(t)
+	os.RemoveAll(dir)
+	if _, err := resident.Status(); err != resident.ErrNoWorker {
+		t.Errorf("the status where nothing is: %v", err)
+	}
+	if err := resident.Stop(); err != resident.ErrNoWorker {
+		t.Errorf("stopping where nothing is: %v", err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
+	}
+}
+
 func TestFullDisk(t *testing.T) {
 	dir := newSession(t)
 	if err := os.Symlink("/dev/full", filepath.Join(dir, "worker.log")); err != nil {

@@ -42,7 +42,10 @@ func session() (place, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := ensurePrivate(p.dir); err != nil {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return p, fmt.Errorf("resident: no folder for the worker: %w; set %s", err, DirEnv)
+	}
+	if err := checkPrivate(p.dir); err != nil {
 		return p, err
 	}
 	if len(p.socket()) > maxSocketPath {
@@ -93,12 +96,9 @@ func sessionLeader() int {
 	return sid
 }
 
-// ensurePrivate makes dir, and refuses one that others could write to or that
-// is not this user's: they could put a socket of their own there.
-func ensurePrivate(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("resident: no folder for the worker: %w; set %s", err, DirEnv)
-	}
+// checkPrivate refuses a folder that others could write to or that is not this
+// user's: they could put a socket of their own there.
+func checkPrivate(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return fmt.Errorf("resident: %w", err)
