@@ -102,11 +102,32 @@ func (s *source) rulesOf(layer int) []weightRule {
 	return out
 }
 
-// load reads the weights of one layer (or, with -1, those outside the layers) into a state dict.
-func (s *source) load(layer int) (StateDict, error) {
+// pieces are the rules in groups that can be read and processed one by one: the embeddings, what lies after the layers, each
+// layer. The large tables come first, while little else is in memory.
+func (s *source) pieces() [][]weightRule {
+	var embed, positions, after []weightRule
+	for _, r := range s.rulesOf(-1) {
+		switch {
+		case strings.HasPrefix(r.to, "embed."):
+			embed = append(embed, r)
+		case strings.HasPrefix(r.to, "pos_embed."):
+			positions = append(positions, r)
+		default:
+			after = append(after, r)
+		}
+	}
+	pieces := [][]weightRule{after, embed, positions}
+	for l := range s.cfg.NLayers {
+		pieces = append(pieces, s.rulesOf(l))
+	}
+	return pieces
+}
+
+// load reads the weights that rules give into a state dict.
+func (s *source) load(rules []weightRule) (StateDict, error) {
 	specs := s.cfg.weightSpecs()
 	sd := make(StateDict)
-	for _, r := range s.rulesOf(layer) {
+	for _, r := range rules {
 		if err := s.apply(r, specs, sd); err != nil {
 			return nil, err
 		}

@@ -250,11 +250,12 @@ func matchesAny(patterns []string, name string) bool {
 	return false
 }
 
-// stream reads, processes and uploads a checkpoint piece by piece: what lies outside the layers, then each layer. At no
+// stream reads, processes and uploads a checkpoint piece by piece, see [source.pieces]. At no
 // time does this process hold more than a piece besides what is on the device.
 func (s *source) stream(m *Model, put func(string, *Array) error) error {
-	return inParallel(s.cfg.NLayers+1, func(i int) error {
-		sd, err := s.load(i - 1)
+	pieces := s.pieces()
+	return inParallel(len(pieces), func(i int) error {
+		sd, err := s.load(pieces[i])
 		if err != nil {
 			return err
 		}
@@ -269,6 +270,7 @@ func (s *source) stream(m *Model, put func(string, *Array) error) error {
 				return err
 			}
 			delete(sd, name)
+			m.eng.meter.dropped(4 * int64(len(a.Data)))
 		}
 		return nil
 	})

@@ -20,6 +20,11 @@ func (d *deviceMeter) count(results []*tensors.Tensor) {
 	for _, t := range results {
 		bytes += t.ByteSize()
 	}
+	d.dropped(bytes)
+}
+
+// dropped counts bytes that became garbage on the host, or soon may on the device.
+func (d *deviceMeter) dropped(bytes int64) {
 	if total := d.produced.Add(bytes); total > collectAfter && d.produced.CompareAndSwap(total, 0) {
 		runtime.GC()
 	}
