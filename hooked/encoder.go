@@ -40,20 +40,71 @@ func (e *Encoder) Weight(name string) (*Tensor, error) { return e.m.Weight(name)
 // String describes the encoder.
 func (e *Encoder) String() string { return e.m.String() }
 
-// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab]. Pads are told by [AttentionMask],
-// the second of two texts by [TokenTypes].
+// ToTokens turns texts into token ids [batch][pos], each with what the tokenizer puts around it ("[CLS]", "[SEP]"), and
+// tells real tokens (1) from the pads (0) that shorter texts are filled up with.
+func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
+	tok, err := e.m.Tokenizer()
+	if err != nil {
+		return nil, nil, err
+	}
+	if tokens, err = tok.ToTokens(texts, tokenize.Options{}); err != nil {
+		return nil, nil, err
+	}
+	mask = make([][]int, len(tokens))
+	for i, text := range texts {
+		alone, err := tok.ToTokens([]string{text}, tokenize.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		mask[i] = make([]int, len(tokens[i]))
+		for k := range alone[0] {
+			mask[i][k] = 1
+		}
+	}
+	return tokens, mask, nil
+}
+
+// masked turns a text or texts into tokens, with a mask of the pads; other inputs are taken as they are.
+func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
+	var texts []string
+	switch v := input.(type) {
+	case string:
+		texts = []string{v}
+	case []string:
+		texts = v
+	default:
+		return input, options, nil
+	}
+	tokens, mask, err := e.ToTokens(texts...)
+	return tokens, append([]Option{AttentionMask(mask)}, options...), err
+}
+
+// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of a text, texts or token ids. The
+// pads among token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
+	input, options, err := e.masked(input, options)
+	if err != nil {
+		return nil, err
+	}
 	return e.m.Run(input, options...)
 }
 
 // RunWithCache is [Encoder.Run] with every activation along the way, or those that [Names] selects.
 func (e *Encoder) RunWithCache(input any, options ...Option) (*Tensor, *Cache, error) {
+	input, options, err := e.masked(input, options)
+	if err != nil {
+		return nil, nil, err
+	}
 	return e.m.RunWithCache(input, options...)
 }
 
 // NextSentence computes the logits of the head that was trained to tell whether the second text follows the first
 // (index 0) or not (index 1), [batch, 2].
 func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
+	input, options, err := e.masked(input, options)
+	if err != nil {
+		return nil, err
+	}
 	cache, err := e.m.Cache(input, append(options[:len(options):len(options)], Names(NSPOut))...)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package hooked_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,8 +49,7 @@ func TestEncoder(t *testing.T) {
 	})
 }
 
-// TestEncoderEdits checks that an encoder takes edits: without what the layers write, every position predicts from its
-// embedding alone, so equal tokens at different positions differ, and zeroing the embedding too makes all alike.
+// TestEncoderEdits checks that an encoder takes edits: once the embedding is zero nothing tells one position from another.
 func TestEncoderEdits(t *testing.T) {
 	e := loadEncoder(t, golden.PureGo(t))
 	zero := hooked.Edit("hook_full_embed", hooked.Zero())
@@ -60,6 +61,34 @@ func TestEncoderEdits(t *testing.T) {
 	if slices.Equal(plain.Get("hook_normalized_resid_post", 1).At(0, 0).Float32s(), first) {
 		t.Error("the edit changed nothing")
 	}
+}
+
+// wordPieces is a tokenizer.json of a BERT with a vocabulary of a few words.
+const wordPieces = `{"added_tokens": [{"id": 0, "content": "[PAD]", "special": true}, {"id": 2, "content": "[CLS]", "special": true},
+	{"id": 3, "content": "[SEP]", "special": true}, {"id": 4, "content": "[MASK]", "special": true}],
+	"normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+	"pre_tokenizer": {"type": "BertPreTokenizer"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+	"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+	"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+		"vocab": {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "the": 5, "cat": 6, "##s": 7, "sat": 8}}}`
+
+// TestEncoderTexts runs texts of unequal length at once: pads must not reach the shorter one.
+func TestEncoderTexts(t *testing.T) {
+	dir := copied(t, bertDir)
+	write(t, filepath.Join(dir, "tokenizer.json"), []byte(wordPieces))
+	write(t, filepath.Join(dir, "tokenizer_config.json"), []byte(`{"pad_token": "[PAD]", "tokenizer_class": "BertTokenizer"}`))
+	e := hooked.Must(hooked.EncoderFromPretrained(dir, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+	texts := []string{"The cats [MASK]", "sat"}
+	tokens, mask, err := e.ToTokens(texts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "[[2 5 6 7 4 3] [2 8 3 0 0 0]] [[1 1 1 1 1 1] [1 1 1 0 0 0]]"; fmt.Sprint(tokens, mask) != want {
+		t.Errorf("tokens and mask are %v %v, want %s", tokens, mask, want)
+	}
+	both := hooked.Must(e.Run(texts)).At(1, hooked.Range{To: 3}).Float32s()
+	alone := hooked.Must(e.Run("sat")).At(0).Float32s()
+	golden.Close(t, "the shorter text", both, alone, golden.Default)
 }
 
 // TestEncoderRefusals checks what the two kinds of model say of each other, and of token types that cannot be.

@@ -5,7 +5,7 @@
 
 Tensor names come from the gguf package's own tables. What the converter does to values is repeated below: Llama's q
 and k are permuted, Llama 3's rotary scaling becomes the tensor rope_freqs, Gemma's norms get their 1, and the fused
-matrices of GPT-NeoX and BLOOM are put in the order q, k, v.
+matrices of GPT-NeoX and BLOOM are put in the order q, k, v, and GPT-2's are transposed.
 """
 
 import json
@@ -40,9 +40,16 @@ def fused(name, w, c):
     return np.moveaxis(w.reshape(heads, 3, -1, *w.shape[1:]), 0, 1).reshape(w.shape)
 
 
+def gpt2(name, w, c):
+    return w.T if w.ndim == 2 and ".h." in name else w  # Conv1D is [in, out]
+
+
+def gemma(name, w, c):
+    return w + 1 if name.endswith("norm.weight") else w
+
+
 def gemma2(name, w, c):
-    if name.endswith("norm.weight"):
-        return w + 1
+    w = gemma(name, w, c)
     if ".q_proj." in name:  # GGUF has no query_pre_attn_scalar: it is the width of a head in every model of this size
         return w * math.sqrt(c["head_dim"] / c["query_pre_attn_scalar"])
     return w
@@ -125,7 +132,9 @@ for model in [
     ("llama3_rope", ARCH.LLAMA, llama),
     ("qwen2", ARCH.QWEN2, plain),
     ("qwen3", ARCH.QWEN3, plain),
+    ("gemma", ARCH.GEMMA, gemma),
     ("gemma2", ARCH.GEMMA2, gemma2),
+    ("gpt2", ARCH.GPT2, gpt2),
     ("phi", ARCH.PHI2, plain),
     ("phi3", ARCH.PHI3, plain),
     ("gpt_neox", ARCH.GPTNEOX, fused),
