@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -32,7 +35,21 @@ func keptKey(name, where string, processing Processing, precision DType) (string
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %d %s", layoutVersion, name, identity, processing, precision), nil
+	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
+}
+
+// settings tells apart states of the configuration files beside the weights: their names, sizes and times. A weights' file
+// that needs none, such as GGUF, has them in it; what happens to lie beside it costs at most another load.
+func settings(where string) string {
+	paths, _ := filepath.Glob(filepath.Join(folderOf(where), "*.json")) // sorted
+	var b strings.Builder
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			fmt.Fprintln(&b, filepath.Base(path), info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // keptModel is what a keeper holds besides the weights.

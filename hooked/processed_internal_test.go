@@ -102,3 +102,26 @@ func TestProcessedFile(t *testing.T) {
 		}
 	}
 }
+
+// TestKeyFollowsFiles checks that a changed configuration is another model.
+func TestKeyFollowsFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/arch/llama")); err != nil {
+		t.Fatal(err)
+	}
+	key := func() string { return Must(keptKey("x", dir, FoldLN, F32)) }
+	before := key()
+	if key() != before {
+		t.Error("nothing changed, and the key did")
+	}
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		before := key()
+		at := time.Now().Add(time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+		if key() == before {
+			t.Errorf("%s was written anew, and the key is the same", name)
+		}
+	}
+}
