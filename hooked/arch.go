@@ -44,7 +44,8 @@ var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llam
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads.
 var alwaysIgnored = []string{"_name_or_path", "architectures", "bos_token_id", "dtype", "eos_token_id", "gradient_checkpointing",
 	"initializer_range", "keys_to_ignore_at_inference", "model_type", "pad_token_id", "sep_token_id", "task_specific_params",
-	"torch_dtype", "transformers_version", "use_cache", "tie_word_embeddings", "unsloth_*", "quantization_config_*"}
+	"torch_dtype", "transformers_version", "use_cache", "tie_word_embeddings", "unsloth_*", "quantization_config_*",
+	"_attn_implementation*", "_num_labels", "auto_map", "do_sample", "id2label", "label2id", "max_length", "tokenizer_class"}
 
 func findArchitecture(match func(*architecture) bool, name string) (*architecture, error) {
 	if i := slices.IndexFunc(architectures, match); i >= 0 {

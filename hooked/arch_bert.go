@@ -25,9 +25,10 @@ var bert = architecture{
 		}
 		c.DHead = quotient(c.DModel, c.NHeads)
 		f.want("position_embedding_type", "absolute")
+		f.want("is_decoder", false)
 		return c
 	},
-	ignored:        []string{"attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "is_decoder"},
+	ignored:        []string{"attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "pooler_*", "directionality"},
 	prefixes:       []string{"bert."},
 	ignoredTensors: []string{"embeddings.position_ids", "cls.predictions.decoder.bias"},
 	weights: []weightRule{

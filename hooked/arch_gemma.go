@@ -79,7 +79,7 @@ var (
 	}
 )
 
-var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "use_bidirectional_attention"}
+var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "sliding_window_size", "use_bidirectional_attention"}
 
 var gemma2GGUFKeys = ggufKeysWith(map[string]string{
 	"attention.sliding_window": "sliding_window",

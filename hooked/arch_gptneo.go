@@ -31,8 +31,7 @@ var gptNeo = architecture{
 		})
 		return c
 	},
-	ignored: []string{"attention_dropout", "embed_dropout", "resid_dropout", "classifier_dropout", "summary_*", "tokenizer_class",
-		"embed_dropout", "resid_pdrop", "attn_pdrop", "embd_pdrop"},
+	ignored:        []string{"attention_dropout", "embed_dropout", "resid_dropout", "classifier_dropout", "summary_*"},
 	prefixes:       []string{"transformer."},
 	ignoredTensors: []string{"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
 	weights: []weightRule{

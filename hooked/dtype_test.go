@@ -54,6 +54,9 @@ func farthest(a, b []float32) float64 {
 // but those that stay precise, whose rows are exact sums and norms.
 func TestDTypeSites(t *testing.T) {
 	m := hooked.Must(hooked.FromPretrained("testdata/arch/llama", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t), DType: hooked.BF16}))
+	if !strings.Contains(m.String(), "bfloat16") {
+		t.Errorf("the model does not say its precision: %s", m)
+	}
 	_, cache := hooked.Must2(m.RunWithCache([]int{5, 3, 8, 1}, hooked.Edit("hook_embed", hooked.AddTo(0.001))))
 	for _, site := range cache.Sites() {
 		name := site.Name()

@@ -52,6 +52,9 @@ func (m *Model) String() string {
 	}
 	fmt.Fprintf(&b, ", vocabulary %d, context %d\n", c.DVocab, c.NCtx)
 	fmt.Fprintf(&b, "  positions %s, norm %s\n", c.PositionalEmbedding, orNone(c.Normalization))
+	if c.DType.halved() {
+		fmt.Fprintf(&b, "  weights and activations in %s\n", c.DType)
+	}
 	fmt.Fprintf(&b, "  processed: %s\n", m.applied)
 	for _, s := range m.skipped {
 		fmt.Fprintf(&b, "  not applied: %s\n", s)
