@@ -17,14 +17,30 @@ func (f *FactoredMatrix) SVD() (u, s, v *Tensor) {
 	parallel(len(a), func(i int) {
 		parts[i].u, parts[i].s, parts[i].v = factoredSVD(a[i], mat.DenseCopyOf(b[i].T()))
 	})
-	n := len(f.a.axes)
-	lead, axes := f.a.Shape()[:n-2], f.a.axes[:n-2]
-	rank := len(parts[0].s)
-	values := f.a.eng.tensorOf(joinFloats(parts, func(p svd) []float64 { return p.s }), append(slices.Clone(lead), rank),
-		append(slices.Clone(axes), "rank")...)
-	u = f.a.eng.fromMatrices(parts, func(p svd) *mat.Dense { return p.u }, lead, append(slices.Clone(axes), f.a.axes[n-2], "rank"))
-	v = f.a.eng.fromMatrices(parts, func(p svd) *mat.Dense { return p.v }, lead, append(slices.Clone(axes), f.b.axes[n-1], "rank"))
-	return u, values, v
+	axes := append(f.a.AxisNames()[:len(f.a.axes)-1], f.b.axes[len(f.b.axes)-1])
+	return f.a.eng.fromSVDs(parts, f.a.Shape()[:len(axes)-2], axes)
+}
+
+// SVD takes each matrix [..., row, column] apart, as [FactoredMatrix.SVD] does.
+func (t *Tensor) SVD() (u, s, v *Tensor) {
+	shape := t.Shape()
+	if len(shape) < 2 {
+		fail("SVD of %v: want a matrix", t)
+	}
+	whole := t.matrices()
+	parts := make([]svd, len(whole))
+	parallel(len(whole), func(i int) { parts[i].u, parts[i].s, parts[i].v = thinSVD(whole[i]) })
+	return t.eng.fromSVDs(parts, shape[:len(shape)-2], t.axes)
+}
+
+// fromSVDs makes tensors of decompositions of matrices with these leading dimensions and these axes.
+func (e *engine) fromSVDs(parts []svd, lead []int, axes []string) (u, s, v *Tensor) {
+	n := len(axes)
+	before, rank := axes[:n-2:n-2], len(parts[0].s)
+	s = e.tensorOf(joinFloats(parts, func(p svd) []float64 { return p.s }), append(slices.Clone(lead), rank), append(before, "rank")...)
+	u = e.fromMatrices(parts, func(p svd) *mat.Dense { return p.u }, lead, append(before, axes[n-2], "rank"))
+	v = e.fromMatrices(parts, func(p svd) *mat.Dense { return p.v }, lead, append(before, axes[n-1], "rank"))
+	return u, s, v
 }
 
 // S are the singular values, largest first: [..., rank].

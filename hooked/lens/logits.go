@@ -1,0 +1,115 @@
+package lens
+
+import (
+	"fmt"
+	"strings"
+
+	"gopherlens/hooked"
+)
+
+// LogitLensRunScale reads the residual stream as it grows through the unembedding (nostalgebraist 2020), every entry divided
+// by the scale that the final norm had in the run: so the entries are steps towards the run's own logits, and differences
+// between entries add up. This is what TransformerLens' accumulated_resid with apply_ln gives. Logits are [component, batch,
+// pos, d_vocab] and without b_U; options are those of [hooked.Cache.AccumulatedResid]. A whole run's are large: pick positions.
+func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
+	stack, labels, err := cache.AccumulatedResid(append([]hooked.StackOption{hooked.ApplyLN}, options...)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	logits, err = unembed(m, stack)
+	return logits, labels, err
+}
+
+// LogitLensOwnScale is the logit lens in which every entry passes the final norm by itself, with a scale of its own: the
+// distribution that the model would predict if it ended there. Otherwise it is as [LogitLensRunScale].
+func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
+	stack, labels, err := cache.AccumulatedResid(options...)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := m.Config()
+	err = hooked.Try(func() {
+		switch {
+		case c.Normalization == hooked.NoNorm:
+			return
+		case c.Normalization.Centred():
+			stack = stack.Sub(stack.Mean("d_model"))
+		}
+		scale := stack.Mul(stack).Mean("d_model").Shift(c.Eps).Sqrt()
+		stack = stack.Div(scale)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	logits, err = unembed(m, stack)
+	return logits, labels, err
+}
+
+// unembed multiplies a normalized stack [..., d_model] with W_U. The final norm's weights must have been folded into it.
+func unembed(m *hooked.Model, stack *hooked.Tensor) (logits *hooked.Tensor, err error) {
+	if m.Config().Normalization.HasWeights() {
+		return nil, fmt.Errorf("the logit lens needs a model whose norms are folded: load it with hooked.FoldLN")
+	}
+	wU, err := m.WU()
+	if err != nil {
+		return nil, err
+	}
+	axes := stack.AxisNames()
+	lead := strings.Join(axes[:len(axes)-1], " ")
+	err = hooked.Try(func() {
+		logits = stack.Einsum(fmt.Sprintf("%s d_model, d_model d_vocab -> %s d_vocab", lead, lead), wU)
+	})
+	return logits, err
+}
+
+// LogitDiffDirections are the directions [batch, d_model] of the residual stream that raise the logit of each prompt's right
+// answer over that of its wrong one; answers is [batch][2].
+func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.Tensor, err error) {
+	if shape := answers.Shape(); shape[1] != 2 {
+		return nil, fmt.Errorf("answers have shape %v, want two tokens for each prompt: the right one and a wrong one", shape)
+	}
+	both, err := m.TokensToResidualDirections(answers)
+	if err != nil {
+		return nil, err
+	}
+	err = hooked.Try(func() { diff = both.At(hooked.All, 0).Sub(both.At(hooked.All, 1)) })
+	return diff, err
+}
+
+// HeadAttribution is what each head adds directly to the output along a direction [batch, d_model], such as a difference of
+// logits, on the average over prompts: [layer, head]. It looks at one position, by default the last.
+func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, error) {
+	stack, err := attributed((*hooked.Cache).StackHeadResults, cache, direction, options)
+	if err != nil {
+		return nil, err
+	}
+	c := m.Config()
+	return m.NewTensor(&hooked.Array{Shape: []int{c.NLayers, c.NHeads}, Data: stack.Float32s()}, "layer head")
+}
+
+// LayerAttribution is what the embeddings and each layer's attention and MLP add directly to the output along a direction
+// [batch, d_model], on the average over prompts: [component], with labels. It looks at one position, by default the last.
+func LayerAttribution(cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, []string, error) {
+	var labels []string
+	decompose := func(c *hooked.Cache, o ...hooked.StackOption) (stack *hooked.Tensor, _ []string, err error) {
+		stack, labels, err = c.DecomposeResid(o...)
+		return stack, labels, err
+	}
+	stack, err := attributed(decompose, cache, direction, options)
+	return stack, labels, err
+}
+
+// attributed projects a decomposition onto a direction and averages it over prompts: [component].
+func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Tensor, []string, error), cache *hooked.Cache,
+	direction *hooked.Tensor, options []hooked.StackOption) (*hooked.Tensor, error) {
+	all := []hooked.StackOption{hooked.ApplyLN, hooked.ProjectOnto(direction)}
+	if len(options) == 0 {
+		all = append(all, hooked.Pos(-1))
+	}
+	stack, _, err := decompose(cache, append(all, options...)...)
+	if err != nil {
+		return nil, err
+	}
+	err = hooked.Try(func() { stack = stack.Mean(stack.AxisNames()[1:]...) })
+	return stack, err
+}

@@ -1,0 +1,82 @@
+package lens
+
+import (
+	"fmt"
+
+	"gopherlens/hooked"
+)
+
+// HeadVectors reads what a head can write through the vocabulary: the n strongest right singular vectors of its OV circuit
+// times W_U, [vector, d_vocab] (Millidge and Black 2022). A singular vector is defined up to its sign.
+func HeadVectors(m *hooked.Model, layer, head, n int) (*hooked.Tensor, error) {
+	ov, err := m.OV()
+	if err != nil {
+		return nil, err
+	}
+	var v *hooked.Tensor
+	if err := hooked.Try(func() { _, _, v = ov.At(layer, head).SVD() }); err != nil {
+		return nil, err
+	}
+	return throughVocabulary(m, v, n)
+}
+
+// ReadingVectors does the same for what an MLP reads: the left singular vectors of W_in.
+func ReadingVectors(m *hooked.Model, layer, n int) (*hooked.Tensor, error) {
+	w, err := m.Weight(fmt.Sprintf("blocks.%d.mlp.W_in", layer))
+	if err != nil {
+		return nil, err
+	}
+	var u *hooked.Tensor
+	if err := hooked.Try(func() { u, _, _ = w.SVD() }); err != nil {
+		return nil, err
+	}
+	return throughVocabulary(m, u, n)
+}
+
+// WritingVectors does the same for what an MLP writes: the right singular vectors of W_out.
+func WritingVectors(m *hooked.Model, layer, n int) (*hooked.Tensor, error) {
+	w, err := m.Weight(fmt.Sprintf("blocks.%d.mlp.W_out", layer))
+	if err != nil {
+		return nil, err
+	}
+	var v *hooked.Tensor
+	if err := hooked.Try(func() { _, _, v = w.SVD() }); err != nil {
+		return nil, err
+	}
+	return throughVocabulary(m, v, n)
+}
+
+// throughVocabulary is the first n columns of vectors [d_model, rank] times W_U.
+func throughVocabulary(m *hooked.Model, vectors *hooked.Tensor, n int) (logits *hooked.Tensor, err error) {
+	if rank := vectors.Shape()[1]; n < 1 || n > rank {
+		return nil, fmt.Errorf("%d singular vectors: there are %d", n, rank)
+	}
+	wU, err := m.WU()
+	if err != nil {
+		return nil, err
+	}
+	err = hooked.Try(func() {
+		few := vectors.At(hooked.All, hooked.Range{From: 0, To: n})
+		logits = few.Einsum("d_model vector, d_model d_vocab -> vector d_vocab", wU)
+	})
+	return logits, err
+}
+
+// TopTokens are the texts of the k largest entries of each row of logits [n, d_vocab].
+func TopTokens(m *hooked.Model, logits *hooked.Tensor, k int) (texts [][]string, err error) {
+	var ids []int
+	if err := hooked.Try(func() {
+		_, indices := logits.TopK(k, logits.AxisNames()[1])
+		ids = indices.Ints()
+	}); err != nil {
+		return nil, err
+	}
+	for row := range logits.Shape()[0] {
+		tokens, err := m.StrTokens(ids[row*k : (row+1)*k])
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, tokens)
+	}
+	return texts, nil
+}
