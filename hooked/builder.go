@@ -31,7 +31,8 @@ type builder struct {
 	posEmbed *Node          // [batch, pos, d_model] learned position vectors, if the model has them
 	masks    map[bool]*Node // by whether the layer is local
 	turns    map[angleKey][2]*Node
-	newKV    []*Node // keys and values of each layer, for the next run
+	kvPlace  [2]*Node // for each position of the cache's room: is it new, and which of the new ones is it
+	newKV    []*Node  // keys and values of each layer, for the next run
 }
 
 // tapped is a site's activation in the graph, after its edits.

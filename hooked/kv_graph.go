@@ -24,12 +24,25 @@ func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
 func (b *builder) append(l int, which string, x *Node) *Node {
 	d := x.Shape().Dimensions
 	room := b.input(kvName(l, which), dtypes.Float32, d[0], b.plan.kvRoom, d[2], d[3])
-	place := Sub(b.arange(0, b.plan.kvRoom), BroadcastToDims(b.past, b.plan.kvRoom)) // among the new entries
-	last := Scalar(b.g, dtypes.Int32, d[1]-1)
-	zero := ScalarZero(b.g, dtypes.Int32)
-	isNew := And(GreaterOrEqual(place, zero), LessOrEqual(place, last))
-	inside := Max(Min(place, last), zero)
-	return Where(along(room, 1, isNew), gatherAxis(x, InsertAxes(inside, -1), 1), room)
+	isNew, place := b.newPlaces()
+	if b.pos == 1 { // a step of generation: whatever the place, it is this one
+		x = BroadcastToDims(x, room.Shape().Dimensions...)
+	} else {
+		x = gatherAxis(x, InsertAxes(place, -1), 1)
+	}
+	return Where(along(room, 1, isNew), x, room)
+}
+
+// newPlaces says for each position of the cache's room whether this run fills it, and with which of its positions: two
+// [room]. Layers share them.
+func (b *builder) newPlaces() (isNew, place *Node) {
+	if b.kvPlace[0] == nil {
+		room := b.plan.kvRoom
+		place := Sub(b.arange(0, room), BroadcastToDims(b.past, room))
+		zero, last := ScalarZero(b.g, dtypes.Int32), Scalar(b.g, dtypes.Int32, b.pos-1)
+		b.kvPlace = [2]*Node{And(GreaterOrEqual(place, zero), LessOrEqual(place, last)), Max(Min(place, last), zero)}
+	}
+	return b.kvPlace[0], b.kvPlace[1]
 }
 
 // kvName is the graph input that holds layer l's cached keys ("k") or values ("v").
