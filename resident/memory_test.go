@@ -262,3 +262,18 @@ func TestConcurrentCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestUnusedLastParameter is a program that the pure Go backend panics over when
+// it is built as it stands.
+func TestUnusedLastParameter(t *testing.T) {
+	newSession(t)
+	b := connect(t, "go:")
+	exec, err := graph.NewExec(b, func(x, unused *graph.Node) *graph.Node { return x })
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Call(float32(3), float32(4))
+	if err != nil || out[0].Value() != float32(3) {
+		t.Errorf("%v, %v; want 3", out, err)
+	}
+}

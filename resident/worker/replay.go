@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/gomlx/compute"
@@ -22,6 +23,7 @@ type replay struct {
 	params    []int // parameters of each function so far
 	values    []compute.Value
 	constants [][]byte // large ones not used yet, in the program's order
+	lastParam int      // the number of main's last parameter among the values
 }
 
 func newReplay(b compute.Backend) *replay {
@@ -138,6 +140,9 @@ func (r *replay) parameter(d *wire.Decoder, id int) ([]compute.Value, error) {
 		return nil, err
 	}
 	r.params[id]++
+	if id == 0 {
+		r.lastParam = len(r.values)
+	}
 	return []compute.Value{v}, nil
 }
 
@@ -187,6 +192,9 @@ func flatOf(shape shapes.Shape, content []byte) (any, error) {
 	return dtypes.UnsafeAnySliceFromBytes(at, shape.DType, shape.Size()), nil
 }
 
+// ret ends a function. The pure Go backend of compute v0.1.3 computes only up to
+// the last output, and panics over a parameter of main that comes after it: an
+// output is then made anew behind that.
 func (r *replay) ret(d *wire.Decoder, id int) ([]compute.Value, error) {
 	outputs, err := arg[[]compute.Value](d)
 	if err != nil {
@@ -196,7 +204,22 @@ func (r *replay) ret(d *wire.Decoder, id int) ([]compute.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if id == 0 && len(outputs) > 0 && r.lastParam > r.latest(outputs) {
+		if outputs[0], err = r.functions[id].Identity(outputs[0]); err != nil {
+			return nil, err
+		}
+	}
 	return nil, r.functions[id].Return(outputs, shardings)
+}
+
+// latest returns the number of the value among outputs that was made last.
+func (r *replay) latest(outputs []compute.Value) int {
+	for i := len(r.values) - 1; i >= 0; i-- {
+		if slices.Contains(outputs, r.values[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (r *replay) newFunction(id int, op wire.Op) error {
