@@ -1,0 +1,184 @@
+//go:build linux
+
+// Command model compares Gopherlens with TransformerLens: the same work on the same model, by turns, in processes of their own.
+//
+//	model [-runs 3] [-part 1] [-out bench/RESULTS.md] PYTHON    # both sides
+//	model ours MODEL.gguf prompts.json                          # ours alone
+//
+// `make bench` makes the Python environment and runs it.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopherlens/internal/cachedir"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	if len(os.Args) == 4 && os.Args[1] == "ours" {
+		return ours(os.Args[2], os.Args[3])
+	}
+	runs := flag.Int("runs", 3, "runs of each side")
+	part := flag.Int("part", 1, "let TransformerLens compute one in so many layers of its sweeps, each of which costs the same, and multiply")
+	out := flag.String("out", "bench/RESULTS.md", "where the table goes")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		return fmt.Errorf("want the Python interpreter that has TransformerLens; `make bench` gives it")
+	}
+	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(model); err != nil {
+		return fmt.Errorf("the model is not there: run `make setup`: %w", err)
+	}
+	prompts := filepath.Join("bench", "model", "prompts.json")
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var t table
+	for i := range *runs {
+		for side, command := range map[int][]string{
+			peerSide: {flag.Arg(0), filepath.Join("bench", "model", "peer.py"), model, prompts, strconv.Itoa(*part)},
+			ourSide:  {self, "ours", model, prompts},
+		} {
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
+			found, err := measure(command)
+			if err != nil {
+				return fmt.Errorf("%s: %w", sides[side], err)
+			}
+			t.add(side, found)
+		}
+	}
+	return os.WriteFile(*out, []byte(t.markdown(*runs, *part)), 0o644)
+}
+
+const (
+	peerSide = iota
+	ourSide
+)
+
+var sides = []string{"TransformerLens 2.16.1", "Gopherlens"}
+
+// measure runs one side and reads its measurements.
+func measure(command []string) ([]measurement, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, tail(log.String()))
+	}
+	var found []measurement
+	for scanner := bufio.NewScanner(&out); scanner.Scan(); {
+		var m measurement
+		if json.Unmarshal(scanner.Bytes(), &m) == nil && m.Name != "" {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+// tail is the end of what a failed process wrote.
+func tail(text string) string { return text[max(0, len(text)-4000):] }
+
+// table holds all runs' measurements by name.
+type table struct {
+	names []string
+	cells map[string][2][]measurement
+}
+
+func (t *table) add(side int, found []measurement) {
+	if t.cells == nil {
+		t.cells = make(map[string][2][]measurement)
+	}
+	for _, m := range found {
+		if _, known := t.cells[m.Name]; !known {
+			t.names = append(t.names, m.Name)
+		}
+		cell := t.cells[m.Name]
+		cell[side] = append(cell[side], m)
+		t.cells[m.Name] = cell
+	}
+}
+
+func (t *table) markdown(runs, part int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Gopherlens beside TransformerLens\n\nWritten by `make bench` on %s: SmolLM2-135M-Instruct, %d runs of each side by turns, each in a process of its own.\n",
+		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), runs)
+	fmt.Fprintf(&b, "Machine: %s. Load average when done: %s.\n\n", machine(), strings.TrimSpace(read("/proc/loadavg")))
+	if part > 1 {
+		fmt.Fprintf(&b, "TransformerLens computed one in %d layers of its sweeps; its times there are multiplied by %d (each patch is a whole forward pass, whatever the layer).\n\n", part, part)
+	}
+	fmt.Fprintf(&b, "| | %s | %s | ratio, least to most |\n|---|---|---|---|\n", sides[peerSide], sides[ourSide])
+	for _, name := range t.names {
+		b.WriteString(t.row(name))
+	}
+	b.WriteString("\nThe ratio is TransformerLens' figure over ours: above 1 we are faster, or smaller. Sweeps patch the prompts into those with the names\nexchanged, which agree with them up to the eleventh token: what comes before costs us nothing, and TransformerLens whole forward passes.\n")
+	return b.String()
+}
+
+// row is one line: what each side needed in each run, and the least and the greatest ratio of any two runs.
+func (t *table) row(name string) string {
+	cell := t.cells[name]
+	var text [2]string
+	var values [2][]float64
+	for side, list := range cell {
+		for _, m := range list {
+			v, shown := m.Seconds, fmt.Sprintf("%.3g s", m.Seconds)
+			if m.Bytes > 0 {
+				v, shown = float64(m.Bytes), fmt.Sprintf("%.2f GB", float64(m.Bytes)/1e9)
+			}
+			values[side] = append(values[side], v)
+			text[side] += shown + ", "
+		}
+		text[side] = strings.TrimSuffix(text[side], ", ")
+	}
+	ratio := "one side only"
+	if len(values[0]) > 0 && len(values[1]) > 0 {
+		ratio = fmt.Sprintf("%.1f to %.1f", slices.Min(values[0])/slices.Max(values[1]), slices.Max(values[0])/slices.Min(values[1]))
+	}
+	return fmt.Sprintf("| %s%s | %s | %s | %s |\n", name, agreement(cell), text[0], text[1], ratio)
+}
+
+// agreement tells what the two sides computed, where they tell.
+func agreement(cell [2][]measurement) string {
+	for _, list := range cell {
+		if len(list) == 0 || list[0].Value == nil {
+			return ""
+		}
+	}
+	return fmt.Sprintf(" (computed %.6g and %.6g)", *cell[0][0].Value, *cell[1][0].Value)
+}
+
+func machine() string {
+	for line := range strings.Lines(read("/proc/cpuinfo")) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :")) + ", " + strconv.Itoa(strings.Count(read("/proc/cpuinfo"), "processor\t")) + " cores"
+		}
+	}
+	return "unknown"
+}
+
+func read(path string) string {
+	text, _ := os.ReadFile(path)
+	return string(text)
+}

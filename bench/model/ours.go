@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	_ "github.com/gomlx/go-xla/compute/xla"
+	"gopherlens/hooked"
+	"gopherlens/hooked/patching"
+)
+
+// measurement is one line of either side's output.
+type measurement struct {
+	Name    string   `json:"name"`
+	Seconds float64  `json:"seconds"`
+	Value   *float64 `json:"value,omitempty"` // something that was computed, to see that both sides do the same
+	Share   string   `json:"share,omitempty"` // of the work that was done, if not all of it; the time is for all
+	Bytes   int64    `json:"bytes,omitempty"`
+}
+
+// data are the prompts of both sides.
+type data struct {
+	Tokens  hooked.Tokens
+	Answers hooked.Tokens
+}
+
+// corrupted are the prompts with the two of each pair exchanged.
+func (d data) corrupted() hooked.Tokens {
+	out := slices.Clone(d.Tokens)
+	for i := 0; i+1 < len(out); i += 2 {
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	return out
+}
+
+// started is when the process began, as far as a Go program can know.
+var started = time.Now()
+
+// ours measures this project's side and writes the measurements to standard output.
+func ours(model, prompts string) error {
+	raw, err := os.ReadFile(prompts)
+	if err != nil {
+		return err
+	}
+	var d data
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return err
+	}
+	m, err := hooked.FromPretrained(model, hooked.DefaultProcessing)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func(*hooked.Model, data) ([]measurement, error){first, passes, generation, sweeps, memory} {
+		found, err := step(m, d)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func first(m *hooked.Model, d data) ([]measurement, error) {
+	logits, err := m.Run(d.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	last := logits.At(hooked.All, -1)
+	picked := last.Gather(d.Answers)
+	diff := float64(picked.At(hooked.All, 0).Sub(picked.At(hooked.All, 1)).Mean().Item())
+	return []measurement{{Name: "start to first logits", Seconds: time.Since(started).Seconds(), Value: &diff}}, nil
+}
+
+func passes(m *hooked.Model, d data) ([]measurement, error) {
+	long := hooked.Tokens{make([]int, 1024)}
+	for i := range long[0] {
+		long[0][i] = (i*37 + 11) % 40000
+	}
+	cached := func(tokens hooked.Tokens) func() error {
+		return func() error {
+			logits, _, err := m.RunWithCache(tokens)
+			return done(logits, err)
+		}
+	}
+	forward := func() error { return done(m.Run(d.Tokens)) }
+	var out []measurement
+	for _, task := range []struct {
+		name  string
+		times int
+		run   func() error
+	}{
+		{"forward, 8 x 16", 5, forward},
+		{"run with cache, 8 x 16", 5, cached(d.Tokens)},
+		{"run with cache, 1 x 1024", 3, cached(long)},
+	} {
+		seconds, err := median(task.times, task.run)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", task.name, err)
+		}
+		out = append(out, measurement{Name: task.name, Seconds: seconds})
+	}
+	return out, nil
+}
+
+// done reads one logit: until then a backend may still be computing.
+func done(logits *hooked.Tensor, err error) error {
+	if err != nil {
+		return err
+	}
+	return hooked.Try(func() { logits.At(0, 0, 0).Item() })
+}
+
+// median is the median time of several runs after one that does not count.
+func median(times int, run func() error) (float64, error) {
+	if err := run(); err != nil {
+		return 0, err
+	}
+	seconds := make([]float64, times)
+	for i := range seconds {
+		start := time.Now()
+		if err := run(); err != nil {
+			return 0, err
+		}
+		seconds[i] = time.Since(start).Seconds()
+	}
+	slices.Sort(seconds)
+	return seconds[times/2], nil
+}
+
+func generation(m *hooked.Model, d data) ([]measurement, error) {
+	start := time.Now()
+	out, err := m.Generate(d.Tokens[:1], hooked.Generation{MaxNewTokens: 50, StopTokens: []int{}})
+	if err != nil {
+		return nil, err
+	}
+	seconds := time.Since(start).Seconds()
+	sum := 0.0
+	for _, id := range out[0][len(d.Tokens[0]):] {
+		sum += float64(id)
+	}
+	return []measurement{{Name: "generate 50 tokens", Seconds: seconds, Value: &sum}}, nil
+}
+
+func sweeps(m *hooked.Model, d data) ([]measurement, error) {
+	var out []measurement
+	for _, task := range []struct {
+		name  string
+		sweep func(*hooked.Model, hooked.Tokens, any, hooked.Metric, ...patching.Option) (*patching.Grid, error)
+	}{
+		{"residual sweep, 30 x 16 x 8", patching.ResidPre},
+		{"head sweep, 30 x 9 x 8", patching.HeadOutAllPos},
+	} {
+		start := time.Now()
+		grid, err := task.sweep(m, d.corrupted(), d.Tokens, hooked.LogitDiff(d.Answers))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", task.name, err)
+		}
+		seconds := time.Since(start).Seconds()
+		sum := 0.0
+		for _, v := range grid.Float32s()[:grid.Shape()[1]] {
+			sum += float64(v)
+		}
+		out = append(out, measurement{Name: task.name, Seconds: seconds, Value: &sum})
+	}
+	return out, nil
+}
+
+func memory(*hooked.Model, data) ([]measurement, error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return nil, err
+	}
+	return []measurement{{Name: "peak memory", Bytes: usage.Maxrss * 1024}}, nil
+}
