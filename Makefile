@@ -30,6 +30,12 @@ test: setup
 	@scripts/watch "go vet" go vet $(packages)
 	GOPHERLENS_SETUP=done go test $(TEST_FLAGS) $(packages)
 
+# The model's tests once more, computing in the resident worker as notebooks do.
+.PHONY: test-resident
+test-resident: setup
+	GOPHERLENS_SETUP=done GOPHERLENS_TEST_RESIDENT=1 GOPHERLENS_BIN=$(CURDIR)/$(gopherlens) GOMLX_BACKEND=resident:go: \
+		go test $(TEST_FLAGS) ./hooked/...
+
 # What a change must pass before it is committed.
 check: format test
 

@@ -135,3 +135,49 @@ func outputs(t *testing.T, path string) string {
 	}
 	return b.String()
 }
+
+// What the resident test notebook must print. The first numbers of the last residual stream are TransformerLens' (see above),
+// rounded; their tolerance of 0.003 does not reach the digits shown but for the last one.
+var residentNumbers = []float64{-15.054819, -19.582502, 31.023018}
+
+// TestResident runs a notebook whose later cells find the model, its results and its programs in the worker.
+func TestResident(t *testing.T) {
+	text := run(t, "testdata/resident.ipynb")
+	t.Log(text) // the time of each cell, as Jupyter sees it
+	for _, what := range []string{"read", "read again"} {
+		for i, got := range numbers(t, text, what+`: \[([-0-9. ]+)\]`) {
+			if math.Abs(got-residentNumbers[i]) > 0.003 {
+				t.Errorf("%s: number %d is %v, want %v", what, i, got, residentNumbers[i])
+			}
+		}
+	}
+	before, after := numbers(t, text, `before: (\d+) models, (\d+) programs`), numbers(t, text, `after: (\d+) models, (\d+) programs`)
+	if before[0] != 1 || after[0] != 1 {
+		t.Errorf("the worker holds %v models, then %v: want the one that all cells share", before[0], after[0])
+	}
+	if before[1] != after[1] {
+		t.Errorf("another head compiled %v programs: its number is a run-time value", after[1]-before[1])
+	}
+	three, zero := numbers(t, text, `without head 3: ([-0-9.]+)`), numbers(t, text, `without head 0: ([-0-9.]+)`)
+	if three[0] == zero[0] {
+		t.Error("another head gave the same result")
+	}
+}
+
+// numbers are the numbers in the groups of a pattern's first match.
+func numbers(t *testing.T, text, pattern string) []float64 {
+	t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("the notebook does not print %q:\n%s", pattern, text)
+	}
+	var out []float64
+	for _, word := range strings.Fields(strings.Join(m[1:], " ")) {
+		v, err := strconv.ParseFloat(word, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, v)
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"os"
 	"sync"
 	"testing"
 
@@ -8,6 +9,9 @@ import (
 
 	"gopherlens/internal/backend"
 )
+
+// residentEnv, where it is set, makes tests compute in the resident worker: `make test-resident`.
+const residentEnv = "GOPHERLENS_TEST_RESIDENT"
 
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The test must link both.
 func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
@@ -31,6 +35,9 @@ func open(t *testing.T, config string) compute.Backend {
 	t.Helper()
 	if be, ok := opened.Load(config); ok {
 		return be.(compute.Backend)
+	}
+	if os.Getenv(residentEnv) != "" {
+		config = "resident:" + config
 	}
 	be, err := compute.NewWithConfig(config)
 	if err != nil {
