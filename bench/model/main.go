@@ -57,9 +57,9 @@ func run() error {
 	}
 	var t table
 	for i := range *runs {
-		for side, command := range map[int][]string{
-			peerSide: {flag.Arg(0), filepath.Join("bench", "model", "peer.py"), model, prompts, strconv.Itoa(*part)},
-			ourSide:  {self, "ours", model, prompts},
+		for side, command := range [][]string{
+			{flag.Arg(0), filepath.Join("bench", "model", "peer.py"), model, prompts, strconv.Itoa(*part)},
+			{self, "ours", model, prompts},
 		} {
 			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
 			found, err := measure(command)
@@ -72,10 +72,7 @@ func run() error {
 	return os.WriteFile(*out, []byte(t.markdown(*runs, *part)), 0o644)
 }
 
-const (
-	peerSide = iota
-	ourSide
-)
+const peerSide, ourSide = 0, 1
 
 var sides = []string{"TransformerLens 2.16.1", "Gopherlens"}
 

@@ -42,7 +42,8 @@ def load(path):
         rotary_adjacent_pairs=False, final_rms=True, original_architecture="LlamaForCausalLM", dtype=torch.float32,
         device="cpu", default_prepend_bos=True,
     )
-    model = HookedTransformer(cfg, tokenizer=AutoTokenizer.from_pretrained(folder, gguf_file=file), move_to_device=False)
+    model = HookedTransformer(cfg, move_to_device=False)
+    model.tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)  # generate asks for one
     model.load_and_process_state_dict(convert_llama_weights(hf, cfg), fold_ln=True, center_unembed=True)
     return model
 
