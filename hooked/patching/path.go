@@ -21,7 +21,8 @@ func FinalResid() Receivers { return Receivers{} }
 // HeadAt names a head.
 type HeadAt struct{ Layer, Head int }
 
-// Heads receive at their queries, keys or values: site is [hooked.AttnQ], [hooked.AttnK] or [hooked.AttnV].
+// Heads receive at their queries, keys or values: site is [hooked.AttnQ], [hooked.AttnK] or [hooked.AttnV]. In a model with
+// grouped queries the heads of keys and values are key-value heads, unless [Ungroup] is given.
 func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 	r := Receivers{site: site, heads: make(map[int][]int)}
 	for _, h := range heads {
@@ -38,10 +39,11 @@ func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 //
 // TransformerLens 2 has no such function; base is what ARENA calls orig, source what it calls new.
 func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	if err := to.check(m.Config()); err != nil {
+	s := newSettings(options)
+	if err := to.check(m.Config(), s); err != nil {
 		return nil, fmt.Errorf("path patching: %w", err)
 	}
-	r, err := newRunner(m, hooked.AttnZ, "layer head", base, source, metric, newSettings(options))
+	r, err := newRunner(m, hooked.AttnZ, "layer head", base, source, metric, s)
 	if err != nil {
 		return nil, fmt.Errorf("path patching: %w", err)
 	}
@@ -57,7 +59,7 @@ func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, me
 	return &Grid{axes: r.sp.names, labels: r.sp.labels(m, base), data: numbers}, nil
 }
 
-func (to Receivers) check(c hooked.Config) error {
+func (to Receivers) check(c hooked.Config, s *settings) error {
 	if to.heads == nil {
 		return nil
 	}
@@ -67,9 +69,13 @@ func (to Receivers) check(c hooked.Config) error {
 	if len(to.heads) == 0 {
 		return fmt.Errorf("there are no receiving heads")
 	}
+	n := c.NHeads
+	if to.site != hooked.AttnQ && !s.ungroup {
+		n = c.NKeyValueHeads
+	}
 	for l, heads := range to.heads {
-		if l < 1 || l >= c.NLayers || slices.Min(heads) < 0 || slices.Max(heads) >= c.NHeads {
-			return fmt.Errorf("heads %v of layer %d cannot receive: the model has layers 1 to %d above the first, with %d heads", heads, l, c.NLayers-1, c.NHeads)
+		if l < 1 || l >= c.NLayers || slices.Min(heads) < 0 || slices.Max(heads) >= n {
+			return fmt.Errorf("heads %v of layer %d cannot receive: the model has layers 1 to %d above the first, with %d heads at %s", heads, l, c.NLayers-1, n, to.site)
 		}
 	}
 	return nil
@@ -194,9 +200,7 @@ func (p *path) receive(b batch, first int, received map[int]*hooked.Tensor) (*ho
 func (to Receivers) marks(l, n int) []int {
 	marks := make([]int, n)
 	for _, h := range to.heads[l] {
-		if h < n {
-			marks[h] = 1
-		}
+		marks[h] = 1
 	}
 	return marks
 }

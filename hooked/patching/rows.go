@@ -29,6 +29,7 @@ type workload struct {
 	pos      int // positions of the base run
 	perToken int // weights of one layer
 	tokens   int // positions in one batch
+	maxRows  int // rows in one batch
 }
 
 // compileWork is how many multiplications take as long as compiling one block, some tenths of a second: positions are
@@ -41,6 +42,7 @@ func (w workload) batches(rows []row) []batch {
 	for _, group := range w.groups(rows) {
 		slices.SortStableFunc(group.rows, func(a, b row) int { return cmp.Compare(a.layer, b.layer) })
 		n := int(math.Ceil(float64(len(group.rows)*(w.pos-group.from)) / float64(w.tokens)))
+		n = max(n, (len(group.rows)+w.maxRows-1)/w.maxRows)
 		n = min(n, len(group.rows))
 		size := (len(group.rows) + n - 1) / n
 		for part := range slices.Chunk(group.rows, size) {

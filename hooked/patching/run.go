@@ -53,13 +53,18 @@ func (r *runner) run() ([]float32, error) {
 	return r.results.finish()
 }
 
+// keyBytes bounds the keys and values of one batch, which in long prompts are what takes memory.
+const keyBytes = 128 << 20
+
 func newWorkload(c hooked.Config, pos int, s *settings) workload {
 	mlp := 2
 	if c.GatedMLP {
 		mlp = 3
 	}
 	attn := 2 * (c.NHeads + c.NKeyValueHeads) * c.DHead
-	return workload{layers: c.NLayers, pos: pos, perToken: c.DModel * (attn + mlp*c.DMLP), tokens: s.tokens}
+	rowBytes := 2 * 4 * pos * c.NHeads * c.DHead // keys and values, which are the row's own
+	return workload{layers: c.NLayers, pos: pos, perToken: c.DModel * (attn + mlp*c.DMLP), tokens: s.tokens,
+		maxRows: max(1, keyBytes/rowBytes)}
 }
 
 // rows are the patches of single prompts that change something.
@@ -206,7 +211,7 @@ func picked(x *Node, axis int, picks *Node, first int) *Node {
 // checkTokens refuses an empty run.
 func checkTokens(tokens hooked.Tokens) error {
 	if len(tokens) == 0 || len(tokens[0]) == 0 {
-		return fmt.Errorf("the base run has no tokens")
+		return fmt.Errorf("there are no tokens")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (f fromCache) activations(*hooked.Model, *hooked.Cache, []hooked.Site, *set
 type fromRun struct{ tokens hooked.Tokens }
 
 func (f fromRun) activations(m *hooked.Model, _ *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
-	cache, err := m.Cache(f.tokens, s.runOptions(sites)...)
+	cache, err := baseRun(m, f.tokens, sites, s) // records more than is needed, in the program of the base run
 	if err != nil {
 		return nil, fmt.Errorf("the source run: %w", err)
 	}

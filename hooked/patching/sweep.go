@@ -2,6 +2,7 @@ package patching
 
 import (
 	"fmt"
+	"slices"
 
 	"gopherlens/hooked"
 )
@@ -15,7 +16,7 @@ import (
 //
 // is TransformerLens' get_act_patch_attn_head_out_all_pos. The site may be one layer's, site.At(l). Source is the tokens of
 // another run ([hooked.Tokens]), its cache (*[hooked.Cache]), [Mean] or [AllZeros]; prompts of source and base must be as many and
-// as long. The numbers are the metric's mean over prompts, in its own units; [Grid.Normalized] makes them fractions.
+// as long; they are taken as they are, without a mask for pads. The numbers are the metric's mean over prompts, in its own units; [Grid.Normalized] makes them fractions.
 func Sweep(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
 	r, err := newRunner(m, site, over, base, source, metric, newSettings(options))
 	if err != nil {
@@ -40,7 +41,7 @@ func newRunner(m *hooked.Model, site hooked.Site, over string, base hooked.Token
 	}
 	r := &runner{m: m, s: s, tokens: base}
 	if r.base, err = baseRun(m, base, sites, s); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the base run: %w", err)
 	}
 	if r.source, err = from.activations(m, r.base, sites, s); err != nil {
 		return nil, err
@@ -84,15 +85,22 @@ func layerNumbers(sites []hooked.Site) []int {
 	return layers
 }
 
+// baseSites are recorded in every run for a sweep, those of them that the model has. They are what most sweeps are about, and
+// small; so the next sweep, over another of them, finds the run's program compiled.
+var baseSites = []hooked.Site{hooked.ResidPre, hooked.AttnQ, hooked.AttnK, hooked.AttnV, hooked.AttnZ, hooked.AttnOut,
+	hooked.ResidMid, hooked.MLPOut}
+
 // baseRun records what branches of a run need, and the activations to be replaced.
 func baseRun(m *hooked.Model, tokens hooked.Tokens, sites []hooked.Site, s *settings) (*hooked.Cache, error) {
 	if err := checkTokens(tokens); err != nil {
 		return nil, err
 	}
-	all := append([]hooked.Site{hooked.ResidPost.At(-1)}, m.Config().BranchSites()...)
-	cache, err := m.Cache(tokens, s.runOptions(append(all, sites...))...)
-	if err != nil {
-		return nil, fmt.Errorf("the base run: %w", err)
+	c := m.Config()
+	all := slices.Concat([]hooked.Site{hooked.ResidPost.At(-1)}, c.BranchSites(), sites)
+	for _, s := range c.Sites() {
+		if l, inLayer := s.Layer(); inLayer && slices.ContainsFunc(baseSites, func(b hooked.Site) bool { return b.At(l) == s }) {
+			all = append(all, s)
+		}
 	}
-	return cache, nil
+	return m.Cache(tokens, s.runOptions(all)...)
 }

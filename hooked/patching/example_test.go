@@ -1,0 +1,36 @@
+package patching_test
+
+import (
+	"fmt"
+
+	"gopherlens/hooked"
+	"gopherlens/hooked/patching"
+)
+
+// Which positions of the residual stream carry what distinguishes the two prompts? The model here is a random one of three
+// layers, so only the shape of the answer means something.
+func ExampleResidPre() {
+	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
+	prompts := []string{"When John and Mary went to the shops, John gave the bag to", "When John and Mary went to the shops, Mary gave the bag to"}
+	clean := hooked.Must(model.ToTokens(prompts))
+	corrupted := hooked.Tokens{clean[1], clean[0]}
+	answers := hooked.Must(model.ToSingleTokens([][]string{{" Mary", " John"}, {" John", " Mary"}}))
+
+	grid := hooked.Must(patching.ResidPre(model, corrupted, clean, hooked.LogitDiff(answers)))
+	fmt.Println(grid.AxisNames(), grid.Shape())
+	fmt.Printf("%q is the first that can matter: %t, %t\n", grid.AxisLabels(1)[10], grid.At(0, 9) == grid.At(0, 1), grid.At(0, 10) != grid.At(0, 1))
+	// Output:
+	// [layer pos] [3 15]
+	// " Mary 10" is the first that can matter: true, true
+}
+
+// Any site and any of its axes can be swept. Here every head is replaced by its mean over the prompts, layer by layer.
+func ExampleSweep() {
+	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
+	prompts := hooked.Must(model.ToTokens([]string{"John gave the bag to Mary", "Mary gave the bag to John"}))
+	metric := hooked.LogitDiff(hooked.Tokens{{5, 6}, {6, 5}})
+
+	grid := hooked.Must(patching.Sweep(model, hooked.AttnZ, "layer head", prompts, patching.Mean(prompts, "batch"), metric))
+	fmt.Println(grid.AxisNames(), grid.Shape())
+	// Output: [layer head] [3 3]
+}
