@@ -18,7 +18,6 @@ type measurement struct {
 	Name    string   `json:"name"`
 	Seconds float64  `json:"seconds"`
 	Value   *float64 `json:"value,omitempty"` // something that was computed, to see that both sides do the same
-	Share   string   `json:"share,omitempty"` // of the work that was done, if not all of it; the time is for all
 	Bytes   int64    `json:"bytes,omitempty"`
 }
 

@@ -7,6 +7,7 @@ two sides can be seen to do the same work. With `part` the sweeps compute every 
 multiplied: every patch is a whole forward pass, whatever the layer.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ started = time.time()  # the process started a few milliseconds ago
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+import pandas
 import torch
 from transformer_lens import HookedTransformer, HookedTransformerConfig, patching
 from transformer_lens.pretrained.weight_conversions import convert_llama_weights
@@ -80,24 +82,17 @@ def main(path, prompts, part=1):
     report("generate 50 tokens", time.perf_counter() - start, value=out[0, 16:].sum().item())
 
     _, clean = model.run_with_cache(tokens)
-    for name, sweep, layers in [
-        ("residual sweep, 30 x 16 x 8", patching.get_act_patch_resid_pre, model.cfg.n_layers),
-        ("head sweep, 30 x 9 x 8", patching.get_act_patch_attn_head_out_all_pos, model.cfg.n_layers),
+    for name, site, setter, entries in [
+        ("residual sweep, 30 x 16 x 8", "resid_pre", patching.layer_pos_patch_setter, tokens.shape[1]),
+        ("head sweep, 30 x 9 x 8", "z", patching.layer_head_vector_patch_setter, model.cfg.n_heads),
     ]:
-        seconds, value = partly(model, sweep, corrupted, clean, diff, part)
-        report(name, seconds, value=value, share=f"1/{part}")
+        # TransformerLens' get_act_patch_resid_pre and get_act_patch_attn_head_out_all_pos, for every part-th layer
+        index = pandas.DataFrame(itertools.product(range(0, model.cfg.n_layers, part), range(entries)), columns=["layer", "entry"])
+        start = time.perf_counter()
+        grid = patching.generic_activation_patch(model, corrupted, clean, diff, setter, site, index_df=index)
+        seconds = (time.perf_counter() - start) * part
+        report(name, seconds, value=grid[:entries].sum().item())
     report("peak memory", 0, bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
-
-
-def partly(model, sweep, corrupted, clean, metric, part):
-    """The time of a sweep from every part-th layer: the sweep is told that the model has fewer."""
-    layers = model.cfg.n_layers
-    model.cfg.n_layers = layers // part
-    start = time.perf_counter()
-    grid = sweep(model, corrupted, clean, metric)
-    seconds = (time.perf_counter() - start) * part
-    model.cfg.n_layers = layers
-    return seconds, grid[:1].sum().item()
 
 
 main(*sys.argv[1:3], *map(int, sys.argv[3:]))
