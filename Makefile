@@ -59,6 +59,18 @@ bin/lab/gopls:
 	@echo "gopls, for completion in notebooks"
 	@GOBIN=$(CURDIR)/bin/lab scripts/watch "building bin/lab/gopls" go install golang.org/x/tools/gopls@v0.21.1
 
+# Compare speed and memory with TransformerLens: bench/RESULTS.md. It takes a
+# quarter of an hour and more; BENCH_FLAGS=-part=10 lets TransformerLens compute a
+# tenth of its sweeps, which cost the same in every layer.
+.PHONY: bench
+bench: setup build/bench/bin/transformers
+	go run ./bench/model $(BENCH_FLAGS) build/bench/bin/python
+
+build/bench/bin/transformers: bench/model/requirements.txt
+	@python3 -m venv build/bench
+	@scripts/watch "PyTorch and TransformerLens" build/bench/bin/pip install -q -r $<
+	@touch $@
+
 # Remove what was built here. The user's cache keeps the model and the plugin.
 clean:
 	rm -rf bin build .venv
