@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
 
 	"gopherlens/hooked"
 )
@@ -29,7 +28,7 @@ func benchTokens() hooked.Tokens {
 // BenchmarkRunWithCache records everything, one activation, or nothing, and reports by how much the process grew at most,
 // in MB: what a names filter must save, as well as time. The backend is the process's own (GOMLX_BACKEND).
 func BenchmarkRunWithCache(b *testing.B) {
-	m := newTiny(b, benchConfig, compute.MustNew())
+	m := newTiny(b, benchConfig, nil)
 	tokens := benchTokens()
 	for _, c := range []struct {
 		name    string
@@ -53,7 +52,7 @@ func BenchmarkRunWithCache(b *testing.B) {
 
 // BenchmarkGenerate makes 50 tokens greedily, compiled before.
 func BenchmarkGenerate(b *testing.B) {
-	m := newTiny(b, benchConfig, compute.MustNew())
+	m := newTiny(b, benchConfig, nil)
 	prompt := hooked.Tokens{benchTokens()[0][:16]}
 	b.Run("50 tokens", func(b *testing.B) {
 		measure(b, func() error { _, err := m.Generate(prompt, noStop(50)); return err })

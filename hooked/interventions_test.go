@@ -225,7 +225,7 @@ func TestValueForms(t *testing.T) {
 
 // TestBadEdits names the site in each error, and fails before anything runs.
 func TestBadEdits(t *testing.T) {
-	be := compute.MustNew()
+	be := golden.PureGo(t)
 	m := load(t, "gpt2", hooked.DefaultProcessing, be)
 	tokens := hooked.Tokens{{1, 2, 3, 4}}
 	vector := func(n int) []float32 { return make([]float32, n) }

@@ -65,21 +65,23 @@ func TestChoose(t *testing.T) {
 		want    string            // the configuration
 		wantWhy string
 	}{
-		{"no plugin", nil, nil, "go", "gopherlens setup"},
+		{"no plugin", nil, nil, "go:ops_sequential", "gopherlens setup"},
 		{"plugin in the cache", []string{own}, nil, "xla:DIR/" + own, "plugin found"},
 		{"the cache comes first", []string{named, own}, nil, "xla:DIR/" + own, "plugin found"},
 		{"go-xla's folder", []string{named}, nil, "xla:DIR/" + named, "plugin found"},
 		{"the system's folder", []string{"system/pjrt_c_api_cpu_plugin.so"}, nil, "xla:DIR/system/pjrt_c_api_cpu_plugin.so", "plugin found"},
 		{"the user's list", []string{"b/pjrt_c_api_cpu_plugin.so"},
 			map[string]string{"PJRT_PLUGIN_LIBRARY_PATH": "DIR/a:DIR/b"}, "xla:DIR/b/pjrt_c_api_cpu_plugin.so", "plugin found"},
-		{"asked for go", []string{own}, map[string]string{"GOMLX_BACKEND": "go"}, "go", "GOMLX_BACKEND is set"},
+		{"asked for go", []string{own}, map[string]string{"GOMLX_BACKEND": "go"}, "go:ops_sequential", "GOMLX_BACKEND is set"},
+		{"go with options", nil, map[string]string{"GOMLX_BACKEND": "go:parallelism=1"}, "go:parallelism=1,ops_sequential", "GOMLX_BACKEND"},
+		{"go as asked for", nil, map[string]string{"GOMLX_BACKEND": "go:ops_parallel"}, "go:ops_parallel", "GOMLX_BACKEND"},
 		{"options stay", []string{own}, map[string]string{"GOMLX_BACKEND": "xla:cpu,tf32=false"}, "xla:DIR/" + own + ",tf32=false", "GOMLX_BACKEND"},
 		{"asked for xla only", []string{own}, map[string]string{"GOMLX_BACKEND": "xla"}, "xla:DIR/" + own, "GOMLX_BACKEND"},
 		{"asked for a file", []string{own}, map[string]string{"GOMLX_BACKEND": "xla:DIR/" + own}, "xla:DIR/" + own, "GOMLX_BACKEND"},
 		{"notebook", []string{own}, map[string]string{"GONB_PIPE": "p"}, "resident:xla:DIR/" + own, "resident worker"},
-		{"notebook without plugin", nil, map[string]string{"GONB_PIPE": "p"}, "resident:go", "resident worker"},
-		{"notebook, resident off", nil, map[string]string{"GONB_PIPE": "p", "GOPHERLENS_RESIDENT": "off"}, "go", ""},
-		{"notebook, asked for resident", nil, map[string]string{"GONB_PIPE": "p", "GOMLX_BACKEND": "resident:go"}, "resident:go", "GOMLX_BACKEND"},
+		{"notebook without plugin", nil, map[string]string{"GONB_PIPE": "p"}, "resident:go:ops_sequential", "resident worker"},
+		{"notebook, resident off", nil, map[string]string{"GONB_PIPE": "p", "GOPHERLENS_RESIDENT": "off"}, "go:ops_sequential", ""},
+		{"notebook, asked for resident", nil, map[string]string{"GONB_PIPE": "p", "GOMLX_BACKEND": "resident:go"}, "resident:go:ops_sequential", "GOMLX_BACKEND"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -166,7 +168,7 @@ func TestNew(t *testing.T) {
 	if first != second {
 		t.Error("New opened a second backend")
 	}
-	if choice.Config != "go" || choice.Name() != "go" {
+	if choice.Config != backend.PureGo || choice.Name() != "go" {
 		t.Errorf("Choice = %+v, want go", choice)
 	}
 }

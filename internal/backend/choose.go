@@ -94,7 +94,7 @@ func choose(linked []string) (Choice, error) {
 // fallback is the choice where XLA is out: pure Go, or whatever else is linked.
 func fallback(linked []string, why string) (Choice, error) {
 	if slices.Contains(linked, goName) {
-		return Choice{Config: goName, Why: why}, nil
+		return Choice{Config: PureGo, Why: why}, nil
 	}
 	return Choice{}, fmt.Errorf("%s, and neither is GoMLX's pure Go backend; set %s to one of: %s",
 		why, compute.ConfigEnvVar, names(linked))
@@ -110,7 +110,7 @@ func fromEnv(config string, linked []string) (Choice, error) {
 	}
 	why := compute.ConfigEnvVar + " is set"
 	if !slices.Contains(xlaNames, name) {
-		return Choice{Config: config, Why: why}, nil
+		return Choice{Config: sequential(config), Why: why}, nil
 	}
 	plugin, options, _ := strings.Cut(rest, ",")
 	path, err := pluginPath(plugin)
@@ -121,6 +121,30 @@ func fromEnv(config string, linked []string) (Choice, error) {
 		path += "," + options
 	}
 	return Choice{Config: name + ":" + path, Why: why}, nil
+}
+
+// PureGo is the configuration of GoMLX's pure Go backend. Operations run one after
+// the other, large ones on all cores: run side by side, as is the default of
+// compute v0.1.3, four matrix products on two cores wait for each other for ever,
+// since each holds the worker that the others' parts need
+// (internal/gobackend/workerspool, Pool.Saturate).
+const PureGo = goName + ":ops_sequential"
+
+// sequential makes a configuration of the pure Go backend, or of the resident one in
+// front of it, say what PureGo says, unless it says how operations are to be run.
+func sequential(config string) string {
+	front, inner := "", config
+	if rest, ok := strings.CutPrefix(config, residentName+":"); ok {
+		front, inner = residentName+":", rest
+	}
+	name, options, _ := strings.Cut(inner, ":")
+	switch {
+	case name != goName || strings.Contains(options, "ops_"):
+		return config
+	case options == "":
+		return front + PureGo
+	}
+	return front + inner + ",ops_sequential"
 }
 
 // names lists backends for a reader, in a fixed order: GoMLX keeps them in a map.

@@ -16,7 +16,7 @@ const residentEnv = "GOPHERLENS_TEST_RESIDENT"
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The test must link both.
 func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 	t.Helper()
-	t.Run("go", func(t *testing.T) { test(t, open(t, "go")) })
+	t.Run("go", func(t *testing.T) { test(t, PureGo(t)) })
 	t.Run("xla", func(t *testing.T) {
 		plugin, ok := backend.FindPlugin()
 		if !ok {
@@ -27,7 +27,7 @@ func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 }
 
 // PureGo is the pure Go backend, for what does not depend on the backend.
-func PureGo(t *testing.T) compute.Backend { return open(t, "go") }
+func PureGo(t *testing.T) compute.Backend { return open(t, backend.PureGo) }
 
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
 
