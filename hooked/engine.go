@@ -93,6 +93,7 @@ func (e *engine) touch(key string) {
 
 // run executes a compiled program on device buffers.
 func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Tensor, err error) {
+	e.meter.collect()
 	err = exceptions.TryCatch[error](func() {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
 	})

@@ -12,20 +12,26 @@ import (
 // reason to collect, so the meter gives it one.
 type deviceMeter struct{ produced atomic.Int64 }
 
-// collectAfter is how many bytes of results may pile up on the device between two collections. One takes some milliseconds.
+// collectAfter is how many bytes may pile up between two collections. One takes some milliseconds.
 const collectAfter = 128 << 20
 
+// count notes the results of a run: by the next one they may be garbage.
 func (d *deviceMeter) count(results []*tensors.Tensor) {
-	var bytes int64
 	for _, t := range results {
-		bytes += t.ByteSize()
+		d.produced.Add(t.ByteSize())
 	}
-	d.dropped(bytes)
 }
 
-// dropped counts bytes that became garbage on the host, or soon may on the device.
-func (d *deviceMeter) dropped(bytes int64) {
-	if total := d.produced.Add(bytes); total > collectAfter && d.produced.CompareAndSwap(total, 0) {
+// collect runs the collector if much has piled up. Before a run is the time for it: what the last one left may be dead, and
+// its memory is about to be wanted.
+func (d *deviceMeter) collect() {
+	if total := d.produced.Load(); total > collectAfter && d.produced.CompareAndSwap(total, 0) {
 		runtime.GC()
 	}
+}
+
+// dropped notes host memory that became garbage, and collects it if it is much.
+func (d *deviceMeter) dropped(bytes int64) {
+	d.produced.Add(bytes)
+	d.collect()
 }
