@@ -36,6 +36,11 @@ test-resident: setup
 	GOPHERLENS_SETUP=done GOPHERLENS_TEST_RESIDENT=1 GOPHERLENS_BIN=$(CURDIR)/$(gopherlens) GOMLX_BACKEND=resident:go: \
 		go test $(TEST_FLAGS) ./hooked/...
 
+# Every figure of the gallery in a real browser: apt-get install chromium nodejs npm.
+.PHONY: browser
+browser: setup
+	go test $(TEST_FLAGS) -tags browser ./plots -run Browser -notebook $(CURDIR)/notebooks/00_gallery.ipynb
+
 # What a change must pass before it is committed.
 check: format test
 
