@@ -90,7 +90,7 @@ func TestDoctorInEmptyHome(t *testing.T) {
 		"MISSING  model smollm2-135m",
 		"-> make setup",
 		"in HF_TOKEN",
-		"go (",
+		"go:ops_sequential (",
 		"something needed is missing",
 	} {
 		if !strings.Contains(output, want) {
