@@ -1,6 +1,7 @@
 package hooked_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -54,4 +55,25 @@ func TestVerifyReal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPublishedLosses checks real models against the losses that TransformerLens' own tests assert. It needs their files in the
+// Hugging Face cache; the same code runs on the default model above.
+func TestPublishedLosses(t *testing.T) {
+	for _, name := range []string{"gpt2-small", "pythia-70m", "gpt-neo-125m", "opt-125m"} {
+		t.Run(name, func(t *testing.T) {
+			m, err := hooked.FromPretrained(name, hooked.DefaultProcessing, hooked.LoadOptions{Offline: true})
+			if err != nil && !strings.Contains(err.Error(), "is not in the cache") {
+				t.Fatal(err)
+			}
+			if err != nil {
+				t.Skipf("the weights of %s are not on this machine, so its published loss is not compared: %v", name, err)
+			}
+			for _, c := range hooked.Must(m.Verify()) {
+				if c.Err != nil {
+					t.Error(c)
+				}
+			}
+		})
+	}
 }
