@@ -7,18 +7,22 @@ import (
 	"gopherlens/hooked"
 )
 
+// fromTokensToTokens are the weights on the way of a token through a head to the logits: all OV circuits, W_E and W_U.
+func fromTokensToTokens(m *hooked.Model) (ov *hooked.FactoredMatrix, wE, wU *hooked.Tensor, err error) {
+	if ov, err = m.OV(); err != nil {
+		return nil, nil, nil, err
+	}
+	if wE, err = m.WE(); err != nil {
+		return nil, nil, nil, err
+	}
+	wU, err = m.WU()
+	return ov, wE, wU, err
+}
+
 // FullOV is what a head writes to the logits when it attends to a token, W_E W_V W_O W_U: [d_vocab, d_vocab], source tokens in
 // rows. It stays factored.
 func FullOV(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err error) {
-	ov, err := m.OV()
-	if err != nil {
-		return nil, err
-	}
-	wE, err := m.WE()
-	if err != nil {
-		return nil, err
-	}
-	wU, err := m.WU()
+	ov, wE, wU, err := fromTokensToTokens(m)
 	if err != nil {
 		return nil, err
 	}
@@ -100,15 +104,7 @@ func meanPrevious(scores []float32, n int, scale float64) float32 {
 // OV circuit over the sum of their moduli, from -1 to 1 (Elhage et al. 2021). [layer, head]. The eigenvalues are those of the
 // small matrix W_O (W_U W_E) W_V, so that no circuit is built.
 func CopyingScores(m *hooked.Model) (scores *hooked.Tensor, err error) {
-	ov, err := m.OV()
-	if err != nil {
-		return nil, err
-	}
-	wE, err := m.WE()
-	if err != nil {
-		return nil, err
-	}
-	wU, err := m.WU()
+	ov, wE, wU, err := fromTokensToTokens(m)
 	if err != nil {
 		return nil, err
 	}
