@@ -3,7 +3,6 @@ package hooked
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -111,7 +110,7 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if err != nil {
 		return nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
-	return b.run(p, j, l)
+	return b.run(p, j, l, x)
 }
 
 // setEdits uploads the run-time values of the edits in a block like layer l.
@@ -198,7 +197,7 @@ func (c Config) firstLike(l int) int {
 // build builds the program of one block. Its inputs have no layer in their names, so that blocks with the same graph are
 // the same program.
 func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
-	plan := &plan{fromResidual: true, start: l, stop: l + 1, ungroup: b.spec.Ungroup, edits: edits}
+	plan := &plan{fromResidual: true, start: l, stop: l + 1, anyLayer: true, ungroup: b.spec.Ungroup, edits: edits}
 	for _, s := range b.spec.Record {
 		plan.record = append(plan.record, s.At(l))
 	}
@@ -215,13 +214,8 @@ func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
 	out := g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
 	g.newKV = nil
 	g.collect(t, outcome{residual: out})
-	for _, name := range g.inputs {
-		t.inputs = append(t.inputs, strings.Replace(name, blockPrefix(l), anyBlock, 1))
-	}
+	t.inputs = g.inputs
 }
-
-// anyBlock stands in a program's inputs for the layer whose weights it gets.
-const anyBlock = "blocks.*."
 
 // remembered gives each row the keys and values of its prompt in the base run.
 func (b *Branches) remembered(g *builder, l int) {
@@ -237,8 +231,8 @@ func (b *Branches) remembered(g *builder, l int) {
 }
 
 // run executes a block's program with the weights of layer l.
-func (b *Branches) run(p *program, j *job, l int) (x *Tensor, recorded []*Tensor, err error) {
-	inputs, err := j.inputs(p, blockPrefix(l))
+func (b *Branches) run(p *program, j *job, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
+	inputs, err := j.inputs(p, l, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -247,6 +241,10 @@ func (b *Branches) run(p *program, j *job, l int) (x *Tensor, recorded []*Tensor
 		return nil, nil, err
 	}
 	for _, o := range p.outputs {
+		if o.slot == inputSlot {
+			recorded = append(recorded, &Tensor{from.value, append([]string{"row"}, o.axes[1:]...), b.m.eng})
+			continue
+		}
 		t := &Tensor{values[o.slot], append([]string{"row"}, o.axes[1:]...), b.m.eng}
 		if o.kind == residualOutput {
 			x = t
@@ -255,17 +253,4 @@ func (b *Branches) run(p *program, j *job, l int) (x *Tensor, recorded []*Tensor
 		}
 	}
 	return x, recorded, nil
-}
-
-// inputs are the buffers that a program reads; block stands in for the layer of a program that serves all.
-func (j *job) inputs(p *program, block string) (inputs []compute.Buffer, err error) {
-	inputs = make([]compute.Buffer, len(p.inputs))
-	for i, name := range p.inputs {
-		if value, ok := j.values[name]; ok {
-			inputs[i] = value
-		} else if inputs[i], err = j.m.weights.buffer(strings.Replace(name, anyBlock, block, 1)); err != nil {
-			return nil, err
-		}
-	}
-	return inputs, nil
 }

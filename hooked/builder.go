@@ -47,9 +47,13 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	if n, ok := b.byName[name]; ok {
 		return n
 	}
-	n := Parameter(b.g, name, shapes.Make(dtype, dims...))
+	given := name
+	if b.plan.anyLayer {
+		given = anyName(b.plan.start, name)
+	}
+	n := Parameter(b.g, given, shapes.Make(dtype, dims...))
 	b.byName[name] = n
-	b.inputs = append(b.inputs, name)
+	b.inputs = append(b.inputs, given)
 	return n
 }
 

@@ -3,7 +3,6 @@ package hooked
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -174,20 +173,20 @@ func (m *Model) callOnTokens(name string, input any, build func(b *builder, l in
 // component finds or compiles a component's program and executes it. Layers of one kind share a program, which gets the
 // layer's weights as inputs.
 func (j *job) component(c component, shapes string, build func(b *builder, l int) *Node) (*Tensor, error) {
-	like, prefix := outsideLayers, ""
+	like, layer := outsideLayers, outsideLayers
 	if c.layer != outsideLayers {
 		l, err := j.m.cfg.layer(c.layer)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		like, prefix = j.m.cfg.firstLike(l), blockPrefix(l)
+		like, layer = j.m.cfg.firstLike(l), l
 	}
 	p := j.m.eng.get(fmt.Sprint("component ", j.m.id, c.name, like, shapes))
-	p.once.Do(func() { p.err = j.compile(p, like, build) })
+	p.once.Do(func() { p.err = j.compileComponent(p, like, build) })
 	if p.err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, p.err)
 	}
-	inputs, err := j.inputs(p, prefix)
+	inputs, err := j.inputs(p, layer, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -198,14 +197,14 @@ func (j *job) component(c component, shapes string, build func(b *builder, l int
 	return &Tensor{value: values[0], eng: j.m.eng}, nil
 }
 
-// compile makes p the program of a component of layers like l.
-func (j *job) compile(p *program, l int, build func(b *builder, l int) *Node) error {
+// compileComponent makes p the program of a component of layers like l.
+func (j *job) compileComponent(p *program, l int, build func(b *builder, l int) *Node) error {
 	traced, err := j.m.traceWith(func(t *tracedGraph) {
-		b := newBuilder(j.m.cfg, j.plan, t.graph, j.m.weights.shapes, j.batch, j.pos)
+		plan := *j.plan
+		plan.start, plan.anyLayer = l, l != outsideLayers
+		b := newBuilder(j.m.cfg, &plan, t.graph, j.m.weights.shapes, j.batch, j.pos)
 		t.nodes = []*Node{build(b, l)}
-		for _, name := range b.inputs {
-			t.inputs = append(t.inputs, strings.Replace(name, blockPrefix(l), anyBlock, 1))
-		}
+		t.inputs = b.inputs
 	})
 	if err != nil {
 		return err

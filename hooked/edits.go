@@ -1,6 +1,9 @@
 package hooked
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -10,12 +13,13 @@ import (
 type Intervention struct {
 	values []any
 	apply  func(x *Node, s Site, values []*Node) *Node
+	local  bool // apply keeps no node for another site
 }
 
 // With is an intervention by a graph function that also gets values: numbers, slices of numbers, or [Tensor]s, as graph
 // nodes. It must return a node of x's shape.
 func With(apply func(x *Node, s Site, values []*Node) *Node, values ...any) Intervention {
-	return Intervention{values, apply}
+	return Intervention{values: values, apply: apply}
 }
 
 // edit is an intervention at some sites of one run.
@@ -31,6 +35,9 @@ type inputKind struct {
 	dtype dtypes.DType
 	dims  []int
 }
+
+// sites are those that the edit changes.
+func (e *edit) sites() []Site { return slices.Collect(maps.Keys(e.at)) }
 
 func (e *edit) apply(b *builder, x *Node, s Site) *Node {
 	values := make([]*Node, len(e.names))

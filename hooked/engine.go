@@ -26,7 +26,7 @@ type engine struct {
 }
 
 // maxPrograms bounds what an engine keeps: a notebook that tries many shapes must not fill the memory with code.
-const maxPrograms = 256
+const maxPrograms = 512
 
 func newEngine(backend compute.Backend) *engine {
 	return &engine{backend: backend, programs: make(map[string]*program)}
@@ -37,6 +37,7 @@ type program struct {
 	once    sync.Once
 	err     error
 	graph   *Graph
+	empty   bool     // nothing is to be computed
 	inputs  []string // names of the parameters, in order
 	outputs []output
 }
@@ -47,8 +48,11 @@ type output struct {
 	name string // of the weight, if it is the gradient of one
 	kind outputKind
 	axes []string
-	slot int
+	slot int // which of the program's results it is, or inputSlot
 }
+
+// inputSlot says that an output is the residual stream that the program reads, as it is.
+const inputSlot = -1
 
 type outputKind int
 

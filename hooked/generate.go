@@ -82,8 +82,8 @@ type generator struct {
 	stop    []int
 	pad     int
 
-	job  *job     // of the steps after the first, which differ in their inputs only
-	prog *program // theirs
+	job    *job            // of the steps after the first, which differ in their inputs only
+	stages []compiledStage // theirs
 }
 
 // steps makes one token of each prompt after the other.
@@ -204,14 +204,14 @@ func (s *generator) run(i int) (*results, error) {
 		return nil, err
 	}
 	before := s.kv.values
-	out, err := s.job.execute(s.prog)
+	out, err := s.job.execute(s.stages)
 	if err != nil || i == 0 { // the first step's input may be shared with the caller's cache
 		return out, err
 	}
 	return out, finalize(before)
 }
 
-// prepare finds the program of the first step, or of all others.
+// prepare finds the programs of the first step, or of all others.
 func (s *generator) prepare(i int) (err error) {
 	more := []Option{WithKV(s.kv), LogitsAt(-1)}
 	input := s.input
@@ -222,7 +222,7 @@ func (s *generator) prepare(i int) (err error) {
 	if s.job, err = s.m.prepare(input, s.options, plan{logits: true, greedy: s.g.Temperature == 0}, more...); err != nil {
 		return err
 	}
-	s.prog, err = s.m.programFor(s.job.plan, s.job.batch, s.job.pos)
+	s.stages, err = s.job.compile()
 	return err
 }
 

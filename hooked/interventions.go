@@ -72,7 +72,7 @@ func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, ope
 		values = append(values, e.indices)
 	}
 	n := len(operands)
-	return With(func(x *Node, s Site, nodes []*Node) *Node {
+	apply := func(x *Node, s Site, nodes []*Node) *Node {
 		checkPicks(s, at)
 		indices := nodes[n:]
 		spread := make([]*Node, n)
@@ -84,7 +84,8 @@ func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, ope
 			return changed
 		}
 		return Where(maskOfEntries(s, x, at, indices), changed, x)
-	}, values...)
+	}
+	return Intervention{values: values, apply: apply, local: true}
 }
 
 // checkPicks refuses Head() and the like: no entries would look the same as all of them.

@@ -1,8 +1,6 @@
 package hooked
 
 import (
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -46,4 +44,4 @@ func (b *builder) newPlaces() (isNew, place *Node) {
 }
 
 // kvName is the graph input that holds layer l's cached keys ("k") or values ("v").
-func kvName(l int, which string) string { return fmt.Sprintf("kv.%d.%s", l, which) }
+func kvName(l int, which string) string { return blockPrefix(l) + "kv." + which }

@@ -25,6 +25,7 @@ type plan struct {
 	masked       bool // an attention mask is given
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
+	anyLayer     bool // it is one layer, and its program serves others too
 }
 
 func (p *plan) touches(s Site) bool { return p.wanted[s] }
@@ -64,7 +65,7 @@ func (p *plan) shorten() {
 func (p *plan) key(batch, pos int) string {
 	var b strings.Builder
 	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.greedy, p.logitsAt, p.start, p.stop, p.fromResidual,
-		p.masked, p.ungroup, p.kvRoom)
+		p.masked, p.ungroup, p.kvRoom, p.anyLayer)
 	for _, s := range p.record {
 		fmt.Fprint(&b, " ", s.Name())
 	}

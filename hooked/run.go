@@ -72,6 +72,7 @@ type results struct {
 	logits, loss, residual, scalar *Tensor
 	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
+	kv                             []*tensors.Tensor // keys and values of each layer in turn
 }
 
 func (r *results) result() *Tensor {
@@ -89,7 +90,8 @@ type job struct {
 	tokens Tokens
 	batch  int
 	pos    int
-	values map[string]compute.Buffer // inputs that are not weights
+	from   *Tensor                   // the residual stream that the run begins with; nil if it reads tokens
+	values map[string]compute.Buffer // other inputs that are not weights
 	mask   [][]int                   // of the padding, over the cache's positions too; nil if nothing is padded
 }
 
@@ -154,7 +156,8 @@ func (j *job) readResidual(t *Tensor) error {
 			return err
 		}
 	}
-	return j.setTensor(inputResidual, t)
+	j.from = t
+	return nil
 }
 
 // scoreOn gives the tokens of the loss to a run that does not read them.
@@ -305,58 +308,13 @@ func (j *job) setTensor(name string, t *Tensor) error {
 	return nil
 }
 
-// run finds or compiles the program and executes it.
+// run computes the job.
 func (j *job) run() (*results, error) {
-	p, err := j.m.programFor(j.plan, j.batch, j.pos)
+	stages, err := j.compile()
 	if err != nil {
 		return nil, err
 	}
-	return j.execute(p)
-}
-
-// execute runs the job's program.
-func (j *job) execute(p *program) (*results, error) {
-	var err error
-	inputs, err := j.inputs(p, "")
-	if err != nil {
-		return nil, err
-	}
-	values, err := j.m.eng.run(p, inputs)
-	if err != nil {
-		return nil, err
-	}
-	return j.collect(p, values)
-}
-
-func (j *job) collect(p *program, values []*tensors.Tensor) (*results, error) {
-	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens)}
-	var kv []*tensors.Tensor
-	for _, o := range p.outputs {
-		t := &Tensor{values[o.slot], o.axes, j.m.eng}
-		switch o.kind {
-		case siteOutput:
-			out.cache.add(o.site, t)
-		case gradOutput:
-			out.grads.add(o.site, t)
-		case logitsOutput:
-			out.logits = t
-		case lossOutput:
-			out.loss = t
-		case residualOutput:
-			out.residual = t
-		case scalarOutput:
-			out.scalar = t
-		case greedyOutput:
-			out.greedy = t
-		case kvOutput:
-			kv = append(kv, t.value)
-		case weightGradOutput:
-			out.grads.addWeight(o.name, t)
-		}
-	}
-	j.grow(kv)
-	j.observe(out.cache)
-	return out, j.trim(out.cache)
+	return j.execute(stages)
 }
 
 // observe calls the observers; what only they asked for leaves the cache again.
@@ -399,6 +357,9 @@ func (m *Model) programFor(p *plan, batch, pos int) (*program, error) {
 // adopt compiles a traced graph as this program.
 func (p *program) adopt(t *tracedGraph) {
 	p.inputs, p.outputs, p.graph = t.inputs, t.outputs, t.graph
+	if p.empty = len(t.nodes) == 0; p.empty { // its results are what it reads
+		return
+	}
 	p.err = exceptions.TryCatch[error](func() {
 		if err := t.graph.Compile(t.nodes...); err != nil {
 			panic(err)

@@ -1,0 +1,98 @@
+package hooked
+
+import (
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// execute runs the stages one after the other, each on the residual stream that the one before has left.
+func (j *job) execute(stages []compiledStage) (*results, error) {
+	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens)}
+	x := j.from
+	for _, s := range stages {
+		values, err := j.call(s.program, s.layer, x)
+		if err != nil {
+			return nil, err
+		}
+		next := j.collect(s, x, values, out)
+		if x != nil && x != j.from && !out.cache.holds(x) {
+			if err := finalize([]*tensors.Tensor{x.value}); err != nil {
+				return nil, err
+			}
+		}
+		x = next
+	}
+	if j.plan.residual {
+		out.residual = x
+	}
+	j.grow(out.kv)
+	j.observe(out.cache)
+	return out, j.trim(out.cache)
+}
+
+// call runs one program with the weights of a layer on the residual stream x.
+func (j *job) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) {
+	if p.empty {
+		return nil, nil
+	}
+	inputs, err := j.inputs(p, layer, x)
+	if err != nil {
+		return nil, err
+	}
+	return j.m.eng.run(p, inputs)
+}
+
+// inputs are the buffers that a program reads: layer says whose weights, where it serves several, and x is the residual
+// stream, where it reads one that is not among the job's values.
+func (j *job) inputs(p *program, layer int, x *Tensor) (inputs []compute.Buffer, err error) {
+	inputs = make([]compute.Buffer, len(p.inputs))
+	for i, name := range p.inputs {
+		name = strings.Replace(name, anyBlock, blockPrefix(layer), 1)
+		if value, ok := j.values[name]; ok {
+			inputs[i] = value
+		} else if name == inputResidual {
+			inputs[i], err = x.value.Buffer(j.m.eng.backend, 0)
+		} else {
+			inputs[i], err = j.m.weights.buffer(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}
+
+// collect files a program's results; x is the residual stream that it has read. It returns the one that it has left.
+func (j *job) collect(s compiledStage, x *Tensor, values []*tensors.Tensor, out *results) (next *Tensor) {
+	for _, o := range s.program.outputs {
+		t := &Tensor{axes: o.axes, eng: j.m.eng}
+		if o.slot == inputSlot {
+			t.value = x.value
+		} else {
+			t.value = values[o.slot]
+		}
+		switch o.kind {
+		case siteOutput:
+			out.cache.add(s.here(o.site), t)
+		case gradOutput:
+			out.grads.add(s.here(o.site), t)
+		case logitsOutput:
+			out.logits = t
+		case lossOutput:
+			out.loss = t
+		case residualOutput:
+			next = t
+		case scalarOutput:
+			out.scalar = t
+		case greedyOutput:
+			out.greedy = t
+		case kvOutput:
+			out.kv = append(out.kv, t.value)
+		case weightGradOutput:
+			out.grads.addWeight(o.name, t)
+		}
+	}
+	return next
+}

@@ -1,0 +1,172 @@
+package hooked
+
+import (
+	"slices"
+	"strings"
+	"sync"
+)
+
+// A stage is a part of a run that is one program: the embedding, a layer, the end. Layers that differ in their weights
+// alone share theirs, so that a model of thirty layers compiles three small programs in place of a large one, and an edit
+// in one layer compiles that layer and no other.
+type stage struct {
+	plan  *plan
+	layer int // whose weights a program that serves several layers gets; outsideLayers for any other program
+}
+
+// The parts of a run are numbered: 0 is the embedding, then come the layers that it computes, then the end.
+
+// partOf is the part that a site lies in.
+func (p *plan) partOf(s Site) int {
+	if l, ok := s.Layer(); ok {
+		return 1 + l - p.start
+	}
+	if s.afterLayers() {
+		return p.endPart()
+	}
+	return 0
+}
+
+func (p *plan) endPart() int { return 1 + p.stop - p.start }
+
+// bounds are the first part that the run computes and the one after its last.
+func (p *plan) bounds(c Config) (first, past int) {
+	if p.fromResidual {
+		first = 1
+	}
+	past = p.endPart()
+	if p.stop == c.NLayers && !p.residual && (p.logits || p.loss || p.touches(LNFinalScale) || p.touches(LNFinalNormed)) {
+		past++
+	}
+	return first, past
+}
+
+// stages cuts the run into its programs.
+func (p *plan) stages(c Config) []stage {
+	if p.whole(c) {
+		return []stage{{p, outsideLayers}}
+	}
+	var stages []stage
+	first, past := p.bounds(c)
+	from, to := p.joined()
+	for part := first; part < past; {
+		last := part
+		if part == max(from, first) {
+			last = max(to, part)
+		}
+		stages = append(stages, p.cut(c, part, last))
+		part = last + 1
+	}
+	return stages
+}
+
+// whole reports whether the run is one program whatever its length. A gradient flows through all of it, an encoder has
+// blocks of its own, and shortformer positions go past the residual stream.
+func (p *plan) whole(c Config) bool {
+	return c.PostNorm || c.PositionalEmbedding == ShortformerPositions ||
+		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil
+}
+
+// joined are the first and the last part that graph functions of the user's edit: these parts are one program, since a
+// function may keep a node that it sees at one site and use it at another. There is none if the first is -1.
+func (p *plan) joined() (from, to int) {
+	from, to = -1, -1
+	for _, e := range p.edits {
+		if e.local {
+			continue
+		}
+		for s := range e.at {
+			part := p.partOf(s)
+			if from < 0 {
+				from, to = part, part
+			}
+			from, to = min(from, part), max(to, part)
+		}
+	}
+	return from, to
+}
+
+// cut is the stage of parts first to last.
+func (p *plan) cut(c Config, first, last int) stage {
+	_, past := p.bounds(c)
+	q := *p
+	q.fromResidual = p.fromResidual || first > 0
+	q.start = p.start + max(first-1, 0)
+	q.stop = min(p.start+last, p.stop)
+	q.residual = last < past-1 || p.residual
+	if last < p.endPart() {
+		q.logits, q.loss, q.lossPerToken, q.greedy, q.logitsAt = false, false, false, false, 0
+	}
+	inside := func(s Site) bool { return first <= p.partOf(s) && p.partOf(s) <= last }
+	q.record = filterSites(p.record, inside)
+	q.edits = nil
+	for _, e := range p.edits {
+		if slices.ContainsFunc(e.sites(), inside) {
+			q.edits = append(q.edits, e)
+		}
+	}
+	s := stage{&q, outsideLayers}
+	if first == last && 0 < first && first < p.endPart() {
+		s.layer = q.start
+		q.serves(c.firstLike(q.start))
+	}
+	q.seal()
+	return s
+}
+
+// serves makes the plan of one layer that of all layers like it: it is built as the first of them unless it has edits,
+// which may ask for their layer.
+func (p *plan) serves(like int) {
+	p.anyLayer = true
+	if len(p.edits) > 0 {
+		return
+	}
+	p.start, p.stop = like, like+1
+	for i, s := range p.record {
+		p.record[i] = s.At(like)
+	}
+}
+
+// here is a site of the program as it is called in the layer that the stage stands for.
+func (s stage) here(site Site) Site {
+	if s.layer == outsideLayers {
+		return site
+	}
+	return site.At(s.layer)
+}
+
+// anyBlock stands in a program's inputs for the layer whose weights it gets.
+const anyBlock = "blocks.*."
+
+// anyName is the name of layer l's input in a program that serves other layers too.
+func anyName(l int, name string) string { return strings.Replace(name, blockPrefix(l), anyBlock, 1) }
+
+// A compiledStage is a stage with its program.
+type compiledStage struct {
+	stage
+	program *program
+}
+
+// compile finds or compiles the programs of the run's stages, two at a time: compiling hardly shares its work among cores.
+func (j *job) compile() ([]compiledStage, error) {
+	stages := j.plan.stages(j.m.cfg)
+	compiled := make([]compiledStage, len(stages))
+	errs := make([]error, len(stages))
+	var wait sync.WaitGroup
+	for i, s := range stages {
+		compiled[i].stage = s
+		run := func() { compiled[i].program, errs[i] = j.m.programFor(s.plan, j.batch, j.pos) }
+		if s.plan.traced() { // graph functions of the user's run in their order
+			run()
+			continue
+		}
+		wait.Go(run)
+	}
+	wait.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return compiled, nil
+}
