@@ -4,22 +4,26 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Cache holds the activations of one run by site, in the order of the forward pass. They stay on the device until they
-// are read.
+// are read. Of a run with more than 256 MB of them it holds the residual stream before each layer, and computes the others
+// from it, layer by layer, when they are first read.
 type Cache struct {
 	m         *Model
 	tokens    Tokens
 	order     []Site
+	mu        sync.Mutex // guards what reading changes: at and later
 	at        map[Site]*Tensor
+	later     map[Site]deferral
 	noBatch   bool               // the batch axis was removed
 	positions []int              // kept by PosSlice; nil for all
 	weights   map[string]*Tensor // gradients with respect to weights, see [GradientsOfWeights]
 }
 
 func newCache(m *Model, tokens Tokens) *Cache {
-	return &Cache{m: m, tokens: tokens, at: make(map[Site]*Tensor)}
+	return &Cache{m: m, tokens: tokens, at: make(map[Site]*Tensor), later: make(map[Site]deferral)}
 }
 
 func (c *Cache) add(s Site, t *Tensor) {
@@ -27,6 +31,38 @@ func (c *Cache) add(s Site, t *Tensor) {
 		c.order = append(c.order, s)
 	}
 	c.at[s] = t
+}
+
+// addLater adds an activation that is computed when it is read.
+func (c *Cache) addLater(s Site, compute deferral) {
+	c.order = append(c.order, s)
+	c.later[s] = compute
+}
+
+// inOrder puts the activations in the order of these sites.
+func (c *Cache) inOrder(sites []Site) {
+	c.order = filterSites(sites, func(s Site) bool { return c.at[s] != nil || c.later[s] != nil })
+}
+
+// tensor is the activation at a site, computed now if it was left for later; nil if the cache does not have it.
+func (c *Cache) tensor(s Site) (*Tensor, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	compute := c.later[s]
+	if c.at[s] != nil || compute == nil {
+		return c.at[s], nil
+	}
+	found, err := compute(s)
+	if err != nil {
+		return nil, fmt.Errorf("computing %s: %w", s, err)
+	}
+	for site, t := range found {
+		if c.at[site] == nil {
+			c.at[site] = t
+		}
+		delete(c.later, site)
+	}
+	return c.at[s], nil
 }
 
 // holds reports whether t is one of the activations.
@@ -70,7 +106,10 @@ func (c *Cache) Lookup(name any, layerAndPart ...any) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := c.at[s]
+	t, err := c.tensor(s)
+	if err != nil {
+		return nil, err
+	}
 	if t == nil {
 		return nil, fmt.Errorf("the cache does not hold %s: the run recorded %d other activations (see Names)", s, c.Len())
 	}
@@ -106,12 +145,18 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 // Tokens are the token ids that the run read; nil if it read a residual stream.
 func (c *Cache) Tokens() Tokens { return c.tokens }
 
-// String lists the activations and their shapes.
+// String lists the activations and their shapes, of those that are there already.
 func (c *Cache) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cache of %d activations\n", c.Len())
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range c.order {
-		fmt.Fprintf(&b, "  %-36s %v\n", s, c.at[s])
+		if t := c.at[s]; t != nil {
+			fmt.Fprintf(&b, "  %-36s %v\n", s, t)
+		} else {
+			fmt.Fprintf(&b, "  %-36s computed when it is read\n", s)
+		}
 	}
 	return b.String()
 }
@@ -145,31 +190,79 @@ func (c *Cache) mapBatch(drops bool, f func(*Tensor) (*Tensor, error)) (*Cache, 
 	out := newCache(c.m, c.tokens)
 	out.noBatch, out.positions = drops, c.positions
 	for _, s := range c.order {
-		t, err := f(c.at[s])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s, err)
+		if err := out.addMapped(c, s, f); err != nil {
+			return nil, err
 		}
-		out.add(s, t)
 	}
 	return out, nil
 }
 
+// addMapped adds f of what another cache has at a site, now or when it is read.
+func (c *Cache) addMapped(from *Cache, s Site, f func(*Tensor) (*Tensor, error)) error {
+	compute := func(s Site) (map[Site]*Tensor, error) {
+		t, err := from.tensor(s)
+		if err != nil {
+			return nil, err
+		}
+		if t, err = f(t); err != nil {
+			return nil, fmt.Errorf("%s: %w", s, err)
+		}
+		return map[Site]*Tensor{s: t}, nil
+	}
+	if from.isLater(s) {
+		c.addLater(s, compute)
+		return nil
+	}
+	found, err := compute(s)
+	if err == nil {
+		c.add(s, found[s])
+	}
+	return err
+}
+
+// isLater reports whether the activation at a site has still to be computed.
+func (c *Cache) isLater(s Site) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.later[s] != nil
+}
+
 // trim keeps in a cache the positions that the run asked for, and of keys in a key-value cache those that are filled.
 func (j *job) trim(c *Cache) error {
-	for _, s := range c.order {
-		t := c.at[s]
+	c.positions = j.req.posSlice
+	for s, t := range c.at {
+		found, err := j.trimmed(map[Site]*Tensor{s: t})
+		if err != nil {
+			return err
+		}
+		c.at[s] = found[s]
+	}
+	for s, compute := range c.later {
+		c.later[s] = func(s Site) (map[Site]*Tensor, error) {
+			found, err := compute(s)
+			if err != nil {
+				return nil, err
+			}
+			return j.trimmed(found)
+		}
+	}
+	return nil
+}
+
+// trimmed trims activations.
+func (j *job) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
+	for s, t := range found {
 		if j.plan.kvRoom > 0 {
 			t = t.filled(j.kvLength())
 		}
 		if len(j.req.posSlice) > 0 {
 			if err := Try(func() { t = t.atPositions(j.req.posSlice) }); err != nil {
-				return fmt.Errorf("PosSlice: %w", err)
+				return nil, fmt.Errorf("PosSlice: %w", err)
 			}
 		}
-		c.at[s] = t
+		found[s] = t
 	}
-	c.positions = j.req.posSlice
-	return nil
+	return found, nil
 }
 
 // kvLength is the number of positions that the run's queries could see.

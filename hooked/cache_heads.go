@@ -1,6 +1,9 @@
 package hooked
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // AllHeadLabels are "L0H0", "L0H1", ... in the order of [Cache.StackHeadResults].
 func (c Config) AllHeadLabels() []string { return c.headLabels(0, c.NLayers) }
@@ -46,7 +49,11 @@ func (d *decomposition) addHeads(to int) error {
 // headResults are the heads of layer l, [head, batch, pos, d_model]. Where the run recorded hook_result that is taken: it
 // may have been edited.
 func (d *decomposition) headResults(l int) (*Tensor, error) {
-	if result := d.c.at[AttnResult.At(l)]; result != nil {
+	result, err := d.c.tensor(AttnResult.At(l))
+	if err != nil {
+		return nil, err
+	}
+	if result != nil {
 		return d.projected(d.r.picked(result).first("head")), nil
 	}
 	z, err := d.c.Lookup(AttnZ.At(l))
@@ -77,25 +84,36 @@ func (t *Tensor) first(name string) *Tensor {
 func (c *Cache) ComputeHeadResults() (*Cache, error) {
 	out := newCache(c.m, c.tokens)
 	out.noBatch, out.positions = c.noBatch, c.positions
+	as := func(t *Tensor) (*Tensor, error) { return t, nil }
 	for _, s := range c.order {
-		out.add(s, c.at[s])
-		l, inLayer := s.Layer()
-		if !inLayer || s != AttnZ.At(l) || c.at[AttnResult.At(l)] != nil {
-			continue
-		}
-		w, err := c.m.Weight(blockPrefix(l) + "attn.W_O")
-		if err != nil {
+		if err := out.addMapped(c, s, as); err != nil {
 			return nil, err
 		}
-		z := c.at[s]
-		lead := except(z.axes, []string{"d_head"})
-		err = Try(func() {
-			result := z.Einsum(fmt.Sprintf("%s, %s -> %s d_model", spaced(z.axes), spaced(w.axes), spaced(lead)), w)
-			out.add(AttnResult.At(l), result)
-		})
-		if err != nil {
-			return nil, fmt.Errorf("ComputeHeadResults: %w", err)
+		l, inLayer := s.Layer()
+		if !inLayer || s != AttnZ.At(l) || slices.Contains(c.order, AttnResult.At(l)) {
+			continue
 		}
+		out.addLater(AttnResult.At(l), func(s Site) (map[Site]*Tensor, error) {
+			result, err := c.headResults(l)
+			return map[Site]*Tensor{s: result}, err
+		})
 	}
 	return out, nil
+}
+
+// headResults is hook_result of layer l, from hook_z.
+func (c *Cache) headResults(l int) (result *Tensor, err error) {
+	w, err := c.m.Weight(blockPrefix(l) + "attn.W_O")
+	if err != nil {
+		return nil, err
+	}
+	z, err := c.Lookup(AttnZ.At(l))
+	if err != nil {
+		return nil, err
+	}
+	lead := except(z.axes, []string{"d_head"})
+	err = Try(func() {
+		result = z.Einsum(fmt.Sprintf("%s, %s -> %s d_model", spaced(z.axes), spaced(w.axes), spaced(lead)), w)
+	})
+	return result, err
 }

@@ -68,8 +68,8 @@ func (d *decomposition) prepare() (err error) {
 // anyResidual is some activation with the axes of the residual stream, for its shape.
 func (c *Cache) anyResidual() *Tensor {
 	for _, s := range c.order {
-		if axes := c.at[s].axes; axes[len(axes)-1] == "d_model" && !slices.Contains(axes, "head") && !slices.Contains(axes, "kv_head") {
-			return c.at[s]
+		if axes := s.Axes(); axes[len(axes)-1] == "d_model" && !slices.Contains(axes, "head") && !slices.Contains(axes, "kv_head") {
+			return c.Get(s)
 		}
 	}
 	fail("the cache holds no activation of the residual stream")

@@ -17,7 +17,8 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 			return nil, err
 		}
 		next := j.collect(s, x, values, out)
-		if x != nil && x != j.from && !out.cache.holds(x) {
+		out.cache.deferTo(j, s.stage, s.later, x)
+		if x != nil && x != j.from && len(s.later) == 0 && !out.cache.holds(x) {
 			if err := finalize([]*tensors.Tensor{x.value}); err != nil {
 				return nil, err
 			}
@@ -28,7 +29,10 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 		out.residual = x
 	}
 	j.grow(out.kv)
-	j.observe(out.cache)
+	out.cache.inOrder(j.plan.record)
+	if err := j.observe(out); err != nil {
+		return nil, err
+	}
 	return out, j.trim(out.cache)
 }
 

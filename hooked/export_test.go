@@ -6,3 +6,10 @@ func (m *Model) Programs() int {
 	defer m.eng.mu.Unlock()
 	return len(m.eng.programs)
 }
+
+// DeferAbove makes runs that record more than this many bytes leave activations for when they are read, until restored.
+func DeferAbove(bytes int) (restore func()) {
+	before := eagerBytes
+	eagerBytes = bytes
+	return func() { eagerBytes = before }
+}

@@ -318,16 +318,20 @@ func (j *job) run() (*results, error) {
 }
 
 // observe calls the observers; what only they asked for leaves the cache again.
-func (j *job) observe(c *Cache) {
+func (j *job) observe(out *results) error {
 	for _, o := range j.req.observers {
-		sites, _ := j.m.cfg.selectSites(o.at)
+		sites, err := j.m.cfg.selectSites(o.at)
+		if err != nil {
+			return err
+		}
 		for _, s := range j.within(sites) {
-			o.f(c.at[s], s)
+			o.f(out.cache.at[s], s)
 		}
 	}
 	if len(j.req.observers) > 0 && !j.req.recordAll && len(j.req.record) == 0 {
-		*c = *newCache(j.m, j.tokens)
+		out.cache = newCache(j.m, j.tokens)
 	}
+	return nil
 }
 
 // programFor is the compiled program of a plan. A plan without graph functions of the user's is known by its key alone;

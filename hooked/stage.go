@@ -145,15 +145,20 @@ func anyName(l int, name string) string { return strings.Replace(name, blockPref
 type compiledStage struct {
 	stage
 	program *program
+	later   []Site // what it leaves for when it is read
 }
 
 // compile finds or compiles the programs of the run's stages, two at a time: compiling hardly shares its work among cores.
 func (j *job) compile() ([]compiledStage, error) {
 	stages := j.plan.stages(j.m.cfg)
+	deferring := j.deferring()
 	compiled := make([]compiledStage, len(stages))
 	errs := make([]error, len(stages))
 	var wait sync.WaitGroup
 	for i, s := range stages {
+		if deferring {
+			s, compiled[i].later = s.deferred()
+		}
 		compiled[i].stage = s
 		run := func() { compiled[i].program, errs[i] = j.m.programFor(s.plan, j.batch, j.pos) }
 		if s.plan.traced() { // graph functions of the user's run in their order
