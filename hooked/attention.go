@@ -32,9 +32,17 @@ func (b *builder) attend(l int, in attnInputs) *Node {
 		q = b.tap(AttnRotQ.At(l), b.rotate(l, q, b.posIDs))
 		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
 	}
-	pattern := b.pattern(l, q, k)
-	z := b.tap(AttnZ.At(l), b.mix(pattern, v))
+	z := b.tap(AttnZ.At(l), b.moved(l, q, k, v))
 	return b.headsOut(l, z)
+}
+
+// moved is what each query gets of the values, [batch, query, head, d_head]. q is [batch, query, head, d_head], k and v are
+// [batch, key, kv_head, d_head].
+func (b *builder) moved(l int, q, k, v *Node) *Node {
+	if b.wants(AttnScores.At(l)) || b.wants(AttnPattern.At(l)) {
+		return b.mix(b.pattern(l, q, k), v)
+	}
+	return b.movedUnseen(l, q, k, v)
 }
 
 // attnInputs normalizes the residual stream for the three projections. With a hook on a head's own input each head
@@ -149,31 +157,45 @@ func perHead(x *Node, heads int) *Node {
 }
 
 // pattern is how much each query looks at each key, [batch, head, query, key]; rows sum to one.
-// q is [batch, query, head, d_head], k [batch, key, kv_head, d_head].
 func (b *builder) pattern(l int, q, k *Node) *Node {
-	queries, keys := q.Shape().Dim(1), k.Shape().Dim(1)
-	groups := k.Shape().Dim(2)
-	q = Reshape(TransposeAllAxes(q, 0, 2, 1, 3), q.Shape().Dim(0), groups, -1, b.cfg.DHead)
-	scores := Einsum("bgqd,bkgd->bgqk", q, k)
-	scores = Reshape(scores, q.Shape().Dim(0), b.cfg.NHeads, queries, keys)
-	scores = b.shape(l, DivScalar(scores, b.cfg.attnScale(l)))
-	scores = b.tap(AttnScores.At(l), scores)
+	scores := b.tap(AttnScores.At(l), b.scores(l, q, k, span{0, q.Shape().Dim(1)}, span{0, k.Shape().Dim(1)}))
 	return b.tap(AttnPattern.At(l), b.softmax(scores))
 }
 
+// A span is a range of queries or keys: from, and up to but not including to.
+type span struct{ from, to int }
+
+// of cuts the span from an axis of x.
+func (s span) of(x *Node, axis int) *Node {
+	if s.from == 0 && s.to == x.Shape().Dim(axis) {
+		return x
+	}
+	return SliceAxis(x, axis, AxisRange(s.from, s.to))
+}
+
+// scores are those of some queries and keys, [batch, head, query, key].
+func (b *builder) scores(l int, q, k *Node, queries, keys span) *Node {
+	q, k = queries.of(q, 1), keys.of(k, 1)
+	groups := k.Shape().Dim(2)
+	grouped := Reshape(TransposeAllAxes(q, 0, 2, 1, 3), q.Shape().Dim(0), groups, -1, b.cfg.DHead)
+	scores := Einsum("bgqd,bkgd->bgqk", grouped, k)
+	scores = Reshape(scores, q.Shape().Dim(0), b.cfg.NHeads, q.Shape().Dim(1), k.Shape().Dim(1))
+	return b.shape(l, DivScalar(scores, b.cfg.attnScale(l)), queries, keys)
+}
+
 // shape applies to the scores what lies between the product and the hook: soft cap, bias of position, mask.
-func (b *builder) shape(l int, scores *Node) *Node {
+func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 	if c := b.cfg.AttnScoresSoftCap; c > 0 {
 		scores = softCap(scores, c)
 	}
 	if b.cfg.PositionalEmbedding == ALiBiPositions {
-		scores = Add(scores, b.alibi(scores.Shape().Dim(2), scores.Shape().Dim(3)))
+		scores = Add(scores, b.alibi(queries, keys))
 	}
 	mask := b.maskOf(l)
 	if mask == nil {
 		return scores
 	}
-	mask = BroadcastToDims(mask, scores.Shape().Dimensions...)
+	mask = BroadcastToDims(keys.of(queries.of(mask, 2), 3), scores.Shape().Dimensions...)
 	return Where(mask, scores, Infinity(b.g, scores.DType(), -1))
 }
 
@@ -213,12 +235,13 @@ func (b *builder) headsOut(l int, z *Node) *Node {
 func softCap(x *Node, c float64) *Node { return MulScalar(Tanh(DivScalar(x, c)), c) }
 
 // alibi is the bias [1, head, query, key] that lowers a score with the distance of its key.
-func (b *builder) alibi(queries, keys int) *Node {
+func (b *builder) alibi(queries, keys span) *Node {
 	slopes := make([]float32, b.cfg.NHeads)
 	for h := range slopes {
 		slopes[h] = float32(alibiSlope(h, b.cfg.NHeads))
 	}
-	distance := Sub(InsertAxes(b.arange(0, keys), 0), InsertAxes(b.queryIndex(queries), 1)) // [query, key], negative
+	at := queries.of(b.queryIndex(queries.to), 0)
+	distance := Sub(InsertAxes(b.arange(keys.from, keys.to-keys.from), 0), InsertAxes(at, 1)) // [query, key], negative
 	distance = MinScalar(ConvertDType(distance, dtypes.Float32), 0.0)
 	return InsertAxes(Mul(Reshape(b.constant(slopes), b.cfg.NHeads, 1, 1), InsertAxes(distance, 0)), 0)
 }

@@ -56,7 +56,9 @@ func together(s Site, all []Site) []Site {
 }
 
 // square reports whether the activation grows with the square of the number of positions.
-func (s Site) square() bool { return slices.Contains(s.Axes(), "query") && slices.Contains(s.Axes(), "key") }
+func (s Site) square() bool {
+	return slices.Contains(s.Axes(), "query") && slices.Contains(s.Axes(), "key")
+}
 
 // deferTo makes the cache compute the sites of a stage from x, the residual stream before it, when they are read.
 func (c *Cache) deferTo(j *job, s stage, sites []Site, x *Tensor) {

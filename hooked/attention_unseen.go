@@ -1,0 +1,57 @@
+package hooked
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Scores and patterns that nobody looks at are computed for some queries at a time, with the keys that these can see: half
+// the work where attention is causal, and what is between two products stays in the processor's cache. For a thousand
+// positions that makes attention four times as fast on a CPU.
+const (
+	fewestQueries = 64 // in a span; shorter ones make the products inefficient
+	mostSpans     = 8  // more take longer to compile
+)
+
+// querySpans cuts queries [0, n) into spans.
+func querySpans(n int) []span {
+	width := max(fewestQueries, (n+mostSpans-1)/mostSpans)
+	var spans []span
+	for from := 0; from < n; from += width {
+		spans = append(spans, span{from, min(from+width, n)})
+	}
+	return spans
+}
+
+// visible are the keys that queries of layer l may see.
+func (b *builder) visible(l int, queries span, keys int) span {
+	if b.past != nil || b.cfg.AttentionDir != Causal {
+		return span{0, keys}
+	}
+	if !b.cfg.local(l) {
+		return span{0, queries.to}
+	}
+	return span{max(0, queries.from-b.cfg.WindowSize+1), queries.to}
+}
+
+// movedUnseen is [builder.moved] without scores and patterns that a hook could see.
+func (b *builder) movedUnseen(l int, q, k, v *Node) *Node {
+	var parts []*Node
+	for _, queries := range querySpans(q.Shape().Dim(1)) {
+		keys := b.visible(l, queries, k.Shape().Dim(1))
+		parts = append(parts, b.mixUnseen(b.scores(l, q, k, queries, keys), keys.of(v, 1)))
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return Concatenate(parts, 1)
+}
+
+// mixUnseen is the mix of the scores' softmax. Its division comes last: z is smaller than the pattern.
+func (b *builder) mixUnseen(scores, v *Node) *Node {
+	if b.padding != nil { // a row may be masked altogether
+		return b.mix(b.softmax(scores), v)
+	}
+	weights := Exp(Sub(scores, StopGradient(ReduceAndKeep(scores, ReduceMax, -1))))
+	sums := TransposeAllAxes(ReduceAndKeep(weights, ReduceSum, -1), 0, 2, 1, 3) // [batch, query, head, 1]
+	return Div(b.mix(weights, v), sums)
+}
