@@ -32,8 +32,8 @@ func (b *builder) attend(l int, in attnInputs) *Node {
 		q = b.tap(AttnRotQ.At(l), b.rotate(l, q, b.posIDs))
 		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
 	}
-	z := b.tap(AttnZ.At(l), b.moved(l, q, k, v))
-	return b.headsOut(l, z)
+	z := b.tap(AttnZ.At(l), b.moved(l, b.everywhere(q), b.everywhere(k), b.everywhere(v)))
+	return b.headsOut(l, b.oncePerPrefix(z))
 }
 
 // moved is what each query gets of the values, [batch, query, head, d_head]. q is [batch, query, head, d_head], k and v are

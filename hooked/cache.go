@@ -65,16 +65,6 @@ func (c *Cache) tensor(s Site) (*Tensor, error) {
 	return c.at[s], nil
 }
 
-// holds reports whether t is one of the activations.
-func (c *Cache) holds(t *Tensor) bool {
-	for _, held := range c.at {
-		if held.value == t.value {
-			return true
-		}
-	}
-	return false
-}
-
 // Len is the number of activations held.
 func (c *Cache) Len() int { return len(c.order) }
 

@@ -26,7 +26,7 @@ func (b *builder) collect(t *tracedGraph, out outcome) {
 	}
 	for _, s := range b.plan.record {
 		tap := b.tapAt(s)
-		add(output{site: s, kind: siteOutput, axes: tap.axes}, tap.node)
+		add(output{site: s, kind: siteOutput, axes: tap.axes, byPrefix: b.byPrefix(tap.node)}, tap.node)
 	}
 	if b.plan.greedy { // so that no row as long as the vocabulary leaves the device
 		add(output{kind: greedyOutput, axes: []string{"batch"}}, ArgMax(Reshape(out.logits, b.batch, -1), -1))

@@ -86,5 +86,10 @@ func (j *job) recompute(s stage, x *Tensor) (map[Site]*Tensor, error) {
 	}
 	out := &results{cache: newCache(j.m, j.tokens)}
 	j.collect(compiledStage{stage: s, program: program}, x, values, out)
+	for _, site := range out.cache.order {
+		if _, err := out.cache.tensor(site); err != nil {
+			return nil, err
+		}
+	}
 	return out.cache.at, nil
 }

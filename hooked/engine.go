@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -44,11 +45,26 @@ type program struct {
 
 // output is one named result; several may share a graph output, since the same value stands at several sites.
 type output struct {
-	site Site
-	name string // of the weight, if it is the gradient of one
-	kind outputKind
-	axes []string
+	site     Site
+	name     string // of the weight, if it is the gradient of one
+	kind     outputKind
+	axes     []string
+	byPrefix bool // it is [1, prefix, ...] and stands for [batch, pos, ...]
+
 	slot int // which of the program's results it is, or inputSlot
+}
+
+// returnsInput reports whether the residual stream that the program reads is one of its results as it is.
+func (p *program) returnsInput() bool {
+	return slices.ContainsFunc(p.outputs, func(o output) bool { return o.slot == inputSlot })
+}
+
+// recordsResidual reports whether the residual stream that the program leaves is recorded too.
+func (p *program) recordsResidual() bool {
+	i := slices.IndexFunc(p.outputs, func(o output) bool { return o.kind == residualOutput })
+	return i >= 0 && slices.ContainsFunc(p.outputs, func(o output) bool {
+		return o.kind == siteOutput && o.slot == p.outputs[i].slot
+	})
 }
 
 // inputSlot says that an output is the residual stream that the program reads, as it is.

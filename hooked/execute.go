@@ -10,7 +10,7 @@ import (
 // execute runs the stages one after the other, each on the residual stream that the one before has left.
 func (j *job) execute(stages []compiledStage) (*results, error) {
 	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens)}
-	x := j.from
+	x, kept := j.from, true
 	for _, s := range stages {
 		values, err := j.call(s.program, s.layer, x)
 		if err != nil {
@@ -18,12 +18,12 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 		}
 		next := j.collect(s, x, values, out)
 		out.cache.deferTo(j, s.stage, s.later, x)
-		if x != nil && x != j.from && len(s.later) == 0 && !out.cache.holds(x) {
+		if x != nil && !kept && len(s.later) == 0 && !s.program.returnsInput() {
 			if err := finalize([]*tensors.Tensor{x.value}); err != nil {
 				return nil, err
 			}
 		}
-		x = next
+		x, kept = next, s.program.recordsResidual()
 	}
 	if j.plan.residual {
 		out.residual = x
@@ -68,6 +68,18 @@ func (j *job) inputs(p *program, layer int, x *Tensor) (inputs []compute.Buffer,
 	return inputs, nil
 }
 
+// file puts an activation in a cache. That of prefixes is spread over all prompts when it is read.
+func (j *job) file(c *Cache, s Site, t *Tensor, byPrefix bool) {
+	if !byPrefix {
+		c.add(s, t)
+		return
+	}
+	c.addLater(s, func(s Site) (map[Site]*Tensor, error) {
+		spread, err := j.everywhere(t)
+		return map[Site]*Tensor{s: spread}, err
+	})
+}
+
 // collect files a program's results; x is the residual stream that it has read. It returns the one that it has left.
 func (j *job) collect(s compiledStage, x *Tensor, values []*tensors.Tensor, out *results) (next *Tensor) {
 	for _, o := range s.program.outputs {
@@ -79,7 +91,7 @@ func (j *job) collect(s compiledStage, x *Tensor, values []*tensors.Tensor, out 
 		}
 		switch o.kind {
 		case siteOutput:
-			out.cache.add(s.here(o.site), t)
+			j.file(out.cache, s.here(o.site), t, o.byPrefix)
 		case gradOutput:
 			out.grads.add(s.here(o.site), t)
 		case logitsOutput:

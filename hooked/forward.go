@@ -30,6 +30,9 @@ func (b *builder) forward() outcome {
 		resid = b.block(l, resid)
 	}
 	if b.plan.residual {
+		if b.plan.everywhere {
+			resid = b.everywhere(resid)
+		}
 		return outcome{residual: resid}
 	}
 	if stop < b.cfg.NLayers {
@@ -48,9 +51,9 @@ type outcome struct {
 // start is the residual stream before the first layer that the run computes.
 func (b *builder) start() *Node {
 	if b.plan.fromResidual {
-		return b.input(inputResidual, dtypes.Float32, b.batch, b.pos, b.cfg.DModel)
+		return b.input(inputResidual, dtypes.Float32, append(b.places(), b.cfg.DModel)...)
 	}
-	embed := b.embed(b.tokens())
+	embed := b.embed(b.tokensRead())
 	if !b.cfg.PositionalEmbedding.Learned() {
 		return embed
 	}
@@ -61,7 +64,23 @@ func (b *builder) start() *Node {
 	return Add(embed, b.posEmbed)
 }
 
+// places are the first two axes of an activation: [batch, pos], or of a run by prefixes [1, prefix].
+func (b *builder) places() []int {
+	if n := b.plan.prefixes; n > 0 {
+		return []int{1, n}
+	}
+	return []int{b.batch, b.pos}
+}
+
 func (b *builder) tokens() *Node { return b.input(inputTokens, dtypes.Int32, b.batch, b.pos) }
+
+// tokensRead are the tokens to embed.
+func (b *builder) tokensRead() *Node {
+	if b.plan.prefixes > 0 {
+		return b.input(inputPrefixToken, dtypes.Int32, b.places()...)
+	}
+	return b.tokens()
+}
 
 // embed looks tokens [batch, pos] up: [batch, pos, d_model].
 func (b *builder) embed(tokens *Node) *Node {
@@ -78,11 +97,11 @@ func (b *builder) embed(tokens *Node) *Node {
 // positionVectors are the learned vectors of the positions, [batch, pos, d_model]; those of pads are zero.
 func (b *builder) positionVectors() *Node {
 	table := b.w("pos_embed.W_pos")
-	if !b.plan.masked && b.past == nil {
+	if !b.plan.masked && b.past == nil && b.plan.prefixes == 0 {
 		x := InsertAxes(SliceAxis(table, 0, AxisRange(0, b.pos)), 0)
 		return BroadcastToDims(x, b.batch, b.pos, b.cfg.DModel)
 	}
-	ids := BroadcastToDims(b.posIDs, b.batch, b.pos)
+	ids := BroadcastToDims(b.posIDs, b.places()...)
 	x := Gather(table, InsertAxes(ids, -1))
 	if b.padding == nil {
 		return x
@@ -124,6 +143,9 @@ func (b *builder) finish(resid *Node) outcome {
 	if !p.logits && !p.loss && !b.wantsFinalNorm() {
 		return outcome{}
 	}
+	if p.logitsAt > 0 {
+		resid = b.everywhere(resid)
+	}
 	early := p.logitsAt > 0 && !p.loss && !b.wantsFinalNorm()
 	if early { // before the norm, so that nothing is computed for other positions
 		resid = b.atPositions(resid)
@@ -135,7 +157,7 @@ func (b *builder) finish(resid *Node) outcome {
 	if p.logitsAt > 0 && !p.loss && !early {
 		x = b.atPositions(x)
 	}
-	logits := b.unembed(x)
+	logits := b.everywhere(b.unembed(x))
 	var out outcome
 	if p.loss {
 		out.loss = b.loss(logits)

@@ -75,6 +75,11 @@ func (b *builder) setPositions() {
 		b.posIDs = b.ofQueries(b.allIDs)
 		return
 	}
+	if n := b.plan.prefixes; n > 0 {
+		b.posIDs = b.input(inputPrefixPos, dtypes.Int32, 1, n)
+		b.allIDs = b.posIDs
+		return
+	}
 	b.allIDs = InsertAxes(b.arange(0, b.keys()), 0)
 	b.posIDs = InsertAxes(b.queryIndex(b.pos), 0)
 }

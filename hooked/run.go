@@ -113,7 +113,7 @@ func (m *Model) prepare(input any, options []Option, p plan, more ...Option) (*j
 	}
 	for _, step := range []func() error{
 		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV, j.setTokenTypes,
+		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV, j.setTokenTypes, j.setPrefixes,
 	} {
 		if err := step(); err != nil {
 			return nil, err
