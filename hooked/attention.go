@@ -165,9 +165,9 @@ func (b *builder) pattern(l int, q, k *Node) *Node {
 // A span is a range of queries or keys: from, and up to but not including to.
 type span struct{ from, to int }
 
-// of cuts the span from an axis of x.
+// of cuts the span from an axis of x. One entry stands for all.
 func (s span) of(x *Node, axis int) *Node {
-	if s.from == 0 && s.to == x.Shape().Dim(axis) {
+	if n := x.Shape().Dim(axis); n == 1 || s.from == 0 && s.to == n {
 		return x
 	}
 	return SliceAxis(x, axis, AxisRange(s.from, s.to))
