@@ -129,9 +129,20 @@ func (t *table) markdown(runs, part int) string {
 	for _, name := range t.names {
 		b.WriteString(t.row(name))
 	}
-	b.WriteString("\nThe ratio is TransformerLens' figure over ours: above 1 we are faster, or smaller. Sweeps patch the prompts into those with the names\nexchanged, which agree with them up to the eleventh token: what comes before costs us nothing, and TransformerLens whole forward passes.\n")
+	b.WriteString(legend)
 	return b.String()
 }
+
+// legend says how to read the table.
+const legend = `
+The ratio is TransformerLens' figure over ours: above 1 we are faster, or smaller. Passes are medians of several after one that
+compiles; the start, the first generation and the sweeps have their compilation in them.
+
+What prompts share is computed once here, and everywhere in TransformerLens: the seed's prompts come in pairs that agree up to
+the eleventh of 16 tokens (79 of 128 positions differ in what comes before), and sweeps patch each into the other of its pair.
+The rows of prompts "that share nothing" tell what is left without that. A cache of 1 x 1024 keeps the residual streams here and
+computes other activations when they are read, which the row with "every pattern read" includes for the patterns.
+`
 
 // row is one line: what each side needed in each run, and the least and the greatest ratio of any two runs.
 func (t *table) row(name string) string {

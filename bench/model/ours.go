@@ -79,26 +79,26 @@ func first(m *hooked.Model, d data) ([]measurement, error) {
 }
 
 func passes(m *hooked.Model, d data) ([]measurement, error) {
-	long := hooked.Tokens{make([]int, 1024)}
-	for i := range long[0] {
-		long[0][i] = (i*37 + 11) % 40000
-	}
+	long, unlike := made(1, 1024), made(8, 16)
 	cached := func(tokens hooked.Tokens) func() error {
 		return func() error {
 			logits, _, err := m.RunWithCache(tokens)
 			return done(logits, err)
 		}
 	}
-	forward := func() error { return done(m.Run(d.Tokens)) }
+	forward := func(tokens hooked.Tokens) func() error { return func() error { return done(m.Run(tokens)) } }
 	var out []measurement
 	for _, task := range []struct {
 		name  string
 		times int
 		run   func() error
 	}{
-		{"forward, 8 x 16", 5, forward},
+		{"forward, 8 x 16", 5, forward(d.Tokens)},
+		{"forward, 8 x 16 that share nothing", 5, forward(unlike)},
 		{"run with cache, 8 x 16", 5, cached(d.Tokens)},
+		{"run with cache, 8 x 16 that share nothing", 5, cached(unlike)},
 		{"run with cache, 1 x 1024", 3, cached(long)},
+		{"run with cache, 1 x 1024, every pattern read", 1, func() error { return readPatterns(m, long) }},
 	} {
 		seconds, err := median(task.times, task.run)
 		if err != nil {
@@ -107,6 +107,31 @@ func passes(m *hooked.Model, d data) ([]measurement, error) {
 		out = append(out, measurement{Name: task.name, Seconds: seconds})
 	}
 	return out, nil
+}
+
+// made are prompts that have no token in the same place.
+func made(batch, pos int) hooked.Tokens {
+	tokens := make(hooked.Tokens, batch)
+	for b := range tokens {
+		for p := range pos {
+			tokens[b] = append(tokens[b], (b*5000+p*37+11)%40000)
+		}
+	}
+	return tokens
+}
+
+// readPatterns runs with a cache and has the patterns of all layers in memory.
+func readPatterns(m *hooked.Model, tokens hooked.Tokens) error {
+	logits, cache, err := m.RunWithCache(tokens)
+	if err != nil {
+		return err
+	}
+	for l := range m.Config().NLayers {
+		if err := hooked.Try(func() { cache.Get("pattern", l).At(0, 0, 0, 0).Item() }); err != nil {
+			return err
+		}
+	}
+	return done(logits, nil)
 }
 
 // done reads one logit: until then a backend may still be computing.
@@ -135,17 +160,21 @@ func median(times int, run func() error) (float64, error) {
 }
 
 func generation(m *hooked.Model, d data) ([]measurement, error) {
-	start := time.Now()
-	out, err := m.Generate(d.Tokens[:1], hooked.Generation{MaxNewTokens: 50, StopTokens: []int{}})
-	if err != nil {
-		return nil, err
+	var found []measurement
+	for _, name := range []string{"generate 50 tokens", "generate 50 tokens again"} {
+		start := time.Now()
+		out, err := m.Generate(d.Tokens[:1], hooked.Generation{MaxNewTokens: 50, StopTokens: []int{}})
+		if err != nil {
+			return nil, err
+		}
+		seconds := time.Since(start).Seconds()
+		sum := 0.0
+		for _, id := range out[0][len(d.Tokens[0]):] {
+			sum += float64(id)
+		}
+		found = append(found, measurement{Name: name, Seconds: seconds, Value: &sum})
 	}
-	seconds := time.Since(start).Seconds()
-	sum := 0.0
-	for _, id := range out[0][len(d.Tokens[0]):] {
-		sum += float64(id)
-	}
-	return []measurement{{Name: "generate 50 tokens", Seconds: seconds, Value: &sum}}, nil
+	return found, nil
 }
 
 func sweeps(m *hooked.Model, d data) ([]measurement, error) {

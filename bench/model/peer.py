@@ -60,6 +60,17 @@ def median(f, times=5):
     return sorted(seconds)[times // 2]
 
 
+def made(batch, pos):
+    """Prompts that have no token in the same place."""
+    return (torch.arange(batch)[:, None] * 5000 + torch.arange(pos)[None] * 37 + 11) % 40000
+
+
+def read_patterns(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    for layer in range(model.cfg.n_layers):
+        cache["pattern", layer][0, 0, 0, 0].item()
+
+
 def main(path, prompts, part=1):
     with open(prompts) as f:
         data = json.load(f)
@@ -73,13 +84,17 @@ def main(path, prompts, part=1):
 
     value = diff(model(tokens)).item()
     report("start to first logits", time.time() - started, value=value)
+    long, unlike = made(1, 1024), made(8, 16)
     report("forward, 8 x 16", median(lambda: model(tokens)))
+    report("forward, 8 x 16 that share nothing", median(lambda: model(unlike)))
     report("run with cache, 8 x 16", median(lambda: model.run_with_cache(tokens)))
-    long = (torch.arange(1024)[None] * 37 + 11) % 40000
+    report("run with cache, 8 x 16 that share nothing", median(lambda: model.run_with_cache(unlike)))
     report("run with cache, 1 x 1024", median(lambda: model.run_with_cache(long), times=3))
-    start = time.perf_counter()
-    out = model.generate(tokens[:1], max_new_tokens=50, do_sample=False, stop_at_eos=False, verbose=False)
-    report("generate 50 tokens", time.perf_counter() - start, value=out[0, 16:].sum().item())
+    report("run with cache, 1 x 1024, every pattern read", median(lambda: read_patterns(model, long), times=1))
+    for name in ["generate 50 tokens", "generate 50 tokens again"]:
+        start = time.perf_counter()
+        out = model.generate(tokens[:1], max_new_tokens=50, do_sample=False, stop_at_eos=False, verbose=False)
+        report(name, time.perf_counter() - start, value=out[0, 16:].sum().item())
 
     _, clean = model.run_with_cache(tokens)
     for name, site, setter, entries in [
