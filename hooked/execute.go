@@ -26,7 +26,10 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 		x, kept = next, s.program.recordsResidual()
 	}
 	if j.plan.residual {
-		out.residual = x
+		var err error
+		if out.residual, err = j.everywhere(x); err != nil {
+			return nil, err
+		}
 	}
 	j.grow(out.kv)
 	out.cache.inOrder(j.plan.record)
@@ -75,8 +78,8 @@ func (j *job) file(c *Cache, s Site, t *Tensor, byPrefix bool) {
 		return
 	}
 	c.addLater(s, func(s Site) (map[Site]*Tensor, error) {
-		spread, err := j.everywhere(t)
-		return map[Site]*Tensor{s: spread}, err
+		all, err := j.everywhere(t)
+		return map[Site]*Tensor{s: all}, err
 	})
 }
 

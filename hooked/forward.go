@@ -30,9 +30,6 @@ func (b *builder) forward() outcome {
 		resid = b.block(l, resid)
 	}
 	if b.plan.residual {
-		if b.plan.everywhere {
-			resid = b.everywhere(resid)
-		}
 		return outcome{residual: resid}
 	}
 	if stop < b.cfg.NLayers {

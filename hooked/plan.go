@@ -27,7 +27,6 @@ type plan struct {
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
 	anyLayer     bool // it is one layer, and its program serves others too
 	prefixes     int  // how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
-	everywhere   bool // the residual stream that it leaves is of positions all the same
 }
 
 func (p *plan) touches(s Site) bool { return p.wanted[s] }
@@ -67,7 +66,7 @@ func (p *plan) shorten() {
 func (p *plan) key(batch, pos int) string {
 	var b strings.Builder
 	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.greedy, p.logitsAt, p.start, p.stop, p.fromResidual,
-		p.masked, p.ungroup, p.kvRoom, p.anyLayer, p.prefixes, p.everywhere)
+		p.masked, p.ungroup, p.kvRoom, p.anyLayer, p.prefixes)
 	for _, s := range p.record {
 		fmt.Fprint(&b, " ", s.Name())
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // Prompts that begin alike, as the pairs of an experiment do, have the same activations up to where they part: in a causal
-// model these depend on what comes before alone. A run computes each distinct prefix of its prompts once, as long as no edit
-// has touched it. In the graph the activations of prefixes are [1, prefix, ...]; attention and whoever looks at an activation
+// model these depend on what comes before alone. A run without edits computes each distinct prefix of its prompts
+// once. In the graph the activations of prefixes are [1, prefix, ...]; attention and whoever looks at an activation
 // get them as [batch, pos, ...].
 
 // prefixes are the distinct prefixes of some prompts.
@@ -63,7 +63,7 @@ const (
 // setPrefixes makes the run one by prefixes where that saves a quarter of the work or more.
 func (j *job) setPrefixes() error {
 	p, c := j.plan, j.m.cfg
-	if j.tokens == nil || p.fromResidual || p.masked || p.kvRoom > 0 || c.AttentionDir != Causal || p.whole(c) {
+	if j.tokens == nil || p.fromResidual || p.masked || p.kvRoom > 0 || len(p.edits) > 0 || c.AttentionDir != Causal || p.whole(c) {
 		return nil
 	}
 	distinct := j.tokens.prefixes()
@@ -113,6 +113,9 @@ func gatherPlaces(x, places *Node, n, m int) *Node {
 
 // everywhere does so to a tensor.
 func (j *job) everywhere(t *Tensor) (out *Tensor, err error) {
+	if j.plan.prefixes == 0 {
+		return t, nil
+	}
 	of, err := tensors.FromBuffer(j.values[inputPrefixOf])
 	if err != nil {
 		return nil, err

@@ -86,26 +86,10 @@ func (p *plan) joined() (from, to int) {
 	return from, to
 }
 
-// firstEdited is the first part that is edited; there is none if it lies past the end.
-func (p *plan) firstEdited() int {
-	first := p.endPart() + 1
-	for _, e := range p.edits {
-		for s := range e.at {
-			first = min(first, p.partOf(s))
-		}
-	}
-	return first
-}
-
 // cut is the stage of parts first to last.
 func (p *plan) cut(c Config, first, last int) stage {
 	_, past := p.bounds(c)
 	q := *p
-	if edited := min(p.firstEdited(), past); last >= edited {
-		q.prefixes = 0
-	} else {
-		q.everywhere = last == edited-1
-	}
 	q.fromResidual = p.fromResidual || first > 0
 	q.start = p.start + max(first-1, 0)
 	q.stop = min(p.start+last, p.stop)

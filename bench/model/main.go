@@ -139,7 +139,7 @@ The ratio is TransformerLens' figure over ours: above 1 we are faster, or smalle
 compiles; the start, the first generation and the sweeps have their compilation in them.
 
 What prompts share is computed once here, and everywhere in TransformerLens: the seed's prompts come in pairs that agree up to
-the eleventh of 16 tokens (79 of 128 positions differ in what comes before), and sweeps patch each into the other of its pair.
+the eleventh of 16 tokens (128 positions have 79 distinct prefixes), and sweeps patch each into the other of its pair.
 The rows of prompts "that share nothing" tell what is left without that. A cache of 1 x 1024 keeps the residual streams here and
 computes other activations when they are read, which the row with "every pattern read" includes for the patterns.
 `
