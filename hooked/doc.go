@@ -17,8 +17,8 @@
 //
 // # Edits and observers
 //
-// An [Edit] is a graph function: it is traced into the program that computes the run, which is compiled once for each distinct
-// graph. An [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run
+// An [Edit] is a graph function: it is traced into the program of its layer, which is compiled once for each distinct graph; edits
+// in several layers make these and what lies between them one program, since a function may use at one site what it saw at another. An [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run
 // time: another head, position or vector compiles nothing. [Observe] reads a value after the run. There are no hooks to forget on
 // the model: they are arguments of a run, and [Hooks] bundles those that are used together.
 //
@@ -26,7 +26,12 @@
 //
 // Only what a run asks for. [Names] limits what is recorded, [StopAtLayer] and [LogitsAt] what is computed; sites that cost memory
 // (marked "on request" below) exist in the runs that name them, so TransformerLens' switches (use_attn_result and so on) are not
-// needed. A norm that TransformerLens runs three times, for q, k and v, runs once.
+// needed. A norm that TransformerLens runs three times, for q, k and v, runs once. Prompts that begin alike are computed once up to
+// where they part. A cache of more than 256 MB keeps the residual stream before each layer, and computes the rest of a layer when it
+// is read.
+//
+// A run is a chain of small programs: the embedding, a layer, the unembedding. All layers of a kind share one, which gets their
+// weights as inputs. Gradients flow through a single program instead.
 //
 // # Tensors
 //
