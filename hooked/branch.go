@@ -101,7 +101,7 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if err := b.setInputs(j, l, prompts, x); err != nil {
 		return nil, nil, err
 	}
-	like := c.firstLike(l)
+	like := b.m.weights.firstLike(l)
 	edits, err := b.setEdits(j, like, values)
 	if err != nil {
 		return nil, nil, err
@@ -182,16 +182,6 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 	p.once.Do(func() { p.adopt(traced) })
 	b.blocks[key] = p
 	return p, p.err
-}
-
-// firstLike is the first layer that differs from l in its weights alone, so that one program serves both.
-func (c Config) firstLike(l int) int {
-	for k := range l {
-		if c.local(k) == c.local(l) && c.attnScale(k) == c.attnScale(l) {
-			return k
-		}
-	}
-	return l
 }
 
 // build builds the program of one block. Its inputs have no layer in their names, so that blocks with the same graph are

@@ -10,7 +10,7 @@ import (
 )
 
 // A builder builds the graph of one run. Its methods are the parts of a transformer; like GoMLX's own graph
-// functions they panic, and [buildProgram] turns that into an error.
+// functions they panic, and [Model.traceWith] turns that into an error.
 type builder struct {
 	cfg    Config
 	plan   *plan
@@ -57,7 +57,7 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	return n
 }
 
-// w is the weight with this canonical name, in the layout of [deviceLayout].
+// w is the weight with this canonical name, in the layout of [deviceShape].
 func (b *builder) w(name string) *Node {
 	return wide(b.rawWeight(name))
 }

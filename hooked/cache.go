@@ -179,6 +179,9 @@ func (c *Cache) SliceBatch(index any) (*Cache, error) {
 func (c *Cache) mapBatch(drops bool, f func(*Tensor) (*Tensor, error)) (*Cache, error) {
 	out := newCache(c.m, c.tokens)
 	out.noBatch, out.positions = drops, c.positions
+	if err := c.readFirst(); err != nil { // so that what is wrong with f shows now
+		return nil, err
+	}
 	for _, s := range c.order {
 		if err := out.addMapped(c, s, f); err != nil {
 			return nil, err
@@ -210,6 +213,15 @@ func (c *Cache) addMapped(from *Cache, s Site, f func(*Tensor) (*Tensor, error))
 	return err
 }
 
+// readFirst has the first activation computed, if it was left for later.
+func (c *Cache) readFirst() error {
+	if len(c.order) == 0 {
+		return nil
+	}
+	_, err := c.tensor(c.order[0])
+	return err
+}
+
 // isLater reports whether the activation at a site has still to be computed.
 func (c *Cache) isLater(s Site) bool {
 	c.mu.Lock()
@@ -235,6 +247,9 @@ func (j *job) trim(c *Cache) error {
 			}
 			return j.trimmed(found)
 		}
+	}
+	if len(j.req.posSlice) > 0 {
+		return c.readFirst()
 	}
 	return nil
 }

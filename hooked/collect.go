@@ -13,6 +13,9 @@ func newBuilder(cfg Config, p *plan, g *Graph, weightShapes map[string][]int, ba
 // collect lists the run's results. A node that stands at several sites, as a layer's output and the next one's input
 // do, is one output of the graph.
 func (b *builder) collect(t *tracedGraph, out outcome) {
+	if b.plan.anyLayer {
+		t.layer = b.plan.start
+	}
 	slots := map[*Node]int{b.byName[inputResidual]: inputSlot}
 	add := func(o output, n *Node) {
 		slot, ok := slots[n]

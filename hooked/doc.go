@@ -17,10 +17,11 @@
 //
 // # Edits and observers
 //
-// An [Edit] is a graph function: it is traced into the program of its layer, which is compiled once for each distinct graph; edits
-// in several layers make these and what lies between them one program, since a function may use at one site what it saw at another. An [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run
-// time: another head, position or vector compiles nothing. [Observe] reads a value after the run. There are no hooks to forget on
-// the model: they are arguments of a run, and [Hooks] bundles those that are used together.
+// An [Edit] is a graph function: it is traced into the program of its layer, which is compiled once for each distinct graph. An
+// [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run time: another
+// head, position or vector compiles nothing. Your own functions in several layers make these, and what lies between them, one program,
+// since one may use at a site what it saw at another. [Observe] reads a value after the run. There are no hooks to forget on the
+// model: they are arguments of a run, and [Hooks] bundles those that are used together.
 //
 // # What is computed
 //

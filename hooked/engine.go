@@ -54,6 +54,15 @@ type output struct {
 	slot int // which of the program's results it is, or inputSlot
 }
 
+// of is the site or the weight that the result belongs to, in a program that was built as that of a layer and may serve
+// others.
+func (o output) of(layer int) string {
+	if o.site.info == nil {
+		return o.name
+	}
+	return fmt.Sprint(o.site.info.path, o.site.layer-layer)
+}
+
 // returnsInput reports whether the residual stream that the program reads is one of its results as it is.
 func (p *program) returnsInput() bool {
 	return slices.ContainsFunc(p.outputs, func(o output) bool { return o.slot == inputSlot })
@@ -201,17 +210,20 @@ func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) 
 	return w.Function.Constant(flat, dims...)
 }
 
-// fingerprint identifies a traced graph: its operations, its constants and which of its nodes are results.
-func fingerprint(g *Graph, constants hash.Hash, outputs []*Node) string {
+// identify names a traced graph: its operations, its constants, which of its nodes are results, and of what.
+func (t *tracedGraph) identify(constants hash.Hash) string {
 	h := sha256.New()
-	for _, n := range g.Nodes() {
+	for _, n := range t.graph.Nodes() {
 		fmt.Fprintln(h, n)
 	}
 	var ids []string
-	for _, n := range outputs {
+	for _, n := range t.nodes {
 		ids = append(ids, fmt.Sprint(n.Id()))
 	}
 	fmt.Fprintln(h, strings.Join(ids, " "))
+	for _, o := range t.outputs {
+		fmt.Fprintln(h, o.of(t.layer), o.kind, o.slot, o.byPrefix, o.axes)
+	}
 	h.Write(constants.Sum(nil))
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -23,7 +23,8 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 				return nil, err
 			}
 		}
-		x, kept = next, s.program.recordsResidual()
+		kept = s.program.recordsResidual() || kept && next != nil && x != nil && next.value == x.value
+		x = next
 	}
 	if j.plan.residual {
 		var err error

@@ -325,7 +325,11 @@ func (j *job) observe(out *results) error {
 			return err
 		}
 		for _, s := range j.within(sites) {
-			o.f(out.cache.at[s], s)
+			t, err := out.cache.tensor(s)
+			if err != nil {
+				return err
+			}
+			o.f(t, s)
 		}
 	}
 	if len(j.req.observers) > 0 && !j.req.recordAll && len(j.req.record) == 0 {
@@ -377,6 +381,7 @@ type tracedGraph struct {
 	nodes       []*Node // graph outputs
 	inputs      []string
 	outputs     []output
+	layer       int // as which it was built, if it is a program that serves several
 	fingerprint string
 }
 
@@ -399,7 +404,7 @@ func (m *Model) traceWith(build func(t *tracedGraph)) (t *tracedGraph, err error
 	if err != nil {
 		return nil, err
 	}
-	t.fingerprint = fingerprint(t.graph, constants, t.nodes)
+	t.fingerprint = t.identify(constants)
 	return t, nil
 }
 

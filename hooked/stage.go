@@ -41,8 +41,8 @@ func (p *plan) bounds(c Config) (first, past int) {
 	return first, past
 }
 
-// stages cuts the run into its programs.
-func (p *plan) stages(c Config) []stage {
+// stages cuts the run into its programs. like is the first layer that differs from a layer in its weights alone.
+func (p *plan) stages(c Config, like func(layer int) int) []stage {
 	if p.whole(c) {
 		return []stage{{p, outsideLayers}}
 	}
@@ -54,7 +54,7 @@ func (p *plan) stages(c Config) []stage {
 		if part == max(from, first) {
 			last = max(to, part)
 		}
-		stages = append(stages, p.cut(c, part, last))
+		stages = append(stages, p.cut(c, like, part, last))
 		part = last + 1
 	}
 	return stages
@@ -87,7 +87,7 @@ func (p *plan) joined() (from, to int) {
 }
 
 // cut is the stage of parts first to last.
-func (p *plan) cut(c Config, first, last int) stage {
+func (p *plan) cut(c Config, like func(int) int, first, last int) stage {
 	_, past := p.bounds(c)
 	q := *p
 	q.fromResidual = p.fromResidual || first > 0
@@ -108,7 +108,7 @@ func (p *plan) cut(c Config, first, last int) stage {
 	s := stage{&q, outsideLayers}
 	if first == last && 0 < first && first < p.endPart() {
 		s.layer = q.start
-		q.serves(c.firstLike(q.start))
+		q.serves(like(q.start))
 	}
 	q.seal()
 	return s
@@ -148,9 +148,9 @@ type compiledStage struct {
 	later   []Site // what it leaves for when it is read
 }
 
-// compile finds or compiles the programs of the run's stages, two at a time: compiling hardly shares its work among cores.
+// compile finds or compiles the programs of the run's stages, side by side.
 func (j *job) compile() ([]compiledStage, error) {
-	stages := j.plan.stages(j.m.cfg)
+	stages := j.plan.stages(j.m.cfg, j.m.weights.firstLike)
 	deferring := j.deferring()
 	compiled := make([]compiledStage, len(stages))
 	errs := make([]error, len(stages))

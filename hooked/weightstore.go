@@ -23,6 +23,36 @@ type weightStore struct {
 	err     error
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
+
+	alike sync.Once
+	like  []int // of each layer
+}
+
+// firstLike is the first layer that differs from l in its weights alone, so that one program serves both.
+func (s *weightStore) firstLike(l int) int {
+	s.alike.Do(func() {
+		first := make(map[string]int)
+		for l := range s.cfg.NLayers {
+			kind := fmt.Sprint(s.cfg.local(l), s.cfg.attnScale(l), s.weightsOf(l))
+			if _, known := first[kind]; !known {
+				first[kind] = l
+			}
+			s.like = append(s.like, first[kind])
+		}
+	})
+	return s.like[l]
+}
+
+// weightsOf are the names of the weights that a layer has, without the layer: biases are optional.
+func (s *weightStore) weightsOf(l int) []string {
+	var names []string
+	for name := range s.shapes {
+		if rest, ok := strings.CutPrefix(name, blockPrefix(l)); ok {
+			names = append(names, rest)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // deviceShape is the shape of a weight on the device. W_Q, W_K and W_V [head, d_model, d_head] lie as [d_model, head,
