@@ -144,9 +144,6 @@ func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
 	if want := []int{len(rows), b.pos - b.from, b.m.cfg.DModel}; !slices.Equal(x.Shape(), want) {
 		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x, want)
 	}
-	if err := j.setTensor(inputResidual, x); err != nil {
-		return err
-	}
 	sites := b.m.cfg.BranchSites()
 	for name, s := range map[string]Site{inputBaseK: sites[1], inputBaseV: sites[2]} {
 		t, err := b.base.Lookup(s.At(l))
@@ -220,22 +217,14 @@ func (b *Branches) remembered(g *builder, l int) {
 	g.byName[kvName(l, "v")] = Gather(g.input(inputBaseV, dtypes.Float32, b.batch, b.pos, heads, c.DHead), rows)
 }
 
-// run executes a block's program with the weights of layer l.
+// run executes a block's program with the weights of layer l on the rows' residual stream.
 func (b *Branches) run(p *program, j *job, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
-	inputs, err := j.inputs(p, l, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	values, err := b.m.eng.run(p, inputs)
+	values, err := j.call(p, l, from)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, o := range p.outputs {
-		if o.slot == inputSlot {
-			recorded = append(recorded, &Tensor{from.value, append([]string{"row"}, o.axes[1:]...), b.m.eng})
-			continue
-		}
-		t := &Tensor{values[o.slot], append([]string{"row"}, o.axes[1:]...), b.m.eng}
+		t := &Tensor{o.value(values, from), append([]string{"row"}, o.axes[1:]...), b.m.eng}
 		if o.kind == residualOutput {
 			x = t
 		} else {

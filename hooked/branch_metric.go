@@ -50,11 +50,7 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 	if p.once.Do(func() { p.adopt(traced) }); p.err != nil {
 		return nil, p.err
 	}
-	inputs, err := j.inputs(p, outsideLayers, nil)
-	if err != nil {
-		return nil, err
-	}
-	values, err := m.eng.run(p, inputs)
+	values, err := j.call(p, outsideLayers, nil)
 	if err != nil {
 		return nil, err
 	}

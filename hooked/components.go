@@ -186,11 +186,7 @@ func (j *job) component(c component, shapes string, build func(b *builder, l int
 	if p.err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, p.err)
 	}
-	inputs, err := j.inputs(p, layer, nil)
-	if err != nil {
-		return nil, err
-	}
-	values, err := j.m.eng.run(p, inputs)
+	values, err := j.call(p, layer, nil)
 	if err != nil {
 		return nil, err
 	}

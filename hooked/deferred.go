@@ -2,7 +2,7 @@ package hooked
 
 import "slices"
 
-// A run that records more than eagerBytes of activations keeps the residual stream before each layer, a hundredth of them,
+// A run that records more than eagerBytes of activations keeps the residual stream before each layer, a fiftieth of them,
 // and computes the others from it when they are first read: a layer's patterns, or its scores, or all else of the layer.
 // Of a thousand tokens a model of 135 million weights has 3.5 GB of activations, most of which nobody looks at.
 var eagerBytes = 256 << 20
@@ -15,22 +15,23 @@ func (j *job) deferring() bool {
 	if j.plan.kvRoom > 0 || len(j.req.observers) > 0 {
 		return false
 	}
+	sizes := j.axisSizes()
 	total := 0
 	for _, s := range j.plan.record {
-		total += 4 * j.m.cfg.sizeAt(s, j.batch, j.pos)
+		n := 4
+		for _, axis := range s.Axes() {
+			n *= max(1, sizes[axis])
+		}
+		total += n
 	}
 	return total > eagerBytes
 }
 
-// sizeAt is how many numbers the activation at a site has.
-func (c Config) sizeAt(s Site, batch, pos int) int {
-	sizes := map[string]int{"batch": batch, "pos": pos, "query": pos, "key": pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
+// axisSizes are the sizes of the named axes of the run's activations.
+func (j *job) axisSizes() map[string]int {
+	c := j.m.cfg
+	return map[string]int{"batch": j.batch, "pos": j.pos, "query": j.pos, "key": j.pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
 		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP}
-	n := 1
-	for _, axis := range s.Axes() {
-		n *= max(1, sizes[axis])
-	}
-	return n
 }
 
 // deferred cuts from a stage's plan what need not be computed now. An edited layer has nothing to defer: the functions of an
@@ -60,17 +61,18 @@ func (s Site) square() bool {
 	return slices.Contains(s.Axes(), "query") && slices.Contains(s.Axes(), "key")
 }
 
-// deferTo makes the cache compute the sites of a stage from x, the residual stream before it, when they are read.
-func (c *Cache) deferTo(j *job, s stage, sites []Site, x *Tensor) {
+// deferTo makes the cache compute what a stage has left for later from x, the residual stream before it.
+func (r *results) deferTo(j *job, s compiledStage, x *Tensor) {
 	compute := func(site Site) (map[Site]*Tensor, error) {
 		p := *s.plan
-		p.record = together(site.At(p.start), sites)
+		p.record = together(site.At(p.start), s.later)
 		p.residual = false
 		p.seal()
 		return j.recompute(stage{&p, s.layer}, x)
 	}
-	for _, site := range sites {
-		c.later[s.here(site)] = compute
+	for _, site := range s.later {
+		r.held[x.value] = true
+		r.cache.addLater(s.here(site), compute)
 	}
 }
 
@@ -84,7 +86,7 @@ func (j *job) recompute(s stage, x *Tensor) (map[Site]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &results{cache: newCache(j.m, j.tokens)}
+	out := j.newResults()
 	j.collect(compiledStage{stage: s, program: program}, x, values, out)
 	for _, site := range out.cache.order {
 		if _, err := out.cache.tensor(site); err != nil {

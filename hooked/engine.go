@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
-	"slices"
 	"strings"
 	"sync"
 
@@ -63,17 +62,12 @@ func (o output) of(layer int) string {
 	return fmt.Sprint(o.site.info.path, o.site.layer-layer)
 }
 
-// returnsInput reports whether the residual stream that the program reads is one of its results as it is.
-func (p *program) returnsInput() bool {
-	return slices.ContainsFunc(p.outputs, func(o output) bool { return o.slot == inputSlot })
-}
-
-// recordsResidual reports whether the residual stream that the program leaves is recorded too.
-func (p *program) recordsResidual() bool {
-	i := slices.IndexFunc(p.outputs, func(o output) bool { return o.kind == residualOutput })
-	return i >= 0 && slices.ContainsFunc(p.outputs, func(o output) bool {
-		return o.kind == siteOutput && o.slot == p.outputs[i].slot
-	})
+// value is the result among a program's results, or x, the residual stream that it has read.
+func (o output) value(results []*tensors.Tensor, x *Tensor) *tensors.Tensor {
+	if o.slot == inputSlot {
+		return x.value
+	}
+	return results[o.slot]
 }
 
 // inputSlot says that an output is the residual stream that the program reads, as it is.

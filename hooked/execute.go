@@ -9,21 +9,18 @@ import (
 
 // execute runs the stages one after the other, each on the residual stream that the one before has left.
 func (j *job) execute(stages []compiledStage) (*results, error) {
-	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens)}
-	x, kept := j.from, true
+	out := j.newResults()
+	x := j.from
 	for _, s := range stages {
 		values, err := j.call(s.program, s.layer, x)
 		if err != nil {
 			return nil, err
 		}
 		next := j.collect(s, x, values, out)
-		out.cache.deferTo(j, s.stage, s.later, x)
-		if x != nil && !kept && len(s.later) == 0 && !s.program.returnsInput() {
-			if err := finalize([]*tensors.Tensor{x.value}); err != nil {
-				return nil, err
-			}
+		out.deferTo(j, s, x)
+		if err := out.free(x, next); err != nil {
+			return nil, err
 		}
-		kept = s.program.recordsResidual() || kept && next != nil && x != nil && next.value == x.value
 		x = next
 	}
 	if j.plan.residual {
@@ -38,6 +35,23 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 		return nil, err
 	}
 	return out, j.trim(out.cache)
+}
+
+// newResults are those of a run that has computed nothing yet. The residual stream that it begins with is the caller's.
+func (j *job) newResults() *results {
+	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens), held: make(map[*tensors.Tensor]bool)}
+	if j.from != nil {
+		out.held[j.from.value] = true
+	}
+	return out
+}
+
+// free frees the residual stream x that a stage has read, at once, unless it is held or is also the one that it has left.
+func (r *results) free(x, next *Tensor) error {
+	if x == nil || r.held[x.value] || next != nil && next.value == x.value {
+		return nil
+	}
+	return finalize([]*tensors.Tensor{x.value})
 }
 
 // call runs one program with the weights of a layer on the residual stream x.
@@ -87,14 +101,10 @@ func (j *job) file(c *Cache, s Site, t *Tensor, byPrefix bool) {
 // collect files a program's results; x is the residual stream that it has read. It returns the one that it has left.
 func (j *job) collect(s compiledStage, x *Tensor, values []*tensors.Tensor, out *results) (next *Tensor) {
 	for _, o := range s.program.outputs {
-		t := &Tensor{axes: o.axes, eng: j.m.eng}
-		if o.slot == inputSlot {
-			t.value = x.value
-		} else {
-			t.value = values[o.slot]
-		}
+		t := &Tensor{o.value(values, x), o.axes, j.m.eng}
 		switch o.kind {
 		case siteOutput:
+			out.held[t.value] = true
 			j.file(out.cache, s.here(o.site), t, o.byPrefix)
 		case gradOutput:
 			out.grads.add(s.here(o.site), t)

@@ -30,7 +30,7 @@ type GenerationStep struct {
 // and with [WithKV] the input continues what the cache holds, which stays as it is. Edits see the whole prompt in the
 // first step and one position in each of the others.
 //
-// The run keeps keys and values, so that a step computes one position; steps share one compiled program.
+// The run keeps keys and values, so that a step computes one position; steps share their compiled programs.
 func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, error) {
 	s, err := m.newGenerator(input, g, options)
 	if err != nil {
@@ -180,7 +180,7 @@ func (m *Model) eosToken() (int, bool) {
 	return 0, false
 }
 
-// reserve makes a key-value cache with room for the whole generation, so that one program serves all steps.
+// reserve makes a key-value cache with room for the whole generation, so that the same programs serve all steps.
 func (s *generator) reserve(from *KVCache) error {
 	s.kv = s.m.NewKVCache(len(s.tokens))
 	if from != nil {

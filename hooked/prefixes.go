@@ -111,7 +111,7 @@ func gatherPlaces(x, places *Node, n, m int) *Node {
 	return Reshape(Gather(Reshape(x, d[0]*d[1], sizeOf(rest)), places), append([]int{n, m}, rest...)...)
 }
 
-// everywhere does so to a tensor.
+// everywhere is [builder.everywhere] of an activation that a run by prefixes has left.
 func (j *job) everywhere(t *Tensor) (out *Tensor, err error) {
 	if j.plan.prefixes == 0 {
 		return t, nil

@@ -72,7 +72,8 @@ type results struct {
 	logits, loss, residual, scalar *Tensor
 	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
-	kv                             []*tensors.Tensor // keys and values of each layer in turn
+	kv                             []*tensors.Tensor        // keys and values of each layer in turn
+	held                           map[*tensors.Tensor]bool // what the caches hold, or will compute from
 }
 
 func (r *results) result() *Tensor {
