@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/gomlx/backends/default"
 
 	"gopherlens/hooked"
 	"gopherlens/internal/golden"
+	_ "gopherlens/xla"
 )
 
 // archGolden is a fixture's golden.json.

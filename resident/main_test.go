@@ -15,12 +15,12 @@ import (
 
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
-	_ "github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/resident"
 	"gopherlens/resident/worker"
+	_ "gopherlens/xla"
 )
 
 // roleEnv makes the test binary play another part in a test than running it.

@@ -8,9 +8,9 @@ import (
 	"syscall"
 	"time"
 
-	_ "github.com/gomlx/go-xla/compute/xla"
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
+	_ "gopherlens/xla"
 )
 
 // measurement is one line of either side's output.

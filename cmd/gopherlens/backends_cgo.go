@@ -4,4 +4,4 @@ package main
 
 // XLA needs a C compiler when this program is built; without one the program
 // does without, and models run on the pure Go backend.
-import _ "github.com/gomlx/go-xla/compute/xla"
+import _ "gopherlens/xla"

@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/gomlx/backends/default"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/lens"
 	"gopherlens/internal/golden"
+	_ "gopherlens/xla"
 )
 
 // fixture is one of hooked/testdata/cache: TransformerLens' analyses of a tiny model.

@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/gomlx/backends/default"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
 	"gopherlens/internal/golden"
+	_ "gopherlens/xla"
 )
 
 // fixture holds what TransformerLens' patching functions return on a tiny model, and the same for attribution and path

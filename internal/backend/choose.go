@@ -82,7 +82,7 @@ func choose(linked []string) (Choice, error) {
 		return fromEnv(config, linked)
 	}
 	if !slices.Contains(linked, xlaName) {
-		return fallback(linked, "XLA is not linked into this program")
+		return fallback(linked, `XLA is not linked into this program; import _ "gopherlens/xla" for it`)
 	}
 	plugin, found := FindPlugin()
 	if !found {
