@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -40,6 +41,7 @@ type program struct {
 	empty   bool     // nothing is to be computed
 	inputs  []string // names of the parameters, in order
 	outputs []output
+	layer   int // the first that it was built as, if it serves several
 }
 
 // output is one named result; several may share a graph output, since the same value stands at several sites.
@@ -117,6 +119,9 @@ func (e *engine) touch(key string) {
 // run executes a compiled program on device buffers.
 func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Tensor, err error) {
 	e.meter.collect()
+	// Go's monitor thread looks every 20 µs at a goroutine that seems to have run for 10 ms, as one does that calls program
+	// after program, and takes a twentieth of two cores for it. One that stands back between calls has not.
+	runtime.Gosched()
 	err = exceptions.TryCatch[error](func() {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
 	})
