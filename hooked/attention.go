@@ -178,7 +178,7 @@ func (b *builder) scores(l int, q, k *Node, queries, keys span) *Node {
 	q, k = queries.of(q, 1), keys.of(k, 1)
 	groups := k.Shape().Dim(2)
 	grouped := Reshape(TransposeAllAxes(q, 0, 2, 1, 3), q.Shape().Dim(0), groups, -1, b.cfg.DHead)
-	scores := Einsum("bgqd,bkgd->bgqk", grouped, k)
+	scores := queryKey(grouped, k, q.Shape().Dim(1))
 	scores = Reshape(scores, q.Shape().Dim(0), b.cfg.NHeads, q.Shape().Dim(1), k.Shape().Dim(1))
 	return b.shape(l, DivScalar(scores, b.cfg.attnScale(l)), queries, keys)
 }
@@ -215,7 +215,7 @@ func (b *builder) mix(pattern, v *Node) *Node {
 	batch, queries := pattern.Shape().Dim(0), pattern.Shape().Dim(2)
 	groups := v.Shape().Dim(2)
 	grouped := Reshape(pattern, batch, groups, -1, pattern.Shape().Dim(3))
-	z := Reshape(Einsum("bgqk,bkgd->bgqd", grouped, v), batch, b.cfg.NHeads, queries, b.cfg.DHead)
+	z := Reshape(patternValue(grouped, v, queries), batch, b.cfg.NHeads, queries, b.cfg.DHead)
 	return TransposeAllAxes(z, 0, 2, 1, 3)
 }
 

@@ -101,7 +101,7 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if err := b.setInputs(j, l, prompts, x); err != nil {
 		return nil, nil, err
 	}
-	like := b.m.weights.firstLike(l)
+	like := b.m.weights.firstLike(l, 1)
 	edits, err := b.setEdits(j, like, values)
 	if err != nil {
 		return nil, nil, err

@@ -179,7 +179,7 @@ func (j *job) component(c component, shapes string, build func(b *builder, l int
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		like, layer = j.m.weights.firstLike(l), l
+		like, layer = j.m.weights.firstLike(l, 1), l
 	}
 	p := j.m.eng.get(fmt.Sprint("component ", j.m.id, c.name, like, shapes))
 	p.once.Do(func() { p.err = j.compileComponent(p, like, build) })

@@ -37,7 +37,7 @@ func (j *job) axisSizes() map[string]int {
 // deferred cuts from a stage's plan what need not be computed now. An edited layer has nothing to defer: the functions of an
 // edit run once.
 func (s stage) deferred() (now stage, later []Site) {
-	if s.layer == outsideLayers || len(s.plan.edits) > 0 {
+	if s.layer == outsideLayers || s.plan.repeated || len(s.plan.edits) > 0 {
 		return s, nil
 	}
 	p := *s.plan
@@ -72,7 +72,7 @@ func (r *results) deferTo(j *job, s compiledStage, x *Tensor) {
 	}
 	for _, site := range s.later {
 		r.held[x.value] = true
-		r.cache.addLater(s.here(site), compute)
+		r.cache.addLater(s.here(site, s.plan.start), compute)
 	}
 }
 

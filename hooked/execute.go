@@ -1,8 +1,6 @@
 package hooked
 
 import (
-	"strings"
-
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -71,7 +69,7 @@ func (j *job) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) 
 func (j *job) inputs(p *program, layer int, x *Tensor) (inputs []compute.Buffer, err error) {
 	inputs = make([]compute.Buffer, len(p.inputs))
 	for i, name := range p.inputs {
-		name = strings.Replace(name, anyBlock, blockPrefix(layer), 1)
+		name = nameAt(layer, name)
 		if value, ok := j.values[name]; ok {
 			inputs[i] = value
 		} else if name == inputResidual {
@@ -105,9 +103,9 @@ func (j *job) collect(s compiledStage, x *Tensor, values []*tensors.Tensor, out 
 		switch o.kind {
 		case siteOutput:
 			out.held[t.value] = true
-			j.file(out.cache, s.here(o.site), t, o.byPrefix)
+			j.file(out.cache, s.here(o.site, s.program.layer), t, o.byPrefix)
 		case gradOutput:
-			out.grads.add(s.here(o.site), t)
+			out.grads.add(s.here(o.site, s.program.layer), t)
 		case logitsOutput:
 			out.logits = t
 		case lossOutput:

@@ -219,7 +219,8 @@ func (s *generator) prepare(i int) (err error) {
 		more = append(more, continues)
 		input = s.last()
 	}
-	if s.job, err = s.m.prepare(input, s.options, plan{logits: true, greedy: s.g.Temperature == 0}, more...); err != nil {
+	p := plan{logits: true, greedy: s.g.Temperature == 0, repeated: i > 0}
+	if s.job, err = s.m.prepare(input, s.options, p, more...); err != nil {
 		return err
 	}
 	s.stages, err = s.job.compile()

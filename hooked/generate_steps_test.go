@@ -41,6 +41,63 @@ func TestGenerateWithHooks(t *testing.T) {
 	})
 }
 
+// TestStepsOfSeveralLayers compares what the steps of a deep model record, whose programs are of four layers, with a whole run.
+// Local and global layers by turns make two such programs one; a local layer out of turn makes them two.
+func TestStepsOfSeveralLayers(t *testing.T) {
+	const g, l = hooked.GlobalAttention, hooked.LocalAttention
+	for _, kinds := range [][]hooked.AttentionKind{{g, l, g, l, g, l, g, l}, {g, l, g, l, g, l, l, l}} {
+		golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+			cfg := tiny
+			cfg.NLayers, cfg.AttnTypes, cfg.WindowSize = len(kinds), kinds, 2
+			cfg.PositionalEmbedding, cfg.NCtx = hooked.RotaryPositions, 16
+			m := newTiny(t, cfg, be)
+			ids := []int{1, 2, 3}
+			for step, err := range m.GenerateStream(hooked.Tokens{ids}, noStop(4), hooked.Names("*")) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, whole := hooked.Must2(m.RunWithCache(hooked.Tokens{ids}, hooked.Names("*")))
+				for _, s := range []hooked.Site{hooked.ResidPost, hooked.AttnRotQ, hooked.AttnZ, hooked.MLPOut} {
+					for layer := range kinds {
+						got, want := step.Cache.Get(s.At(layer)).At(0, -1), whole.Get(s.At(layer)).At(0, -1)
+						golden.Close(t, s.At(layer).Name(), got.Float32s(), want.Float32s(), golden.Default)
+					}
+				}
+				ids = append(ids, step.Tokens[0])
+			}
+		})
+	}
+}
+
+// TestLayersTogether counts the programs that a step of generation compiles.
+func TestLayersTogether(t *testing.T) {
+	const g, l = hooked.GlobalAttention, hooked.LocalAttention
+	for _, c := range []struct {
+		kinds []hooked.AttentionKind
+		want  int
+	}{
+		{[]hooked.AttentionKind{g, l, g, l, g, l, g, l}, 3}, // embedding, layers, end
+		{[]hooked.AttentionKind{g, l, g, l, g, l, l, l}, 4},
+		{[]hooked.AttentionKind{g, g, g, g, g}, 3}, // five cannot be shared out
+	} {
+		cfg := tiny
+		cfg.NLayers, cfg.AttnTypes, cfg.WindowSize, cfg.NCtx = len(c.kinds), c.kinds, 2, 16
+		m := newTiny(t, cfg, nil)
+		steps, before := 0, 0
+		for _, err := range m.GenerateStream(hooked.Tokens{{1, 2, 3}}, noStop(3)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if steps++; steps == 1 {
+				before = m.Programs()
+			}
+		}
+		if got := m.Programs() - before; got != c.want {
+			t.Errorf("%v: the steps compiled %d programs, want %d", c.kinds, got, c.want)
+		}
+	}
+}
+
 // TestGeneratePadded continues texts of unequal length: each as if it were alone.
 func TestGeneratePadded(t *testing.T) {
 	texts := []string{"When John and Mary", "The cat", "John gave the bag to"}

@@ -25,7 +25,8 @@ type plan struct {
 	masked       bool // an attention mask is given
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
-	anyLayer     bool // it is one layer, and its program serves others too
+	anyLayer     bool // it is of layers alone, and its program serves others too
+	repeated     bool // it will be run many times: a program that is long to compile and quick to run pays
 	prefixes     int  // how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
 }
 

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/gomlx/compute/dtypes"
@@ -45,21 +46,64 @@ func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	if cached, ok := b.turns[key]; ok {
 		return cached[0], cached[1]
 	}
-	periods := b.constant(b.cfg.rotaryPeriods(key.local)) // [rotary_dim/2]
-	angle := Div(InsertAxes(ConvertDType(positions, dtypes.Float32), -1), ExpandLeftToRank(periods, 3))
-	sin, cos = b.spread(Sin(angle)), b.spread(Cos(angle))
+	n, dim := turnsRows(b.keys()), b.cfg.RotaryDim
+	table := b.input(turnsName(key.local, n), dtypes.Float32, 2, n, dim)
+	at := func(which int) *Node {
+		turns := Reshape(SliceAxis(table, 0, AxisElem(which)), n, dim)
+		if b.inOrder(positions) {
+			return Reshape(SliceAxis(turns, 0, AxisRange(0, positions.Shape().Dim(1))), 1, -1, 1, dim)
+		}
+		return InsertAxes(Gather(turns, InsertAxes(positions, -1)), 2)
+	}
+	sin, cos = at(0), at(1)
 	b.turns[key] = [2]*Node{sin, cos}
 	return sin, cos
 }
 
-// spread gives both entries of a pair the angle of the pair: [batch, pos, rotary_dim/2] to [batch, pos, 1, rotary_dim].
-func (b *builder) spread(x *Node) *Node {
-	x = InsertAxes(x, 2)
-	if !b.cfg.RotaryAdjacentPairs {
-		return Concatenate([]*Node{x, x}, -1)
+// inOrder reports whether positions are 0, 1, 2, ... in every run.
+func (b *builder) inOrder(positions *Node) bool {
+	return b.padding == nil && b.plan.prefixes == 0 && (b.past == nil || positions == b.allIDs)
+}
+
+// turnsName is the graph input that holds sines and cosines of the first n positions, [2, n, rotary_dim]. Computed in the
+// graph, where XLA does so for each head and each entry again, they would cost a twentieth of a step of generation.
+func turnsName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
+
+// turnsRows is the length of the table for n positions, one for many lengths of prompts.
+func turnsRows(n int) int {
+	rows := 64
+	for rows < n {
+		rows *= 2
 	}
-	pairs := InsertAxes(x, -1)
-	return Reshape(Concatenate([]*Node{pairs, pairs}, -1), append(leading(x), b.cfg.RotaryDim)...)
+	return rows
+}
+
+// turns is the table called name; nil if it is none.
+func (c Config) turns(name string) *Array {
+	var local bool
+	var n int
+	if _, err := fmt.Sscanf(name, "rotary.%t.%d", &local, &n); err != nil {
+		return nil
+	}
+	out, periods := NewArray(2, n, c.RotaryDim), c.rotaryPeriods(local)
+	sin, cos := out.Data[:n*c.RotaryDim], out.Data[n*c.RotaryDim:]
+	for pos := range n {
+		for pair, period := range periods {
+			s, c64 := math.Sincos(float64(float32(pos) / period))
+			for _, entry := range c.pairEntries(pair) {
+				sin[pos*c.RotaryDim+entry], cos[pos*c.RotaryDim+entry] = float32(s), float32(c64)
+			}
+		}
+	}
+	return out
+}
+
+// pairEntries are the two entries that are turned together.
+func (c Config) pairEntries(pair int) [2]int {
+	if c.RotaryAdjacentPairs {
+		return [2]int{2 * pair, 2*pair + 1}
+	}
+	return [2]int{pair, pair + c.RotaryDim/2}
 }
 
 // rotaryPeriods are the positions per radian of each pair. They are rounded to float32 before the division, as

@@ -365,7 +365,7 @@ func (m *Model) programFor(p *plan, batch, pos int) (*program, error) {
 
 // adopt compiles a traced graph as this program.
 func (p *program) adopt(t *tracedGraph) {
-	p.inputs, p.outputs, p.graph = t.inputs, t.outputs, t.graph
+	p.inputs, p.outputs, p.graph, p.layer = t.inputs, t.outputs, t.graph, t.layer
 	if p.empty = len(t.nodes) == 0; p.empty { // its results are what it reads
 		return
 	}
@@ -382,7 +382,7 @@ type tracedGraph struct {
 	nodes       []*Node // graph outputs
 	inputs      []string
 	outputs     []output
-	layer       int // as which it was built, if it is a program that serves several
+	layer       int // the first that it was built as, if it serves several
 	fingerprint string
 }
 

@@ -1,17 +1,19 @@
 package hooked
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
 
-// A stage is a part of a run that is one program: the embedding, a layer, the end. Layers that differ in their weights
-// alone share theirs, so that a model of thirty layers compiles three small programs in place of a large one, and an edit
-// in one layer compiles that layer and no other.
+// A stage is a part of a run that is one program: the embedding, a layer or a few, the end. Layers that differ in their
+// weights alone share theirs, so that a model of thirty layers compiles three small programs in place of a large one, and an
+// edit in one layer compiles that layer and no other.
 type stage struct {
 	plan  *plan
-	layer int // whose weights a program that serves several layers gets; outsideLayers for any other program
+	layer int // the first whose weights a program that serves several gets; outsideLayers for any other program
 }
 
 // The parts of a run are numbered: 0 is the embedding, then come the layers that it computes, then the end.
@@ -41,8 +43,8 @@ func (p *plan) bounds(c Config) (first, past int) {
 	return first, past
 }
 
-// stages cuts the run into its programs. like is the first layer that differs from a layer in its weights alone.
-func (p *plan) stages(c Config, like func(layer int) int) []stage {
+// stages cuts the run into its programs. like is [weightStore.firstLike].
+func (p *plan) stages(c Config, like func(layer, n int) int) []stage {
 	if p.whole(c) {
 		return []stage{{p, outsideLayers}}
 	}
@@ -51,13 +53,34 @@ func (p *plan) stages(c Config, like func(layer int) int) []stage {
 	from, to := p.joined()
 	for part := first; part < past; {
 		last := part
-		if part == max(from, first) {
+		switch {
+		case from >= 0 && part == max(from, first):
 			last = max(to, part)
+		case from < 0 && 0 < part && part < p.endPart():
+			last += p.together() - 1
 		}
 		stages = append(stages, p.cut(c, like, part, last))
 		part = last + 1
 	}
 	return stages
+}
+
+// mostTogether bounds the layers in one program of a step that is repeated. To begin a program takes a fifth as long as a
+// layer's computing does, and to compile one takes the longer the more layers it has.
+const mostTogether = 4
+
+// together is how many layers one program computes, the same number in each.
+func (p *plan) together() int {
+	n := p.stop - p.start
+	if !p.repeated {
+		return 1
+	}
+	for k := mostTogether; k > 1; k-- {
+		if n%k == 0 {
+			return k
+		}
+	}
+	return 1
 }
 
 // whole reports whether the run is one program whatever its length. A gradient flows through all of it, an encoder has
@@ -87,7 +110,7 @@ func (p *plan) joined() (from, to int) {
 }
 
 // cut is the stage of parts first to last.
-func (p *plan) cut(c Config, like func(int) int, first, last int) stage {
+func (p *plan) cut(c Config, like func(layer, n int) int, first, last int) stage {
 	_, past := p.bounds(c)
 	q := *p
 	q.fromResidual = p.fromResidual || first > 0
@@ -106,40 +129,63 @@ func (p *plan) cut(c Config, like func(int) int, first, last int) stage {
 		}
 	}
 	s := stage{&q, outsideLayers}
-	if first == last && 0 < first && first < p.endPart() {
+	if 0 < first && last < p.endPart() {
 		s.layer = q.start
-		q.serves(like(q.start))
+		q.serves(like(q.start, q.stop-q.start))
 	}
 	q.seal()
 	return s
 }
 
-// serves makes the plan of one layer that of all layers like it: it is built as the first of them unless it has edits,
+// serves makes the plan of some layers that of all layers like them: it is built as the first of these unless it has edits,
 // which may ask for their layer.
 func (p *plan) serves(like int) {
 	p.anyLayer = true
 	if len(p.edits) > 0 {
 		return
 	}
-	p.start, p.stop = like, like+1
 	for i, s := range p.record {
-		p.record[i] = s.At(like)
+		p.record[i] = s.At(s.layer - p.start + like)
 	}
+	p.start, p.stop = like, like+p.stop-p.start
 }
 
-// here is a site of the program as it is called in the layer that the stage stands for.
-func (s stage) here(site Site) Site {
+// here is a site of a program that was built as that of the layers from builtAs on, as it is called in the layers that the
+// stage stands for.
+func (s stage) here(site Site, builtAs int) Site {
 	if s.layer == outsideLayers {
 		return site
 	}
-	return site.At(s.layer)
+	return site.At(site.layer - builtAs + s.layer)
 }
 
-// anyBlock stands in a program's inputs for the layer whose weights it gets.
-const anyBlock = "blocks.*."
+// anyBlock begins in a program's inputs the layer whose weights it gets, counted from the first that it computes.
+const anyBlock = "blocks.+"
 
-// anyName is the name of layer l's input in a program that serves other layers too.
-func anyName(l int, name string) string { return strings.Replace(name, blockPrefix(l), anyBlock, 1) }
+// anyName is the name of an input in a program that is built as that of the layers from first on and serves others too.
+func anyName(first int, name string) string {
+	rest, ok := strings.CutPrefix(name, "blocks.")
+	number, rest, _ := strings.Cut(rest, ".")
+	layer, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return name
+	}
+	return fmt.Sprintf("%s%d.%s", anyBlock, layer-first, rest)
+}
+
+// nameAt undoes anyName for a call with the weights of the layers from first on.
+func nameAt(first int, name string) string {
+	rest, ok := strings.CutPrefix(name, anyBlock)
+	if !ok {
+		return name
+	}
+	number, rest, _ := strings.Cut(rest, ".")
+	layer, err := strconv.Atoi(number)
+	if err != nil {
+		panic(err) // anyName has written it
+	}
+	return blockPrefix(first+layer) + rest
+}
 
 // A compiledStage is a stage with its program.
 type compiledStage struct {

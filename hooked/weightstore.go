@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -23,13 +24,26 @@ type weightStore struct {
 	err     error
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
+	tables  map[string]compute.Buffer // of numbers that follow from the configuration
 
 	alike sync.Once
 	like  []int // of each layer
 }
 
-// firstLike is the first layer that differs from l in its weights alone, so that one program serves both.
-func (s *weightStore) firstLike(l int) int {
+// firstLike is the first layer f such that the n layers from f on differ from those from l on in their weights alone, so
+// that one program serves both.
+func (s *weightStore) firstLike(l, n int) int {
+	like := s.likes()
+	for f := range l {
+		if slices.Equal(like[f:f+n], like[l:l+n]) {
+			return f
+		}
+	}
+	return l
+}
+
+// likes is of each layer the first that differs from it in its weights alone.
+func (s *weightStore) likes() []int {
 	s.alike.Do(func() {
 		first := make(map[string]int)
 		for l := range s.cfg.NLayers {
@@ -40,7 +54,7 @@ func (s *weightStore) firstLike(l int) int {
 			s.like = append(s.like, first[kind])
 		}
 	})
-	return s.like[l]
+	return s.like
 }
 
 // weightsOf are the names of the weights that a layer has, without the layer: biases are optional.
@@ -117,7 +131,7 @@ func (s *weightStore) ready() error {
 	return s.err
 }
 
-// buffer is a weight on the device.
+// buffer is a weight on the device, or a table.
 func (s *weightStore) buffer(name string) (compute.Buffer, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
@@ -125,7 +139,26 @@ func (s *weightStore) buffer(name string) (compute.Buffer, error) {
 	if b, ok := s.buffers[name]; ok {
 		return b, nil
 	}
-	return nil, fmt.Errorf("the model has no weight %q", name)
+	return s.table(name)
+}
+
+// table is a table of numbers on the device, made when it is first needed.
+func (s *weightStore) table(name string) (compute.Buffer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b, ok := s.tables[name]; ok {
+		return b, nil
+	}
+	a := s.cfg.turns(name)
+	if a == nil {
+		return nil, fmt.Errorf("the model has no weight %q", name)
+	}
+	b, err := s.eng.upload(a.Data, shapes.Make(dtypes.Float32, a.Shape...))
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", name, err)
+	}
+	s.tables[name] = b
+	return b, nil
 }
 
 // tensor is a weight in its device layout; nil if it is a bias that the family does not have.
