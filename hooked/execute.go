@@ -3,6 +3,8 @@ package hooked
 import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/nativemem"
 )
 
 // execute runs the stages one after the other, each on the residual stream that the one before has left.
@@ -26,6 +28,9 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 		if out.residual, err = j.everywhere(x); err != nil {
 			return nil, err
 		}
+	}
+	if j.deferring() { // what is read of it later may be much: make room
+		nativemem.Trim()
 	}
 	j.grow(out.kv)
 	out.cache.inOrder(j.plan.record)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gopherlens/internal/nativemem"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -190,6 +191,7 @@ func (s *server) leave(c *client) {
 	s.mu.Unlock()
 	if last {
 		c.freeAll(s.store)
+		nativemem.Trim()
 	}
 }
 
