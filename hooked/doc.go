@@ -31,8 +31,8 @@
 // where they part. A cache of more than 256 MB keeps the residual stream before each layer, and computes the rest of a layer when it
 // is read.
 //
-// A run is a chain of small programs: the embedding, a layer, the unembedding. All layers of a kind share one, which gets their
-// weights as inputs. Gradients flow through a single program instead.
+// A run is a chain of small programs: the embedding, a layer (a few in a step of generation), the unembedding. All layers of a
+// kind share one, which gets their weights as inputs. Gradients flow through a single program instead.
 //
 // # Tensors
 //
