@@ -29,7 +29,7 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 			return nil, err
 		}
 	}
-	if j.deferring() { // what is read of it later may be much: make room
+	if j.deferring() { // what is read of it later may be much: make room, unless a worker holds the memory
 		nativemem.Trim()
 	}
 	j.grow(out.kv)

@@ -10,7 +10,7 @@ import (
 
 // A stage is a part of a run that is one program: the embedding, a layer or a few, the end. Layers that differ in their
 // weights alone share theirs, so that a model of thirty layers compiles three small programs in place of a large one, and an
-// edit in one layer compiles that layer and no other.
+// edit in one layer compiles the program of that layer and no other.
 type stage struct {
 	plan  *plan
 	layer int // the first whose weights a program that serves several gets; outsideLayers for any other program
