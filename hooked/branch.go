@@ -181,8 +181,8 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 	return p, p.err
 }
 
-// build builds the program of one block. Its inputs have no layer in their names, so that blocks with the same graph are
-// the same program.
+// build builds the program of one block. The names of its inputs do not tell its layer, so that blocks with the same graph
+// are the same program.
 func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
 	plan := &plan{fromResidual: true, start: l, stop: l + 1, anyLayer: true, ungroup: b.spec.Ungroup, edits: edits}
 	for _, s := range b.spec.Record {

@@ -37,7 +37,7 @@ func (j *job) axisSizes() map[string]int {
 // deferred cuts from a stage's plan what need not be computed now. An edited layer has nothing to defer: the functions of an
 // edit run once.
 func (s stage) deferred() (now stage, later []Site) {
-	if s.layer == outsideLayers || s.plan.repeated || len(s.plan.edits) > 0 {
+	if s.layer == outsideLayers || len(s.plan.edits) > 0 {
 		return s, nil
 	}
 	p := *s.plan
@@ -46,6 +46,11 @@ func (s stage) deferred() (now stage, later []Site) {
 	p.record = filterSites(p.record, isFree)
 	p.seal()
 	return stage{&p, s.layer}, later
+}
+
+// leavesForLater reports whether a run of these stages computes some of its activations when they are read.
+func leavesForLater(stages []compiledStage) bool {
+	return slices.ContainsFunc(stages, func(s compiledStage) bool { return len(s.later) > 0 })
 }
 
 // together are the sites of a layer that are computed when one of them is read.

@@ -55,8 +55,8 @@ type output struct {
 	slot int // which of the program's results it is, or inputSlot
 }
 
-// of is the site or the weight that the result belongs to, in a program that was built as that of a layer and may serve
-// others.
+// of is the site or the weight that the result belongs to, in a program that was built as that of the layers from layer on and
+// may serve others.
 func (o output) of(layer int) string {
 	if o.site.info == nil {
 		return o.name

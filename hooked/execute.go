@@ -29,7 +29,7 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 			return nil, err
 		}
 	}
-	if j.deferring() { // what is read of it later may be much: make room, unless a worker holds the memory
+	if leavesForLater(stages) { // what is read of it later may be much: make room, unless a worker holds the memory
 		nativemem.Trim()
 	}
 	j.grow(out.kv)
@@ -57,7 +57,7 @@ func (r *results) free(x, next *Tensor) error {
 	return finalize([]*tensors.Tensor{x.value})
 }
 
-// call runs one program with the weights of a layer on the residual stream x.
+// call runs one program with the weights of the layers from layer on, on the residual stream x.
 func (j *job) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) {
 	if p.empty {
 		return nil, nil
@@ -69,8 +69,8 @@ func (j *job) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) 
 	return j.m.eng.run(p, inputs)
 }
 
-// inputs are the buffers that a program reads: layer says whose weights, where it serves several, and x is the residual
-// stream, where it reads one that is not among the job's values.
+// inputs are the buffers that a program reads: layer is the first whose weights, where it serves several, and x is the
+// residual stream, where it reads one that is not among the job's values.
 func (j *job) inputs(p *program, layer int, x *Tensor) (inputs []compute.Buffer, err error) {
 	inputs = make([]compute.Buffer, len(p.inputs))
 	for i, name := range p.inputs {

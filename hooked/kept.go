@@ -108,7 +108,8 @@ func bareModel(be compute.Backend, why string, k keptModel) *Model {
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, shapes: k.Shapes, buffers: make(map[string]compute.Buffer), tables: make(map[string]compute.Buffer)},
+		weights: &weightStore{eng: eng, cfg: k.Config, shapes: k.Shapes,
+			buffers: make(map[string]compute.Buffer), tables: make(map[string]compute.Buffer)},
 	}
 }
 

@@ -22,8 +22,16 @@ type KVCache struct {
 	mask   [][]int           // of the positions filled, if they were padded; else nil
 }
 
-// kvStep is the least room of a cache.
-const kvStep = 64
+// positionsStep is the least room for positions, of a cache or a table. Rooms double, so that few programs serve many lengths.
+const positionsStep = 64
+
+// doubled is the first of room, 2 room, 4 room, ... with room for n.
+func doubled(room, n int) int {
+	for room < n {
+		room *= 2
+	}
+	return room
+}
 
 // NewKVCache is an empty cache for a batch of prompts.
 func (m *Model) NewKVCache(batch int) *KVCache { return &KVCache{m: m, batch: batch} }
@@ -97,11 +105,7 @@ func (kv *KVCache) reserve(n int) error {
 	if n <= kv.room {
 		return nil
 	}
-	room := max(kvStep, kv.room)
-	for room < n {
-		room *= 2
-	}
-	room = min(room, max(kv.m.cfg.NCtx, n))
+	room := min(doubled(max(positionsStep, kv.room), n), max(kv.m.cfg.NCtx, n))
 	c := kv.m.cfg
 	shape := shapes.Make(dtypes.Float32, kv.batch, room, c.NKeyValueHeads, c.DHead)
 	values := make([]*tensors.Tensor, 2*c.NLayers)

@@ -46,11 +46,11 @@ func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	if cached, ok := b.turns[key]; ok {
 		return cached[0], cached[1]
 	}
-	n, dim := turnsRows(b.keys()), b.cfg.RotaryDim
+	n, dim := doubled(positionsStep, b.keys()), b.cfg.RotaryDim
 	table := b.input(turnsName(key.local, n), dtypes.Float32, 2, n, dim)
 	at := func(which int) *Node {
 		turns := Reshape(SliceAxis(table, 0, AxisElem(which)), n, dim)
-		if b.inOrder(positions) {
+		if b.fromZero(positions) {
 			return Reshape(SliceAxis(turns, 0, AxisRange(0, positions.Shape().Dim(1))), 1, -1, 1, dim)
 		}
 		return InsertAxes(Gather(turns, InsertAxes(positions, -1)), 2)
@@ -60,23 +60,14 @@ func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	return sin, cos
 }
 
-// inOrder reports whether positions are 0, 1, 2, ... in every run.
-func (b *builder) inOrder(positions *Node) bool {
+// fromZero reports whether positions are 0, 1, 2, ... in every run.
+func (b *builder) fromZero(positions *Node) bool {
 	return b.padding == nil && b.plan.prefixes == 0 && (b.past == nil || positions == b.allIDs)
 }
 
 // turnsName is the graph input that holds sines and cosines of the first n positions, [2, n, rotary_dim]. Computed in the
 // graph, where XLA does so for each head and each entry again, they would cost a twentieth of a step of generation.
 func turnsName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
-
-// turnsRows is the length of the table for n positions, one for many lengths of prompts.
-func turnsRows(n int) int {
-	rows := 64
-	for rows < n {
-		rows *= 2
-	}
-	return rows
-}
 
 // turns is the table called name; nil if it is none.
 func (c Config) turns(name string) *Array {

@@ -57,7 +57,7 @@ func (p *plan) stages(c Config, like func(layer, n int) int) []stage {
 		case from >= 0 && part == max(from, first):
 			last = max(to, part)
 		case from < 0 && 0 < part && part < p.endPart():
-			last += p.together() - 1
+			last += p.layersTogether() - 1
 		}
 		stages = append(stages, p.cut(c, like, part, last))
 		part = last + 1
@@ -69,8 +69,8 @@ func (p *plan) stages(c Config, like func(layer, n int) int) []stage {
 // layer's computing does, and to compile one takes the longer the more layers it has.
 const mostTogether = 4
 
-// together is how many layers one program computes, the same number in each.
-func (p *plan) together() int {
+// layersTogether is how many layers one program computes, the same number in each.
+func (p *plan) layersTogether() int {
 	n := p.stop - p.start
 	if !p.repeated {
 		return 1
@@ -164,10 +164,8 @@ const anyBlock = "blocks.+"
 
 // anyName is the name of an input in a program that is built as that of the layers from first on and serves others too.
 func anyName(first int, name string) string {
-	rest, ok := strings.CutPrefix(name, "blocks.")
-	number, rest, _ := strings.Cut(rest, ".")
-	layer, err := strconv.Atoi(number)
-	if !ok || err != nil {
+	layer, rest, ok := cutLayer("blocks.", name)
+	if !ok {
 		return name
 	}
 	return fmt.Sprintf("%s%d.%s", anyBlock, layer-first, rest)
@@ -175,16 +173,19 @@ func anyName(first int, name string) string {
 
 // nameAt undoes anyName for a call with the weights of the layers from first on.
 func nameAt(first int, name string) string {
-	rest, ok := strings.CutPrefix(name, anyBlock)
+	layer, rest, ok := cutLayer(anyBlock, name)
 	if !ok {
 		return name
 	}
-	number, rest, _ := strings.Cut(rest, ".")
-	layer, err := strconv.Atoi(number)
-	if err != nil {
-		panic(err) // anyName has written it
-	}
 	return blockPrefix(first+layer) + rest
+}
+
+// cutLayer cuts prefix and the number and dot after it from a name: "blocks.", "blocks.3.attn.W_Q" is 3, "attn.W_Q".
+func cutLayer(prefix, name string) (layer int, rest string, ok bool) {
+	numbered, ok := strings.CutPrefix(name, prefix)
+	number, rest, _ := strings.Cut(numbered, ".")
+	layer, err := strconv.Atoi(number)
+	return layer, rest, ok && err == nil
 }
 
 // A compiledStage is a stage with its program.

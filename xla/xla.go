@@ -9,13 +9,12 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"gopherlens/internal/backend"
 )
 
-// names are those that go-xla's backend goes by.
-var names = []string{xla.BackendName, "stablehlo", "hlo", "shlo"}
-
 func init() {
-	for _, name := range names {
+	for _, name := range backend.XLANames {
 		compute.Register(name, open)
 	}
 }

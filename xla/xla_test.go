@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute"
 	_ "github.com/gomlx/compute/gobackend"
 
+	"gopherlens/internal/backend"
 	"gopherlens/internal/golden"
 )
 
@@ -21,7 +22,7 @@ func TestOneDevice(t *testing.T) {
 }
 
 func TestNoSuchPlugin(t *testing.T) {
-	for _, name := range names {
+	for _, name := range backend.XLANames {
 		if _, err := compute.NewWithConfig(name + ":/nowhere/pjrt_c_api_cpu_plugin.so"); err == nil {
 			t.Errorf("%s: opening a plugin that is not there succeeded", name)
 		}

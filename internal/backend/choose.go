@@ -17,8 +17,8 @@ const (
 	residentName = "resident"
 )
 
-// xlaNames holds every name of go-xla's backend.
-var xlaNames = []string{xlaName, "stablehlo", "hlo", "shlo"}
+// XLANames holds every name of go-xla's backend.
+var XLANames = []string{xlaName, "stablehlo", "hlo", "shlo"}
 
 // ResidentEnv is the environment variable that, set to "off", makes notebook
 // cells compute in their own process.
@@ -109,7 +109,7 @@ func fromEnv(config string, linked []string) (Choice, error) {
 			compute.ConfigEnvVar, config, name, names(linked))
 	}
 	why := compute.ConfigEnvVar + " is set"
-	if !slices.Contains(xlaNames, name) {
+	if !slices.Contains(XLANames, name) {
 		return Choice{Config: sequential(config), Why: why}, nil
 	}
 	plugin, options, _ := strings.Cut(rest, ",")
