@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // shown is how many suggestions a message carries: enough to see the pattern of
@@ -38,7 +40,7 @@ func Names(name string, candidates []string, n int) []string {
 func Hint(name string, candidates []string) string {
 	quoted := make([]string, 0, shown)
 	for _, c := range Names(name, candidates, shown) {
-		quoted = append(quoted, fmt.Sprintf("%q", c))
+		quoted = append(quoted, fmt.Sprintf("%q", brief.Text(c)))
 	}
 	if len(quoted) == 0 {
 		return ""

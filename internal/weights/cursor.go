@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"gopherlens/internal/brief"
 )
 
 // cursor reads little-endian values one after the other. The first failure sticks:
@@ -19,7 +21,10 @@ var errEnds = errors.New("the file ends too soon")
 // fail keeps an error, unless an earlier one is kept: later ones are its consequence.
 func (c *cursor) fail(format string, args ...any) {
 	if c.err == nil {
-		c.err = fmt.Errorf(format, args...)
+		if false {
+			_ = fmt.Errorf(format, args...) // so that go vet checks the callers' formats
+		}
+		c.err = brief.Errorf(format, args...)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 )
 
@@ -49,7 +50,7 @@ func (f *File) Tensor(name string) (Tensor, error) {
 	if i, ok := f.index[name]; ok {
 		return f.tensors[i], nil
 	}
-	return Tensor{}, fmt.Errorf("weights: %s: no tensor %q%s", f.path, name,
+	return Tensor{}, fmt.Errorf("weights: %s: no tensor %q%s", f.path, brief.Text(name),
 		nearest.Hint(name, f.Names()))
 }
 
@@ -92,20 +93,20 @@ func (f *File) add(m *mapping, tensors []Tensor) error {
 }
 
 // damaged is the error for a file whose content contradicts itself. tensor may be empty.
+// What it tells of the content is shortened: that is as long as the file likes.
 func damaged(path, tensor, format string, args ...any) error {
-	where := path
-	if tensor != "" {
-		where = fmt.Sprintf("%s: tensor %q", path, tensor)
-	}
-	return fmt.Errorf("weights: %s: %s; the file is damaged or incomplete: fetch it again",
-		where, fmt.Sprintf(format, args...))
+	return fmt.Errorf("weights: %s: %w; the file is damaged or incomplete: fetch it again",
+		where(path, tensor), brief.Errorf(format, args...))
 }
 
 // unsupported is the error for a sound file that holds what this package cannot read.
 func unsupported(path, tensor, format string, args ...any) error {
-	where := path
-	if tensor != "" {
-		where = fmt.Sprintf("%s: tensor %q", path, tensor)
+	return fmt.Errorf("weights: %s: %w", where(path, tensor), brief.Errorf(format, args...))
+}
+
+func where(path, tensor string) string {
+	if tensor == "" {
+		return path
 	}
-	return fmt.Errorf("weights: %s: %s", where, fmt.Sprintf(format, args...))
+	return fmt.Sprintf("%s: tensor %q", path, brief.Text(tensor))
 }

@@ -26,11 +26,22 @@ func fuzzSeeds(f *testing.F, patterns ...string) {
 	}
 }
 
+// longestMessage is far above what any message here needs, and far below a file.
+const longestMessage = 2000
+
+func checkMessage(t *testing.T, err error) {
+	t.Helper()
+	if n := len(err.Error()); n > longestMessage {
+		t.Fatalf("a message of %d bytes: %.300s", n, err)
+	}
+}
+
 // fuzzReader parses and decodes whatever it is given. It must not panic, and what
 // it accepts must lie within the file: no tensor may claim more than there is.
 func fuzzReader(t *testing.T, format Format, content []byte) {
 	tensors, _, err := readers[format](&mapping{path: "fuzz", bytes: content})
 	if err != nil {
+		checkMessage(t, err)
 		return
 	}
 	for _, x := range tensors {
@@ -63,6 +74,7 @@ func FuzzIndex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := parseIndex(path, text)
 		if err != nil {
+			checkMessage(t, err)
 			return
 		}
 		for _, part := range c.parts {
@@ -101,21 +113,30 @@ func FuzzPickle(f *testing.F) {
 			}
 		}
 	}
+	f.Add(sharedTuples())
 	f.Fuzz(func(t *testing.T, program []byte) {
 		data := make([]byte, 64)
 		p := pickler{cursor: cursor{rest: program}, allowed: allowedGlobal, call: callGlobal,
-			persist: func(any) (any, error) { return storage{F32, data}, nil }}
+			persist: func(id any) (any, error) {
+				if _, err := (&torchArchive{file: &mapping{path: "fuzz"}}).storage(id); err != nil {
+					checkMessage(t, err)
+				}
+				return storage{F32, data}, nil
+			}}
 		root, err := p.run()
 		if err != nil {
+			checkMessage(t, err)
 			return
 		}
 		entries, err := stateDict(root)
 		if err != nil {
+			checkMessage(t, err)
 			return
 		}
 		for _, e := range entries {
 			x, err := e.value.(torchTensor).tensor("fuzz", e.key.(string))
 			if err != nil {
+				checkMessage(t, err)
 				continue
 			}
 			if raw := x.Raw(); len(raw) != x.Size()*4 || len(raw) > len(data) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // A GGUF file is a header (magic, version, counts), key-values, a description of
@@ -67,10 +69,10 @@ func readGGUF(m *mapping) ([]Tensor, map[string]any, error) {
 // parseGGUF reads everything before the data.
 func parseGGUF(c *cursor) (map[string]any, []ggufTensor, error) {
 	if magic := c.bytes(4); string(magic) != ggufMagic {
-		return nil, nil, fmt.Errorf("it begins with %q, not %q", magic, ggufMagic)
+		return nil, nil, brief.Errorf("it begins with %q, not %q", magic, ggufMagic)
 	}
 	if v := c.uint32(); v < ggufOldest || v > ggufNewest {
-		return nil, nil, fmt.Errorf("its version is %d, or it is big-endian; known are versions %d to %d, little-endian", v, ggufOldest, ggufNewest)
+		return nil, nil, brief.Errorf("its version is %d, or it is big-endian; known are versions %d to %d, little-endian", v, ggufOldest, ggufNewest)
 	}
 	tensorCount, valueCount := c.uint64(), c.uint64()
 	metadata, err := c.keyValues(valueCount)

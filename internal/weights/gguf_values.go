@@ -2,8 +2,9 @@ package weights
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
+
+	"gopherlens/internal/brief"
 )
 
 // The types of metadata values that are not scalars.
@@ -55,10 +56,10 @@ func (c *cursor) keyValues(n uint64) (map[string]any, error) {
 		key := c.string()
 		value := c.value(c.uint32())
 		if c.err != nil {
-			return nil, fmt.Errorf("metadata %q: %w", key, c.err)
+			return nil, brief.Errorf("metadata %q: %w", key, c.err)
 		}
 		if _, double := values[key]; double {
-			return nil, fmt.Errorf("metadata %q occurs twice", key)
+			return nil, brief.Errorf("metadata %q occurs twice", key)
 		}
 		values[key] = value
 	}

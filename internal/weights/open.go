@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // checkpoint is where the files of one checkpoint lie and how to read them.
@@ -113,7 +115,7 @@ func locateInFolder(folder string) (checkpoint, error) {
 		}
 		if len(found) > 1 {
 			return checkpoint{}, fmt.Errorf("weights: %s holds several checkpoints (%s): give the path of one",
-				folder, strings.Join(found, ", "))
+				folder, brief.Names(found))
 		}
 		if len(found) == 1 {
 			return locate(filepath.Join(folder, found[0]))

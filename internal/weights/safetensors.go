@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // A safetensors file is the length of its header (8 bytes, little-endian), the
@@ -100,7 +101,7 @@ func parseHeader(header []byte) ([]namedEntry, map[string]any, error) {
 			entries = append(entries, e)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("%q: %w", name, err)
+			return nil, nil, brief.Errorf("%q: %w", name, err)
 		}
 	}
 	slices.SortStableFunc(entries, func(a, b namedEntry) int { return slices.Compare(a.DataOffsets, b.DataOffsets) })

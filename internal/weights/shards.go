@@ -13,6 +13,9 @@ import (
 // indexEnding is what an index's name ends in, after that of the whole checkpoint.
 const indexEnding = ".index.json"
 
+// maxFileName is the longest name of a file, in bytes, that file systems allow.
+const maxFileName = 255
+
 // locateShards reads an index such as model.safetensors.index.json, whose weight_map
 // says in which shard each tensor lies.
 func locateShards(path string) (checkpoint, error) {
@@ -41,7 +44,7 @@ func parseIndex(path string, text []byte) (checkpoint, error) {
 	}
 	for _, name := range slices.Compact(slices.Sorted(maps.Values(index.WeightMap))) {
 		// A shard lies beside its index; an index must not reach other folders.
-		if name != filepath.Base(name) || filepath.Ext(name) != kind {
+		if name != filepath.Base(name) || filepath.Ext(name) != kind || len(name) > maxFileName {
 			return checkpoint{}, unsupported(path, "", "shard %q is not the name of a %s file beside the index", name, kind)
 		}
 		c.parts = append(c.parts, filepath.Join(filepath.Dir(path), name))

@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"runtime"
 	"sync"
+
+	"gopherlens/internal/brief"
 )
 
 // Tensor is one named array of a checkpoint: a view of the mapped file, valid
@@ -61,7 +63,7 @@ func (t Tensor) Float32sInto(dst []float32) error {
 		return err
 	}
 	if len(dst) != t.Size() {
-		return fmt.Errorf("weights: tensor %q has %d elements, the destination %d", t.Name, t.Size(), len(dst))
+		return brief.Errorf("weights: tensor %q has %d elements, the destination %d", t.Name, t.Size(), len(dst))
 	}
 	src := t.Raw()
 	inParallel(len(dst)/l.block, l.block, func(from, to int) {
@@ -78,7 +80,7 @@ func (t Tensor) Int64s() ([]int64, error) {
 		return nil, err
 	}
 	if l.ints == nil {
-		return nil, fmt.Errorf("weights: %s: tensor %q holds %s, not whole numbers: use Float32s", t.path, t.Name, t.DType)
+		return nil, fmt.Errorf("weights: %s: tensor %q holds %s, not whole numbers: use Float32s", t.path, brief.Text(t.Name), t.DType)
 	}
 	dst := make([]int64, t.Size())
 	l.ints(dst, t.Raw())
@@ -89,7 +91,7 @@ func (t Tensor) Int64s() ([]int64, error) {
 func (t Tensor) layout() (layout, error) {
 	l, ok := layouts[t.DType]
 	if !ok {
-		return l, fmt.Errorf("weights: tensor %q has unknown type %q; known: %s", t.Name, t.DType, known())
+		return l, brief.Errorf("weights: tensor %q has unknown type %q; known: %s", t.Name, t.DType, known())
 	}
 	return l, nil
 }

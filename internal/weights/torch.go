@@ -4,9 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
-	"fmt"
 	"path"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // A file of torch.save (since PyTorch 1.6) is a zip archive of uncompressed
@@ -118,14 +119,14 @@ func (a *torchArchive) storage(id any) (any, error) {
 	elements, isCount := t[4].(int64)
 	dtype, isStorage := storageTypes[string(kind)]
 	if !isStorage || !isText || !isCount || path.Base(key) != key {
-		return nil, fmt.Errorf("a storage described by %v", t[1:])
+		return nil, brief.Errorf("a storage described by %s, %s, %s and %s", describe(t[1]), describe(t[2]), describe(t[3]), describe(t[4]))
 	}
 	data, err := a.bytes("data/" + key)
 	if err != nil {
 		return nil, err
 	}
 	if size := int64(layouts[dtype].bytes); elements < 0 || elements > int64(len(data))/size || elements*size != int64(len(data)) {
-		return nil, fmt.Errorf("storage %q has %d bytes, which are not %d elements of %s", key, len(data), elements, dtype)
+		return nil, brief.Errorf("storage %q has %d bytes, which are not %d elements of %s", key, len(data), elements, dtype)
 	}
 	return storage{dtype, data}, nil
 }
@@ -211,7 +212,7 @@ var dictKeys = []string{"state_dict", "model_state_dict", "model"}
 func stateDict(root any) ([]entry, error) {
 	d, ok := root.(*dict)
 	if !ok {
-		return nil, fmt.Errorf("it holds %s, not a state dict", describe(root))
+		return nil, brief.Errorf("it holds %s, not a state dict", describe(root))
 	}
 	for _, key := range dictKeys {
 		for _, e := range d.entries {
@@ -228,10 +229,10 @@ func tensorsOnly(d *dict) ([]entry, error) {
 	for _, e := range d.entries {
 		name, ok := e.key.(string)
 		if !ok {
-			return nil, fmt.Errorf("its state dict has %s for a name", describe(e.key))
+			return nil, brief.Errorf("its state dict has %s for a name", describe(e.key))
 		}
 		if _, ok := e.value.(torchTensor); !ok {
-			return nil, fmt.Errorf("entry %q is %s, not a tensor; want a dict of tensors, alone or under one of %q",
+			return nil, brief.Errorf("entry %q is %s, not a tensor; want a dict of tensors, alone or under one of %q",
 				name, describe(e.value), dictKeys)
 		}
 	}

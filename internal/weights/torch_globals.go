@@ -3,6 +3,8 @@ package weights
 import (
 	"errors"
 	"fmt"
+
+	"gopherlens/internal/brief"
 )
 
 // The names that a state dict's pickle may use. This is the whole list: what is not
@@ -59,11 +61,11 @@ func callGlobal(callee any, args tuple) (any, error) {
 	name, _ := callee.(global)
 	call, ok := callables[string(name)]
 	if !ok {
-		return nil, fmt.Errorf("it calls %s", describe(callee))
+		return nil, brief.Errorf("it calls %s", describe(callee))
 	}
 	v, err := call(args)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", string(name), err)
+		return nil, brief.Errorf("%s: %w", string(name), err)
 	}
 	return v, nil
 }
@@ -88,14 +90,14 @@ func newSize(args tuple) (any, error) {
 // in newer files, metadata.
 func rebuildTensor(args tuple) (any, error) {
 	if len(args) < 6 || len(args) > 7 {
-		return nil, fmt.Errorf("%d arguments", len(args))
+		return nil, brief.Errorf("%d arguments", len(args))
 	}
 	s, isStorage := args[0].(storage)
 	offset, isOffset := args[1].(int64)
 	shape, isShape := toInts(args[2])
 	strides, isStrides := toInts(args[3])
 	if !isStorage || !isOffset || !isShape || !isStrides {
-		return nil, errors.New("arguments of the wrong kind")
+		return nil, errors.New("arguments of the wrong kind, or of more than 64 dimensions")
 	}
 	return torchTensor{s, offset, shape, strides}, nil
 }
@@ -103,18 +105,25 @@ func rebuildTensor(args tuple) (any, error) {
 // rebuildParameter takes (tensor, requires_grad, hooks): a parameter is its tensor.
 func rebuildParameter(args tuple) (any, error) {
 	if len(args) != 3 {
-		return nil, fmt.Errorf("%d arguments", len(args))
+		return nil, brief.Errorf("%d arguments", len(args))
 	}
 	t, ok := args[0].(torchTensor)
 	if !ok {
-		return nil, fmt.Errorf("a parameter made of %s", describe(args[0]))
+		return nil, brief.Errorf("a parameter made of %s", describe(args[0]))
 	}
 	return t, nil
 }
 
-// toInts takes a tuple of whole numbers: a shape, or strides.
+// torchMaxDims is how many dimensions a tensor of PyTorch's has at most.
+const torchMaxDims = 64
+
+// toInts takes a tuple of whole numbers: a shape, or strides. One tuple may be used
+// by any number of tensors, and is copied for each: it must be short.
 func toInts(v any) ([]int, bool) {
 	values, ok := v.(tuple)
+	if len(values) > torchMaxDims {
+		return nil, false
+	}
 	ints := make([]int, len(values))
 	for i, x := range values {
 		n, isInt := x.(int64)
@@ -123,7 +132,8 @@ func toInts(v any) ([]int, bool) {
 	return ints, ok
 }
 
-// describe names the kind of a value for messages.
+// describe names the kind of a value for messages, or tells a number. It never prints
+// what a container holds: values that are shared, or hold themselves, have no end.
 func describe(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -139,10 +149,13 @@ func describe(v any) string {
 	case storage:
 		return "a storage"
 	case global:
-		return string(v)
+		return string(v) // one of the lists above
 	case string:
 		return "text"
-	default:
-		return fmt.Sprintf("%v", v)
+	case []byte:
+		return "bytes"
+	case bool, int64, float64:
+		return fmt.Sprint(v)
 	}
+	return fmt.Sprintf("a %T", v)
 }

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // Named is a tensor to be written. Its data are asked for once, when their turn
@@ -80,7 +82,7 @@ func WriteSafetensors(path string, metadata map[string]string, tensors []Named) 
 		}
 		for _, t := range tensors {
 			if err := t.writeTo(w); err != nil {
-				return fmt.Errorf("tensor %q: %w", t.Name, err)
+				return brief.Errorf("tensor %q: %w", t.Name, err)
 			}
 		}
 		return nil
@@ -107,10 +109,10 @@ func formatHeader(metadata map[string]string, tensors []Named) ([]byte, error) {
 	for _, t := range tensors {
 		size, err := t.byteSize()
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
+			return nil, brief.Errorf("tensor %q: %w", t.Name, err)
 		}
 		if seen[t.Name] {
-			return nil, fmt.Errorf("tensor %q: its name is taken", t.Name)
+			return nil, brief.Errorf("tensor %q: its name is taken", t.Name)
 		}
 		seen[t.Name] = true
 		shape := append([]int{}, t.Shape...) // a scalar's nil must become []
@@ -146,11 +148,11 @@ func headerItem(name string, value any) ([]byte, error) {
 func (t Named) byteSize() (int, error) {
 	l, ok := layouts[t.DType]
 	if !ok || l.block > 1 {
-		return 0, fmt.Errorf("type %q cannot be written to safetensors", t.DType)
+		return 0, brief.Errorf("type %q cannot be written to safetensors", t.DType)
 	}
 	size, ok := l.byteSize(t.Shape)
 	if !ok {
-		return 0, fmt.Errorf("impossible shape %v", t.Shape)
+		return 0, brief.Errorf("impossible shape %v", t.Shape)
 	}
 	return size, nil
 }
@@ -166,7 +168,7 @@ func (t Named) writeTo(w io.Writer) error {
 		return err
 	}
 	if c.n != want {
-		return fmt.Errorf("shape %v takes %d bytes, and its data have %d", t.Shape, want, c.n)
+		return brief.Errorf("shape %v takes %d bytes, and its data have %d", t.Shape, want, c.n)
 	}
 	return nil
 }
