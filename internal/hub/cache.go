@@ -60,11 +60,11 @@ func knownAbsent(folder, commit string, files []string) bool {
 // markAbsent remembers files that the hub does not list.
 func markAbsent(folder, commit string, files []string) error {
 	dir := filepath.Join(folder, ".no_exist", commit)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
 	for _, file := range files {
-		if err := os.WriteFile(filepath.Join(dir, file), nil, 0o644); err != nil {
+		if err := makeEmpty(filepath.Join(dir, file)); err != nil {
 			return fmt.Errorf("hub: %w", err)
 		}
 	}
@@ -107,9 +107,12 @@ func exists(folder, file string) bool {
 	return err == nil
 }
 
+// maxName is the longest name of a file, in bytes, less the ending of a lock or a part.
+const maxName = 255 - len(".incomplete")
+
 // safeName tells whether a word from the network may be the name of a file.
 func safeName(s string) bool {
-	return s != "" && s == filepath.Base(s) && filepath.IsLocal(s) && !strings.ContainsAny(s, `\:`)
+	return s != "" && len(s) <= maxName && s == filepath.Base(s) && filepath.IsLocal(s) && !strings.ContainsAny(s, `\:`)
 }
 
 // linkBlob makes a snapshot's file point to its blob. The link is relative, so that
@@ -120,7 +123,7 @@ func linkBlob(folder, commit, file, blob string) error {
 	if now, err := os.Readlink(path); err == nil && now == target {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
 	temp := path + ".tmp" // a link cannot be overwritten, but renamed over
@@ -142,10 +145,10 @@ func writeRef(folder, revision, commit string) error {
 		return nil
 	}
 	path := filepath.Join(folder, "refs", revision)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".ref.*")
+	f, err := makeBeside(filepath.Join(filepath.Dir(path), ".ref"))
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}

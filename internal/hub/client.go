@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,13 +14,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gopherlens/internal/brief"
 )
 
-// client speaks the few requests that a download needs.
+// client speaks the few requests that a download needs. It follows redirections by
+// itself, since net/http would pass the token on to any port of the endpoint's host,
+// and from https to http.
 type client struct {
-	o    Options
-	repo string
-	http *http.Client
+	o        Options
+	repo     string
+	endpoint *url.URL
+	net      *http.Transport
 }
 
 // The hub's headers on the answer for a file. Large files are redirected to another
@@ -37,12 +43,35 @@ const (
 )
 
 // newClient begins a download: one client, so that its requests share connections.
-func newClient(repo string, o Options) *client {
+// What no attempt could mend in the endpoint and the token is refused here.
+func newClient(repo string, o Options) (*client, error) {
+	endpoint, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("hub: the token holds a blank, a line break or a letter that no token has: " +
+			"set HF_TOKEN to the token alone (it is not shown here)")
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = (&net.Dialer{Timeout: connectTimeout}).DialContext
 	transport.ResponseHeaderTimeout = headerTimeout
 	transport.DisableCompression = true // sizes and ranges are those of the file itself
-	return &client{o: o, repo: repo, http: &http.Client{Transport: transport}}
+	return &client{o: o, repo: repo, endpoint: endpoint, net: transport}, nil
+}
+
+// parseEndpoint takes a URL of the web with a host. It does not show one that it
+// cannot read: a password may stand anywhere in it.
+func parseEndpoint(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || !isAddress(u) {
+		return nil, fmt.Errorf("hub: HF_ENDPOINT is not a URL such as %s", DefaultEndpoint)
+	}
+	return u, nil
+}
+
+func isAddress(u *url.URL) bool {
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != ""
 }
 
 // repoInfo is what the hub says about a revision.
@@ -57,22 +86,32 @@ type repoInfo struct {
 func (c *client) info(ctx context.Context) (repoInfo, error) {
 	var info repoInfo
 	err := c.retry(ctx, func() error {
-		resp, err := c.do(ctx, c.http, http.MethodGet, "api/models/"+c.repo+"/revision/"+url.PathEscape(c.o.Revision), nil)
+		resp, err := c.do(ctx, anywhere, http.MethodGet, "api/models/"+c.repo+"/revision/"+url.PathEscape(c.o.Revision), nil)
 		if err != nil {
 			return err
 		}
 		defer resp.Body.Close()
-		// 64 MiB are far more than any repository's list, and bound what a wrong server can send.
-		err = json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&info)
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			return permanent{fmt.Errorf("%s does not answer like a hub (%w): is HF_ENDPOINT right?", c.host(), err)}
+		text, err := io.ReadAll(io.LimitReader(resp.Body, maxList))
+		if err != nil {
+			return err
 		}
-		return withoutURL(err)
+		if err := json.Unmarshal(text, &info); err != nil {
+			return c.notAHub("%w", err)
+		}
+		if !safeName(info.Commit) {
+			return c.notAHub("no commit")
+		}
+		return nil
 	})
-	if err == nil && !safeName(info.Commit) {
-		err = fmt.Errorf("hub: %s does not answer like a hub (no commit): is HF_ENDPOINT right?", c.host())
-	}
 	return info, err
+}
+
+// maxList is far more than any repository's list, and bounds what a wrong server can send.
+const maxList = 64 << 20
+
+// notAHub is for an answer that was given in full and that another attempt would get again.
+func (c *client) notAHub(format string, args ...any) error {
+	return permanent{fmt.Errorf("%s does not answer like a hub (%w): is HF_ENDPOINT right?", c.host(), brief.Errorf(format, args...))}
 }
 
 // fileInfo is what the hub says about a file before it is fetched.
@@ -84,21 +123,14 @@ type fileInfo struct {
 // head asks for a file's checksum and size. It follows redirections within the hub
 // (a renamed repository) but not to the storage, whose answer says less.
 func (c *client) head(ctx context.Context, commit, file string) (fileInfo, error) {
-	stay := *c.http
-	stay.CheckRedirect = func(next *http.Request, via []*http.Request) error {
-		if next.URL.Host != via[0].URL.Host || len(via) > 5 {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
 	var info fileInfo
 	err := c.retry(ctx, func() error {
-		resp, err := c.do(ctx, &stay, http.MethodHead, c.filePath(commit, file), nil)
+		resp, err := c.do(ctx, c.atHome, http.MethodHead, c.filePath(commit, file), nil)
 		if err != nil {
 			return err
 		}
 		resp.Body.Close()
-		info, err = readFileInfo(resp)
+		info, err = c.readFileInfo(resp)
 		return err
 	})
 	return info, err
@@ -106,20 +138,20 @@ func (c *client) head(ctx context.Context, commit, file string) (fileInfo, error
 
 // readFileInfo prefers the headers about the file itself to those about the answer,
 // which for a large file is a redirection.
-func readFileInfo(resp *http.Response) (fileInfo, error) {
+func (c *client) readFileInfo(resp *http.Response) (fileInfo, error) {
 	etag := resp.Header.Get(headerLinkedETag)
 	if etag == "" {
 		etag = resp.Header.Get("Etag")
 	}
 	etag = strings.Trim(strings.TrimPrefix(etag, "W/"), `"`)
 	if !safeName(etag) {
-		return fileInfo{}, errors.New("the hub gives no checksum (ETag) for the file")
+		return fileInfo{}, c.notAHub("no checksum (ETag) that could name a file: %q", etag)
 	}
 	size := resp.ContentLength
 	if linked := resp.Header.Get(headerLinkedSize); linked != "" {
 		n, err := strconv.ParseInt(linked, 10, 64)
 		if err != nil || n < 0 {
-			return fileInfo{}, errors.New("the hub gives a size that is not a number")
+			return fileInfo{}, c.notAHub("the size %q of a file", linked)
 		}
 		size = n
 	} else if resp.StatusCode >= 300 {
@@ -135,44 +167,84 @@ func (c *client) filePath(commit, file string) string {
 }
 
 // host is the endpoint for messages, without a password that it may carry.
-func (c *client) host() string {
-	if u, err := url.Parse(c.o.Endpoint); err == nil {
-		return u.Redacted()
-	}
-	return "the endpoint"
+func (c *client) host() string { return brief.Text(c.endpoint.Redacted()) }
+
+// anywhere and atHome say which redirections a request follows.
+func anywhere(*url.URL) bool { return true }
+
+// atHome tells whether an address is the endpoint's own: of its scheme, host and port.
+// Only such get the token.
+func (c *client) atHome(u *url.URL) bool {
+	return u.Scheme == c.endpoint.Scheme && strings.EqualFold(u.Hostname(), c.endpoint.Hostname()) && port(u) == port(c.endpoint)
 }
 
-// do sends a request and turns a refusal into an error. The token goes into the
-// header; net/http does not pass it on to another host.
-func (c *client) do(ctx context.Context, h *http.Client, method, path string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.o.Endpoint+"/"+path, nil)
+// port is that of an address, given or implied.
+func port(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme])
+}
+
+// do sends a request, follows redirections where follow says so, and turns a refusal
+// into an error.
+func (c *client) do(ctx context.Context, follow func(*url.URL) bool, method, path string, header http.Header) (*http.Response, error) {
+	at, err := url.Parse(c.o.Endpoint + "/" + path)
 	if err != nil {
-		return nil, fmt.Errorf("HF_ENDPOINT is not a URL: %w", withoutURL(err))
+		return nil, permanent{fmt.Errorf("%s cannot be asked for %s", c.host(), c.repo)}
 	}
-	for key, values := range header {
-		req.Header[key] = values
+	for range maxRedirects {
+		resp, err := c.send(ctx, method, at, header)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 400 {
+			resp.Body.Close()
+			return nil, c.refused(resp)
+		}
+		next, err := c.redirection(at, resp)
+		if err != nil || next == nil || !follow(next) {
+			return resp, err
+		}
+		resp.Body.Close()
+		at = next
+	}
+	return nil, c.notAHub("more than %d redirections", maxRedirects)
+}
+
+// maxRedirects is as many as net/http follows.
+const maxRedirects = 10
+
+// redirection returns where an answer points to, or nil. The address is not told in
+// messages: one into the storage carries a signature, which is as good as a password.
+func (c *client) redirection(at *url.URL, resp *http.Response) (*url.URL, error) {
+	to := resp.Header.Get("Location")
+	if resp.StatusCode < 300 || to == "" {
+		return nil, nil
+	}
+	next, err := at.Parse(to)
+	if err != nil || !isAddress(next) {
+		resp.Body.Close()
+		return nil, c.notAHub("a redirection to what is no address")
+	}
+	return next, nil
+}
+
+// send asks one address. The token, and the password of an endpoint that has one, go
+// to the endpoint alone.
+func (c *client) send(ctx context.Context, method string, at *url.URL, header http.Header) (*http.Response, error) {
+	req := (&http.Request{Method: method, URL: at, Host: at.Host, Header: header.Clone()}).WithContext(ctx)
+	if req.Header == nil {
+		req.Header = http.Header{}
 	}
 	req.Header.Set("User-Agent", "gopherlens")
-	if c.o.Token != "" {
+	switch password, _ := at.User.Password(); {
+	case !c.atHome(at):
+	case c.o.Token != "":
 		req.Header.Set("Authorization", "Bearer "+c.o.Token)
+	case at.User != nil:
+		req.SetBasicAuth(at.User.Username(), password)
 	}
-	resp, err := h.Do(req)
+	resp, err := c.net.RoundTrip(req)
 	if err != nil {
-		return nil, withoutURL(err)
-	}
-	if resp.StatusCode >= 400 {
-		resp.Body.Close()
-		return nil, c.refused(resp)
+		return nil, brief.Errorf("%w", err)
 	}
 	return resp, nil
-}
-
-// withoutURL drops the address from an error of net/http: that of a redirection to
-// the storage carries a signature, which is as good as a password.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // smallFiles are what a model needs beside its weights, where the repository has them.
@@ -32,8 +34,11 @@ const indexEnding = ".index.json"
 
 // download fetches what a model needs and returns its snapshot's folder and commit.
 func download(ctx context.Context, repo string, o Options) (path, commit string, err error) {
-	c := newClient(repo, o)
-	defer c.http.CloseIdleConnections()
+	c, err := newClient(repo, o)
+	if err != nil {
+		return "", "", err
+	}
+	defer c.net.CloseIdleConnections()
 	info, err := c.info(ctx)
 	if err != nil {
 		return "", "", err
@@ -108,7 +113,7 @@ func shardsOf(path string) ([]string, error) {
 	shards := slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
 	for _, name := range shards {
 		if !safeName(name) || strings.HasSuffix(name, indexEnding) {
-			return nil, fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, name)
+			return nil, fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, brief.Text(name))
 		}
 	}
 	return shards, nil

@@ -1,11 +1,13 @@
 package hub
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -69,5 +71,14 @@ func temporary(err error) bool {
 	if errors.As(err, &status) {
 		return status.code == http.StatusTooManyRequests || status.code >= 500
 	}
-	return !unreachable(err)
+	return !unreachable(err) && !incomprehensible(err)
+}
+
+// incomprehensible tells whether the other side is not what the address says: it speaks
+// another protocol, or has no certificate that this machine trusts.
+func incomprehensible(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch) ||
+		strings.Contains(err.Error(), "malformed HTTP") // net/http has no type for it
 }

@@ -26,6 +26,8 @@ type fakeHub struct {
 	revisions map[string]commit
 	// fault may answer a request instead; it returns true if it did.
 	fault func(w http.ResponseWriter, r *http.Request) bool
+	// redirect makes the address in the storage out of its server's; localhost if nil.
+	redirect func(storage string) string
 	// token, if set, is required by the hub.
 	token string
 
@@ -185,6 +187,9 @@ func (f *fakeHub) serveFile(w http.ResponseWriter, r *http.Request, rest string)
 	w.Header().Set("X-Linked-Size", fmt.Sprint(len(content)))
 	// The storage is another host by name, so that the token must not follow.
 	other := strings.Replace(f.storage.URL, "127.0.0.1", "localhost", 1)
+	if f.redirect != nil {
+		other = f.redirect(f.storage.URL)
+	}
 	http.Redirect(w, r, other+"/storage/"+rest+"?X-Amz-Signature=signed", http.StatusFound)
 }
 

@@ -2,11 +2,8 @@ package hub
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"os"
@@ -14,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"gopherlens/internal/brief"
 )
 
 // lockPoll is how often to look whether another process has let go of a lock.
@@ -24,16 +23,16 @@ const lockPoll = 200 * time.Millisecond
 func (c *client) fetch(ctx context.Context, commit, file string) error {
 	info, err := c.head(ctx, commit, file)
 	if err != nil {
-		return fmt.Errorf("%w (file %s)", err, file)
+		return fmt.Errorf("%w (file %s)", err, brief.Text(file))
 	}
 	folder := repoFolder(c.o, c.repo)
 	locks := filepath.Join(c.o.CacheDir, ".locks", filepath.Base(folder))
 	for _, dir := range []string{locks, filepath.Join(folder, "blobs")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := os.MkdirAll(dir, folderMode); err != nil {
 			return fmt.Errorf("hub: %w", err)
 		}
 	}
-	lock := flock.New(filepath.Join(locks, info.etag+".lock"))
+	lock := flock.New(filepath.Join(locks, info.etag+".lock"), flock.SetPermissions(fileMode))
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
 		return fmt.Errorf("hub: waiting for another download of %s: %w", file, err)
 	}
@@ -58,7 +57,7 @@ func (c *client) fetchBlob(ctx context.Context, commit, file, blob string, info 
 		err = fmt.Errorf("hub: %w", closed)
 	}
 	if err != nil {
-		return fmt.Errorf("%w (file %s)", err, file)
+		return fmt.Errorf("%w (file %s)", err, brief.Text(file))
 	}
 	if err := os.Rename(b.path, blob); err != nil {
 		return fmt.Errorf("hub: %w", err)
@@ -76,7 +75,7 @@ func (c *client) attempt(ctx context.Context, commit string, b *blobWriter) erro
 		if b.done > 0 {
 			header.Set("Range", fmt.Sprintf("bytes=%d-", b.done))
 		}
-		resp, err := c.do(ctx, c.http, http.MethodGet, c.filePath(commit, b.file), header)
+		resp, err := c.do(ctx, anywhere, http.MethodGet, c.filePath(commit, b.file), header)
 		if err != nil {
 			return b.afterRefusal(err)
 		}
@@ -106,7 +105,7 @@ type blobWriter struct {
 	progress   func(file string, done, total int64)
 
 	f        *os.File
-	sum      hash.Hash
+	sums     sums
 	done     int64
 	arrived  bool // something came from the hub in this run
 	mismatch bool // the checksum was wrong once
@@ -114,12 +113,12 @@ type blobWriter struct {
 
 // open takes up what an earlier download left.
 func (b *blobWriter) open() error {
-	f, err := os.OpenFile(b.path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := openOwn(b.path)
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	b.f, b.sum = f, sha256.New()
-	if b.done, err = io.Copy(b.sum, f); err == nil && b.info.size >= 0 && b.done > b.info.size {
+	b.f, b.sums = f, newSums(b.info.size)
+	if b.done, err = io.Copy(b.sums, f); err == nil && b.info.size >= 0 && b.done > b.info.size {
 		err = b.restart()
 	}
 	if err != nil {
@@ -131,7 +130,7 @@ func (b *blobWriter) open() error {
 
 // restart throws away what is there.
 func (b *blobWriter) restart() error {
-	b.sum.Reset()
+	b.sums = newSums(b.info.size)
 	b.done = 0
 	if err := b.f.Truncate(0); err != nil {
 		return permanent{err}
@@ -175,6 +174,10 @@ func (b *blobWriter) receive(resp *http.Response, body io.Reader) error {
 		}
 	}
 	total := b.info.size
+	if length := resp.ContentLength; length >= 0 && total >= 0 && b.done+length != total {
+		return permanent{fmt.Errorf("the hub says that the file has %d bytes, and its storage that it has %d; "+
+			"a proxy or mirror on the way alters the file, or HF_ENDPOINT is wrong", total, b.done+length)}
+	}
 	if total < 0 && resp.ContentLength >= 0 {
 		total = b.done + resp.ContentLength
 	}
@@ -190,7 +193,7 @@ func (b *blobWriter) copy(body io.Reader, total int64) error {
 			if _, err := b.f.Write(buffer[:n]); err != nil {
 				return permanent{fmt.Errorf("cannot store the download: %w", err)} // a full disk stays full
 			}
-			b.sum.Write(buffer[:n])
+			b.sums.Write(buffer[:n])
 			b.done += int64(n)
 			if b.progress != nil {
 				b.progress(b.file, b.done, total)
@@ -200,23 +203,22 @@ func (b *blobWriter) copy(body io.Reader, total int64) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("the connection dropped after %d of %d bytes: %w", b.done, total, withoutURL(err))
+			return fmt.Errorf("the connection dropped after %d of %d bytes: %w", b.done, total, brief.Errorf("%w", err))
 		}
 	}
 }
 
-// check compares size and checksum. Only large files have a checksum that we can
-// compute: SHA-256, 64 hexadecimal digits.
+// check compares size and checksum.
 func (b *blobWriter) check() error {
 	if b.info.size >= 0 && b.done < b.info.size {
 		return fmt.Errorf("the connection closed after %d of %d bytes", b.done, b.info.size)
 	}
-	got := hex.EncodeToString(b.sum.Sum(nil))
 	wrongSize := b.info.size >= 0 && b.done != b.info.size
-	if !wrongSize && (len(b.info.etag) != len(got) || b.info.etag == got) {
+	got, right := b.sums.match(b.info.etag)
+	if !wrongSize && right {
 		return nil
 	}
-	err := fmt.Errorf("wrong checksum: got %d bytes with SHA-256 %s, want %d bytes with %s; nothing was kept: "+
+	err := fmt.Errorf("wrong checksum: got %d bytes with %s, want %d bytes with %s; nothing was kept: "+
 		"try again, and if it stays so, a proxy or mirror on the way alters the file", b.done, got, b.info.size, b.info.etag)
 	if b.mismatch { // a part from another day may be to blame once, not twice
 		err = permanent{err}
