@@ -56,9 +56,10 @@ setup: build
 notebooks: setup
 	@for notebook in $(NOTEBOOKS); do $(gopherlens) run -inplace $$notebook || exit 1; done
 
-# Go decides by itself what is to be compiled anew; mostly nothing.
+# Go decides by itself what is to be compiled anew; mostly nothing. The commit is left out
+# of the program: each new one would make it another build, and end the workers of open notebooks.
 build:
-	@scripts/watch "building bin/gopherlens" go build -o $(gopherlens) ./cmd/gopherlens
+	@scripts/watch "building bin/gopherlens" go build -buildvcs=false -o $(gopherlens) ./cmd/gopherlens
 
 bin/lab/gopls:
 	@echo "gopls, for completion in notebooks"

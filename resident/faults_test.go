@@ -19,6 +19,7 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/resident"
+	"gopherlens/resident/internal/wire"
 )
 
 // roles are the parts that the test binary plays as another process.
@@ -249,15 +250,37 @@ func TestWorkerOfAnOlderBuild(t *testing.T) {
 	if second := status(t).PID; second != first {
 		t.Fatalf("the same build was replaced: process %d by %d", first, second)
 	}
+	// "go build -o" renews the time of a file that it need not build.
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(bin, later, later); err != nil {
+		t.Fatal(err)
+	}
+	checkWorks(t)
+	if third := status(t).PID; third != first {
+		t.Fatalf("the same build of another time was replaced: process %d by %d", first, third)
+	}
 	// A new build is another file of the same name.
 	os.Remove(bin)
-	if err := os.WriteFile(bin, append(program, 0), 0o755); err != nil {
+	if err := os.WriteFile(bin, otherBuild(t, program), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	checkWorks(t)
 	if third := status(t).PID; third == first || alive(first) {
 		t.Errorf("the older build, process %d, still serves", first)
 	}
+}
+
+// otherBuild changes the id in a program.
+func otherBuild(t *testing.T, program []byte) []byte {
+	t.Helper()
+	id, err := wire.BuildID(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(program, []byte(id)) {
+		return append(program, 0) // it has no id: its content tells
+	}
+	return bytes.ReplaceAll(program, []byte(id), []byte("x"+id[1:]))
 }
 
 func TestFourClientsAtOnce(t *testing.T) {

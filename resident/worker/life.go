@@ -66,11 +66,7 @@ func (c Config) start() (*server, *net.UnixListener, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, nil, fmt.Errorf("resident: %w", err)
-	}
-	build, err := wire.BuildID(exe)
+	build, err := wire.OwnBuildID()
 	if err != nil {
 		return nil, nil, fmt.Errorf("resident: %w", err)
 	}
