@@ -180,7 +180,7 @@ func TestKeepOutlivesTheProcess(t *testing.T) {
 // TestMemoryBudget holds the order in which a worker short of memory lets go:
 // remembered results, kept arrays that nobody uses, and only then requests.
 func TestMemoryBudget(t *testing.T) {
-	t.Setenv(worker.MemoryEnv, "40MB")
+	t.Setenv(worker.MemoryEnv, "40.1MB") // ten times 4 MB and what a program takes
 	newSession(t)
 	const million = 1_000_000 // values: 4 MB
 
@@ -189,12 +189,14 @@ func TestMemoryBudget(t *testing.T) {
 	if err := before.Keep("idle", nil, []string{"x"}, []compute.Buffer{x}); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, doubled(t, before, "x", million), x, false)
+	for range 2 { // large results are remembered at second sight
+		execute(t, doubled(t, before, "x", million), x, false)
+	}
 	before.Finalize()
 
 	b := connect(t, "go:")
 	eventually(t, 5e9, "the first client is gone", func() bool { return status(t).Handles == 0 })
-	if st := status(t); st.MemoResults != 1 || len(st.Kept) != 1 || st.Bytes != 8*million {
+	if st := status(t); st.MemoResults != 1 || len(st.Kept) != 1 || st.Bytes != 8*million+st.ProgramBytes {
 		t.Fatalf("before: %+v", st)
 	}
 	var held []compute.Buffer
@@ -212,10 +214,74 @@ func TestMemoryBudget(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), worker.MemoryEnv) {
 		t.Errorf("the eleventh: %v", err)
 	}
+	if st := status(t); st.Programs != 1 {
+		t.Errorf("a program that takes nothing was dropped: %+v", st)
+	}
 	for _, x := range held {
 		x.Finalize()
 	}
 	upload(t, b, million, 11)
+}
+
+// withConstant compiles x + c for a constant of n values.
+func withConstant(t testing.TB, b compute.Backend, n int) (compute.Executable, error) {
+	t.Helper()
+	builder := b.Builder("constant")
+	main := builder.Main()
+	x, err := main.Parameter("x", shapes.Make(dtypes.Float32, n), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]float32, n)
+	values[0] = 5
+	c, err := main.Constant(values, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := main.Add(x, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := main.Return([]compute.Value{sum}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return builder.Compile()
+}
+
+// TestConstantsCount holds that a program's constants are within the memory budget, that
+// they are let go for what needs the room, and that the program then comes back.
+func TestConstantsCount(t *testing.T) {
+	t.Setenv(worker.MemoryEnv, "40MB")
+	newSession(t)
+	b := connect(t, "go:")
+	const million = 1_000_000 // values: 4 MB
+	if _, err := withConstant(t, b, 11*million); err == nil || !strings.Contains(err.Error(), worker.MemoryEnv) {
+		t.Errorf("a constant of 44 MB: %v", err)
+	}
+	if st := status(t); st.Bytes != 0 || st.Programs != 0 {
+		t.Errorf("after its refusal: %+v", st)
+	}
+	exec, err := withConstant(t, b, 3*million)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := status(t); st.ProgramBytes < 12*million || st.Bytes != st.ProgramBytes {
+		t.Errorf("a constant of 12 MB: %+v", st)
+	}
+	var held []compute.Buffer
+	for i := range 9 {
+		held = append(held, upload(t, b, million, float32(i)))
+	}
+	if st := status(t); st.Programs != 0 || st.ProgramBytes != 0 || st.Bytes != 36*million {
+		t.Errorf("the program stands in the way of arrays: %+v", st)
+	}
+	for _, x := range held {
+		x.Finalize()
+	}
+	x := upload(t, b, 3*million, 1)
+	if got := read(t, execute(t, exec, x, false))[0]; got != 6 {
+		t.Errorf("1 + 5 = %v", got)
+	}
 }
 
 // TestUnusedHandlesAreFreed holds that buffers which a program forgets without

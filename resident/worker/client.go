@@ -22,6 +22,29 @@ type client struct {
 type liveBuilder struct {
 	mu     sync.Mutex
 	replay *replay
+
+	charge  sync.Mutex
+	bytes   int64 // of instructions and constants, charged to the store
+	dropped bool
+}
+
+// bear leaves a charge with the builder until that is dropped, and reports whether it
+// is still there to do so.
+func (l *liveBuilder) bear(bytes int64) bool {
+	l.charge.Lock()
+	defer l.charge.Unlock()
+	if !l.dropped {
+		l.bytes += bytes
+	}
+	return !l.dropped
+}
+
+// drop returns the bytes to refund.
+func (l *liveBuilder) drop() int64 {
+	l.charge.Lock()
+	defer l.charge.Unlock()
+	l.dropped = true
+	return l.bytes
 }
 
 // add gives the client a handle on x. An array's reference passes to it.
@@ -68,15 +91,20 @@ func (c *client) free(s *store, handles []uint64) {
 		return
 	}
 	var arrays []*array
+	var bytes int64
 	c.mu.Lock()
 	for _, h := range handles {
-		if a, ok := c.held[h].(*array); ok {
-			arrays = append(arrays, a)
+		switch x := c.held[h].(type) {
+		case *array:
+			arrays = append(arrays, x)
+		case *liveBuilder:
+			bytes += x.drop()
 		}
 		delete(c.held, h)
 	}
 	c.mu.Unlock()
 	s.release(arrays...)
+	s.refund(bytes)
 }
 
 func (c *client) freeAll(s *store) {

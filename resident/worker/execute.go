@@ -56,14 +56,21 @@ func (s *server) compiled(b *backend, key programKey, source []byte, lengths []u
 	if sha256.Sum256(source) != key.hash {
 		return nil, 0, fmt.Errorf("%w: a program that does not match its hash", wire.ErrMalformed)
 	}
-	constants, err := split(data, lengths)
-	if err != nil {
+	bytes := int64(len(source)) + data.Len()
+	if err := s.store.charge(bytes); err != nil {
 		return nil, 0, err
 	}
 	p := s.store.programs.findOrAdd(key)
-	taken, err := p.build(b, source, constants)
+	taken, built := 0, false
+	err := withConstants(data, lengths, func(constants [][]byte) (err error) {
+		taken, built, err = p.build(b, source, constants)
+		return err
+	})
 	if err != nil {
 		s.store.programs.forget(p)
+	}
+	if err != nil || !built || !s.store.programs.bear(p, bytes) {
+		s.store.refund(bytes)
 	}
 	return p, taken, err
 }
@@ -74,23 +81,23 @@ func (p *program) ready() bool {
 	return p.exec != nil
 }
 
-// build replays and compiles the program, unless another request has.
-func (p *program) build(b *backend, source []byte, constants [][]byte) (taken int, err error) {
+// build replays and compiles the program, unless another request has: then built is false.
+func (p *program) build(b *backend, source []byte, constants [][]byte) (taken int, built bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.exec != nil {
-		return 0, nil
+		return 0, false, nil
 	}
 	r := newReplay(b.real)
 	r.constants = constants
 	if taken, _, err = r.run(wire.NewDecoder(source), false); err != nil {
-		return taken, err
+		return taken, false, err
 	}
 	if p.exec, err = compileReal(r.builder); err != nil {
-		return taken, err
+		return taken, false, err
 	}
 	p.outputs = p.exec.Outputs()
-	return taken, nil
+	return taken, true, nil
 }
 
 func compileReal(b compute.Builder) (exec compute.Executable, err error) {
@@ -102,20 +109,19 @@ func compileReal(b compute.Builder) (exec compute.Executable, err error) {
 	return b.Compile()
 }
 
-// split cuts the data of a request into the constants that it carries.
-func split(data wire.Data, lengths []uint64) ([][]byte, error) {
-	all := make([]byte, data.Len())
-	if err := data.ReadInto(all); err != nil {
-		return nil, err
-	}
-	out := make([][]byte, len(lengths))
-	for i, n := range lengths {
-		if n > uint64(len(all)) {
-			return nil, fmt.Errorf("%w: constants that are not there", wire.ErrMalformed)
+// withConstants cuts the data of a request into the constants that it carries, and lends
+// them to use: they lie in the received memory and are not copied here.
+func withConstants(data wire.Data, lengths []uint64, use func([][]byte) error) error {
+	return data.View(func(all []byte) error {
+		out := make([][]byte, len(lengths))
+		for i, n := range lengths {
+			if n > uint64(len(all)) {
+				return fmt.Errorf("%w: constants that are not there", wire.ErrMalformed)
+			}
+			out[i], all = all[:n:n], all[n:]
 		}
-		out[i], all = all[:n:n], all[n:]
-	}
-	return out, nil
+		return use(out)
+	})
 }
 
 // infer: a live builder or 0, instructions for it, and the lengths of their
@@ -130,18 +136,26 @@ func (s *server) infer(c *call, reply *response) error {
 	if err := c.Done(); err != nil {
 		return err
 	}
-	constants, err := split(c.data, lengths)
-	if err != nil {
+	bytes := int64(len(source)) + c.data.Len()
+	if err := s.store.charge(bytes); err != nil {
 		return err
 	}
 	if handle == 0 {
 		handle = c.client.add(&liveBuilder{replay: newReplay(b.real)})
 	}
 	l, err := c.client.live(handle)
+	if err != nil || !l.bear(bytes) {
+		s.store.refund(bytes)
+	}
 	if err != nil {
 		return err
 	}
-	taken, out, err := l.take(source, constants)
+	var taken int
+	var out []shapes.Shape
+	err = withConstants(c.data, lengths, func(constants [][]byte) (err error) {
+		taken, out, err = l.take(source, constants)
+		return err
+	})
 	if errors.Is(err, wire.ErrMalformed) {
 		return err
 	}
@@ -160,6 +174,7 @@ func (l *liveBuilder) take(source []byte, constants [][]byte) (int, []shapes.Sha
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.replay.constants = constants
+	defer func() { l.replay.constants = nil }() // they are lent
 	taken, last, err := l.replay.run(wire.NewDecoder(source), true)
 	if err != nil {
 		return taken, nil, err

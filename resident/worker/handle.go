@@ -120,6 +120,9 @@ func (s *server) keep(c *call, _ *response) error {
 	if len(names) != len(handles) {
 		return fmt.Errorf("%w: %d names for %d arrays", wire.ErrMalformed, len(names), len(handles))
 	}
+	if err := s.store.reserve(int64(len(blob))); err != nil {
+		return err
+	}
 	arrays, err := c.client.hold(s.store, handles)
 	if err != nil {
 		return err

@@ -14,7 +14,9 @@ type kept struct {
 	used   int64 // the store's clock
 }
 
-func (k *kept) bytes() (n int64) {
+// bytes counts the blob, too.
+func (k *kept) bytes() int64 {
+	n := int64(len(k.blob))
 	for _, a := range k.arrays {
 		n += a.size
 	}
@@ -28,10 +30,8 @@ func (s *store) keep(key keptKey, k *kept) {
 	for _, a := range k.arrays {
 		a.refs++
 	}
-	var free []*array
-	if old := s.kept[key]; old != nil {
-		free = s.unref(old.arrays)
-	}
+	free := s.unkeep(key)
+	s.live += int64(len(k.blob))
 	s.clock++
 	k.used = s.clock
 	s.kept[key] = k
@@ -59,19 +59,25 @@ func (s *store) attach(key keptKey) *kept {
 // drop lets go of what is kept under a key.
 func (s *store) drop(key keptKey) {
 	s.mu.Lock()
-	var free []*array
-	if k := s.kept[key]; k != nil {
-		delete(s.kept, key)
-		free = s.unref(k.arrays)
-	}
+	free := s.unkeep(key)
 	s.mu.Unlock()
 	finalize(free)
 }
 
+// unkeep takes out what is kept under a key and returns the arrays to finalize.
+func (s *store) unkeep(key keptKey) []*array {
+	k := s.kept[key]
+	if k == nil {
+		return nil
+	}
+	delete(s.kept, key)
+	s.live -= int64(len(k.blob))
+	return s.unref(k.arrays)
+}
+
 // evictKept takes out the least recently used entry of which no client has an
-// array, and returns its arrays; nil if there is none. Whoever looks for it
-// finds it absent and loads it again.
-func (s *store) evictKept() []*array {
+// array, and returns its arrays. Whoever looks for it finds it absent and loads it again.
+func (s *store) evictKept() ([]*array, bool) {
 	var oldest keptKey
 	var found *kept
 	for key, k := range s.kept {
@@ -80,10 +86,11 @@ func (s *store) evictKept() []*array {
 		}
 	}
 	if found == nil {
-		return nil
+		return nil, false
 	}
 	delete(s.kept, oldest)
-	return found.arrays
+	s.live -= int64(len(found.blob))
+	return found.arrays, true
 }
 
 // idle reports whether the key alone holds the arrays.
@@ -93,5 +100,5 @@ func (k *kept) idle() bool {
 			return false
 		}
 	}
-	return len(k.arrays) > 0
+	return len(k.arrays) > 0 || len(k.blob) > 0
 }

@@ -25,17 +25,19 @@ type program struct {
 	mu      sync.RWMutex
 	exec    compute.Executable // nil: not compiled, or finalized
 	outputs []shapes.Shape
+	bytes   int64 // of its text and constants, charged to the store; guarded by programs
 }
 
 // programs holds the compiled programs, the least recently used first.
 type programs struct {
-	mu    sync.Mutex
-	order *list.List
-	byKey map[programKey]*list.Element
+	mu     sync.Mutex
+	order  *list.List
+	byKey  map[programKey]*list.Element
+	refund func(bytes int64) // called without the lock
 }
 
-func newPrograms() *programs {
-	return &programs{order: list.New(), byKey: map[programKey]*list.Element{}}
+func newPrograms(refund func(int64)) *programs {
+	return &programs{order: list.New(), byKey: map[programKey]*list.Element{}, refund: refund}
 }
 
 // find returns a program that is there, or nil.
@@ -70,11 +72,59 @@ func (p *programs) findOrAdd(key programKey) *program {
 // forget takes out a program that could not be compiled.
 func (p *programs) forget(x *program) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	var bytes int64
 	if e, ok := p.byKey[x.key]; ok && e.Value == x {
-		p.order.Remove(e)
-		delete(p.byKey, x.key)
+		bytes = p.remove(e)
 	}
+	p.mu.Unlock()
+	p.refund(bytes)
+}
+
+// remove takes a program out and returns the bytes to refund.
+func (p *programs) remove(e *list.Element) int64 {
+	x := p.order.Remove(e).(*program)
+	delete(p.byKey, x.key)
+	bytes := x.bytes
+	x.bytes = 0
+	return bytes
+}
+
+// bear leaves a charge with the program until that is let go, and reports whether it
+// is still there to do so.
+func (p *programs) bear(x *program, bytes int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.byKey[x.key]
+	if !ok || e.Value != x {
+		return false
+	}
+	x.bytes += bytes
+	return true
+}
+
+// evict lets go of the least recently used program of at least so many bytes and returns
+// them, 0 if there is none. The caller refunds.
+func (p *programs) evict(least int64) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := p.order.Front(); e != nil; e = e.Next() {
+		if x := e.Value.(*program); x.bytes >= least {
+			bytes := p.remove(e)
+			go x.finalize() // it may be running: that is waited for
+			return bytes
+		}
+	}
+	return 0
+}
+
+// bytes is what programs are charged for.
+func (p *programs) bytes() (total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for e := p.order.Front(); e != nil; e = e.Next() {
+		total += e.Value.(*program).bytes
+	}
+	return total
 }
 
 func (p *programs) count() int {
@@ -86,13 +136,15 @@ func (p *programs) count() int {
 // trim lets go of the least recently used programs until at most n are left.
 func (p *programs) trim(n int) {
 	var out []*program
+	var bytes int64
 	p.mu.Lock()
 	for p.order.Len() > n {
-		x := p.order.Remove(p.order.Front()).(*program)
-		delete(p.byKey, x.key)
-		out = append(out, x)
+		e := p.order.Front()
+		out = append(out, e.Value.(*program))
+		bytes += p.remove(e)
 	}
 	p.mu.Unlock()
+	p.refund(bytes)
 	for _, x := range out {
 		go x.finalize() // it may be running: that is waited for
 	}

@@ -13,7 +13,8 @@ func (s *server) status(c *call, reply *response) error {
 	if err := c.Done(); err != nil {
 		return err
 	}
-	st := wire.State{PID: s.pid, Uptime: time.Since(s.started), Programs: s.store.programs.count()}
+	st := wire.State{PID: s.pid, Uptime: time.Since(s.started), Programs: s.store.programs.count(),
+		ProgramBytes: s.store.programs.bytes()}
 	s.mu.Lock()
 	for _, who := range s.clients {
 		if who != c.client { // whoever asks uses nothing
@@ -36,8 +37,8 @@ func (s *store) state(st *wire.State) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Budget, st.Bytes, st.Arrays = s.budget, s.live, s.arrays
-	st.MemoBytes, st.MemoHits, st.MemoMisses = s.memo.bytes, s.memo.hits, s.memo.misses
-	st.MemoResults = s.memo.order.Len()
+	st.MemoHits, st.MemoMisses = s.memo.hits, s.memo.misses
+	st.MemoResults, st.MemoBytes, st.MemoOnce = s.memo.state()
 	for key, k := range s.kept {
 		st.Kept = append(st.Kept, wire.Kept{Key: key.key, Arrays: len(k.arrays), Bytes: k.bytes()})
 	}

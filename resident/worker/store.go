@@ -2,18 +2,23 @@ package worker
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
+
+	"gopherlens/internal/nativemem"
 )
 
 // A store counts who holds which array and how much memory they take.
 type store struct {
 	mu     sync.Mutex
-	budget int64 // bytes of arrays; 0: no limit
-	live   int64 // bytes of arrays there are
+	budget int64 // bytes; 0: no limit
+	live   int64 // bytes of arrays, kept blobs and programs' constants
 	arrays int
+
+	available func() int64 // bytes that the machine has left; nil: not asked
 
 	memo     memo
 	kept     map[keptKey]*kept
@@ -22,8 +27,8 @@ type store struct {
 }
 
 func newStore(budget int64) *store {
-	s := &store{budget: budget, kept: map[keptKey]*kept{}, programs: newPrograms()}
-	s.memo = newMemo(budget / memoShare)
+	s := &store{budget: budget, kept: map[keptKey]*kept{}, memo: newMemo(budget)}
+	s.programs = newPrograms(s.refund)
 	return s
 }
 
@@ -83,39 +88,90 @@ func (s *store) soleOwner(a *array) bool {
 	return a.refs == 2
 }
 
-// reserve makes room for need more bytes, or says why there is none. The order
-// is from what costs least to make again to what costs most.
-func (s *store) reserve(need int64) error {
-	if s.budget == 0 {
-		return nil
-	}
+// reserve makes room for need more bytes, or says why there is none.
+func (s *store) reserve(need int64) error { return s.claim(need, 0) }
+
+// charge is reserve for what is no array: it counts n bytes as held until a refund.
+func (s *store) charge(n int64) error { return s.claim(n, n) }
+
+func (s *store) refund(n int64) {
 	s.mu.Lock()
+	s.live -= n
+	s.mu.Unlock()
+}
+
+// claim makes room for need bytes and counts take of them. What can be made again goes,
+// in the order from what costs least to what costs most: results, programs, kept arrays.
+func (s *store) claim(need, take int64) error {
+	allowed := s.allowed(need)
+	s.mu.Lock()
+	before := s.live
 	var free []*array
-	for _, evict := range []func() []*array{s.evictMemo, s.evictKept} {
-		for s.live+need > s.budget {
-			evicted := evict()
-			if evicted == nil {
+	for _, evict := range []func() ([]*array, bool){s.evictMemo, s.evictProgram, s.evictKept} {
+		for s.budget > 0 && s.live+need > s.budget || s.live+need > before+allowed {
+			evicted, ok := evict()
+			if !ok {
 				break
 			}
 			free = append(free, s.unref(evicted)...)
 		}
 	}
-	short := s.live+need > s.budget
 	live := s.live
+	overBudget, overMachine := s.budget > 0 && live+need > s.budget, live+need > before+allowed
+	if !overBudget && !overMachine {
+		s.live += take
+	}
 	s.mu.Unlock()
 	finalize(free)
-	if short {
-		s.programs.trim(0)
-		return fmt.Errorf("resident: %s more do not fit: arrays in use take %s of the worker's %s; "+
+	if before-live > worthTrimming {
+		nativemem.Trim()
+	}
+	switch {
+	case overBudget:
+		return fmt.Errorf("resident: %s more do not fit: what is in use takes %s of the worker's %s; "+
 			"free some, stop the worker (gopherlens resident stop), or set %s to a larger size",
 			bytesText(need), bytesText(live), bytesText(s.budget), MemoryEnv)
+	case overMachine:
+		return fmt.Errorf("resident: %s more do not fit: the machine has %s left for it, and this worker holds %s in use; "+
+			"stop what holds the rest (gopherlens resident status lists all workers), or set %s to the size that this worker may take",
+			bytesText(need), bytesText(before+allowed-live), bytesText(live), MemoryEnv)
 	}
 	return nil
 }
 
-// evictMemo takes the least recently used result out of the memo and returns
-// its arrays, nil if there is none.
-func (s *store) evictMemo() []*array { return s.memo.evict() }
+// worthAsking is the size from which the machine is asked for its free memory, and
+// worthTrimming that from which freed memory is given back to it.
+const (
+	worthAsking   = 16 << 20
+	worthTrimming = 64 << 20
+)
+
+// allowed is how many bytes the machine has left for this worker: several notebooks, each
+// within its own budget, must not drive it out of memory. Where the user has set the
+// budget, that alone holds.
+func (s *store) allowed(need int64) int64 {
+	if s.available == nil || need < worthAsking {
+		return math.MaxInt64 / 2
+	}
+	return max(s.available(), 0)
+}
+
+// evictMemo takes the result out of the memo that is least likely to be asked for.
+func (s *store) evictMemo() ([]*array, bool) {
+	arrays := s.memo.evict()
+	return arrays, arrays != nil
+}
+
+// evictProgram lets go of the least recently used program of those that hold memory
+// that counts. Its clients send it again when they need it.
+func (s *store) evictProgram() ([]*array, bool) {
+	n := s.programs.evict(countedProgram)
+	s.live -= n
+	return nil, n > 0
+}
+
+// countedProgram is the size in bytes from which dropping a program makes room.
+const countedProgram = 1 << 20
 
 func bytesText(n int64) string {
 	for _, unit := range []struct {

@@ -103,7 +103,7 @@ func ReadGreeting(d *Decoder) Greeting {
 }
 
 // protocol is raised when a message changes its layout.
-const protocol = "1"
+const protocol = "2"
 
 // Version names all that two builds must share to understand each other: the
 // layout of messages, the version of package compute, and its operations.

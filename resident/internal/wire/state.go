@@ -10,13 +10,16 @@ type State struct {
 	Handles  int      // that they hold
 	Backends []string // configurations of those that are open
 	Programs int      // compiled
+	// ProgramBytes is what their texts and constants take.
+	ProgramBytes int64
 
-	Budget int64 // bytes of arrays allowed; 0: no limit
-	Bytes  int64 // of all arrays
+	Budget int64 // bytes allowed; 0: no limit
+	Bytes  int64 // of all arrays, kept blobs and programs' constants
 	Arrays int
 
 	MemoResults int
 	MemoBytes   int64
+	MemoOnce    int64 // of these, the bytes of results that were asked for once
 	MemoHits    int64
 	MemoMisses  int64
 
@@ -31,7 +34,7 @@ type Kept struct {
 }
 
 func (s *State) numbers() []*int64 {
-	return []*int64{(*int64)(&s.Uptime), &s.Budget, &s.Bytes, &s.MemoBytes, &s.MemoHits, &s.MemoMisses}
+	return []*int64{(*int64)(&s.Uptime), &s.Budget, &s.Bytes, &s.MemoBytes, &s.MemoOnce, &s.ProgramBytes, &s.MemoHits, &s.MemoMisses}
 }
 
 func (s *State) counts() []*int {
