@@ -208,14 +208,14 @@ func (a *attention) model(s *scene) object {
 	}
 	values := make(list, len(a.values))
 	for i, v := range a.values {
-		values[i] = vegaNumber(v)
+		values[i] = vegaNumber(v, a.grid.ramp.digits+2)
 	}
 	r := a.grid.ramp
 	return object{
 		"Width": s.w, "X": g.X, "Y": g.Y, "W": g.W, "H": g.H,
 		"Heads": heads, "Tokens": mapLabels(a.tokens, func(t string) string { return clip(visibleToken(t), hoverLength) }),
 		"Query": visible(a.grid.yName), "Key": visible(a.grid.xName), "Unit": visible(orElse(a.grid.axes.Unit, "attention")),
-		"Values": values, "Low": r.lo, "High": r.hi, "Stops": hexes(r.stops),
+		"Values": values, "Low": r.lo, "High": r.hi, "Digits": r.digits, "Stops": hexes(r.stops),
 		"Odd": object{"NaN": nanColor.hex(), "+∞": plusInfinity.hex(), "−∞": minusInfinity.hex()},
 	}
 }

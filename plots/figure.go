@@ -26,6 +26,7 @@ type body interface {
 type chart interface {
 	body
 	vega() object
+	vegaDraws() bool // false for numbers beyond what the front end computes with
 }
 
 type markup interface {
@@ -79,7 +80,9 @@ func (f Figure) Bundle() (map[string]any, error) {
 	}
 	switch b := f.body.(type) {
 	case chart:
-		bundle[mimeVega] = map[string]any(b.vega())
+		if b.vegaDraws() {
+			bundle[mimeVega] = map[string]any(b.vega())
+		}
 	case markup:
 		bundle[mimeHTML] = b.fragment()
 	}

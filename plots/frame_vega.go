@@ -7,9 +7,38 @@ func (f *frame) vega(marks int) object {
 	spec["width"] = int(f.plot.w)
 	spec["height"] = int(f.plot.h)
 	if f.xLabels != nil {
-		spec["params"] = list{vegaParam("xLabels", anys(mapLabels(f.xLabels, hoverText)))}
+		spec["params"] = list{vegaParam("xLabels", f.vegaLabels())}
 	}
 	return spec
+}
+
+func (f *frame) vegaDraws() bool {
+	return f.x.vegaDraws() && f.y.vegaDraws() && (f.ramp == nil || f.ramp.vegaDraws())
+}
+
+// vegaLabels are the labels by column; those alone that are told.
+func (f *frame) vegaLabels() any {
+	if f.told == nil {
+		return anys(mapLabels(f.xLabels, hoverText))
+	}
+	labels := object{}
+	for _, i := range f.told {
+		labels[format0(i)] = hoverText(f.xLabels[i])
+	}
+	return labels
+}
+
+// vegaColumns are the columns where a label may stand.
+func (f *frame) vegaColumns() list {
+	if f.told == nil {
+		return indices(len(f.xLabels))
+	}
+	const most = 500
+	var columns list
+	for k := 0; k < len(f.told); k += 1 + len(f.told)/most {
+		columns = append(columns, f.told[k])
+	}
+	return columns
 }
 
 // xTitle is what tooltips call the x axis.
@@ -36,7 +65,7 @@ func (f *frame) vegaX() object {
 			axis["tickMinStep"] = 1
 		}
 	default:
-		axis["values"] = indices(len(f.xLabels))
+		axis["values"] = f.vegaColumns()
 		axis["labelExpr"] = shortLabel("xLabels[datum.value]")
 		axis["labelAngle"] = 0
 		if slanted(f.xLabels, f.plot.w/max(1, f.x.hi-f.x.lo)) {

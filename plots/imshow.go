@@ -254,8 +254,7 @@ func (h *heatmap) describe() string {
 		text += fmt.Sprintf(", %d %s", h.facets, orElse(visible(h.axes.FacetName), "facets"))
 	}
 	text += fmt.Sprintf(", %d rows%s by %d columns%s", h.ny, named(h.yName), h.nx, named(h.xName))
-	lo, hi, _ := finiteRange(h.values)
-	text += fmt.Sprintf("; from %s to %s.%s", format(lo), format(hi), h.describePeak())
+	text += fmt.Sprintf("; %s.%s", rangeText(h.values), h.describePeak())
 	for _, note := range h.notes {
 		text += " " + note + "."
 	}
@@ -277,11 +276,14 @@ func (h *heatmap) describePeak() string {
 			best = i
 		}
 	}
+	if best < 0 {
+		return ""
+	}
 	where := ""
 	for _, line := range h.place(best) {
 		where += ", " + line
 	}
-	return fmt.Sprintf(" Strongest: %s%s.", format(h.values[best]), where)
+	return fmt.Sprintf(" Strongest: %s%s.", h.ramp.text(h.values[best]), where)
 }
 
 // place says where the i-th value is, a line an axis, outermost first.

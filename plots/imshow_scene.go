@@ -259,7 +259,7 @@ func (h *heatmap) gridSpot(picture int, label string, r rect) *gridSpot {
 	g.XLabels, g.YLabels = mapLabels(h.xLabels, clipped), mapLabels(h.yLabels, clipped)
 	from := picture * h.ny * h.nx
 	for i := from; i < from+h.ny*h.nx; i++ {
-		g.Values = append(g.Values, format(h.values[i]))
+		g.Values = append(g.Values, h.ramp.text(h.values[i]))
 		if h.text != nil {
 			g.Text = append(g.Text, clipped(h.text[i]))
 		}

@@ -4,6 +4,8 @@ package plots
 // rows are numbered, and what a row is about is worked out from its number.
 // A row an object would be several times longer in the notebook's file.
 
+func (h *heatmap) vegaDraws() bool { return h.ramp.vegaDraws() }
+
 func (h *heatmap) vega() object {
 	perFrame := h.facets * h.ny * h.nx
 	spec := vegaChart(h.axes.Title, h.notes, h.describe(), perFrame)
@@ -35,7 +37,7 @@ func (h *heatmap) vegaParams() list {
 		return anys(mapLabels(mapLabels(labels, h.label), func(s string) string { return clip(s, hoverLength) }))
 	}
 	params := list{
-		vegaParam("z", vegaNumbers(h.values)),
+		vegaParam("z", vegaNumbers(h.values, h.ramp.digits+2)),
 		vegaParam("xLabels", label(h.xLabels)),
 		vegaParam("yLabels", label(h.yLabels)),
 	}

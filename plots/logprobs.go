@@ -70,6 +70,9 @@ func (t *tokenText) topLines(k int) []string {
 
 // percent writes the probability whose logarithm is logProb.
 func percent(logProb float64) string {
+	if math.IsNaN(logProb) {
+		return format(logProb)
+	}
 	p := 100 * math.Exp(logProb)
 	if p > 0 && p < 0.01 {
 		return "<0.01 %"

@@ -116,6 +116,7 @@ func (c *scatterChart) setUpFrame(xs, ys array) error {
 	if odd := c.countOdd(); odd > 0 {
 		c.frame.notes = append(c.frame.notes, fmt.Sprintf("%s not finite, marked at the edge", count(odd, "point is", "points are")))
 	}
+	c.frame.notes = append(c.frame.notes, c.frame.noteAbsent(ys.values)...)
 	c.setUpColors()
 	c.frame.about = c.describe()
 	return nil
@@ -188,6 +189,9 @@ func (c *scatterChart) scene() *scene {
 	f := c.frame
 	s := f.begin()
 	for _, p := range c.points {
+		if p.finite() && !f.y.holds(p.y) {
+			continue
+		}
 		at := point{f.x.at(insideOr(p.x, f.x)), f.y.at(insideOr(p.y, f.y))}
 		switch {
 		case p.finite():
@@ -203,12 +207,12 @@ func (c *scatterChart) scene() *scene {
 }
 
 func (c *scatterChart) tip(f *frame, p sampled) []string {
-	lines := []string{hoverText(p.name), visible(f.xAxisName()) + ": " + format(p.x), visible(f.yAxisName()) + ": " + format(p.y)}
+	lines := []string{hoverText(p.name), visible(f.xAxisName()) + ": " + f.x.text(p.x), visible(f.yAxisName()) + ": " + f.y.text(p.y)}
 	switch {
 	case c.axes.Series != nil:
 		lines = append(lines, hoverText(c.axes.Series[int(p.color)]))
 	case c.ramp != nil:
-		lines = append(lines, orElse(visible(c.axes.ColorName), "colour")+": "+format(p.color))
+		lines = append(lines, orElse(visible(c.axes.ColorName), "colour")+": "+c.ramp.text(p.color))
 	}
 	return lines
 }
@@ -216,6 +220,8 @@ func (c *scatterChart) tip(f *frame, p sampled) []string {
 // The axes of a scatter plot are called x and y, if by no other name.
 func (f *frame) xAxisName() string { return orElse(f.xName, "x") }
 func (f *frame) yAxisName() string { return orElse(f.yName, "y") }
+
+func (c *scatterChart) vegaDraws() bool { return c.frame.vegaDraws() }
 
 func (c *scatterChart) vega() object {
 	f := c.frame
@@ -239,13 +245,13 @@ func vegaOddShape() object {
 func (c *scatterChart) rows(f *frame) list {
 	var rows list
 	for _, p := range c.points {
-		r := object{"x": insideOr(p.x, f.x), "y": insideOr(p.y, f.y), "xText": format(p.x), "yText": format(p.y), "name": hoverText(p.name), "odd": ""}
+		r := object{"x": insideOr(p.x, f.x), "y": insideOr(p.y, f.y), "xText": f.x.text(p.x), "yText": f.y.text(p.y), "name": hoverText(p.name), "odd": ""}
 		if !p.finite() {
 			r["odd"] = oddName(p)
 		}
 		switch {
 		case c.ramp != nil:
-			r["c"], r["cText"] = vegaNumber(p.color), format(p.color)
+			r["c"], r["cText"] = vegaNumber(p.color, c.ramp.digits+2), c.ramp.text(p.color)
 		case c.axes.Series != nil:
 			r["c"], r["cText"] = hoverText(c.axes.Series[int(p.color)]), ""
 		}
@@ -258,7 +264,7 @@ func (c *scatterChart) rows(f *frame) list {
 // is marked.
 func insideOr(v float64, s scale) float64 {
 	if finite(v) {
-		return round6(v)
+		return s.number(v)
 	}
 	return s.inside(v)
 }

@@ -93,10 +93,7 @@ func (t *tokenText) describe() string {
 	}
 	fmt.Fprintf(&b, "%s: %s", t.kind, count(len(t.tokens), "token", "tokens"))
 	for _, q := range t.quantities {
-		lo, hi, ok := finiteRange(q.values)
-		if ok {
-			fmt.Fprintf(&b, "; %s from %s to %s", orElse(visible(q.name), "values"), format(lo), format(hi))
-		}
+		fmt.Fprintf(&b, "; %s %s", orElse(visible(q.name), "values"), rangeText(q.values))
 	}
 	b.WriteString(".")
 	for _, note := range t.notes {
@@ -152,7 +149,7 @@ func (t *tokenText) drawQuantity(s *scene, i int, y float64) float64 {
 // drawStrip draws a colour bar that lies down, with its ends and name.
 func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 	const height = 10.0
-	low := format(r.lo)
+	low := r.text(r.lo)
 	x := gap + textWidth(low, noteSize, false) + 4
 	bar := barCells(r, rect{x, y, 120, height})
 	row := make([]rgb, len(bar.colors))
@@ -160,7 +157,7 @@ func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 		row[len(row)-1-i] = c[0]
 	}
 	bar.colors = [][]rgb{row}
-	label := format(r.hi)
+	label := r.text(r.hi)
 	if name != "" {
 		label += "   " + clip(visible(name), hoverLength)
 	}
@@ -173,7 +170,7 @@ func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 func (t *tokenText) tip(i, k int) []string {
 	lines := []string{fmt.Sprintf("%d: %s", k, clip(visibleToken(t.tokens[k]), hoverLength))}
 	for _, q := range t.quantities {
-		lines = append(lines, orElse(visible(q.name), "value")+": "+format(q.values[k]))
+		lines = append(lines, orElse(visible(q.name), "value")+": "+q.ramp.text(q.values[k]))
 	}
 	if t.top != nil {
 		lines = append(lines, t.topLines(k)...)

@@ -114,7 +114,7 @@ func (t *topTable) describe() string {
 				b.WriteString(" …")
 				break
 			}
-			fmt.Fprintf(&b, " %s (%s)", visibleToken(r.Token), format(r.Value))
+			fmt.Fprintf(&b, " %s (%s)", visibleToken(r.Token), t.grid.ramp.text(r.Value))
 		}
 		b.WriteString("\n")
 	}
@@ -143,7 +143,7 @@ func (t *topTable) fragment() string {
 
 func (t *topTable) cell(r Ranked) string {
 	return fmt.Sprintf(`<td style="%s;text-align:left;padding:2px 8px;white-space:pre" title="%s"><bdi>%s</bdi> <span style="font-size:85%%">%s</span></td>`,
-		colorStyle(t.grid.ramp.at(r.Value)), escape(hoverText(r.Token)), escape(clip(visibleToken(r.Token), axisLabelLength)), format(r.Value))
+		colorStyle(t.grid.ramp.at(r.Value)), escape(hoverText(r.Token)), escape(clip(visibleToken(r.Token), axisLabelLength)), t.grid.ramp.text(r.Value))
 }
 
 func unitLine(unit string) string {
