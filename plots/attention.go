@@ -44,7 +44,7 @@ func AttentionHeads(tokens []string, patterns any, axes Axes) Figure {
 }
 
 func newAttention(kind string, tokens []string, data any, axes Axes, rank int) (*attention, error) {
-	if err := axes.check(kind, "XName YName Unit Facets Colors Low High"); err != nil {
+	if err := axes.check(kind, "Height XName YName Unit Facets Colors Low High"); err != nil {
 		return nil, err
 	}
 	values, err := readArray(data, rank)

@@ -22,7 +22,7 @@ func Bar(data any, axes Axes) Figure {
 }
 
 func newBar(data any, axes Axes) (*barChart, error) {
-	if err := axes.check("Bar", "X XName YName Unit Series Guides Values Low High"); err != nil {
+	if err := axes.check("Bar", "Height X XName YName Unit Series Guides Values Low High"); err != nil {
 		return nil, err
 	}
 	for i, g := range axes.Guides {

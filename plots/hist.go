@@ -35,7 +35,7 @@ func Hist(data any, axes Axes) Figure {
 }
 
 func newHist(data any, axes Axes) (*histogram, error) {
-	if err := axes.check("Hist", "XName YName Unit Series Bins Guides Low High"); err != nil {
+	if err := axes.check("Hist", "Height XName YName Unit Series Bins Guides Low High"); err != nil {
 		return nil, err
 	}
 	if axes.Bins < 0 || axes.Bins > HistBins {

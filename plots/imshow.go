@@ -47,7 +47,7 @@ func Imshow(data any, axes Axes) Figure {
 	return figure("Imshow", h, err)
 }
 
-const heatmapFields = "X Y XName YName Unit Facets FacetName Frames FrameName Text Values Colors Low High"
+const heatmapFields = "Height X Y XName YName Unit Facets FacetName Frames FrameName Text Values Colors Low High"
 
 func newHeatmap(kind string, data any, axes Axes) (*heatmap, error) {
 	if err := axes.check(kind, heatmapFields); err != nil {

@@ -35,7 +35,7 @@ func Line(data any, axes Axes) Figure {
 }
 
 func newLine(data any, axes Axes) (*lineChart, error) {
-	if err := axes.check("Line", "X XName YName Unit Series At LogX LogY Guides Low High"); err != nil {
+	if err := axes.check("Line", "Height X XName YName Unit Series At LogX LogY Guides Low High"); err != nil {
 		return nil, err
 	}
 	s, err := readSeries(data, axes)

@@ -130,6 +130,10 @@ func stepFor(lo, hi, n float64) float64 {
 
 // niceStep is the smallest of 1, 2, 5 times a power of ten that is no less than x.
 func niceStep(x float64) float64 {
+	const largest = 1e308 // the next would be infinite
+	if x >= largest {
+		return largest
+	}
 	power := math.Pow(10, math.Floor(math.Log10(x)))
 	for _, m := range []float64{1, 2, 5} {
 		if m*power >= x*(1-1e-9) {

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -33,7 +34,7 @@ func Scatter(x, y any, axes Axes) Figure {
 }
 
 func newScatter(x, y any, axes Axes) (*scatterChart, error) {
-	if err := axes.check("Scatter", "XName YName Unit Names ColorBy ColorName Colors Series LogX LogY Guides Low High"); err != nil {
+	if err := axes.check("Scatter", "Height XName YName Unit Names ColorBy ColorName Colors Series LogX LogY Guides Low High"); err != nil {
 		return nil, err
 	}
 	xs, err := readArray(x, 1)
@@ -66,7 +67,7 @@ func (c *scatterChart) read(xs, ys array) error {
 			return fmt.Errorf("%s has %d elements, x has %d", l.what, l.n, n)
 		}
 	}
-	if err := c.checkGroups(); err != nil {
+	if err := cmp.Or(c.checkColors(), c.checkGroups()); err != nil {
 		return err
 	}
 	every := (n + ScatterPoints - 1) / ScatterPoints
@@ -79,6 +80,26 @@ func (c *scatterChart) read(xs, ys array) error {
 			p.color = c.axes.ColorBy[i]
 		}
 		c.points = append(c.points, p)
+	}
+	return nil
+}
+
+// checkColors refuses what would do nothing without ColorBy, or beside Series.
+func (c *scatterChart) checkColors() error {
+	a := c.axes
+	for _, l := range []struct {
+		field string
+		set   bool
+	}{{"ColorName", a.ColorName != ""}, {"Colors", a.Colors != Auto}} {
+		switch {
+		case l.set && a.ColorBy == nil:
+			return fmt.Errorf("Axes.%s needs Axes.ColorBy: one number a point", l.field)
+		case l.set && a.Series != nil:
+			return fmt.Errorf("Axes.%s and Axes.Series exclude each other: the points take the colours of their series", l.field)
+		}
+	}
+	if a.ColorBy != nil && !anyFinite(a.ColorBy) {
+		return fmt.Errorf("Axes.ColorBy has no finite value among its %d", len(a.ColorBy))
 	}
 	return nil
 }
