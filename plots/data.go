@@ -247,10 +247,13 @@ func (a array) rows() [][]float64 {
 // holds tells whether a shape is that of n values, without multiplying more than
 // an int takes.
 func holds(shape []int, n int) bool {
+	if slices.Contains(shape, 0) {
+		return n == 0 && slices.Min(shape) == 0
+	}
 	product := 1
 	for _, d := range shape {
-		if d < 0 || d > 0 && product > n/d {
-			return slices.Contains(shape, 0) && n == 0 && slices.Min(shape) >= 0
+		if d < 0 || product > n/d {
+			return false
 		}
 		product *= d
 	}

@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// TokenLimit is how many tokens a coloured text shows; the rest is left out,
-// which the figure says.
-const TokenLimit = 4000
+// Limits of a coloured text; the rest is left out, which the figure says.
+const (
+	TokenLimit      = 4000 // tokens, counted once for each quantity
+	TokenQuantities = 32
+)
 
 // A tokenText is a text whose tokens are coloured by one or several quantities.
 type tokenText struct {
@@ -54,12 +56,17 @@ func newColoredTokens(tokens []string, values any, axes Axes) (*tokenText, error
 	if names == nil {
 		names = indexLabels(a.shape[0])
 		if len(names) == 1 {
-			names = []string{axes.Unit}
+			names = []string{""}
 		}
 	}
 	t := &tokenText{kind: "Coloured tokens", axes: axes, tokens: tokens}
-	for i, row := range a.rows() {
-		t.add(names[i], row)
+	rows := a.rows()
+	if n := len(rows); n > TokenQuantities {
+		t.notes = append(t.notes, fmt.Sprintf("first %d of %d quantities", TokenQuantities, n))
+		rows = rows[:TokenQuantities]
+	}
+	for i, row := range rows {
+		t.add(valueTitle(names[i], axes.Unit), row)
 	}
 	t.cut()
 	return t, nil
