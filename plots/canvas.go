@@ -23,8 +23,8 @@ type canvas struct {
 	scale float64
 }
 
-// maxPixels is those of the largest picture that Axes.Width and Height ask for.
-const maxPixels = maxSide * pngScale * maxSide * pngScale
+// maxPixels is one for each of the largest picture that Axes can ask for.
+const maxPixels = maxSide * maxSide
 
 // png paints the scene, [pngScale] pixels to each of its own, or fewer where
 // these would be too many for the memory.

@@ -98,7 +98,8 @@ func (f Figure) SVG() ([]byte, error) {
 	return f.body.scene().svg(), nil
 }
 
-// PNG gives the static picture with two pixels for each of the SVG's. Letters
+// PNG gives the static picture with two pixels for each of the SVG's, fewer where
+// these would be more than sixteen million. Letters
 // other than Latin, Greek and Cyrillic become boxes there.
 func (f Figure) PNG() ([]byte, error) {
 	if err := f.Err(); err != nil {

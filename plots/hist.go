@@ -122,6 +122,7 @@ func binEdges(all []float64, lo, hi float64, n int) []float64 {
 		for i := range edges {
 			edges[i] = along(lo, hi, float64(i)/float64(n))
 		}
+		edges[n] = hi // to the last digit
 		return edges
 	}
 	step := niceStep(intervalLength(all, lo, hi))
@@ -130,6 +131,7 @@ func binEdges(all []float64, lo, hi float64, n int) []float64 {
 	for i := range edges {
 		edges[i] = bounded((first + float64(i)) * step)
 	}
+	edges[0] = min(edges[0], lo) // which may be a rounding error before it
 	return slices.Compact(edges) // two may have met at the largest float64
 }
 

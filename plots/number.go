@@ -36,10 +36,19 @@ func formatTo(v float64, n int) string {
 	return minus(trimZeros(strconv.FormatFloat(v, 'f', decimals(v, n), 64)))
 }
 
+// log10 is right for denormal numbers too, of which Go 1.26 takes the logarithm
+// wrongly on amd64.
+func log10(v float64) float64 {
+	if v < 0x1p-1022 {
+		return math.Log2(v) * (math.Ln2 / math.Ln10)
+	}
+	return math.Log10(v)
+}
+
 // decimals is how many digits after the point make up n significant ones; whole
 // numbers keep all theirs.
 func decimals(v float64, n int) int {
-	return max(0, n-1-int(math.Floor(math.Log10(math.Abs(v)))))
+	return max(0, n-1-int(math.Floor(log10(math.Abs(v)))))
 }
 
 // digitsFor is how many significant digits tell the values from lo to hi apart:
@@ -50,7 +59,7 @@ func digitsFor(lo, hi float64) int {
 	if !(lo < hi) {
 		return digits
 	}
-	away := math.Floor(math.Log10(largest / span(lo, hi)))
+	away := math.Floor(log10(largest / span(lo, hi)))
 	return digits + int(min(max(away-1, 0), most))
 }
 

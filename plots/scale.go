@@ -16,7 +16,7 @@ type scale struct {
 func (s scale) at(v float64) float64 {
 	lo, hi := s.lo, s.hi
 	if s.log {
-		lo, hi, v = math.Log10(lo), math.Log10(hi), math.Log10(v)
+		lo, hi, v = log10(lo), log10(hi), log10(v)
 	}
 	return s.from + part(v, lo, hi)*(s.to-s.from)
 }
@@ -86,8 +86,8 @@ func niceScale(lo, hi float64, log bool) scale {
 
 // decadeScale goes from one power of ten to another, as far as there are any.
 func decadeScale(lo, hi float64) scale {
-	first, last := math.Floor(math.Log10(lo)), math.Ceil(math.Log10(max(hi, bounded(lo*1.0001))))
-	return scale{lo: positive(math.Pow(10, first)), hi: positive(math.Pow(10, last)), log: true}
+	first, last := math.Floor(log10(lo)), math.Ceil(log10(max(hi, bounded(lo*1.0001))))
+	return scale{lo: positive(math.Pow10(int(first))), hi: positive(math.Pow10(int(last))), log: true}
 }
 
 // positive keeps what a logarithmic scale computes from leaving the numbers.
@@ -106,7 +106,7 @@ func (s scale) between(t float64) float64 {
 	case s.log && finite(s.hi/s.lo):
 		return positive(s.lo * math.Pow(s.hi/s.lo, t))
 	case s.log:
-		lo, hi := math.Log10(s.lo), math.Log10(s.hi)
+		lo, hi := log10(s.lo), log10(s.hi)
 		return positive(math.Pow(10, lo+t*(hi-lo)))
 	}
 	return along(s.lo, s.hi, t)
@@ -134,7 +134,7 @@ func niceStep(x float64) float64 {
 	if x >= largest {
 		return largest
 	}
-	power := math.Pow(10, math.Floor(math.Log10(x)))
+	power := math.Pow10(int(math.Floor(log10(x))))
 	for _, m := range []float64{1, 2, 5} {
 		if m*power >= x*(1-1e-9) {
 			return m * power
@@ -186,7 +186,7 @@ func tickLabels(step, largest float64) func(v float64) string {
 }
 
 // exponent is the power of ten of v's first digit.
-func exponent(v float64) int { return int(math.Floor(math.Log10(v) + 1e-9)) }
+func exponent(v float64) int { return int(math.Floor(log10(v) + 1e-9)) }
 
 // text writes a value on the scale so that it can be told from its neighbours.
 func (s scale) text(v float64) string { return formatTo(v, digitsFor(s.lo, s.hi)) }
@@ -198,11 +198,11 @@ func (s scale) vegaNumber(v float64) any { return vegaNumber(v, digitsFor(s.lo, 
 
 // decades are the powers of ten on a logarithmic scale, thinned to about n.
 func (s scale) decades(n int) []tick {
-	first, last := int(math.Round(math.Log10(s.lo))), int(math.Round(math.Log10(s.hi)))
+	first, last := int(math.Round(log10(s.lo))), int(math.Round(log10(s.hi)))
 	every := max(1, (last-first)/n)
 	var out []tick
 	for e := first; e <= last; e += every {
-		v := math.Pow(10, float64(e))
+		v := math.Pow10(e)
 		out = append(out, tick{v, format(v)})
 	}
 	return out
