@@ -140,18 +140,35 @@ func (f *frame) drawX(s *scene) {
 
 func (f *frame) drawXNumbers(s *scene) {
 	for _, t := range f.xTicks() {
-		x := f.x.at(t.at)
-		s.add(polyline{points: []point{{x, f.plot.bottom()}, {x, f.plot.bottom() + tickLength}}, color: muted, width: 1},
-			text{at: point{x, f.plot.bottom() + tickLength + labelSize*lineHeight/2}, s: t.label, size: labelSize, color: muted, anchor: middle})
+		x, half := f.x.at(t.at), textWidth(t.label, labelSize, false)/2
+		s.add(polyline{points: []point{{x, f.plot.bottom()}, {x, f.plot.bottom() + tickLength}}, color: muted, width: 1})
+		x = max(min(x, s.w-half), half) // a long label stays on the page
+		s.add(text{at: point{x, f.plot.bottom() + tickLength + labelSize*lineHeight/2}, s: t.label, size: labelSize, color: muted, anchor: middle})
 	}
 }
 
+// xTicks are as many as there is room for, long labels being those of numbers
+// close together and far from zero.
 func (f *frame) xTicks() []tick {
 	ticks := f.x.ticks(8)
+	for n := 7; n > 1 && f.crowded(ticks); n-- {
+		ticks = f.x.ticks(n)
+	}
 	if !f.counted {
 		return ticks
 	}
 	return slices.DeleteFunc(ticks, func(t tick) bool { return t.at != math.Round(t.at) })
+}
+
+// crowded tells whether the labels of neighbours touch.
+func (f *frame) crowded(ticks []tick) bool {
+	for i := 1; i < len(ticks); i++ {
+		room := f.x.at(ticks[i].at) - f.x.at(ticks[i-1].at)
+		if room < (textWidth(ticks[i].label, labelSize, false)+textWidth(ticks[i-1].label, labelSize, false))/2 {
+			return true
+		}
+	}
+	return false
 }
 
 // xLabelHeight is the room that the labels below the plot need.
