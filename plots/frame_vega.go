@@ -1,5 +1,7 @@
 package plots
 
+import "math"
+
 // vega starts the specification of a chart in this frame: its size, its title
 // and the labels that the axes and tooltips look up.
 func (f *frame) vega(marks int) object {
@@ -95,9 +97,21 @@ func (s scale) vega() object {
 	return spec
 }
 
+// vegaFormat lets the front end write numbers that are far from one, or from each
+// other's differences, as it would not by itself: with exponents, or in full.
+func vegaFormat(axis object, lo, hi float64) {
+	switch largest := max(math.Abs(lo), math.Abs(hi)); {
+	case digitsFor(lo, hi) > digits:
+		axis["labelLimit"] = 240
+	case largest < 1e-6 || largest >= 1e15:
+		axis["format"] = "~e"
+	}
+}
+
 // vegaTicks leaves a logarithmic axis its powers of ten only.
 func (s scale) vegaTicks(axis object, n int) {
 	if !s.log {
+		vegaFormat(axis, s.lo, s.hi)
 		return
 	}
 	var values list

@@ -147,16 +147,18 @@ func (h *heatmap) vegaColor() object {
 	for _, s := range h.specials {
 		greys = append(greys, grey(s.color, s.name))
 	}
-	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": colorLegend(h.axes.Unit)}
+	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": h.ramp.vegaLegend(h.axes.Unit)}
 	if len(greys) > 0 {
 		color["condition"] = greys
 	}
 	return color
 }
 
-// colorLegend writes the unit along the colour bar, where it has room.
-func colorLegend(name string) object {
-	return object{"title": visible(name), "titleOrient": "right", "titleLimit": 200, "tickCount": 5}
+// vegaLegend writes the unit along the colour bar, where it has room.
+func (r ramp) vegaLegend(name string) object {
+	legend := object{"title": visible(name), "titleOrient": "right", "titleLimit": 200, "tickCount": 5}
+	vegaFormat(legend, r.lo, r.hi)
+	return legend
 }
 
 func (h *heatmap) vegaTips() list {

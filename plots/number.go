@@ -39,7 +39,7 @@ func formatTo(v float64, n int) string {
 // log10 is right for denormal numbers too, of which Go 1.26 takes the logarithm
 // wrongly on amd64.
 func log10(v float64) float64 {
-	if v < 0x1p-1022 {
+	if v > 0 && v < 0x1p-1022 {
 		return math.Log2(v) * (math.Ln2 / math.Ln10)
 	}
 	return math.Log10(v)

@@ -14,11 +14,15 @@ type scale struct {
 
 // at is the pixel of v; far outside the scale it stops growing, see farOff.
 func (s scale) at(v float64) float64 {
-	lo, hi := s.lo, s.hi
+	return s.from + s.part(v)*(s.to-s.from)
+}
+
+// part is how far along the scale v lies. What has no logarithm lies below one.
+func (s scale) part(v float64) float64 {
 	if s.log {
-		lo, hi, v = log10(lo), log10(hi), log10(v)
+		return part(log10(max(v, 0)), log10(s.lo), log10(s.hi))
 	}
-	return s.from + part(v, lo, hi)*(s.to-s.from)
+	return part(v, s.lo, s.hi)
 }
 
 // farOff bounds, in lengths of a scale, the places outside it: a coordinate is a
@@ -41,8 +45,9 @@ func bounded(v float64) float64 { return min(max(v, -math.MaxFloat64), math.MaxF
 
 // holds tells whether v lies on the scale, a hair's breadth aside.
 func (s scale) holds(v float64) bool {
-	slack := span(s.lo, s.hi) * 1e-9
-	return v >= s.lo-slack && v <= s.hi+slack
+	const slack = 1e-9
+	t := s.part(v)
+	return t >= -slack && t <= 1+slack
 }
 
 const (

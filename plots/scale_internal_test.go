@@ -48,7 +48,7 @@ func checkScale(t *testing.T, s scale, lo, hi, v float64) {
 	for _, n := range []int{5, 6, 8} {
 		checkRising(t, s.ticks(n), n)
 	}
-	if finite(v) && (!s.log || v > 0) {
+	if finite(v) {
 		if at := s.at(v); !(math.Abs(at) <= 100*farOff+100) || s.holds(v) && (at < -0.01 || at > 100.01) {
 			t.Errorf("%v to %v: %v lies at %v", s.lo, s.hi, v, at)
 		}

@@ -301,7 +301,7 @@ func oddName(p sampled) string {
 func (c *scatterChart) vegaColor() object {
 	switch {
 	case c.ramp != nil:
-		return object{"field": "c", "type": "quantitative", "scale": c.ramp.vega(), "legend": colorLegend(c.axes.ColorName)}
+		return object{"field": "c", "type": "quantitative", "scale": c.ramp.vega(), "legend": c.ramp.vegaLegend(c.axes.ColorName)}
 	case c.axes.Series != nil:
 		names := mapLabels(c.axes.Series, hoverText)
 		colors := make(list, len(names))
