@@ -48,8 +48,8 @@ type Axes struct {
 	// Colors chooses the colours; the zero value chooses by the data.
 	Colors Colors
 	// Low and High fix the ends of the colours (or of the value axis) instead
-	// of the data's own: two numbers, Low below High. The figure says how many
-	// values lie outside.
+	// of the data's own: two numbers, Low below High. Values outside have the
+	// colour of the end; a figure with a value axis says how many it leaves out.
 	Low, High float64
 
 	// Names label the points of a scatter plot where the pointer rests.

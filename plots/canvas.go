@@ -184,7 +184,7 @@ func dashed(points []point, pattern []float64) [][]point {
 		from, to := points[i-1], points[i]
 		for {
 			length := math.Hypot(to.x-from.x, to.y-from.y)
-			if length <= left {
+			if !(length > left) { // nor if it is no number
 				left -= length
 				current = append(current, to)
 				break

@@ -44,6 +44,18 @@ type array struct {
 // readArray copies data, which is an [Array] or slices of numbers nested up to
 // four deep, and checks that its rank is one of ranks.
 func readArray(data any, ranks ...int) (array, error) {
+	a, err := readShaped(data, ranks...)
+	if err != nil {
+		return array{}, err
+	}
+	if !anyFinite(a.values) {
+		return array{}, fmt.Errorf("data has no finite value among its %d (shape %v)", len(a.values), a.shape)
+	}
+	return a, nil
+}
+
+// readShaped is readArray for data that may be part of more, none of it finite.
+func readShaped(data any, ranks ...int) (array, error) {
 	a, err := convert(data)
 	if err != nil {
 		return array{}, err
@@ -54,9 +66,6 @@ func readArray(data any, ranks ...int) (array, error) {
 	if !slices.Contains(ranks, len(a.shape)) {
 		return array{}, fmt.Errorf("data has %s (shape %s); this figure takes %s",
 			count(len(a.shape), "axis", "axes"), shapeText(a.shape), oneOf(ranks))
-	}
-	if !anyFinite(a.values) {
-		return array{}, fmt.Errorf("data has no finite value among its %d (shape %v)", len(a.values), a.shape)
 	}
 	return a, nil
 }

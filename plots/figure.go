@@ -63,7 +63,8 @@ const (
 
 // Bundle gives the figure as Jupyter takes it: content by MIME type, of which
 // each front end draws the richest that it knows. A static picture (SVG, and
-// PNG in base64) and a description in words are always among them.
+// PNG in base64) and a description in words are always among them; a chart is unless
+// its numbers are beyond what a front end computes with.
 func (f Figure) Bundle() (map[string]any, error) {
 	if err := f.Err(); err != nil {
 		return nil, err

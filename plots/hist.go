@@ -79,11 +79,14 @@ func readSamples(data any) ([][]float64, error) {
 func readEach(v reflect.Value) ([][]float64, error) {
 	var samples [][]float64
 	for i := range v.Len() {
-		a, err := readArray(v.Index(i).Interface(), 1)
+		a, err := readShaped(v.Index(i).Interface(), 1)
 		if err != nil {
 			return nil, fmt.Errorf("sample %d: %w", i, err)
 		}
 		samples = append(samples, a.values)
+	}
+	if !slices.ContainsFunc(samples, anyFinite) {
+		return nil, fmt.Errorf("data has no finite value in its %d samples", len(samples))
 	}
 	return samples, nil
 }
