@@ -44,7 +44,7 @@ func AttentionHeads(tokens []string, patterns any, axes Axes) Figure {
 }
 
 func newAttention(kind string, tokens []string, data any, axes Axes, rank int) (*attention, error) {
-	if err := axes.check(kind, "XName YName Unit Facets Colors Low High"); err != nil {
+	if err := axes.check(kind, "Height XName YName Unit Facets Colors Low High"); err != nil {
 		return nil, err
 	}
 	values, err := readArray(data, rank)
@@ -208,14 +208,14 @@ func (a *attention) model(s *scene) object {
 	}
 	values := make(list, len(a.values))
 	for i, v := range a.values {
-		values[i] = vegaNumber(v)
+		values[i] = vegaNumber(v, a.grid.ramp.digits+2)
 	}
 	r := a.grid.ramp
 	return object{
 		"Width": s.w, "X": g.X, "Y": g.Y, "W": g.W, "H": g.H,
 		"Heads": heads, "Tokens": mapLabels(a.tokens, func(t string) string { return clip(visibleToken(t), hoverLength) }),
 		"Query": visible(a.grid.yName), "Key": visible(a.grid.xName), "Unit": visible(orElse(a.grid.axes.Unit, "attention")),
-		"Values": values, "Low": r.lo, "High": r.hi, "Stops": hexes(r.stops),
+		"Values": values, "Low": r.lo, "High": r.hi, "Digits": r.digits, "Stops": hexes(r.stops),
 		"Odd": object{"NaN": nanColor.hex(), "+∞": plusInfinity.hex(), "−∞": minusInfinity.hex()},
 	}
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -27,7 +28,8 @@ type Axes struct {
 	At []float64
 	// LogX and LogY ask for logarithmic axes; values must then be positive.
 	LogX, LogY bool
-	// Guides are straight lines drawn for reference.
+	// Guides are straight lines drawn for reference, a hundred at most. One that
+	// lies off the axes is not drawn, which the figure says.
 	Guides []Guide
 
 	// Facets labels the pictures of a heat map, or the heads of an attention
@@ -46,7 +48,8 @@ type Axes struct {
 	// Colors chooses the colours; the zero value chooses by the data.
 	Colors Colors
 	// Low and High fix the ends of the colours (or of the value axis) instead
-	// of the data's own; they hold when they differ.
+	// of the data's own: two numbers, Low below High. Values outside have the
+	// colour of the end; a figure with a value axis says how many it leaves out.
 	Low, High float64
 
 	// Names label the points of a scatter plot where the pointer rests.
@@ -58,7 +61,8 @@ type Axes struct {
 	// Bins is the number of bars of a histogram; 0 chooses by the data.
 	Bins int
 
-	// Width and Height are the size of the picture in pixels; 0 chooses.
+	// Width and Height are the size of the picture in pixels, up to 4000; 0
+	// chooses. A coloured text is as high as it takes.
 	Width, Height int
 }
 
@@ -88,7 +92,7 @@ func Vertical(at float64, label string) Guide { return Guide{vertical, at, label
 func Diagonal() Guide { return Guide{kind: diagonal, label: "y = x"} }
 
 // common are the fields that every figure reads.
-const common = "Title Width Height "
+const common = "Title Width "
 
 // check reports the fields that are set but that the figure of the given name
 // has no use for. Uses lists, separated by spaces, those that it reads.
@@ -101,7 +105,7 @@ func (a Axes) check(figure, uses string) error {
 			return fmt.Errorf("%s does not use Axes.%s; it uses %s", figure, name, strings.Join(known, ", "))
 		}
 	}
-	return a.checkSize()
+	return cmp.Or(a.checkSize(), a.checkRange(), a.checkColors(), a.checkGuides())
 }
 
 // maxSide bounds the picture's size: a slip of the keyboard should not fill
@@ -114,8 +118,37 @@ func (a Axes) checkSize() error {
 			return fmt.Errorf("Axes.Width and Axes.Height are pixels from 0 to %d, got %d", maxSide, side)
 		}
 	}
-	if !finite(a.Low) || !finite(a.High) || a.Low > a.High {
-		return fmt.Errorf("Axes.Low (%v) and Axes.High (%v) must be finite and in that order", a.Low, a.High)
+	return nil
+}
+
+func (a Axes) checkRange() error {
+	switch set := a.Low != 0 || a.High != 0; {
+	case !finite(a.Low) || !finite(a.High):
+		return fmt.Errorf("Axes.Low (%v) and Axes.High (%v) must be finite", a.Low, a.High)
+	case set && !(a.Low < a.High):
+		return fmt.Errorf("Axes.Low (%v) must be below Axes.High (%v)", a.Low, a.High)
+	}
+	return nil
+}
+
+func (a Axes) checkColors() error {
+	if a.Colors < Auto || a.Colors > Sequential {
+		return fmt.Errorf("Axes.Colors is %d; it is Auto, Diverging or Sequential", a.Colors)
+	}
+	return nil
+}
+
+// maxGuides is more than anybody tells apart.
+const maxGuides = 100
+
+func (a Axes) checkGuides() error {
+	if n := len(a.Guides); n > maxGuides {
+		return fmt.Errorf("Axes.Guides has %d lines, more than %d", n, maxGuides)
+	}
+	for i, g := range a.Guides {
+		if !finite(g.at) {
+			return fmt.Errorf("Axes.Guides[%d] is at %v, which is nowhere on an axis", i, g.at)
+		}
 	}
 	return nil
 }

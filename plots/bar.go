@@ -22,8 +22,13 @@ func Bar(data any, axes Axes) Figure {
 }
 
 func newBar(data any, axes Axes) (*barChart, error) {
-	if err := axes.check("Bar", "X XName YName Unit Series Guides Values Low High"); err != nil {
+	if err := axes.check("Bar", "Height X XName YName Unit Series Guides Values Low High"); err != nil {
 		return nil, err
+	}
+	for i, g := range axes.Guides {
+		if g.kind != horizontal {
+			return nil, fmt.Errorf("Axes.Guides[%d] is not horizontal; bars stand at labels, not at numbers", i)
+		}
 	}
 	s, err := readSeries(data, axes)
 	if err != nil {
@@ -65,10 +70,12 @@ func (c *barChart) setUpFrame() error {
 	}
 	y := niceScale(lo, hi, false)
 	if axes.fixedRange() {
-		y = scale{lo: lo, hi: hi}
+		y = newScale(lo, hi)
 	}
-	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit), notes: c.series.notes,
-		x: scale{lo: -0.5, hi: float64(len(c.at)) - 0.5}, y: y, xLabels: c.xLabels, legend: c.entries(true), about: c.describe()}
+	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit),
+		x: scale{lo: -0.5, hi: float64(len(c.at)) - 0.5}, y: y, xLabels: c.xLabels, legend: c.entries(true)}
+	c.series.notes = append(c.series.notes, c.frame.noteAbsent(c.all())...)
+	c.frame.notes, c.frame.about = c.series.notes, c.describe()
 	return nil
 }
 
@@ -118,6 +125,8 @@ func labelShift(v float64) float64 {
 	return -noteSize * 0.8
 }
 
+func (c *barChart) vegaDraws() bool { return c.frame.vegaDraws() }
+
 func (c *barChart) vega() object {
 	f := c.frame
 	f.begin()
@@ -143,11 +152,11 @@ func (c *barChart) vega() object {
 	return spec
 }
 
-// vegaLevels are the horizontal guides: the only ones where x is no number.
+// vegaLevels are the guides, all of them horizontal where x is no number.
 func (c *barChart) vegaLevels(f *frame) list {
 	var layers list
 	for _, g := range f.axes.Guides {
-		if g.kind == horizontal {
+		if f.guide(g) != nil {
 			layers = append(layers, object{"data": object{"values": list{object{"y": g.at}}},
 				"mark":     object{"type": "rule", "strokeDash": list{5, 4}, "color": "#888888"},
 				"encoding": object{"y": object{"field": "y", "type": "quantitative"}}})
@@ -159,7 +168,7 @@ func (c *barChart) vegaLevels(f *frame) list {
 func (c *barChart) rows(f *frame) (rows, odd list) {
 	for i, row := range c.values {
 		for j, v := range row {
-			r := object{"x": j, "y": vegaNumber(v), "s": i}
+			r := object{"x": j, "y": f.y.vegaNumber(v), "s": i}
 			if !finite(v) {
 				r["y"], r["odd"] = f.y.inside(v), format(v)
 				odd = append(odd, r)

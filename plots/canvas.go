@@ -23,10 +23,15 @@ type canvas struct {
 	scale float64
 }
 
-// png paints the scene, [pngScale] pixels to each of its own.
+// maxPixels is one for each of the largest picture that Axes can ask for.
+const maxPixels = maxSide * maxSide
+
+// png paints the scene, [pngScale] pixels to each of its own, or fewer where
+// these would be too many for the memory.
 func (s *scene) png() ([]byte, error) {
-	w, h := int(math.Ceil(s.w*pngScale)), int(math.Ceil(s.h*pngScale))
-	c := &canvas{image.NewRGBA(image.Rect(0, 0, w, h)), pngScale}
+	scale := min(pngScale, math.Sqrt(maxPixels/(s.w*s.h)))
+	w, h := int(math.Ceil(s.w*scale)), int(math.Ceil(s.h*scale))
+	c := &canvas{image.NewRGBA(image.Rect(0, 0, w, h)), scale}
 	draw.Draw(c.img, c.img.Bounds(), image.White, image.Point{}, draw.Src)
 	for _, shape := range s.shapes {
 		shape.paint(c)
@@ -179,7 +184,7 @@ func dashed(points []point, pattern []float64) [][]point {
 		from, to := points[i-1], points[i]
 		for {
 			length := math.Hypot(to.x-from.x, to.y-from.y)
-			if length <= left {
+			if !(length > left) { // nor if it is no number
 				left -= length
 				current = append(current, to)
 				break

@@ -94,53 +94,71 @@ func dash(i int) []float64 { return dashes[(i/len(categories))%len(dashes)] }
 type ramp struct {
 	lo, hi float64
 	stops  []rgb
+	digits int // that tell its values apart, see [digitsFor]
 }
 
 // newRamp chooses the ramp for values, as the Axes ask.
 func newRamp(values []float64, axes Axes) ramp {
-	lo, hi, _ := finiteRange(values)
+	lo, hi, ok := finiteRange(values)
+	if !ok {
+		lo, hi = 0, 0
+	}
+	n := digitsFor(lo, hi)
 	if axes.fixedRange() {
 		lo, hi = axes.Low, axes.High
 	}
+	r := rampOver(lo, hi, axes)
+	r.digits = max(n, digitsFor(r.lo, r.hi))
+	return r
+}
+
+// rampOver is the ramp for values from lo to hi.
+func rampOver(lo, hi float64, axes Axes) ramp {
 	kind := axes.Colors
 	if kind == Auto {
 		kind = chooseColors(lo, hi)
 	}
 	if kind == Sequential {
-		return ramp{lo, hi, viridis}.spread()
+		return ramp{lo: lo, hi: hi, stops: viridis}.spread()
 	}
-	m := max(math.Abs(lo), math.Abs(hi))
+	m := max(math.Abs(lo), math.Abs(hi), leastSpan)
+	if lo == 0 && hi == 0 {
+		m = 1
+	}
 	switch middle := len(redBlue) / 2; {
 	case axes.Colors == Auto && lo >= 0:
-		return ramp{0, m, redBlue[middle:]}.spread()
+		return ramp{lo: 0, hi: m, stops: redBlue[middle:]}
 	case axes.Colors == Auto && hi <= 0:
-		return ramp{-m, 0, redBlue[:middle+1]}.spread()
+		return ramp{lo: -m, hi: 0, stops: redBlue[:middle+1]}
 	}
-	return ramp{-m, m, redBlue}.spread()
+	return ramp{lo: -m, hi: m, stops: redBlue}
 }
 
 // chooseColors is Auto's choice.
 func chooseColors(lo, hi float64) Colors {
 	nearest := max(lo, -hi) // distance of zero from the data, negative if within
-	if nearest > hi-lo && hi > lo {
+	if hi > lo && nearest > hi-lo {
 		return Sequential
 	}
 	return Diverging
 }
 
-// spread keeps a ramp from having no length, which constant data would give.
+// spread keeps a ramp from having no length, which constant data would give, or
+// one too short to compute with.
 func (r ramp) spread() ramp {
-	if r.hi > r.lo {
-		return r
-	}
-	if r.lo == 0 {
+	switch {
+	case r.lo == 0 && r.hi == 0:
 		r.hi = 1
-		return r
+	case r.lo == r.hi:
+		d := math.Abs(r.lo) / 2
+		r.lo, r.hi = bounded(r.lo-d), bounded(r.hi+d)
 	}
-	d := math.Abs(r.lo) / 2
-	r.lo, r.hi = r.lo-d, r.hi+d
+	r.lo, r.hi = widened(r.lo, r.hi, leastFloats)
 	return r
 }
+
+// text writes a value so that it can be told from others on the ramp.
+func (r ramp) text(v float64) string { return formatTo(v, r.digits) }
 
 // at is the colour of v, clamped to the ends; greys for what is not finite.
 func (r ramp) at(v float64) rgb {
@@ -152,7 +170,7 @@ func (r ramp) at(v float64) rgb {
 	case math.IsInf(v, -1):
 		return minusInfinity
 	}
-	t := (v - r.lo) / (r.hi - r.lo) * float64(len(r.stops)-1)
+	t := part(v, r.lo, r.hi) * float64(len(r.stops)-1)
 	t = min(max(t, 0), float64(len(r.stops)-1))
 	i := min(int(t), len(r.stops)-2)
 	return mix(r.stops[i], r.stops[i+1], t-float64(i))

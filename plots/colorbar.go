@@ -79,7 +79,7 @@ func barCells(r ramp, place rect) cells {
 	c := cells{rect: place, colors: make([][]rgb, steps)}
 	for i := range c.colors {
 		t := (float64(steps-i) - 0.5) / steps
-		c.colors[i] = []rgb{r.at(r.lo + t*(r.hi-r.lo))}
+		c.colors[i] = []rgb{r.at(along(r.lo, r.hi, t))}
 	}
 	return c
 }

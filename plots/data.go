@@ -44,19 +44,28 @@ type array struct {
 // readArray copies data, which is an [Array] or slices of numbers nested up to
 // four deep, and checks that its rank is one of ranks.
 func readArray(data any, ranks ...int) (array, error) {
+	a, err := readShaped(data, ranks...)
+	if err != nil {
+		return array{}, err
+	}
+	if !anyFinite(a.values) {
+		return array{}, fmt.Errorf("data has no finite value among its %d (shape %v)", len(a.values), a.shape)
+	}
+	return a, nil
+}
+
+// readShaped is readArray for data that may be part of more, none of it finite.
+func readShaped(data any, ranks ...int) (array, error) {
 	a, err := convert(data)
 	if err != nil {
 		return array{}, err
 	}
 	if len(a.values) == 0 {
-		return array{}, fmt.Errorf("%w: shape %v", errNoData, a.shape)
+		return array{}, fmt.Errorf("%w: shape %s", errNoData, shapeText(a.shape))
 	}
 	if !slices.Contains(ranks, len(a.shape)) {
-		return array{}, fmt.Errorf("data has %s (shape %v); this figure takes %s",
-			count(len(a.shape), "axis", "axes"), a.shape, oneOf(ranks))
-	}
-	if !anyFinite(a.values) {
-		return array{}, fmt.Errorf("data has no finite value among its %d (shape %v)", len(a.values), a.shape)
+		return array{}, fmt.Errorf("data has %s (shape %s); this figure takes %s",
+			count(len(a.shape), "axis", "axes"), shapeText(a.shape), oneOf(ranks))
 	}
 	return a, nil
 }
@@ -77,13 +86,13 @@ func convert(data any) (array, error) {
 func fromArray(src Array) (a array, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			a, err = array{}, fmt.Errorf("reading %T: %v", src, r)
+			a, err = array{}, fmt.Errorf("reading %s: %s", typeName(src), hoverText(fmt.Sprint(r)))
 		}
 	}()
 	a.shape = append([]int(nil), src.Shape()...)
 	values := src.Float32s()
-	if want := product(a.shape); want != len(values) {
-		return array{}, fmt.Errorf("%T has shape %v (%d values) but gives %d values", src, a.shape, want, len(values))
+	if !holds(a.shape, len(values)) {
+		return array{}, fmt.Errorf("%s has shape %s but gives %d values", typeName(src), shapeText(a.shape), len(values))
 	}
 	a.values = make([]float64, len(values))
 	for i, v := range values {
@@ -121,37 +130,48 @@ func fromSlices(v reflect.Value) (array, error) {
 	if len(a.shape) > maxRank {
 		return array{}, fmt.Errorf("data is nested more than %d deep", maxRank)
 	}
-	if product(a.shape) == 0 {
+	if slices.Contains(a.shape, 0) {
 		return a, nil
 	}
-	a.values = make([]float64, 0, product(a.shape))
-	return a, a.flatten(v, 0, "data")
+	// The first row's shape is only a promise: room grows as the rows keep it.
+	return a, a.flatten(v, nil)
 }
 
-// flatten appends v, which must have shape a.shape[depth:]; where says which
-// part of the data v is, for the error.
-func (a *array) flatten(v reflect.Value, depth int, where string) error {
+// flatten appends v, which is the part of the data that at leads to and must have
+// shape a.shape[len(at):].
+func (a *array) flatten(v reflect.Value, at []int) error {
 	v = indirect(v)
-	if depth == len(a.shape) {
+	if len(at) == len(a.shape) {
 		x, ok := number(v)
 		if !ok {
-			return fmt.Errorf("%s is a %s, not a number", where, describeType(v))
+			return fmt.Errorf("%s is a %s, not a number", where(at), describeType(v))
 		}
 		a.values = append(a.values, x)
 		return nil
 	}
 	if v.Kind() != reflect.Slice && v.Kind() != reflect.Array {
-		return fmt.Errorf("%s is a %s where the first of its neighbours is a slice", where, describeType(v))
+		return fmt.Errorf("%s is a %s where the first of its neighbours is a slice", where(at), describeType(v))
 	}
-	if v.Len() != a.shape[depth] {
-		return fmt.Errorf("data is ragged: %s has %d elements, %d were expected", where, v.Len(), a.shape[depth])
+	if n := a.shape[len(at)]; v.Len() != n {
+		return fmt.Errorf("data is ragged: %s has %d elements, %d were expected", where(at), v.Len(), n)
 	}
+	at = append(at, 0)
 	for i := range v.Len() {
-		if err := a.flatten(v.Index(i), depth+1, fmt.Sprintf("%s[%d]", where, i)); err != nil {
+		at[len(at)-1] = i
+		if err := a.flatten(v.Index(i), at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// where names a part of the data: "data[1][0]".
+func where(at []int) string {
+	name := "data"
+	for _, i := range at {
+		name += fmt.Sprintf("[%d]", i)
+	}
+	return name
 }
 
 // number converts any integer or floating-point kind, named types included.
@@ -179,7 +199,18 @@ func describeType(v reflect.Value) string {
 	if !v.IsValid() {
 		return "nil"
 	}
-	return v.Type().String()
+	return clip(v.Type().String(), hoverLength)
+}
+
+func typeName(v any) string { return describeType(reflect.ValueOf(v)) }
+
+// shapeText writes a shape, however many axes another package's has.
+func shapeText(shape []int) string {
+	const most = 8
+	if len(shape) <= most {
+		return fmt.Sprint(shape)
+	}
+	return fmt.Sprintf("%v and %d axes more", shape[:most], len(shape)-most)
 }
 
 // withLeading returns a with leading axes of length 1 up to the given rank, so
@@ -222,12 +253,20 @@ func (a array) rows() [][]float64 {
 	return rows
 }
 
-func product(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
+// holds tells whether a shape is that of n values, without multiplying more than
+// an int takes.
+func holds(shape []int, n int) bool {
+	if slices.Contains(shape, 0) {
+		return n == 0 && slices.Min(shape) == 0
 	}
-	return n
+	product := 1
+	for _, d := range shape {
+		if d < 0 || product > n/d {
+			return false
+		}
+		product *= d
+	}
+	return product == n
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

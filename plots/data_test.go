@@ -1,6 +1,7 @@
 package plots_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func TestBadData(t *testing.T) {
 		{"text", plots.Line([]string{"a"}, plots.Axes{}), "not a number"},
 		{"number", plots.Line(3, plots.Axes{}), "want slices of numbers"},
 		{"freed", plots.Line(broken{tensor{shape: []int{1}}}, plots.Axes{}), "buffer was freed"},
-		{"shape", plots.Line(tensor{[]int{3}, []float32{1}}, plots.Axes{}), "gives 1 values"},
+		{"shape", plots.Line(tensor{[]int{3}, []float32{1}}, plots.Axes{}), "but gives 1 values"},
 		{"labels", plots.Line([]float64{1, 2}, plots.Axes{X: []string{"a"}}), "Axes.X has 1 labels, the data has 2"},
 		{"unused field", plots.Line([]float64{1}, plots.Axes{Facets: []string{"a"}}), "does not use Axes.Facets"},
 		{"log of zero", plots.Line([]float64{0, 1}, plots.Axes{LogY: true}), "LogY needs values above 0"},
@@ -100,10 +101,34 @@ func TestBadData(t *testing.T) {
 		{"log-probability", plots.TokenLogProbs([]string{"a"}, []float64{0.5}, nil, plots.Axes{}), "not above 0"},
 		{"ranked", plots.TopTokens([][]plots.Ranked{{{"a", 1}}, {}}, plots.Axes{}), "list 1 has 0 tokens"},
 		{"size", plots.Line([]float64{1}, plots.Axes{Width: 1e6}), "pixels"},
+		{"one end", plots.Line([]float64{1}, plots.Axes{Low: 2}), "Axes.Low (2) must be below Axes.High (0)"},
+		{"no length", plots.Line([]float64{1}, plots.Axes{Low: 2, High: 2}), "Axes.Low (2) must be below Axes.High (2)"},
+		{"end NaN", plots.Imshow([][]float64{{1}}, plots.Axes{High: nan}), "must be finite"},
+		{"guide NaN", plots.Line([]float64{1}, plots.Axes{Guides: []plots.Guide{plots.Horizontal(nan, "")}}), "Axes.Guides[0] is at NaN"},
+		{"guide on bars", plots.Bar([]float64{1}, plots.Axes{Guides: []plots.Guide{plots.Diagonal()}}), "Axes.Guides[0] is not horizontal"},
+		{"guides", plots.Line([]float64{1}, plots.Axes{Guides: make([]plots.Guide, 101)}), "more than 100"},
+		{"place NaN", plots.Line([]float64{1, 2}, plots.Axes{At: []float64{0, nan}}), "Axes.At[1] is NaN"},
+		{"colours", plots.Imshow([][]float64{{1}}, plots.Axes{Colors: 7}), "Axes.Colors is 7"},
+		{"colours of no numbers", plots.Scatter([]float64{1}, []float64{1}, plots.Axes{Colors: plots.Diverging}), "Axes.Colors needs Axes.ColorBy"},
+		{"name of no numbers", plots.Scatter([]float64{1}, []float64{1}, plots.Axes{ColorName: "c"}), "Axes.ColorName needs Axes.ColorBy"},
+		{"name beside groups", plots.Scatter([]float64{1}, []float64{1}, plots.Axes{ColorName: "c", ColorBy: []float64{0}, Series: []string{"a"}}), "exclude each other"},
+		{"no colour", plots.Scatter([]float64{1}, []float64{1}, plots.Axes{ColorBy: []float64{nan}}), "Axes.ColorBy has no finite value"},
+		{"facet name", plots.Imshow([][]float64{{1}}, plots.Axes{FacetName: "head"}), "Axes.FacetName"},
+		{"numbers and words", plots.Imshow([][]float64{{1}}, plots.Axes{Values: true, Text: [][]string{{"a"}}}), "Axes.Values"},
+		{"height of a text", plots.ColoredTokens([]string{"a"}, []float64{1}, plots.Axes{Height: 100}), "does not use Axes.Height"},
+		{"guess", plots.TokenLogProbs([]string{"a"}, []float64{-1}, [][]plots.Ranked{{{Token: "a", Value: 5}}}, plots.Axes{}), "top[0][0] is 5"},
+		{"samples of NaN", plots.Hist([][]float64{{nan}, {nan, nan}}, plots.Axes{}), "no finite value in its 2 samples"},
+		{"ragged and large", plots.Imshow(raggedFrom(200_000), plots.Axes{}), "data is ragged: data[1] has 0 elements"},
+		{"negative shape", plots.Imshow(tensor{[]int{-1, -1}, []float32{1}}, plots.Axes{}), "has shape [-1 -1] but gives 1 values"},
+		{"huge shape", plots.Imshow(tensor{[]int{1 << 32, 1 << 32}, nil}, plots.Axes{}), "but gives 0 values"},
+		{"long shape", plots.Imshow(tensor{make([]int, 10_000), []float32{1}}, plots.Axes{}), "and 9992 axes more"},
 		{"bins", plots.Hist([]float64{1}, plots.Axes{Bins: -1}), "Axes.Bins is -1"},
 		{"empty figure", plots.Figure{}, "empty Figure"},
 	} {
 		err := c.figure.Err()
+		if err != nil && len(err.Error()) > 400 {
+			t.Errorf("%s: a message of %d bytes", c.name, len(err.Error()))
+		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one that says %q", c.name, err, c.want)
 		}
@@ -112,6 +137,123 @@ func TestBadData(t *testing.T) {
 		}
 		if showErr := c.figure.Show(); showErr == nil {
 			t.Errorf("%s: Show gives no error", c.name)
+		}
+	}
+}
+
+// raggedFrom has a first row that promises n×n values, and empty ones after it.
+func raggedFrom(n int) [][]float64 {
+	rows := make([][]float64, n)
+	rows[0] = make([]float64, n)
+	return rows
+}
+
+// TestTop: the largest first, the earlier of equals first, NaN after every number,
+// by either of the two ways that find them.
+func TestTop(t *testing.T) {
+	row := []float64{math.NaN(), 1, math.Inf(-1), 7, 7, math.Inf(1), -2}
+	for len(row) < 400 {
+		row = append(row, -1000-float64(len(row)))
+	}
+	name := func(token int) string { return fmt.Sprint(token) }
+	for k, want := range map[int]string{1: "5", 3: "5 3 4", 399: "5 3 4 1 6", 1000: "5 3 4 1 6"} {
+		lists, err := plots.Top(row, k, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range lists[0] {
+			got = append(got, r.Token)
+		}
+		if n := min(k, len(row)); len(got) != n || strings.Join(got[:min(n, 5)], " ") != want {
+			t.Errorf("k = %d: %d tokens, %v first, want %s", k, len(got), got[:min(n, 5)], want)
+		}
+		if k == 1000 && got[399] != "0" {
+			t.Errorf("NaN is not the last: %v", got[395:])
+		}
+	}
+	for _, k := range []int{0, -1} {
+		if _, err := plots.Top(row, k, name); err == nil {
+			t.Errorf("k = %d is taken", k)
+		}
+	}
+	if _, err := plots.Top(row, 1, nil); err == nil {
+		t.Error("a nil name is taken")
+	}
+}
+
+// TestNothingFiniteKept: what is left of thinned data may be NaN alone.
+func TestNothingFiniteKept(t *testing.T) {
+	rows := spiked(400, 400)
+	for y := range rows {
+		for x := range rows[y] {
+			if x%2 == 0 || y%2 == 0 {
+				rows[y][x] = math.NaN()
+			}
+		}
+	}
+	nan := [][]float64{{math.NaN(), math.NaN()}, {math.NaN(), math.NaN()}}
+	lines, pictures := repeated(nan[0], 201), repeated(nan, 129)
+	lines[200], pictures[128] = []float64{1, 2}, [][]float64{{1, 2}, {3, 4}}
+	words := []string{"a", "b"}
+	for name, f := range map[string]plots.Figure{
+		"line":      plots.Line(lines, plots.Axes{}),
+		"log":       plots.Line(lines, plots.Axes{LogY: true}),
+		"imshow":    plots.Imshow(rows, plots.Axes{}),
+		"facets":    plots.Imshow(pictures, plots.Axes{}),
+		"attention": plots.AttentionHeads(words, pictures, plots.Axes{}),
+		"tokens":    plots.ColoredTokens(words, [][]float64{{1, 2}, nan[0]}, plots.Axes{}),
+	} {
+		bundle, err := f.Bundle()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		checkNumbers(t, []byte(bundle["image/svg+xml"].(string)))
+		if words := bundle["text/plain"].(string); !strings.Contains(words, "none finite") {
+			t.Errorf("%s: %q", name, words)
+		}
+	}
+}
+
+// TestOutside: with Low and High a line ends at the edge of the plot, and the
+// figure says how many values and guides that leaves out.
+func TestOutside(t *testing.T) {
+	values := []float64{0.5, math.MaxFloat64, 0.2, -3, 0.9}
+	guides := []plots.Guide{plots.Horizontal(7, "far"), plots.Vertical(40, "late")}
+	fixed := plots.Axes{Low: 0, High: 1, Guides: guides}
+	for name, f := range map[string]plots.Figure{
+		"line":    plots.Line(values, fixed),
+		"scatter": plots.Scatter([]float64{1, 2, 3, 4, 5}, values, fixed),
+		"bar":     plots.Bar(values, plots.Axes{Low: 0, High: 1, Guides: guides[:1]}),
+	} {
+		svg := svgOf(t, f)
+		checkNumbers(t, []byte(svg))
+		for _, note := range []string{"2 outside the range shown", "off the axes"} {
+			if !strings.Contains(svg, note) {
+				t.Errorf("%s: no note %q", name, note)
+			}
+		}
+	}
+}
+
+// TestBeyondVega: where the front end's arithmetic ends the bundle has the static
+// picture alone, and the chart again just below.
+func TestBeyondVega(t *testing.T) {
+	for v, want := range map[float64]bool{1: true, 1e280: true, 1e300: false, 1e-280: true, 1e-310: false} {
+		for name, f := range map[string]plots.Figure{
+			"line":    plots.Line([]float64{-v, v}, plots.Axes{}),
+			"scatter": plots.Scatter([]float64{-v, v}, []float64{1, 2}, plots.Axes{}),
+			"imshow":  plots.Imshow([][]float64{{-v, v}}, plots.Axes{}),
+			"log":     plots.Line([]float64{v, 2 * v}, plots.Axes{LogY: true}),
+		} {
+			bundle, err := f.Bundle()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := bundle["application/vnd.vegalite.v5+json"]; ok != want {
+				t.Errorf("%s of %v: a chart %v, want %v", name, v, ok, want)
+			}
 		}
 	}
 }

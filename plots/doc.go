@@ -36,8 +36,19 @@
 //
 // Any string is safe as a label: what cannot be seen or could do harm is written
 // visibly, a leading space as "·", a newline as "↵", a lone byte as "\xe2".
-// Values that are not finite are shown as what they are. Data beyond a figure's
-// limit (see the constants) are thinned, and the figure says so.
+//
+// Any numbers end in a picture or in the figure's error, in bounded time. What is
+// not finite is counted on the figure, and shown as what it is: lines have a gap
+// and, as bars and scatter plots do, a mark at the plot's edge; heat maps and
+// coloured tokens have three greys; histograms leave it out. Data without a finite
+// value are an error. Ticks and tooltips show as many digits as tell neighbours
+// apart, such as times in nanoseconds; a range of a few float64s is widened to
+// some dozens. Numbers beyond 1e290, or ranges below 1e-290, have no Vega-Lite
+// chart, whose own arithmetic ends there, but the static picture.
+//
+// Data beyond a figure's limit (see the constants) are thinned, values and
+// reference lines off the axes are left out, and the figure says so. A field of
+// Axes that would do nothing is an error.
 //
 // In heat maps white is zero, blue more and red less (ColorBrewer's RdBu); lines
 // and bars take Okabe and Ito's colours, and dashes where these run out. Charts

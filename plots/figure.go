@@ -26,6 +26,7 @@ type body interface {
 type chart interface {
 	body
 	vega() object
+	vegaDraws() bool // false for numbers beyond what the front end computes with
 }
 
 type markup interface {
@@ -62,7 +63,8 @@ const (
 
 // Bundle gives the figure as Jupyter takes it: content by MIME type, of which
 // each front end draws the richest that it knows. A static picture (SVG, and
-// PNG in base64) and a description in words are always among them.
+// PNG in base64) and a description in words are always among them; a chart is unless
+// its numbers are beyond what a front end computes with.
 func (f Figure) Bundle() (map[string]any, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
@@ -79,7 +81,9 @@ func (f Figure) Bundle() (map[string]any, error) {
 	}
 	switch b := f.body.(type) {
 	case chart:
-		bundle[mimeVega] = map[string]any(b.vega())
+		if b.vegaDraws() {
+			bundle[mimeVega] = map[string]any(b.vega())
+		}
 	case markup:
 		bundle[mimeHTML] = b.fragment()
 	}
@@ -95,7 +99,8 @@ func (f Figure) SVG() ([]byte, error) {
 	return f.body.scene().svg(), nil
 }
 
-// PNG gives the static picture with two pixels for each of the SVG's. Letters
+// PNG gives the static picture with two pixels for each of the SVG's, fewer where
+// these would be more than sixteen million. Letters
 // other than Latin, Greek and Cyrillic become boxes there.
 func (f Figure) PNG() ([]byte, error) {
 	if err := f.Err(); err != nil {

@@ -47,8 +47,8 @@ func rampLegend(r ramp, name string) string {
 	const steps = 11
 	bar := ""
 	for i := range steps {
-		v := r.lo + (r.hi-r.lo)*float64(i)/(steps-1)
+		v := along(r.lo, r.hi, float64(i)/(steps-1))
 		bar += fmt.Sprintf(`<span style="%s;display:inline-block;width:14px;height:10px"></span>`, colorStyle(r.at(v)))
 	}
-	return fmt.Sprintf("<div style=\"font-size:85%%\">%s %s %s %s</div>\n", format(r.lo), bar, format(r.hi), escape(visible(name)))
+	return fmt.Sprintf("<div style=\"font-size:85%%\">%s %s %s %s</div>\n", r.text(r.lo), bar, r.text(r.hi), escape(visible(name)))
 }

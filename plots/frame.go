@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"fmt"
 	"math"
 	"slices"
 )
@@ -23,6 +24,7 @@ type frame struct {
 	xName, yName string
 	x, y         scale
 	xLabels      []string // at 0, 1, … if x counts things; nil if x is a number
+	told         []int    // which of xLabels the front end must know; nil for all
 	counted      bool     // x is 0, 1, …: no ticks between
 	legend       []legendEntry
 	ramp         *ramp // a colour bar instead of a legend
@@ -138,18 +140,35 @@ func (f *frame) drawX(s *scene) {
 
 func (f *frame) drawXNumbers(s *scene) {
 	for _, t := range f.xTicks() {
-		x := f.x.at(t.at)
-		s.add(polyline{points: []point{{x, f.plot.bottom()}, {x, f.plot.bottom() + tickLength}}, color: muted, width: 1},
-			text{at: point{x, f.plot.bottom() + tickLength + labelSize*lineHeight/2}, s: t.label, size: labelSize, color: muted, anchor: middle})
+		x, half := f.x.at(t.at), textWidth(t.label, labelSize, false)/2
+		s.add(polyline{points: []point{{x, f.plot.bottom()}, {x, f.plot.bottom() + tickLength}}, color: muted, width: 1})
+		x = max(min(x, s.w-half), half) // a long label stays on the page
+		s.add(text{at: point{x, f.plot.bottom() + tickLength + labelSize*lineHeight/2}, s: t.label, size: labelSize, color: muted, anchor: middle})
 	}
 }
 
+// xTicks are as many as there is room for, long labels being those of numbers
+// close together and far from zero.
 func (f *frame) xTicks() []tick {
 	ticks := f.x.ticks(8)
+	for n := 7; n > 1 && f.crowded(ticks); n-- {
+		ticks = f.x.ticks(n)
+	}
 	if !f.counted {
 		return ticks
 	}
 	return slices.DeleteFunc(ticks, func(t tick) bool { return t.at != math.Round(t.at) })
+}
+
+// crowded tells whether the labels of neighbours touch.
+func (f *frame) crowded(ticks []tick) bool {
+	for i := 1; i < len(ticks); i++ {
+		room := f.x.at(ticks[i].at) - f.x.at(ticks[i-1].at)
+		if room < (textWidth(ticks[i].label, labelSize, false)+textWidth(ticks[i-1].label, labelSize, false))/2 {
+			return true
+		}
+	}
+	return false
 }
 
 // xLabelHeight is the room that the labels below the plot need.
@@ -162,15 +181,27 @@ func (f *frame) xLabelHeight(width float64) float64 {
 
 // slanted tells whether labels must be turned to fit columns of that width.
 func slanted(labels []string, column float64) bool {
-	return widest(mapLabels(labels, axisText), labelSize) > column-4 && len(labels) > 1
+	return widestLabel(labels, column) > column-4 && len(labels) > 1
 }
 
 func columnLabelHeight(labels []string, column float64) float64 {
 	if slanted(labels, column) {
-		return widest(mapLabels(labels, axisText), labelSize)*sinSlant + labelSize
+		return widestLabel(labels, column)*sinSlant + labelSize
 	}
 	return labelSize * lineHeight
 }
+
+// widestLabel measures the labels that drawColumnLabels writes.
+func widestLabel(labels []string, column float64) float64 {
+	w, every := 0.0, labelEvery(column)
+	for i := 0; i < len(labels); i += every {
+		w = max(w, textWidth(axisText(labels[i]), labelSize, false))
+	}
+	return w
+}
+
+// labelEvery is how many columns of that width one label takes.
+func labelEvery(column float64) int { return max(1, int(math.Ceil((labelSize+1)/column))) }
 
 // Labels that do not fit stand at 60 degrees: readable with the head nearly
 // upright, and close together.
@@ -186,7 +217,7 @@ func drawColumnLabels(s *scene, labels []string, plot rect, x func(i int) float6
 		column = x(1) - x(0)
 	}
 	turned := slanted(labels, column)
-	every := max(1, int(math.Ceil((labelSize+1)/column)))
+	every := labelEvery(column)
 	for i := 0; i < len(labels); i += every {
 		t := text{at: point{x(i), plot.bottom() + tickLength + labelSize*lineHeight/2}, s: axisText(labels[i]),
 			size: labelSize, color: muted, anchor: middle}
@@ -229,7 +260,31 @@ func (f *frame) drawLegend(s *scene) {
 	}
 }
 
-// drawGuides draws the reference lines; those off the scale are left out.
+// noteAbsent says how many of the values and the reference lines lie off the
+// axes, where Axes.Low and High or the data have put their ends.
+func (f *frame) noteAbsent(values []float64) []string {
+	var notes []string
+	outside, guides := 0, 0
+	for _, v := range values {
+		if finite(v) && !f.y.holds(v) {
+			outside++
+		}
+	}
+	for _, g := range f.axes.Guides {
+		if f.guide(g) == nil {
+			guides++
+		}
+	}
+	if outside > 0 {
+		notes = append(notes, fmt.Sprintf("%d outside the range shown", outside))
+	}
+	if guides > 0 {
+		notes = append(notes, count(guides, "reference line", "reference lines")+" off the axes")
+	}
+	return notes
+}
+
+// drawGuides draws the reference lines; those off the axes are left out.
 func (f *frame) drawGuides(s *scene) {
 	for _, g := range f.axes.Guides {
 		points := f.guide(g)

@@ -1,5 +1,7 @@
 package plots
 
+import "math"
+
 // vega starts the specification of a chart in this frame: its size, its title
 // and the labels that the axes and tooltips look up.
 func (f *frame) vega(marks int) object {
@@ -7,9 +9,38 @@ func (f *frame) vega(marks int) object {
 	spec["width"] = int(f.plot.w)
 	spec["height"] = int(f.plot.h)
 	if f.xLabels != nil {
-		spec["params"] = list{vegaParam("xLabels", anys(mapLabels(f.xLabels, hoverText)))}
+		spec["params"] = list{vegaParam("xLabels", f.vegaLabels())}
 	}
 	return spec
+}
+
+func (f *frame) vegaDraws() bool {
+	return f.x.vegaDraws() && f.y.vegaDraws() && (f.ramp == nil || f.ramp.vegaDraws())
+}
+
+// vegaLabels are the labels by column; those alone that are told.
+func (f *frame) vegaLabels() any {
+	if f.told == nil {
+		return anys(mapLabels(f.xLabels, hoverText))
+	}
+	labels := object{}
+	for _, i := range f.told {
+		labels[format0(i)] = hoverText(f.xLabels[i])
+	}
+	return labels
+}
+
+// vegaColumns are the columns where a label may stand.
+func (f *frame) vegaColumns() list {
+	if f.told == nil {
+		return indices(len(f.xLabels))
+	}
+	const most = 500
+	var columns list
+	for k := 0; k < len(f.told); k += 1 + len(f.told)/most {
+		columns = append(columns, f.told[k])
+	}
+	return columns
 }
 
 // xTitle is what tooltips call the x axis.
@@ -36,7 +67,7 @@ func (f *frame) vegaX() object {
 			axis["tickMinStep"] = 1
 		}
 	default:
-		axis["values"] = indices(len(f.xLabels))
+		axis["values"] = f.vegaColumns()
 		axis["labelExpr"] = shortLabel("xLabels[datum.value]")
 		axis["labelAngle"] = 0
 		if slanted(f.xLabels, f.plot.w/max(1, f.x.hi-f.x.lo)) {
@@ -66,9 +97,21 @@ func (s scale) vega() object {
 	return spec
 }
 
+// vegaFormat lets the front end write numbers that are far from one, or from each
+// other's differences, as it would not by itself: with exponents, or in full.
+func vegaFormat(axis object, lo, hi float64) {
+	switch largest := max(math.Abs(lo), math.Abs(hi)); {
+	case digitsFor(lo, hi) > digits:
+		axis["labelLimit"] = 240
+	case largest < 1e-6 || largest >= 1e15:
+		axis["format"] = "~e"
+	}
+}
+
 // vegaTicks leaves a logarithmic axis its powers of ten only.
 func (s scale) vegaTicks(axis object, n int) {
 	if !s.log {
+		vegaFormat(axis, s.lo, s.hi)
 		return
 	}
 	var values list

@@ -3,7 +3,6 @@ package plots
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // LogitLens draws a grid of predictions: words[row][column], usually layer by
@@ -45,7 +44,7 @@ func HeadScores(scores any, axes Axes) Figure {
 
 func newHeadScores(scores any, axes Axes) (*heatmap, error) {
 	axes.XName, axes.YName = orElse(axes.XName, "head"), orElse(axes.YName, "layer")
-	if err := axes.check("HeadScores", "X Y XName YName Unit Facets FacetName Colors Low High"); err != nil {
+	if err := axes.check("HeadScores", "Height X Y XName YName Unit Facets FacetName Colors Low High"); err != nil {
 		return nil, err
 	}
 	h, err := newHeatmap("HeadScores", scores, axes)
@@ -73,19 +72,9 @@ func (h *heatmap) nameHeads() {
 
 // strongest are the indices of the n values of largest magnitude.
 func strongest(values []float64, n int) []int {
-	order := make([]int, len(values))
-	for i := range order {
-		order[i] = i
+	sizes := make([]float64, len(values))
+	for i, v := range values {
+		sizes[i] = math.Abs(v)
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := math.Abs(values[a]), math.Abs(values[b])
-		switch {
-		case x > y || !math.IsNaN(x) && math.IsNaN(y):
-			return -1
-		case x < y || math.IsNaN(x) && !math.IsNaN(y):
-			return 1
-		}
-		return 0
-	})
-	return order[:min(n, len(order))]
+	return largest(sizes, min(n, len(sizes)))
 }

@@ -7,8 +7,11 @@ import (
 	"slices"
 )
 
-// HistBins is the largest number of bars of a histogram.
-const HistBins = 200
+// Limits of a histogram; samples beyond theirs are left out, which the figure says.
+const (
+	HistBins    = 200 // bars of one sample
+	HistSamples = 50
+)
 
 type histogram struct {
 	axes   Axes
@@ -16,6 +19,7 @@ type histogram struct {
 	edges  []float64 // one more than bins
 	names  []string
 	n      int
+	notes  []string
 	frame  frame
 }
 
@@ -31,7 +35,7 @@ func Hist(data any, axes Axes) Figure {
 }
 
 func newHist(data any, axes Axes) (*histogram, error) {
-	if err := axes.check("Hist", "XName YName Unit Series Bins Guides Low High"); err != nil {
+	if err := axes.check("Hist", "Height XName YName Unit Series Bins Guides Low High"); err != nil {
 		return nil, err
 	}
 	if axes.Bins < 0 || axes.Bins > HistBins {
@@ -47,6 +51,10 @@ func newHist(data any, axes Axes) (*histogram, error) {
 	}
 	if h.names == nil && len(samples) > 1 {
 		h.names = indexLabels(len(samples))
+	}
+	if n := len(samples); n > HistSamples {
+		h.notes = []string{fmt.Sprintf("first %d of %d samples", HistSamples, n)}
+		samples, h.names = samples[:HistSamples], h.names[:HistSamples]
 	}
 	h.bin(samples)
 	return h, h.setUpFrame(samples)
@@ -71,20 +79,26 @@ func readSamples(data any) ([][]float64, error) {
 func readEach(v reflect.Value) ([][]float64, error) {
 	var samples [][]float64
 	for i := range v.Len() {
-		a, err := readArray(v.Index(i).Interface(), 1)
+		a, err := readShaped(v.Index(i).Interface(), 1)
 		if err != nil {
 			return nil, fmt.Errorf("sample %d: %w", i, err)
 		}
 		samples = append(samples, a.values)
+	}
+	if !slices.ContainsFunc(samples, anyFinite) {
+		return nil, fmt.Errorf("data has no finite value in its %d samples", len(samples))
 	}
 	return samples, nil
 }
 
 func (h *histogram) bin(samples [][]float64) {
 	all := slices.Concat(samples...)
-	lo, hi, _ := finiteRange(all)
+	lo, hi, ok := finiteRange(all)
 	if h.axes.fixedRange() {
-		lo, hi = h.axes.Low, h.axes.High
+		lo, hi, ok = h.axes.Low, h.axes.High, true
+	}
+	if !ok { // nothing finite among the samples kept
+		lo, hi = 0, 0
 	}
 	h.edges = binEdges(all, lo, hi, h.axes.Bins)
 	h.counts = make([][]int, len(samples))
@@ -103,42 +117,51 @@ func (h *histogram) bin(samples [][]float64) {
 // round length near that of Freedman and Diaconis (1981): 2·IQR/∛n.
 func binEdges(all []float64, lo, hi float64, n int) []float64 {
 	if lo == hi {
-		lo, hi = lo-0.5, hi+0.5
+		lo, hi = bounded(lo-0.5), bounded(hi+0.5)
 	}
+	lo, hi = widened(lo, hi, 8*HistBins) // no interval is empty of floats
 	if n > 0 {
 		edges := make([]float64, n+1)
 		for i := range edges {
-			edges[i] = lo + (hi-lo)*float64(i)/float64(n)
+			edges[i] = along(lo, hi, float64(i)/float64(n))
 		}
+		edges[n] = hi // to the last digit
 		return edges
 	}
-	step := niceStep(max(freedmanDiaconis(all), (hi-lo)/HistBins*3))
+	step := niceStep(intervalLength(all, lo, hi))
 	first, last := math.Floor(lo/step+1e-9), math.Floor(hi/step+1e-9)+1
-	var edges []float64
-	for k := first; k <= last; k++ {
-		edges = append(edges, k*step)
+	edges := make([]float64, int(min(last-first, HistBins))+1)
+	for i := range edges {
+		edges[i] = bounded((first + float64(i)) * step)
 	}
-	return edges
+	edges[0] = min(edges[0], lo) // which may be a rounding error before it
+	return slices.Compact(edges) // two may have met at the largest float64
 }
 
-func freedmanDiaconis(all []float64) float64 {
-	sorted := slices.DeleteFunc(slices.Clone(all), func(v float64) bool { return !finite(v) })
-	slices.Sort(sorted)
-	n := len(sorted)
-	iqr := sorted[3*(n-1)/4] - sorted[(n-1)/4]
-	if iqr == 0 { // most values are the same: fall back to ten intervals
-		return max(sorted[n-1]-sorted[0], 1) / 10
+// intervalLength is Freedman and Diaconis' for the values from lo to hi, or a
+// tenth of the whole where most of these are the same.
+func intervalLength(all []float64, lo, hi float64) float64 {
+	shown := slices.DeleteFunc(slices.Clone(all), func(v float64) bool { return !(v >= lo && v <= hi) })
+	slices.Sort(shown)
+	whole, length := span(lo, hi), 0.0
+	if n := len(shown); n > 0 {
+		length = 2 * span(shown[(n-1)/4], shown[3*(n-1)/4]) / math.Cbrt(float64(n))
 	}
-	return 2 * iqr / math.Cbrt(float64(n))
+	if length == 0 {
+		length = whole / 10
+	}
+	return min(max(length, whole/HistBins*3), whole)
 }
 
 // binOf finds the interval of v; the last one includes its upper end.
 func (h *histogram) binOf(v float64) (int, bool) {
-	lo, hi := h.edges[0], h.edges[len(h.edges)-1]
-	if !finite(v) || v < lo || v > hi {
+	if !(v >= h.edges[0] && v <= h.edges[len(h.edges)-1]) {
 		return 0, false
 	}
-	k := int((v - lo) / (hi - lo) * float64(len(h.edges)-1))
+	k, exact := slices.BinarySearch(h.edges, v)
+	if !exact {
+		k-- // the edge before v
+	}
 	return min(k, len(h.edges)-2), true
 }
 
@@ -152,9 +175,9 @@ func (h *histogram) setUpFrame(samples [][]float64) error {
 	if outside := h.outside(samples); outside > 0 {
 		notes = append(notes, fmt.Sprintf("%d outside the range shown", outside))
 	}
-	edges := h.edges
-	h.frame = frame{axes: h.axes, xName: valueTitle(h.axes.XName, h.axes.Unit), yName: orElse(h.axes.YName, "count"), notes: notes,
-		x: scale{lo: edges[0], hi: edges[len(edges)-1]}.roomy(), y: niceScale(0, float64(top), false), legend: s.entries(true)}
+	h.frame = frame{axes: h.axes, xName: valueTitle(h.axes.XName, h.axes.Unit), yName: orElse(h.axes.YName, "count"),
+		x: newScale(h.edges[0], h.edges[len(h.edges)-1]).roomy(), y: niceScale(0, float64(top), false), legend: s.entries(true)}
+	h.frame.notes = slices.Concat(h.notes, notes, h.frame.noteAbsent(nil))
 	h.frame.about = h.describe()
 	return nil
 }
@@ -177,7 +200,7 @@ func (h *histogram) describe() string {
 		text = visible(h.axes.Title) + ". " + text
 	}
 	edges := h.edges
-	text += fmt.Sprintf(" in %d intervals from %s to %s.", len(edges)-1, format(edges[0]), format(edges[len(edges)-1]))
+	text += fmt.Sprintf(" in %d intervals %s.", len(edges)-1, rangeText(edges))
 	for _, note := range h.frame.notes {
 		text += " " + note + "."
 	}
@@ -217,8 +240,10 @@ func (h *histogram) tip(i, k, n int) []string {
 }
 
 func (h *histogram) interval(k int) string {
-	return format(h.edges[k]) + " to " + format(h.edges[k+1])
+	return h.frame.x.text(h.edges[k]) + " to " + h.frame.x.text(h.edges[k+1])
 }
+
+func (h *histogram) vegaDraws() bool { return h.frame.vegaDraws() }
 
 func (h *histogram) vega() object {
 	f := h.frame
@@ -229,7 +254,7 @@ func (h *histogram) vega() object {
 			if n == 0 {
 				continue
 			}
-			rows = append(rows, object{"x": round6(h.edges[k]), "x2": round6(h.edges[k+1]), "y": n, "s": i, "label": h.interval(k)})
+			rows = append(rows, object{"x": f.x.number(h.edges[k]), "x2": f.x.number(h.edges[k+1]), "y": n, "s": i, "label": h.interval(k)})
 		}
 	}
 	spec := f.vega(len(rows))

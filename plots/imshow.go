@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -8,7 +9,10 @@ import (
 // Limits of a heat map; what is beyond them is thinned, which the figure says.
 const (
 	HeatmapCells  = 100_000 // in all facets and frames together
+	HeatmapSide   = 4000    // rows, or columns, of one picture
 	HeatmapFacets = 64
+	HeatmapFrames = 500
+	HeatmapWords  = 10_000 // cells with words or numbers in them
 )
 
 type heatmap struct {
@@ -41,13 +45,14 @@ type heatmap struct {
 // red less. NaN and infinities are three greys, named beside the colour bar.
 //
 // Beyond [HeatmapCells] neighbouring cells are joined; the joined cell shows
-// the value of largest magnitude among them.
+// the value of largest magnitude among them, NaN if there is one. Beyond
+// [HeatmapWords] the words are left to the pointer.
 func Imshow(data any, axes Axes) Figure {
 	h, err := newHeatmap("Imshow", data, axes)
 	return figure("Imshow", h, err)
 }
 
-const heatmapFields = "X Y XName YName Unit Facets FacetName Frames FrameName Text Values Colors Low High"
+const heatmapFields = "Height X Y XName YName Unit Facets FacetName Frames FrameName Text Values Colors Low High"
 
 func newHeatmap(kind string, data any, axes Axes) (*heatmap, error) {
 	if err := axes.check(kind, heatmapFields); err != nil {
@@ -61,11 +66,15 @@ func newHeatmap(kind string, data any, axes Axes) (*heatmap, error) {
 	if err := h.readShape(a); err != nil {
 		return nil, err
 	}
+	if axes.FacetName != "" && h.facetLabels == nil {
+		return nil, fmt.Errorf("Axes.FacetName names an axis of pictures side by side; data of shape %v has none", a.shape)
+	}
 	h.readNames(a)
 	if err := h.readText(); err != nil {
 		return nil, err
 	}
 	h.thin()
+	h.hushWords()
 	h.ramp = newRamp(h.values, axes)
 	h.specials = specials(h.values)
 	h.notes = append(h.notes, noteSpecials(h.values, greyNames)...)
@@ -149,6 +158,9 @@ func (h *heatmap) readText() error {
 	if h.axes.Text == nil {
 		return nil
 	}
+	if h.axes.Values {
+		return errors.New("Axes.Values writes the numbers where the words already stand: leave it out, the pointer shows them")
+	}
 	if h.frames*h.facets > 1 {
 		return fmt.Errorf("Axes.Text labels the cells of one picture, the data has %d", h.frames*h.facets)
 	}
@@ -171,9 +183,13 @@ func (h *heatmap) thin() {
 		h.notes = append(h.notes, fmt.Sprintf("first %d of %d facets", HeatmapFacets, h.facets))
 		h.keepFacets(HeatmapFacets)
 	}
+	if h.frames > HeatmapFrames {
+		h.notes = append(h.notes, fmt.Sprintf("%d of %d frames, evenly chosen", HeatmapFrames, h.frames))
+		h.keepFrames(HeatmapFrames)
+	}
 	rows, columns := h.ny, h.nx
 	perPicture := max(16, HeatmapCells/(h.frames*h.facets))
-	for rows*columns > perPicture {
+	for rows*columns > perPicture || max(rows, columns) > HeatmapSide {
 		if rows > columns {
 			rows = (rows + 1) / 2
 		} else {
@@ -195,6 +211,30 @@ func (h *heatmap) keepFacets(n int) {
 		kept = append(kept, h.values[from:from+n*size]...)
 	}
 	h.values, h.facets, h.facetLabels = kept, n, h.facetLabels[:n]
+}
+
+// keepFrames keeps n frames from the first to the last.
+func (h *heatmap) keepFrames(n int) {
+	var values []float64
+	var labels []string
+	size := h.facets * h.ny * h.nx
+	for k := range n {
+		frame := k * (h.frames - 1) / (n - 1)
+		values = append(values, h.values[frame*size:(frame+1)*size]...)
+		labels = append(labels, h.frameLabels[frame])
+	}
+	h.values, h.frames, h.frameLabels = values, n, labels
+}
+
+// hushWords takes words out of the cells where there are too many to be read.
+func (h *heatmap) hushWords() {
+	if n := len(h.values); h.hasText() && n > HeatmapWords {
+		h.notes = append(h.notes, fmt.Sprintf("no words in %d cells: the pointer shows them", n))
+		h.axes.Values = false
+		if h.text != nil {
+			h.hoverOnly = slices.Repeat([]bool{true}, n)
+		}
+	}
 }
 
 func (h *heatmap) join(rows, columns []block) {
@@ -254,8 +294,7 @@ func (h *heatmap) describe() string {
 		text += fmt.Sprintf(", %d %s", h.facets, orElse(visible(h.axes.FacetName), "facets"))
 	}
 	text += fmt.Sprintf(", %d rows%s by %d columns%s", h.ny, named(h.yName), h.nx, named(h.xName))
-	lo, hi, _ := finiteRange(h.values)
-	text += fmt.Sprintf("; from %s to %s.%s", format(lo), format(hi), h.describePeak())
+	text += fmt.Sprintf("; %s.%s", rangeText(h.values), h.describePeak())
 	for _, note := range h.notes {
 		text += " " + note + "."
 	}
@@ -277,11 +316,14 @@ func (h *heatmap) describePeak() string {
 			best = i
 		}
 	}
+	if best < 0 {
+		return ""
+	}
 	where := ""
 	for _, line := range h.place(best) {
 		where += ", " + line
 	}
-	return fmt.Sprintf(" Strongest: %s%s.", format(h.values[best]), where)
+	return fmt.Sprintf(" Strongest: %s%s.", h.ramp.text(h.values[best]), where)
 }
 
 // place says where the i-th value is, a line an axis, outermost first.

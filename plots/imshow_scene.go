@@ -70,6 +70,9 @@ const (
 	fewCells = 160.0 // a picture of few cells may have larger ones, up to this in all
 )
 
+// maxPage is how wide or high a page may grow for the words in its cells.
+const maxPage = 20_000.0
+
 // layout finds sizes such that the figure fits a notebook's column.
 func (h *heatmap) layout(panels []panel, heading float64) geometry {
 	g := geometry{panels: panels, columns: panelColumns(len(panels), float64(h.nx)/float64(h.ny))}
@@ -81,8 +84,8 @@ func (h *heatmap) layout(panels []panel, heading float64) geometry {
 	bar := colorBarWidth(h.ramp, h.axes.Unit, h.specials)
 	width, height := orDefault(h.axes.Width, 760), orDefault(h.axes.Height, 560)
 	room := (width-g.left-bar-2*gap)/float64(g.columns) - gap
-	g.cw = h.cellWidth(room / float64(h.nx))
-	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw)
+	g.cw = h.cellWidth(room/float64(h.nx), maxPage/float64(g.columns*h.nx))
+	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw, maxPage/float64(rows*h.ny))
 	header := 0.0
 	if panels[0].label != "" {
 		header = labelSize * lineHeight
@@ -123,30 +126,30 @@ func panelColumns(n int, aspect float64) int {
 }
 
 // cellWidth is as wide as the room allows, within what looks well; words in
-// the cells ask for more.
-func (h *heatmap) cellWidth(room float64) float64 {
+// the cells ask for more, up to most.
+func (h *heatmap) cellWidth(room, most float64) float64 {
 	limit := max(maxCell, fewCells/float64(h.nx))
 	if w := h.textWidth(); w > 0 {
 		limit = max(limit, min(w+8, 90))
-		room = max(room, min(w+8, 60)) // a wide page is better than words cut short
+		room = max(room, min(w+8, 60, most)) // a wide page is better than words cut short
 	}
 	return max(minCell, min(room, limit))
 }
 
-func (h *heatmap) cellHeight(room, width float64) float64 {
+func (h *heatmap) cellHeight(room, width, most float64) float64 {
 	limit := max(26.0, fewCells/2/float64(h.ny))
 	if h.square {
 		limit = width
 	}
 	if h.textWidth() > 0 {
-		room = max(room, 16)
+		room = max(room, min(16, most))
 	}
 	return max(minCell, min(room, limit))
 }
 
 // textWidth is the width of the longest word in a cell, 0 if there are none.
 func (h *heatmap) textWidth() float64 {
-	if h.text == nil && !h.axes.Values {
+	if !h.hasText() {
 		return 0
 	}
 	w := 0.0
@@ -259,7 +262,7 @@ func (h *heatmap) gridSpot(picture int, label string, r rect) *gridSpot {
 	g.XLabels, g.YLabels = mapLabels(h.xLabels, clipped), mapLabels(h.yLabels, clipped)
 	from := picture * h.ny * h.nx
 	for i := from; i < from+h.ny*h.nx; i++ {
-		g.Values = append(g.Values, format(h.values[i]))
+		g.Values = append(g.Values, h.ramp.text(h.values[i]))
 		if h.text != nil {
 			g.Text = append(g.Text, clipped(h.text[i]))
 		}

@@ -4,6 +4,8 @@ package plots
 // rows are numbered, and what a row is about is worked out from its number.
 // A row an object would be several times longer in the notebook's file.
 
+func (h *heatmap) vegaDraws() bool { return h.ramp.vegaDraws() }
+
 func (h *heatmap) vega() object {
 	perFrame := h.facets * h.ny * h.nx
 	spec := vegaChart(h.axes.Title, h.notes, h.describe(), perFrame)
@@ -35,7 +37,7 @@ func (h *heatmap) vegaParams() list {
 		return anys(mapLabels(mapLabels(labels, h.label), func(s string) string { return clip(s, hoverLength) }))
 	}
 	params := list{
-		vegaParam("z", vegaNumbers(h.values)),
+		vegaParam("z", vegaNumbers(h.values, h.ramp.digits+2)),
 		vegaParam("xLabels", label(h.xLabels)),
 		vegaParam("yLabels", label(h.yLabels)),
 	}
@@ -145,16 +147,18 @@ func (h *heatmap) vegaColor() object {
 	for _, s := range h.specials {
 		greys = append(greys, grey(s.color, s.name))
 	}
-	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": colorLegend(h.axes.Unit)}
+	color := object{"field": "c", "type": "quantitative", "scale": h.ramp.vega(), "legend": h.ramp.vegaLegend(h.axes.Unit)}
 	if len(greys) > 0 {
 		color["condition"] = greys
 	}
 	return color
 }
 
-// colorLegend writes the unit along the colour bar, where it has room.
-func colorLegend(name string) object {
-	return object{"title": visible(name), "titleOrient": "right", "titleLimit": 200, "tickCount": 5}
+// vegaLegend writes the unit along the colour bar, where it has room.
+func (r ramp) vegaLegend(name string) object {
+	legend := object{"title": visible(name), "titleOrient": "right", "titleLimit": 200, "tickCount": 5}
+	vegaFormat(legend, r.lo, r.hi)
+	return legend
 }
 
 func (h *heatmap) vegaTips() list {

@@ -3,6 +3,7 @@ package plots
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Limits of a line chart; what is beyond them is thinned, which the figure says.
@@ -34,7 +35,7 @@ func Line(data any, axes Axes) Figure {
 }
 
 func newLine(data any, axes Axes) (*lineChart, error) {
-	if err := axes.check("Line", "X XName YName Unit Series At LogX LogY Guides Low High"); err != nil {
+	if err := axes.check("Line", "Height X XName YName Unit Series At LogX LogY Guides Low High"); err != nil {
 		return nil, err
 	}
 	s, err := readSeries(data, axes)
@@ -99,18 +100,33 @@ func (c *lineChart) setUpFrame() error {
 		return err
 	}
 	axes := c.series.axes
-	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit), notes: c.series.notes,
-		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, counted: axes.At == nil, legend: c.entries(false), about: c.describe()}
+	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit),
+		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, told: c.told(), counted: axes.At == nil, legend: c.entries(false)}
+	c.series.notes = append(c.series.notes, c.frame.noteAbsent(c.all())...)
+	c.frame.notes, c.frame.about = c.series.notes, c.describe()
 	return nil
+}
+
+// told are the columns whose labels the front end must know, nil for all.
+func (c *lineChart) told() []int {
+	if len(c.xLabels) <= pointsPerLine {
+		return nil
+	}
+	told := slices.Concat(c.kept...)
+	slices.Sort(told)
+	return slices.Compact(told)
 }
 
 // valueRange is what the value axis must hold.
 func valueRange(values []float64, axes Axes) (lo, hi float64, err error) {
-	lo, hi, _ = finiteRange(values)
+	lo, hi, ok := finiteRange(values)
 	for _, g := range axes.Guides {
-		if g.kind == horizontal && finite(g.at) {
-			lo, hi = min(lo, g.at), max(hi, g.at)
+		if g.kind == horizontal {
+			lo, hi, ok = min(lo, g.at), max(hi, g.at), true
 		}
+	}
+	if !ok { // what was thinned left nothing finite
+		lo, hi = 1, 2
 	}
 	if axes.fixedRange() {
 		lo, hi = axes.Low, axes.High
@@ -130,10 +146,10 @@ func columnScale(at []float64, labels, log bool) (scale, error) {
 	case log:
 		return niceScale(lo, hi, true), nil
 	case labels || hi == lo:
-		return scale{lo: lo - 0.5, hi: hi + 0.5}, nil
+		return newScale(bounded(lo-0.5), bounded(hi+0.5)), nil
 	}
-	pad := (hi - lo) * 0.02
-	return scale{lo: lo - pad, hi: hi + pad}, nil
+	pad := span(lo, hi) * 0.02
+	return newScale(bounded(lo-pad), bounded(hi+pad)), nil
 }
 
 // entries are the legend's lines, or its blocks for bars.
@@ -156,7 +172,9 @@ func (c *lineChart) scene() *scene {
 	s := f.begin()
 	for i, row := range c.values {
 		for _, run := range c.runs(i, &f) {
-			s.add(polyline{points: run, color: category(i), width: 2, dash: dash(i)})
+			for _, piece := range clipLine(run, f.plot.y, f.plot.bottom()) {
+				s.add(polyline{points: piece, color: category(i), width: 2, dash: dash(i)})
+			}
 		}
 		for _, j := range c.kept[i] {
 			c.mark(s, &f, i, j, row[j])
@@ -180,8 +198,12 @@ func (c *lineChart) runs(i int, f *frame) [][]point {
 	return append(runs, run)
 }
 
-// mark draws the dot of one value and makes it answer the pointer.
+// mark draws the dot of one value and makes it answer the pointer, if it lies
+// on the axes.
 func (c *lineChart) mark(s *scene, f *frame, i, j int, v float64) {
+	if finite(v) && !f.y.holds(v) {
+		return
+	}
 	x := f.x.at(c.at[j])
 	at := point{x, f.y.at(f.y.edge(v))}
 	if finite(v) {
@@ -201,8 +223,10 @@ func (s *series) tip(f *frame, i, j int, v float64) []string {
 	if name := s.name(i); name != "" {
 		lines = append(lines, hoverText(name))
 	}
-	return append(lines, visible(f.xTitle())+": "+s.xText(j), visible(f.yTitle())+": "+format(v))
+	return append(lines, visible(f.xTitle())+": "+s.xText(j), visible(f.yTitle())+": "+f.y.text(v))
 }
+
+func (c *lineChart) vegaDraws() bool { return c.frame.vegaDraws() }
 
 func (c *lineChart) vega() object {
 	f := c.frame
@@ -231,7 +255,7 @@ func (c *lineChart) vega() object {
 func (c *lineChart) rows(f *frame) (rows, odd list) {
 	for i, row := range c.values {
 		for _, j := range c.kept[i] {
-			r := object{"x": round6(c.at[j]), "y": vegaNumber(row[j]), "s": i}
+			r := object{"x": round(c.at[j], c.digits+2), "y": f.y.vegaNumber(row[j]), "s": i}
 			if !finite(row[j]) {
 				odd = append(odd, object{"x": r["x"], "y": f.y.inside(row[j]), "s": i, "odd": format(row[j])})
 				r["y"] = nil // interrupts the line

@@ -3,13 +3,15 @@ package plots
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // TokenLogProbs draws a text whose tokens are coloured by how well a model
 // foresaw them: logProbs[i] is the natural logarithm of the probability that it
 // gave to tokens[i] after those before, white for certain and red for a
 // surprise. Top[i] are the model's best guesses in that place (Value is again a
-// log-probability), which the pointer shows; top may be nil.
+// log-probability), which the pointer shows, up to [TokenGuesses] of them; top
+// may be nil.
 //
 // The first token is foreseen by nothing: logProbs and top may be one shorter
 // than tokens, and then begin with the second.
@@ -41,11 +43,37 @@ func newTokenLogProbs(tokens []string, logProbs any, top [][]Ranked, axes Axes) 
 			return nil, fmt.Errorf("logProbs[%d] is %s: a log-probability is not above 0", i, format(v))
 		}
 	}
+	top, shortened, err := cutGuesses(top)
+	if err != nil {
+		return nil, err
+	}
 	t := &tokenText{kind: "Log-probabilities of tokens", axes: axes, tokens: tokens, top: top}
 	t.quantities = []quantity{{"log-probability (nats)", values, newRamp(values, axes)}}
-	t.notes = noteSpecials(values, greyNames)
+	t.notes = slices.Concat(shortened, noteSpecials(values, greyNames))
 	t.cut()
 	return t, nil
+}
+
+// TokenGuesses is how many guesses the pointer shows in one place.
+const TokenGuesses = 50
+
+// cutGuesses checks that guesses are log-probabilities and keeps the first of
+// each list.
+func cutGuesses(top [][]Ranked) (cut [][]Ranked, notes []string, err error) {
+	longest := 0
+	for i, ranked := range top {
+		for rank, r := range ranked {
+			if r.Value > 1e-3 {
+				return nil, nil, fmt.Errorf("top[%d][%d] is %s: a log-probability is not above 0", i, rank, format(r.Value))
+			}
+		}
+		longest = max(longest, len(ranked))
+		cut = append(cut, ranked[:min(len(ranked), TokenGuesses)])
+	}
+	if longest > TokenGuesses {
+		notes = []string{fmt.Sprintf("first %d of %d guesses", TokenGuesses, longest)}
+	}
+	return cut, notes, nil
 }
 
 // topRows is the table of guesses in the place of token k: rank, token,
@@ -70,6 +98,9 @@ func (t *tokenText) topLines(k int) []string {
 
 // percent writes the probability whose logarithm is logProb.
 func percent(logProb float64) string {
+	if math.IsNaN(logProb) {
+		return format(logProb)
+	}
 	p := 100 * math.Exp(logProb)
 	if p > 0 && p < 0.01 {
 		return "<0.01 %"

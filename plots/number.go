@@ -13,7 +13,10 @@ const digits = 4
 // format writes a value for a reader: four significant digits, no trailing
 // zeros, a true minus sign, exponents only where the zeros would have to be
 // counted. What is not finite is named.
-func format(v float64) string {
+func format(v float64) string { return formatTo(v, digits) }
+
+// formatTo is format with n significant digits, [digits] or more.
+func formatTo(v float64, n int) string {
 	switch {
 	case math.IsNaN(v):
 		return "NaN"
@@ -25,15 +28,49 @@ func format(v float64) string {
 		return "0" // also the negative zero
 	}
 	if a := math.Abs(v); a < 1e-4 || a >= 1e7 {
-		return minus(strconv.FormatFloat(v, 'e', digits-2, 64))
+		if n > digits {
+			n++ // the exponent takes no room from digits that are asked for
+		}
+		return minus(strconv.FormatFloat(v, 'e', n-2, 64))
 	}
-	return minus(trimZeros(strconv.FormatFloat(v, 'f', decimals(v), 64)))
+	return minus(trimZeros(strconv.FormatFloat(v, 'f', decimals(v, n), 64)))
 }
 
-// decimals is how many digits after the point make up four significant ones;
-// whole numbers keep all theirs.
-func decimals(v float64) int {
-	return max(0, digits-1-int(math.Floor(math.Log10(math.Abs(v)))))
+// log10 is right for denormal numbers too, of which Go 1.26 takes the logarithm
+// wrongly on amd64.
+func log10(v float64) float64 {
+	if v > 0 && v < 0x1p-1022 {
+		return math.Log2(v) * (math.Ln2 / math.Ln10)
+	}
+	return math.Log10(v)
+}
+
+// decimals is how many digits after the point make up n significant ones; whole
+// numbers keep all theirs.
+func decimals(v float64, n int) int {
+	return max(0, n-1-int(math.Floor(log10(math.Abs(v)))))
+}
+
+// digitsFor is how many significant digits tell the values from lo to hi apart:
+// [digits], and more where they lie close together and far from zero.
+func digitsFor(lo, hi float64) int {
+	const most = 13 // with digits, the 17 of a float64
+	largest := max(math.Abs(lo), math.Abs(hi))
+	if !(lo < hi) {
+		return digits
+	}
+	away := math.Floor(log10(largest / span(lo, hi)))
+	return digits + int(min(max(away-1, 0), most))
+}
+
+// rangeText says from where to where values go: "from 1 to 3".
+func rangeText(values []float64) string {
+	lo, hi, ok := finiteRange(values)
+	if !ok {
+		return "none finite"
+	}
+	n := digitsFor(lo, hi)
+	return "from " + formatTo(lo, n) + " to " + formatTo(hi, n)
 }
 
 // formatCell is format for the little room of a cell: two decimals at most.
@@ -72,12 +109,12 @@ func dropNegativeZero(s string) string {
 // minus puts the typographic minus for the hyphen, as Vega does.
 func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
 
-// round6 drops the digits that a float32 does not have, so that numbers are
-// short in the notebook's file.
-func round6(v float64) float64 {
-	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
+// round keeps n significant digits, so that numbers are short in the notebook's
+// file: mostly six, those that a float32 has.
+func round(v float64, n int) float64 {
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', n, 64), 64)
 	if err != nil {
-		return v
+		return v // the largest float64, which rounds to more than there is
 	}
 	return plainZero(r)
 }

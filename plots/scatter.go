@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 )
@@ -33,7 +34,7 @@ func Scatter(x, y any, axes Axes) Figure {
 }
 
 func newScatter(x, y any, axes Axes) (*scatterChart, error) {
-	if err := axes.check("Scatter", "XName YName Unit Names ColorBy ColorName Colors Series LogX LogY Guides Low High"); err != nil {
+	if err := axes.check("Scatter", "Height XName YName Unit Names ColorBy ColorName Colors Series LogX LogY Guides Low High"); err != nil {
 		return nil, err
 	}
 	xs, err := readArray(x, 1)
@@ -66,7 +67,7 @@ func (c *scatterChart) read(xs, ys array) error {
 			return fmt.Errorf("%s has %d elements, x has %d", l.what, l.n, n)
 		}
 	}
-	if err := c.checkGroups(); err != nil {
+	if err := cmp.Or(c.checkColors(), c.checkGroups()); err != nil {
 		return err
 	}
 	every := (n + ScatterPoints - 1) / ScatterPoints
@@ -79,6 +80,26 @@ func (c *scatterChart) read(xs, ys array) error {
 			p.color = c.axes.ColorBy[i]
 		}
 		c.points = append(c.points, p)
+	}
+	return nil
+}
+
+// checkColors refuses what would do nothing without ColorBy, or beside Series.
+func (c *scatterChart) checkColors() error {
+	a := c.axes
+	for _, l := range []struct {
+		field string
+		set   bool
+	}{{"ColorName", a.ColorName != ""}, {"Colors", a.Colors != Auto}} {
+		switch {
+		case l.set && a.ColorBy == nil:
+			return fmt.Errorf("Axes.%s needs Axes.ColorBy: one number a point", l.field)
+		case l.set && a.Series != nil:
+			return fmt.Errorf("Axes.%s and Axes.Series exclude each other: the points take the colours of their series", l.field)
+		}
+	}
+	if a.ColorBy != nil && !anyFinite(a.ColorBy) {
+		return fmt.Errorf("Axes.ColorBy has no finite value among its %d", len(a.ColorBy))
 	}
 	return nil
 }
@@ -116,6 +137,7 @@ func (c *scatterChart) setUpFrame(xs, ys array) error {
 	if odd := c.countOdd(); odd > 0 {
 		c.frame.notes = append(c.frame.notes, fmt.Sprintf("%s not finite, marked at the edge", count(odd, "point is", "points are")))
 	}
+	c.frame.notes = append(c.frame.notes, c.frame.noteAbsent(ys.values)...)
 	c.setUpColors()
 	c.frame.about = c.describe()
 	return nil
@@ -188,6 +210,9 @@ func (c *scatterChart) scene() *scene {
 	f := c.frame
 	s := f.begin()
 	for _, p := range c.points {
+		if p.finite() && !f.y.holds(p.y) {
+			continue
+		}
 		at := point{f.x.at(insideOr(p.x, f.x)), f.y.at(insideOr(p.y, f.y))}
 		switch {
 		case p.finite():
@@ -203,12 +228,12 @@ func (c *scatterChart) scene() *scene {
 }
 
 func (c *scatterChart) tip(f *frame, p sampled) []string {
-	lines := []string{hoverText(p.name), visible(f.xAxisName()) + ": " + format(p.x), visible(f.yAxisName()) + ": " + format(p.y)}
+	lines := []string{hoverText(p.name), visible(f.xAxisName()) + ": " + f.x.text(p.x), visible(f.yAxisName()) + ": " + f.y.text(p.y)}
 	switch {
 	case c.axes.Series != nil:
 		lines = append(lines, hoverText(c.axes.Series[int(p.color)]))
 	case c.ramp != nil:
-		lines = append(lines, orElse(visible(c.axes.ColorName), "colour")+": "+format(p.color))
+		lines = append(lines, orElse(visible(c.axes.ColorName), "colour")+": "+c.ramp.text(p.color))
 	}
 	return lines
 }
@@ -216,6 +241,8 @@ func (c *scatterChart) tip(f *frame, p sampled) []string {
 // The axes of a scatter plot are called x and y, if by no other name.
 func (f *frame) xAxisName() string { return orElse(f.xName, "x") }
 func (f *frame) yAxisName() string { return orElse(f.yName, "y") }
+
+func (c *scatterChart) vegaDraws() bool { return c.frame.vegaDraws() }
 
 func (c *scatterChart) vega() object {
 	f := c.frame
@@ -239,13 +266,13 @@ func vegaOddShape() object {
 func (c *scatterChart) rows(f *frame) list {
 	var rows list
 	for _, p := range c.points {
-		r := object{"x": insideOr(p.x, f.x), "y": insideOr(p.y, f.y), "xText": format(p.x), "yText": format(p.y), "name": hoverText(p.name), "odd": ""}
+		r := object{"x": insideOr(p.x, f.x), "y": insideOr(p.y, f.y), "xText": f.x.text(p.x), "yText": f.y.text(p.y), "name": hoverText(p.name), "odd": ""}
 		if !p.finite() {
 			r["odd"] = oddName(p)
 		}
 		switch {
 		case c.ramp != nil:
-			r["c"], r["cText"] = vegaNumber(p.color), format(p.color)
+			r["c"], r["cText"] = vegaNumber(p.color, c.ramp.digits+2), c.ramp.text(p.color)
 		case c.axes.Series != nil:
 			r["c"], r["cText"] = hoverText(c.axes.Series[int(p.color)]), ""
 		}
@@ -258,7 +285,7 @@ func (c *scatterChart) rows(f *frame) list {
 // is marked.
 func insideOr(v float64, s scale) float64 {
 	if finite(v) {
-		return round6(v)
+		return s.number(v)
 	}
 	return s.inside(v)
 }
@@ -274,7 +301,7 @@ func oddName(p sampled) string {
 func (c *scatterChart) vegaColor() object {
 	switch {
 	case c.ramp != nil:
-		return object{"field": "c", "type": "quantitative", "scale": c.ramp.vega(), "legend": colorLegend(c.axes.ColorName)}
+		return object{"field": "c", "type": "quantitative", "scale": c.ramp.vega(), "legend": c.ramp.vegaLegend(c.axes.ColorName)}
 	case c.axes.Series != nil:
 		names := mapLabels(c.axes.Series, hoverText)
 		colors := make(list, len(names))

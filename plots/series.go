@@ -10,6 +10,7 @@ type series struct {
 	axes    Axes
 	values  [][]float64
 	at      []float64 // the x of each column
+	digits  int       // that tell these apart
 	xLabels []string  // of each column, nil for numbers
 	names   []string  // of each row, nil if there is one without a name
 	xName   string
@@ -33,7 +34,12 @@ func readSeries(data any, axes Axes) (series, error) {
 	if s.names == nil && len(s.values) > 1 {
 		s.names = indexLabels(len(s.values))
 	}
-	return s, s.placeColumns()
+	if err := s.placeColumns(); err != nil {
+		return series{}, err
+	}
+	lo, hi, _ := finiteRange(s.at)
+	s.digits = digitsFor(lo, hi)
+	return s, nil
 }
 
 // placeColumns finds the x of each column: Axes.At, or its index.
@@ -82,7 +88,7 @@ func (s *series) xText(j int) string {
 	if s.xLabels != nil {
 		return hoverText(s.xLabels[j])
 	}
-	return format(s.at[j])
+	return formatTo(s.at[j], s.digits)
 }
 
 // noteSpecials says on the figure what could not be placed on the axis.
@@ -165,8 +171,7 @@ func (s *series) describe(kind string) string {
 	if s.xName != "" {
 		text += " by " + visible(s.xName)
 	}
-	lo, hi, _ := finiteRange(s.all())
-	text += fmt.Sprintf("; %s from %s to %s.", orElse(visible(valueTitle(s.axes.YName, s.axes.Unit)), "values"), format(lo), format(hi))
+	text += fmt.Sprintf("; %s %s.", orElse(visible(valueTitle(s.axes.YName, s.axes.Unit)), "values"), rangeText(s.all()))
 	for _, note := range s.notes {
 		text += " " + note + "."
 	}

@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// TokenLimit is how many tokens a coloured text shows; the rest is left out,
-// which the figure says.
-const TokenLimit = 4000
+// Limits of a coloured text; the rest is left out, which the figure says.
+const (
+	TokenLimit      = 4000 // tokens, counted once for each quantity
+	TokenQuantities = 32
+)
 
 // A tokenText is a text whose tokens are coloured by one or several quantities.
 type tokenText struct {
@@ -54,12 +56,17 @@ func newColoredTokens(tokens []string, values any, axes Axes) (*tokenText, error
 	if names == nil {
 		names = indexLabels(a.shape[0])
 		if len(names) == 1 {
-			names = []string{axes.Unit}
+			names = []string{""}
 		}
 	}
 	t := &tokenText{kind: "Coloured tokens", axes: axes, tokens: tokens}
-	for i, row := range a.rows() {
-		t.add(names[i], row)
+	rows := a.rows()
+	if n := len(rows); n > TokenQuantities {
+		t.notes = append(t.notes, fmt.Sprintf("first %d of %d quantities", TokenQuantities, n))
+		rows = rows[:TokenQuantities]
+	}
+	for i, row := range rows {
+		t.add(valueTitle(names[i], axes.Unit), row)
 	}
 	t.cut()
 	return t, nil
@@ -93,10 +100,7 @@ func (t *tokenText) describe() string {
 	}
 	fmt.Fprintf(&b, "%s: %s", t.kind, count(len(t.tokens), "token", "tokens"))
 	for _, q := range t.quantities {
-		lo, hi, ok := finiteRange(q.values)
-		if ok {
-			fmt.Fprintf(&b, "; %s from %s to %s", orElse(visible(q.name), "values"), format(lo), format(hi))
-		}
+		fmt.Fprintf(&b, "; %s %s", orElse(visible(q.name), "values"), rangeText(q.values))
 	}
 	b.WriteString(".")
 	for _, note := range t.notes {
@@ -152,7 +156,7 @@ func (t *tokenText) drawQuantity(s *scene, i int, y float64) float64 {
 // drawStrip draws a colour bar that lies down, with its ends and name.
 func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 	const height = 10.0
-	low := format(r.lo)
+	low := r.text(r.lo)
 	x := gap + textWidth(low, noteSize, false) + 4
 	bar := barCells(r, rect{x, y, 120, height})
 	row := make([]rgb, len(bar.colors))
@@ -160,7 +164,7 @@ func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 		row[len(row)-1-i] = c[0]
 	}
 	bar.colors = [][]rgb{row}
-	label := format(r.hi)
+	label := r.text(r.hi)
 	if name != "" {
 		label += "   " + clip(visible(name), hoverLength)
 	}
@@ -173,7 +177,7 @@ func drawStrip(s *scene, r ramp, name string, y float64) float64 {
 func (t *tokenText) tip(i, k int) []string {
 	lines := []string{fmt.Sprintf("%d: %s", k, clip(visibleToken(t.tokens[k]), hoverLength))}
 	for _, q := range t.quantities {
-		lines = append(lines, orElse(visible(q.name), "value")+": "+format(q.values[k]))
+		lines = append(lines, orElse(visible(q.name), "value")+": "+q.ramp.text(q.values[k]))
 	}
 	if t.top != nil {
 		lines = append(lines, t.topLines(k)...)

@@ -72,7 +72,7 @@ func TestRamp(t *testing.T) {
 // TestInk: text on any colour of any ramp has a contrast of 4.5:1 (WCAG 2, AA).
 func TestInk(t *testing.T) {
 	for _, stops := range [][]rgb{redBlue, viridis} {
-		r := ramp{0, 1, stops}
+		r := ramp{lo: 0, hi: 1, stops: stops}
 		for i := range 1001 {
 			c := r.at(float64(i) / 1000)
 			a, b := c.luminance(), c.ink().luminance()

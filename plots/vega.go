@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -64,21 +65,39 @@ func anys[T any](values []T) list {
 	return out
 }
 
-// vegaNumber is v as JSON can hold it: what is not finite goes by its name.
-func vegaNumber(v float64) any {
+// vegaNumber is v as JSON can hold it, to n digits: what is not finite goes by
+// its name.
+func vegaNumber(v float64, n int) any {
 	if !finite(v) {
 		return format(v)
 	}
-	return round6(v)
+	return round(v, n)
 }
 
-func vegaNumbers(values []float64) list {
+func vegaNumbers(values []float64, n int) list {
 	out := make(list, len(values))
 	for i, v := range values {
-		out[i] = vegaNumber(v)
+		out[i] = vegaNumber(v, n)
 	}
 	return out
 }
+
+// vegaDraws tells whether the front end can draw a scale from lo to hi: its own
+// arithmetic knows nothing of overflow, and of small numbers only so much.
+func vegaDraws(lo, hi float64) bool {
+	const most, least = 1e290, 1e-290
+	return span(lo, hi) <= most && hi-lo >= least
+}
+
+// vegaDraws for a logarithmic scale asks this of the values themselves.
+func (s scale) vegaDraws() bool {
+	if s.log {
+		return vegaDraws(0, s.lo) && vegaDraws(0, s.hi)
+	}
+	return vegaDraws(s.lo, s.hi) && vegaDraws(0, max(math.Abs(s.lo), math.Abs(s.hi)))
+}
+
+func (r ramp) vegaDraws() bool { return scale{lo: r.lo, hi: r.hi}.vegaDraws() }
 
 // vegaParam is a named constant of the specification.
 func vegaParam(name string, value any) object { return object{"name": name, "value": value} }
@@ -125,14 +144,14 @@ func hexes(colors []rgb) list {
 func (r ramp) positions() []float64 {
 	at := make([]float64, len(r.stops))
 	for i := range at {
-		at[i] = r.lo + float64(i)/float64(len(at)-1)*(r.hi-r.lo)
+		at[i] = along(r.lo, r.hi, float64(i)/float64(len(at)-1))
 	}
 	return at
 }
 
 // vega is the ramp as a colour scale.
 func (r ramp) vega() object {
-	return object{"type": "linear", "domain": vegaNumbers(r.positions()), "range": hexes(r.stops), "clamp": true, "interpolate": "rgb"}
+	return object{"type": "linear", "domain": vegaNumbers(r.positions(), r.digits+2), "range": hexes(r.stops), "clamp": true, "interpolate": "rgb"}
 }
 
 // zoom makes a chart's axes follow the pointer: dragging moves, the wheel with

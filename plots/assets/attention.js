@@ -33,11 +33,17 @@
     let cell = null, heldCell = false;
 
     const value = (head, q, k) => data.Values[(head * n + q) * n + k];
-    const write = (v) => (typeof v === "number" ? String(Number(v.toPrecision(4))).replace("-", "−") : v);
+    const write = (v) => (typeof v === "number" ? String(Number(v.toPrecision(data.Digits))).replace("-", "−") : v);
+
+    // part follows scale.go: of numbers whose difference overflows, the halves.
+    function part(v) {
+      const half = Number.isFinite(data.High - data.Low) && Number.isFinite(v - data.Low) ? 1 : 0.5;
+      return (v * half - data.Low * half) / (data.High * half - data.Low * half);
+    }
 
     function color(v) {
       if (typeof v !== "number") return channels(data.Odd[v]);
-      const t = Math.min(Math.max((v - data.Low) / (data.High - data.Low), 0), 1) * (stops.length - 1);
+      const t = Math.min(Math.max(part(v), 0), 1) * (stops.length - 1);
       const i = Math.min(Math.floor(t), stops.length - 2);
       return stops[i].map((c, j) => Math.round(c + (stops[i + 1][j] - c) * (t - i)));
     }
