@@ -30,6 +30,17 @@ test: setup
 	@scripts/watch "go vet" go vet $(packages)
 	GOPHERLENS_SETUP=done go test $(TEST_FLAGS) $(packages)
 
+# Whatever the model's tests run on pure Go, on XLA too: for the nights, as XLA compiles a program in a second.
+.PHONY: test-xla
+test-xla: setup
+	GOPHERLENS_SETUP=done GOPHERLENS_TEST_XLA=1 go test -timeout=60m ./hooked/... -run '/xla'
+
+# Each fuzz test of the repository for a while, one after the other; FUZZ_TIME says how long.
+.PHONY: fuzz
+FUZZ_TIME ?= 10m
+fuzz:
+	scripts/fuzz $(FUZZ_TIME) $(FUZZ_PACKAGES)
+
 # The model's tests once more, computing in the resident worker as notebooks do.
 .PHONY: test-resident
 test-resident: setup

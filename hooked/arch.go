@@ -16,10 +16,15 @@ type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
 
-	config    func(f *fields) Config
-	ggufKeys  map[string]string // GGUF metadata, without the family's prefix -> config.json's field
-	ggufFixed map[string]any    // fields that GGUF leaves to the family
-	ignored   []string          // fields of config.json that change nothing in a forward pass; a star at the end matches the rest
+	config      func(f *fields) Config
+	defaults    map[string]any      // of the fields that a config.json leaves out, as in the family's newest configuration class
+	aliases     map[string]string   // other names that a config.json may use -> the field
+	ropeAliases map[string]RopeKind // types of rotary scaling that mean another in this family
+	ignored     []string            // fields of config.json that change nothing in a forward pass; a star at the end matches the rest
+
+	ggufKeys     map[string]string // GGUF metadata, without the family's prefix -> config.json's field
+	ggufDefaults map[string]any    // of the fields that a GGUF file leaves out, as in llama.cpp
+	ggufFixed    map[string]any    // fields that GGUF leaves to the family
 
 	noBOS bool // texts get no BOS unless a call says so
 
@@ -30,9 +35,14 @@ type architecture struct {
 }
 
 // A weightRule says where a canonical weight comes from and how its axes lie there.
+//
+// The tensor must be there, in a checkpoint of Hugging Face's: what the file's class has and the file has not is an error.
 type weightRule struct {
 	to      string // "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
 	from    string // the family's name; alternatives are separated by |
+	tied    string // what stands in for it where the configuration ties the two
+	iff     string // the field of config.json that says whether there is such a tensor; empty if there always is
+	mayLack bool   // a head that some checkpoints of the class do not have
 	pattern string // einops, with the axes named in axisSizes; for several targets the first axis on the right tells them apart
 	skip    int    // leading rows that no token reads
 	adjust  func(Config, []float32)
@@ -41,11 +51,23 @@ type weightRule struct {
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom, &bert, &bertMaskedLM}
 
-// alwaysIgnored are fields that every config.json may carry and no forward pass reads.
-var alwaysIgnored = []string{"_name_or_path", "architectures", "bos_token_id", "dtype", "eos_token_id", "gradient_checkpointing",
-	"initializer_range", "keys_to_ignore_at_inference", "model_type", "pad_token_id", "sep_token_id", "task_specific_params",
-	"torch_dtype", "transformers_version", "use_cache", "tie_word_embeddings", "unsloth_*", "quantization_config_*",
-	"_attn_implementation*", "_num_labels", "auto_map", "do_sample", "id2label", "label2id", "max_length", "tokenizer_class"}
+// alwaysIgnored are fields that every config.json may carry and no forward pass reads: the bookkeeping of the base class of
+// configurations, and the settings of generation that it held before these got a file of their own.
+// Source: transformers/configuration_utils.py, PretrainedConfig, of versions 4 and 5.
+var alwaysIgnored = slices.Concat(bookkeeping, generationFields)
+
+var bookkeeping = []string{"_name_or_path", "_commit_hash", "_attn_implementation*", "_experts_implementation*", "_num_labels",
+	"architectures", "auto_map", "bos_token_id", "chunk_size_feed_forward", "decoder_start_token_id", "dtype", "eos_token_id",
+	"finetuning_task", "gradient_checkpointing", "id2label", "initializer_range", "is_decoder", "keys_to_ignore_at_inference",
+	"label2id", "model_type", "num_labels", "output_attentions", "output_hidden_states", "pad_token_id", "prefix", "problem_type",
+	"return_dict", "sep_token_id", "task_specific_params", "tf_legacy_loss", "tokenizer_class", "torch_dtype", "torchscript",
+	"transformers.js_config", "transformers_version", "unsloth_*", "use_bfloat16", "use_cache"}
+
+var generationFields = []string{"bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample", "early_stopping",
+	"encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "forced_bos_token_id", "forced_eos_token_id",
+	"length_penalty", "max_length", "max_new_tokens", "min_length", "no_repeat_ngram_size", "num_beam_groups", "num_beams",
+	"num_return_sequences", "output_scores", "remove_invalid_values", "repetition_penalty", "return_dict_in_generate",
+	"suppress_tokens", "temperature", "top_k", "top_p", "typical_p"}
 
 func findArchitecture(match func(*architecture) bool, name string) (*architecture, error) {
 	if i := slices.IndexFunc(architectures, match); i >= 0 {
@@ -67,13 +89,15 @@ func (c Config) axisSizes() map[string]int {
 // source is an open checkpoint seen through a family's names.
 type source struct {
 	cfg   Config
+	specs map[string]weightSpec // of cfg
+	said  checkpointFields
 	file  *weights.File
 	rules []weightRule
 	names map[string]string // a tensor's name without the family's prefix -> its name in the file
 }
 
-func newSource(a *architecture, cfg Config, file *weights.File) *source {
-	s := &source{cfg: cfg, file: file, rules: a.weights, names: make(map[string]string)}
+func newSource(a *architecture, cfg Config, said checkpointFields, file *weights.File) *source {
+	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights, names: make(map[string]string)}
 	if file.Format() == weights.GGUF {
 		s.rules = a.ggufWeights
 	}
@@ -91,7 +115,7 @@ func newSource(a *architecture, cfg Config, file *weights.File) *source {
 func (s *source) rulesOf(layer int) []weightRule {
 	var out []weightRule
 	for _, r := range s.rules {
-		if strings.Contains(r.to, "%d") != (layer >= 0) {
+		if strings.Contains(r.to, "%d") != (layer >= 0) || r.iff != "" && !s.said.flags[r.iff] {
 			continue
 		}
 		if layer >= 0 {
@@ -126,24 +150,19 @@ func (s *source) pieces() [][]weightRule {
 
 // load reads the weights that rules give into a state dict.
 func (s *source) load(rules []weightRule) (StateDict, error) {
-	specs := s.cfg.weightSpecs()
 	sd := make(StateDict)
 	for _, r := range rules {
-		if err := s.apply(r, specs, sd); err != nil {
+		if err := s.apply(r, sd); err != nil {
 			return nil, err
 		}
 	}
 	return sd, nil
 }
 
-func (s *source) apply(r weightRule, specs map[string]weightSpec, sd StateDict) error {
-	targets := expandBraces(r.to)
-	name, ok := s.find(r.from)
+func (s *source) apply(r weightRule, sd StateDict) error {
+	name, ok := s.find(r)
 	if !ok {
-		if _, wanted := specs[targets[0]]; !wanted || specs[targets[0]].optional {
-			return nil
-		}
-		return fmt.Errorf("the checkpoint has no tensor %q, which gives %s%s", r.from, r.to, nearest.Hint(r.from, s.file.Names()))
+		return nil // it may be absent: see [source.missing]
 	}
 	a, err := s.read(name)
 	if err != nil {
@@ -162,7 +181,7 @@ func (s *source) apply(r weightRule, specs map[string]weightSpec, sd StateDict) 
 	if r.adjust != nil {
 		r.adjust(s.cfg, a.Data)
 	}
-	if err := distribute(a, targets, specs, sd); err != nil {
+	if err := distribute(a, expandBraces(r.to), s.specs, sd); err != nil {
 		return fmt.Errorf("tensor %q: %w", name, err)
 	}
 	return nil
@@ -177,16 +196,22 @@ func (s *source) read(name string) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Array{Shape: t.Shape, Data: data}, nil
+	a := &Array{Shape: t.Shape, Data: data}
+	if err := a.finite(); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return a, nil
 }
 
-func (s *source) find(alternatives string) (string, bool) {
-	for _, name := range strings.Split(alternatives, "|") {
+// find is the tensor that a rule reads.
+func (s *source) find(r weightRule) (string, bool) {
+	for _, name := range strings.Split(r.from, "|") {
 		if full, ok := s.names[name]; ok {
 			return full, true
 		}
 	}
-	return "", false
+	full, ok := s.names[r.tied]
+	return full, ok && s.said.tied
 }
 
 // distribute gives each target its part of a: all of it, or one entry of the first axis, or where a has no axis for

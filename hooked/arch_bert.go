@@ -15,7 +15,7 @@ var bert = architecture{
 			DVocab:              f.Int("vocab_size"),
 			DMLP:                f.Int("intermediate_size"),
 			NTokenTypes:         f.Int("type_vocab_size"),
-			Eps:                 f.Float("layer_norm_eps"),
+			Eps:                 f.Positive("layer_norm_eps"),
 			ActFn:               f.Activation("hidden_act"),
 			Normalization:       LN,
 			PostNorm:            true,
@@ -28,6 +28,9 @@ var bert = architecture{
 		f.want("is_decoder", false)
 		return c
 	},
+	defaults: map[string]any{"num_hidden_layers": 12, "hidden_size": 768, "max_position_embeddings": 512, "num_attention_heads": 12,
+		"vocab_size": 30522, "intermediate_size": 3072, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu",
+		"tie_word_embeddings": true},
 	ignored:        []string{"attention_probs_dropout_prob", "hidden_dropout_prob", "classifier_dropout", "pooler_*", "directionality"},
 	prefixes:       []string{"bert."},
 	ignoredTensors: []string{"embeddings.position_ids", "cls.predictions.decoder.bias"},
@@ -57,12 +60,12 @@ var bert = architecture{
 		{to: "mlm_head.b", from: "cls.predictions.transform.dense.bias"},
 		{to: "mlm_head.ln.w", from: "cls.predictions.transform.LayerNorm.weight|cls.predictions.transform.LayerNorm.gamma"},
 		{to: "mlm_head.ln.b", from: "cls.predictions.transform.LayerNorm.bias|cls.predictions.transform.LayerNorm.beta"},
-		{to: "unembed.W_U", from: "cls.predictions.decoder.weight|embeddings.word_embeddings.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "cls.predictions.decoder.weight", tied: "embeddings.word_embeddings.weight", pattern: "v d -> d v"},
 		{to: "unembed.b_U", from: "cls.predictions.bias"},
-		{to: "pooler.W", from: "pooler.dense.weight", pattern: "out in -> in out"},
-		{to: "pooler.b", from: "pooler.dense.bias"},
-		{to: "nsp_head.W", from: "cls.seq_relationship.weight", pattern: "out in -> in out"},
-		{to: "nsp_head.b", from: "cls.seq_relationship.bias"},
+		{to: "pooler.W", from: "pooler.dense.weight", pattern: "out in -> in out", mayLack: true},
+		{to: "pooler.b", from: "pooler.dense.bias", mayLack: true},
+		{to: "nsp_head.W", from: "cls.seq_relationship.weight", pattern: "out in -> in out", mayLack: true},
+		{to: "nsp_head.b", from: "cls.seq_relationship.bias", mayLack: true},
 	},
 }
 

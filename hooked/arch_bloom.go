@@ -11,23 +11,27 @@ var bloom = architecture{
 	config: func(f *fields) Config {
 		c := Config{
 			NLayers:             f.Int("n_layer"),
-			DModel:              f.Int(f.anyOf("hidden_size", "n_embed")),
-			NHeads:              f.Int(f.anyOf("n_head", "num_attention_heads")),
+			DModel:              f.Int("hidden_size"),
+			NHeads:              f.Int("n_head"),
 			NCtx:                f.IntOr("seq_length", 2048),
 			DVocab:              f.Int("vocab_size"),
 			DMLP:                f.IntOr("n_inner", 0),
-			Eps:                 f.FloatOr("layer_norm_epsilon", 1e-5),
+			Eps:                 f.Positive("layer_norm_epsilon"),
 			ActFn:               GELUFast,
 			Normalization:       LN,
 			PostEmbeddingLN:     true,
 			PositionalEmbedding: ALiBiPositions,
 		}
 		c.DHead = quotient(c.DModel, c.NHeads)
+		f.want("apply_residual_connection_post_layernorm", false)
 		return c
 	},
 	ggufKeys: map[string]string{"block_count": "n_layer", "embedding_length": "hidden_size", "context_length": "seq_length",
 		"attention.head_count": "n_head", "attention.head_count_kv": "", "feed_forward_length": "n_inner",
 		"attention.layer_norm_epsilon": "layer_norm_epsilon"},
+	defaults: map[string]any{"n_layer": 2, "hidden_size": 64, "n_head": 8, "vocab_size": 250880, "layer_norm_epsilon": 1e-5,
+		"apply_residual_connection_post_layernorm": false, "tie_word_embeddings": true},
+	aliases: map[string]string{"n_embed": "hidden_size", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"},
 	ignored: []string{"attention_dropout", "hidden_dropout", "pretraining_tp", "slow_but_exact", "unk_token_id", "offset_alibi",
 		"skip_bias_add", "skip_bias_add_qkv", "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion"},
 	prefixes: []string{"transformer."},
@@ -49,7 +53,7 @@ var bloom = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "h.%d.mlp.dense_4h_to_h.bias"},
 		{to: "ln_final.w", from: "ln_f.weight"},
 		{to: "ln_final.b", from: "ln_f.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight|word_embeddings.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "word_embeddings.weight", pattern: "v d -> d v"},
 	},
 	ggufWeights: fusedGGUFWeights,
 }

@@ -1,7 +1,6 @@
 package hooked
 
 import (
-	"cmp"
 	"maps"
 	"math"
 )
@@ -14,36 +13,37 @@ func gemmaConfig(f *fields) Config {
 		DModel:              f.Int("hidden_size"),
 		NCtx:                f.Int("max_position_embeddings"),
 		NHeads:              f.Int("num_attention_heads"),
-		NKeyValueHeads:      f.IntOr("num_key_value_heads", 0),
-		DHead:               f.Int("head_dim"),
+		NKeyValueHeads:      f.keyValueHeads(),
 		DMLP:                f.Int("intermediate_size"),
 		DVocab:              f.Int("vocab_size"),
-		Eps:                 f.Float("rms_norm_eps"),
+		Eps:                 f.Positive("rms_norm_eps"),
 		ActFn:               GELUPytorchTanh,
 		Normalization:       RMS,
 		PositionalEmbedding: RotaryPositions,
 		GatedMLP:            true,
 	}
+	if c.DHead = f.headWidth(c); !f.gguf {
+		c.NKeyValueHeads = f.Int("num_key_value_heads") // null is no value here
+	}
 	f.want("hidden_act", "gelu", "gelu_pytorch_tanh")
 	f.want("hidden_activation", "gelu_pytorch_tanh")
 	f.want("use_bidirectional_attention", false)
-	f.Bool("attention_bias") // the weights say whether there are biases
 	return c
 }
 
 func gemma1Config(f *fields) Config {
 	c := gemmaConfig(f)
-	f.rope(&c)
+	f.rope(&c, wholeRope)
 	return c
 }
 
 func gemma2Config(f *fields) Config {
 	c := gemma1Config(f)
 	c.NormalizationBeforeAndAfter = true
-	c.AttnScoresSoftCap = f.FloatOr("attn_logit_softcapping", 0)
-	c.OutputLogitsSoftCap = f.FloatOr("final_logit_softcapping", 0)
-	c.AttnScale = math.Sqrt(f.FloatOr("query_pre_attn_scalar", c.queryScalar()))
-	c.WindowSize = f.IntOr("sliding_window", 4096)
+	c.AttnScoresSoftCap = f.PositiveOr("attn_logit_softcapping", 0)
+	c.OutputLogitsSoftCap = f.PositiveOr("final_logit_softcapping", 0)
+	c.AttnScale = math.Sqrt(f.PositiveOr("query_pre_attn_scalar", c.queryScalar()))
+	c.WindowSize = f.IntOr("sliding_window", 0)
 	f.attnTypes(&c, "layer_types", everyNth(2))
 	return c
 }
@@ -52,17 +52,17 @@ func gemma3Config(f *fields) Config {
 	c := gemmaConfig(f)
 	c.NormalizationBeforeAndAfter = true
 	c.UseQKNorm = true
-	c.AttnScoresSoftCap = f.FloatOr("attn_logit_softcapping", 0)
-	c.OutputLogitsSoftCap = f.FloatOr("final_logit_softcapping", 0)
-	c.AttnScale = math.Sqrt(f.FloatOr("query_pre_attn_scalar", c.queryScalar()))
-	c.WindowSize = f.IntOr("sliding_window", 4096)
-	f.attnTypes(&c, "layer_types", everyNth(f.IntOr("sliding_window_pattern", 6)))
+	c.AttnScoresSoftCap = f.PositiveOr("attn_logit_softcapping", 0)
+	c.OutputLogitsSoftCap = f.PositiveOr("final_logit_softcapping", 0)
+	c.AttnScale = math.Sqrt(f.PositiveOr("query_pre_attn_scalar", c.queryScalar()))
+	c.WindowSize = f.IntOr("sliding_window", 0)
+	f.attnTypes(&c, "layer_types", everyNth(f.Int("sliding_window_pattern")))
 	f.ropeByKind(&c)
 	return c
 }
 
-// queryScalar is what scores are scaled by where the file does not say, as GGUF does not: the width of a head, but in
-// the models of 27 billion parameters that of d_model over the heads.
+// queryScalar is what scores are scaled by in GGUF files, which do not say it: the width of a head, but in the models of 27
+// billion parameters that of d_model over the heads. A config.json that does not say it means the family's default.
 // Source: llama.cpp, src/models/gemma2-iswa.cpp and gemma3-iswa.cpp.
 func (c Config) queryScalar() float64 {
 	const layersOfGemma2At27B, layersOfGemma3At27B = 46, 62
@@ -83,33 +83,34 @@ func everyNth(n int) func(layer int) AttentionKind {
 }
 
 // ropeByKind reads Gemma 3's rotary settings: one base for global layers, which may be stretched, and one for those with
-// a window, in the newer spelling (rope_parameters by kind of layer) or the older (rope_local_base_freq).
+// a window, in the newer spelling (rope_parameters by kind of layer) or the older (rope_scaling of the global layers,
+// rope_local_base_freq).
 func (f *fields) ropeByKind(c *Config) {
-	const globalBase, localBase = 1e6, 1e4
-	c.RotaryBase = f.FloatOr("rope_theta", cmp.Or(c.RotaryBase, globalBase))
-	c.RotaryBaseLocal = f.FloatOr("rope_local_base_freq", localBase)
-	if scaling := f.sub("rope_scaling"); scaling != nil {
-		scaling.ropeScaling(c)
-		f.adopt("rope_scaling", scaling)
+	byKind := orEmpty(f.sub("rope_parameters"))
+	global, local := orEmpty(byKind.sub("full_attention")), orEmpty(byKind.sub("sliding_attention"))
+	if older := f.sub("rope_scaling"); older != nil {
+		global = newFields(withDefaults(global.values, older.values))
 	}
-	byKind := f.sub("rope_parameters")
-	if byKind == nil {
-		return
+	c.RotaryBase = f.ropeNumber(global, "rope_theta", "rope_theta")
+	c.RotaryBaseLocal = f.ropeNumber(local, "rope_theta", "rope_local_base_freq")
+	c.RotaryDim = f.rotaryDim(c, global, "")
+	global.ropeScaling(c, f)
+	var windowed Config
+	local.ropeScaling(&windowed, f)
+	if windowed.RotaryScaling != nil {
+		f.fail("rotary scaling of the layers with a window is not supported")
 	}
-	if global := byKind.sub("full_attention"); global != nil {
-		global.ropeScaling(c)
-		byKind.adopt("full_attention", global)
-	}
-	if local := byKind.sub("sliding_attention"); local != nil {
-		var windowed Config
-		local.ropeScaling(&windowed)
-		if windowed.RotaryLinearFactor != 0 || windowed.RotaryScaling != nil {
-			f.fail("rotary scaling of the layers with a window is not supported")
-		}
-		c.RotaryBaseLocal = cmp.Or(windowed.RotaryBase, localBase)
-		byKind.adopt("sliding_attention", local)
-	}
+	local.want("partial_rotary_factor", 1.0)
+	f.adopt("rope_parameters, full_attention", global)
+	f.adopt("rope_parameters, sliding_attention", local)
 	f.adopt("rope_parameters", byKind)
+}
+
+func orEmpty(f *fields) *fields {
+	if f == nil {
+		return newFields(nil)
+	}
+	return f
 }
 
 // ggufKeysWith are Llama's metadata and some more.

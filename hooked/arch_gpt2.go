@@ -15,7 +15,7 @@ var gpt2 = architecture{
 			NHeads:                     f.Int("n_head"),
 			DVocab:                     f.Int("vocab_size"),
 			DMLP:                       f.IntOr("n_inner", 0),
-			Eps:                        f.Float("layer_norm_epsilon"),
+			Eps:                        f.Positive("layer_norm_epsilon"),
 			ActFn:                      f.Activation("activation_function"),
 			ScaleAttnByInverseLayerIdx: f.Bool("scale_attn_by_inverse_layer_idx"),
 			Normalization:              LN,
@@ -25,13 +25,19 @@ var gpt2 = architecture{
 		if !f.BoolOr("scale_attn_weights", true) {
 			c.AttnScale = 1
 		}
+		f.want("add_cross_attention", false)
 		return c
 	},
+	defaults: map[string]any{"n_layer": 12, "n_embd": 768, "n_positions": 1024, "n_head": 12, "vocab_size": 50257,
+		"layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "scale_attn_weights": true,
+		"scale_attn_by_inverse_layer_idx": false, "tie_word_embeddings": true},
+	aliases: map[string]string{"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
+		"num_hidden_layers": "n_layer"},
 	ggufKeys: map[string]string{"block_count": "n_layer", "embedding_length": "n_embd", "context_length": "n_positions",
 		"attention.head_count": "n_head", "feed_forward_length": "n_inner", "attention.layer_norm_epsilon": "layer_norm_epsilon"},
 	ggufFixed: map[string]any{"activation_function": "gelu_new"},
 	ignored: []string{"attn_pdrop", "embd_pdrop", "resid_pdrop", "summary_*", "n_ctx", "reorder_and_upcast_attn", "bos_token",
-		"eos_token", "id2label", "label2id", "output_past", "tokenizer_class"},
+		"eos_token", "output_past"},
 	prefixes:       []string{"transformer."},
 	ignoredTensors: []string{"h.*.attn.bias", "h.*.attn.masked_bias", "lm_head.weight"},
 	weights: []weightRule{
@@ -51,7 +57,7 @@ var gpt2 = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "h.%d.mlp.c_proj.bias"},
 		{to: "ln_final.w", from: "ln_f.weight"},
 		{to: "ln_final.b", from: "ln_f.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight|wte.weight", pattern: "v d -> d v"}, // tied
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"}, // tied
 	},
 	ggufWeights: []weightRule{
 		{to: "embed.W_E", from: "token_embd.weight"},
@@ -70,6 +76,6 @@ var gpt2 = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "blk.%d.ffn_down.bias"},
 		{to: "ln_final.w", from: "output_norm.weight"},
 		{to: "ln_final.b", from: "output_norm.bias"},
-		{to: "unembed.W_U", from: "output.weight|token_embd.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "output.weight", tied: "token_embd.weight", pattern: "v d -> d v"},
 	},
 }

@@ -13,8 +13,8 @@ var gptJ = architecture{
 			NHeads:              f.Int("n_head"),
 			DVocab:              f.Int("vocab_size"),
 			DMLP:                f.IntOr("n_inner", 0),
-			RotaryDim:           f.IntOr("rotary_dim", 0),
-			Eps:                 f.Float("layer_norm_epsilon"),
+			RotaryDim:           f.Int("rotary_dim"),
+			Eps:                 f.Positive("layer_norm_epsilon"),
 			ActFn:               f.Activation("activation_function"),
 			Normalization:       LN,
 			PositionalEmbedding: RotaryPositions,
@@ -22,11 +22,18 @@ var gptJ = architecture{
 			ParallelAttnMLP:     true,
 		}
 		c.DHead = quotient(c.DModel, c.NHeads)
+		if c.RotaryDim <= 0 { // Hugging Face's code then fails, but for a single head
+			f.fail("field \"rotary_dim\" must be positive, got %d", c.RotaryDim)
+		}
 		f.want("scale_attn_weights", true)
 		f.want("rotary", true)
 		return c
 	},
-	ignored:        []string{"attn_pdrop", "embd_pdrop", "resid_pdrop", "summary_*", "tokenizer_class"},
+	defaults: map[string]any{"n_layer": 28, "n_embd": 4096, "n_positions": 2048, "n_head": 16, "vocab_size": 50400, "rotary_dim": 64,
+		"layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "tie_word_embeddings": false},
+	aliases: map[string]string{"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
+		"num_hidden_layers": "n_layer"},
+	ignored:        []string{"attn_pdrop", "embd_pdrop", "resid_pdrop", "summary_*"},
 	prefixes:       []string{"transformer."},
 	ignoredTensors: []string{"h.*.attn.bias", "h.*.attn.masked_bias"},
 	weights: []weightRule{
@@ -45,7 +52,7 @@ var gptJ = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "h.%d.mlp.fc_out.bias"},
 		{to: "ln_final.w", from: "ln_f.weight"},
 		{to: "ln_final.b", from: "ln_f.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight|wte.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"},
 		{to: "unembed.b_U", from: "lm_head.bias"},
 	},
 }

@@ -14,8 +14,8 @@ var gptNeo = architecture{
 			NHeads:              f.Int("num_heads"),
 			DVocab:              f.Int("vocab_size"),
 			DMLP:                f.IntOr("intermediate_size", 0),
-			WindowSize:          f.IntOr("window_size", 256),
-			Eps:                 f.Float("layer_norm_epsilon"),
+			WindowSize:          f.Int("window_size"),
+			Eps:                 f.Positive("layer_norm_epsilon"),
 			ActFn:               f.Activation("activation_function"),
 			AttnScale:           1,
 			Normalization:       LN,
@@ -31,6 +31,10 @@ var gptNeo = architecture{
 		})
 		return c
 	},
+	defaults: map[string]any{"num_layers": 24, "hidden_size": 2048, "max_position_embeddings": 2048, "num_heads": 16,
+		"vocab_size": 50257, "window_size": 256, "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new",
+		"attention_types": []any{[]any{[]any{"global", "local"}, 12}}, "tie_word_embeddings": true},
+	aliases:        map[string]string{"num_attention_heads": "num_heads", "num_hidden_layers": "num_layers"},
 	ignored:        []string{"attention_dropout", "embed_dropout", "resid_dropout", "classifier_dropout", "summary_*"},
 	prefixes:       []string{"transformer."},
 	ignoredTensors: []string{"h.*.attn.attention.bias", "h.*.attn.attention.masked_bias"},
@@ -52,7 +56,7 @@ var gptNeo = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "h.%d.mlp.c_proj.bias"},
 		{to: "ln_final.w", from: "ln_f.weight"},
 		{to: "ln_final.b", from: "ln_f.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight|wte.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"},
 	},
 }
 

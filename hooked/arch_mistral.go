@@ -4,17 +4,21 @@ package hooked
 //
 // Source: transformers/models/mistral/modeling_mistral.py.
 var mistral = architecture{
-	class:          "MistralForCausalLM",
-	config:         windowedConfig,
+	class:  "MistralForCausalLM",
+	config: mistralConfig,
+	defaults: map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, "max_position_embeddings": 131072, "num_attention_heads": 32,
+		"num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 32000, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+		"rope_theta": 10000, "sliding_window": 4096, "tie_word_embeddings": false},
 	ignored:        []string{"attention_dropout"},
 	prefixes:       []string{"model."},
 	ignoredTensors: []string{"layers.*.self_attn.rotary_emb.inv_freq"},
 	weights:        llamaWeights,
 }
 
-// windowedConfig is [llamaConfig] with a window in every layer, if the file gives one.
-func windowedConfig(f *fields) Config {
-	c := llamaConfig(f)
+func mistralConfig(f *fields) Config { return windowed(f, llamaConfig(f)) }
+
+// windowed gives c a window in every layer, if the file gives one.
+func windowed(f *fields, c Config) Config {
 	c.WindowSize = f.IntOr("sliding_window", 0)
 	if c.WindowSize > 0 {
 		f.attnTypes(&c, "layer_types", func(int) AttentionKind { return LocalAttention })

@@ -22,10 +22,13 @@ var opt = architecture{
 		f.want("do_layer_norm_before", true)
 		f.want("layer_norm_elementwise_affine", true)
 		f.want("word_embed_proj_dim", float64(c.DModel))
-		f.Bool("enable_bias") // the weights say whether there are biases
+		f.want("_remove_final_layer_norm", false)
 		return c
 	},
-	ignored:  []string{"attention_dropout", "activation_dropout", "dropout", "layerdrop", "init_std", "prefix"},
+	defaults: map[string]any{"num_hidden_layers": 12, "hidden_size": 768, "max_position_embeddings": 2048, "num_attention_heads": 12,
+		"vocab_size": 50272, "ffn_dim": 3072, "activation_function": "relu", "enable_bias": true, "do_layer_norm_before": true,
+		"layer_norm_elementwise_affine": true, "tie_word_embeddings": true},
+	ignored:  []string{"attention_dropout", "activation_dropout", "dropout", "layerdrop", "init_std"},
 	prefixes: []string{"model.", "decoder."},
 	weights: []weightRule{
 		{to: "embed.W_E", from: "embed_tokens.weight"},
@@ -35,19 +38,19 @@ var opt = architecture{
 		{to: "blocks.%d.attn.W_Q", from: "layers.%d.self_attn.q_proj.weight", pattern: "(head e) d -> head d e"},
 		{to: "blocks.%d.attn.W_K", from: "layers.%d.self_attn.k_proj.weight", pattern: "(head e) d -> head d e"},
 		{to: "blocks.%d.attn.W_V", from: "layers.%d.self_attn.v_proj.weight", pattern: "(head e) d -> head d e"},
-		{to: "blocks.%d.attn.b_Q", from: "layers.%d.self_attn.q_proj.bias", pattern: "(head e) -> head e"},
-		{to: "blocks.%d.attn.b_K", from: "layers.%d.self_attn.k_proj.bias", pattern: "(head e) -> head e"},
-		{to: "blocks.%d.attn.b_V", from: "layers.%d.self_attn.v_proj.bias", pattern: "(head e) -> head e"},
+		{to: "blocks.%d.attn.b_Q", from: "layers.%d.self_attn.q_proj.bias", pattern: "(head e) -> head e", iff: "enable_bias"},
+		{to: "blocks.%d.attn.b_K", from: "layers.%d.self_attn.k_proj.bias", pattern: "(head e) -> head e", iff: "enable_bias"},
+		{to: "blocks.%d.attn.b_V", from: "layers.%d.self_attn.v_proj.bias", pattern: "(head e) -> head e", iff: "enable_bias"},
 		{to: "blocks.%d.attn.W_O", from: "layers.%d.self_attn.out_proj.weight", pattern: "d (head e) -> head e d"},
-		{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.out_proj.bias"},
+		{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.out_proj.bias", iff: "enable_bias"},
 		{to: "blocks.%d.ln2.w", from: "layers.%d.final_layer_norm.weight"},
 		{to: "blocks.%d.ln2.b", from: "layers.%d.final_layer_norm.bias"},
 		{to: "blocks.%d.mlp.W_in", from: "layers.%d.fc1.weight", pattern: "m d -> d m"},
-		{to: "blocks.%d.mlp.b_in", from: "layers.%d.fc1.bias"},
+		{to: "blocks.%d.mlp.b_in", from: "layers.%d.fc1.bias", iff: "enable_bias"},
 		{to: "blocks.%d.mlp.W_out", from: "layers.%d.fc2.weight", pattern: "d m -> m d"},
-		{to: "blocks.%d.mlp.b_out", from: "layers.%d.fc2.bias"},
+		{to: "blocks.%d.mlp.b_out", from: "layers.%d.fc2.bias", iff: "enable_bias"},
 		{to: "ln_final.w", from: "final_layer_norm.weight"},
 		{to: "ln_final.b", from: "final_layer_norm.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight|embed_tokens.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", pattern: "v d -> d v"},
 	},
 }

@@ -1,21 +1,29 @@
 package hooked
 
-// phi3 reads Microsoft's Phi 3 and 4: Llama with q, k and v in one matrix and gate and up in another. The long-context
-// variants ("longrope") are refused: their rotary scaling is not known here.
+// phi3 reads Microsoft's Phi 3 and 4: Llama with q, k and v in one matrix and gate and up in another. Its variants for long
+// contexts scale their angles by [LongRope].
 //
 // Sources: transformers/models/phi3/modeling_phi3.py; for GGUF llama.cpp's convert_hf_to_gguf.py.
 var phi3 = architecture{
-	class:  "Phi3ForCausalLM",
-	gguf:   "phi3",
-	config: windowedConfig,
+	class:       "Phi3ForCausalLM",
+	gguf:        "phi3",
+	config:      func(f *fields) Config { return windowed(f, llamaLike(f, partialRope)) },
+	ropeAliases: map[string]RopeKind{"su": LongRope, "yarn": LongRope}, // what the first files said
 	ggufKeys: map[string]string{"block_count": "num_hidden_layers", "embedding_length": "hidden_size",
 		"context_length": "max_position_embeddings", "feed_forward_length": "intermediate_size",
 		"attention.head_count": "num_attention_heads", "attention.head_count_kv": "num_key_value_heads",
 		"attention.layer_norm_rms_epsilon": "rms_norm_eps", "attention.sliding_window": "sliding_window",
-		"rope.freq_base": "rope_theta", "rope.dimension_count": "", "rope.scaling.original_context_length": ""},
-	ggufFixed: map[string]any{"hidden_act": "silu"},
-	ignored:   []string{"attention_dropout", "embd_pdrop", "resid_pdrop", "original_max_position_embeddings", "auto_map"},
-	prefixes:  []string{"model."},
+		"rope.freq_base": "rope_theta", "rope.dimension_count": ggufRotaryField,
+		"rope.scaling.attn_factor":             "rope_scaling.attention_factor",
+		"rope.scaling.original_context_length": "original_max_position_embeddings"},
+	ggufDefaults: llamaCPP,
+	ggufFixed:    map[string]any{"hidden_act": "silu"},
+	defaults: map[string]any{"num_hidden_layers": 32, "hidden_size": 3072, "max_position_embeddings": 4096, "num_attention_heads": 32,
+		"intermediate_size": 8192, "vocab_size": 32064, "rms_norm_eps": 1e-5, "hidden_act": "silu", "rope_theta": 10000,
+		"partial_rotary_factor": 1, "original_max_position_embeddings": 4096, "tie_word_embeddings": false},
+	ignored:        []string{"attention_dropout", "embd_pdrop", "resid_pdrop", "original_max_position_embeddings"},
+	prefixes:       []string{"model."},
+	ignoredTensors: []string{longRopeLong, longRopeShort},
 	weights: []weightRule{
 		{to: "embed.W_E", from: "embed_tokens.weight"},
 		{to: "blocks.%d.ln1.w", from: "layers.%d.input_layernorm.weight"},
@@ -25,7 +33,7 @@ var phi3 = architecture{
 		{to: "blocks.%d.mlp.W_{gate,in}", from: "layers.%d.mlp.gate_up_proj.weight", pattern: "(gate_up m) d -> gate_up d m"},
 		{to: "blocks.%d.mlp.W_out", from: "layers.%d.mlp.down_proj.weight", pattern: "d m -> m d"},
 		{to: "ln_final.w", from: "norm.weight"},
-		{to: "unembed.W_U", from: "lm_head.weight|embed_tokens.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", pattern: "v d -> d v"},
 	},
 	ggufWeights: []weightRule{
 		{to: "embed.W_E", from: "token_embd.weight"},
@@ -36,6 +44,6 @@ var phi3 = architecture{
 		{to: "blocks.%d.mlp.W_{gate,in}", from: "blk.%d.ffn_up.weight", pattern: "(gate_up m) d -> gate_up d m"},
 		{to: "blocks.%d.mlp.W_out", from: "blk.%d.ffn_down.weight", pattern: "d m -> m d"},
 		{to: "ln_final.w", from: "output_norm.weight"},
-		{to: "unembed.W_U", from: "output.weight|token_embd.weight", pattern: "v d -> d v"},
+		{to: "unembed.W_U", from: "output.weight", tied: "token_embd.weight", pattern: "v d -> d v"},
 	},
 }

@@ -1,6 +1,9 @@
 package hooked
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // qwen2 reads Alibaba's Qwen 2 and 2.5: Llama with biases on q, k and v. The context is the checkpoint's own, where
 // TransformerLens stops at 2048 tokens.
@@ -11,14 +14,23 @@ var qwen2 = architecture{
 	gguf:           "qwen2",
 	noBOS:          true,
 	config:         qwenConfig,
+	defaults:       qwenDefaults,
 	ggufKeys:       llamaGGUFKeys,
+	ggufDefaults:   llamaCPP,
 	ggufFixed:      map[string]any{"hidden_act": "silu"},
 	ignored:        []string{"attention_dropout"},
 	prefixes:       []string{"model."},
 	ignoredTensors: []string{"layers.*.self_attn.rotary_emb.inv_freq"},
-	weights:        llamaWeights,
-	ggufWeights:    slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v")),
+	weights:        slices.Concat(llamaWeights, qkvBiases("")),
+	ggufWeights:    slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", "")),
 }
+
+// qwenDefaults are those that the two generations share. A file that leaves out the number of key-value heads means 32, not
+// as many as heads.
+var qwenDefaults = map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, "max_position_embeddings": 32768,
+	"num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 22016, "vocab_size": 151936, "rms_norm_eps": 1e-6,
+	"hidden_act": "silu", "rope_theta": 10000, "use_sliding_window": false, "max_window_layers": 28,
+	"tie_word_embeddings": false}
 
 // qwen3 reads Qwen 3: no biases, and an RMS norm on the q and k of every head.
 //
@@ -32,15 +44,17 @@ var qwen3 = architecture{
 		c.UseQKNorm = true
 		return c
 	},
-	ggufKeys:  llamaGGUFKeys,
-	ggufFixed: map[string]any{"hidden_act": "silu"},
-	ignored:   []string{"attention_dropout"},
-	prefixes:  []string{"model."},
-	weights: slices.Concat(llamaWeights, []weightRule{
+	defaults:     withDefaults(qwenDefaults, map[string]any{"head_dim": 128, "attention_bias": false}),
+	ggufKeys:     llamaGGUFKeys,
+	ggufDefaults: llamaCPP,
+	ggufFixed:    map[string]any{"hidden_act": "silu"},
+	ignored:      []string{"attention_dropout"},
+	prefixes:     []string{"model."},
+	weights: slices.Concat(llamaWeights, qkvBiases("attention_bias"), oBias("attention_bias"), []weightRule{
 		{to: "blocks.%d.attn.q_norm.w", from: "layers.%d.self_attn.q_norm.weight"},
 		{to: "blocks.%d.attn.k_norm.w", from: "layers.%d.self_attn.k_norm.weight"},
 	}),
-	ggufWeights: slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v"), []weightRule{
+	ggufWeights: slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), []weightRule{
 		{to: "blocks.%d.attn.q_norm.w", from: "blk.%d.attn_q_norm.weight"},
 		{to: "blocks.%d.attn.k_norm.w", from: "blk.%d.attn_k_norm.weight"},
 	}),
@@ -49,7 +63,7 @@ var qwen3 = architecture{
 // qwenConfig is [llamaConfig] with a window in the upper layers, which the file can switch on.
 func qwenConfig(f *fields) Config {
 	c := llamaConfig(f)
-	window, from := f.IntOr("sliding_window", 0), f.IntOr("max_window_layers", c.NLayers)
+	window, from := f.IntOr("sliding_window", 0), f.CountOr("max_window_layers", 0) // neither is in GGUF
 	if f.Bool("use_sliding_window") {
 		c.WindowSize = window
 	}
@@ -60,4 +74,12 @@ func qwenConfig(f *fields) Config {
 		return GlobalAttention
 	})
 	return c
+}
+
+// withDefaults is a table of defaults with some more, or other ones.
+func withDefaults(table, more map[string]any) map[string]any {
+	out := make(map[string]any)
+	maps.Copy(out, table)
+	maps.Copy(out, more)
+	return out
 }

@@ -97,7 +97,7 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if len(values) != len(b.spec.Edits) {
 		return nil, nil, fmt.Errorf("Block: values for %d edits, there are %d", len(values), len(b.spec.Edits))
 	}
-	j := &job{m: b.m, values: make(map[string]compute.Buffer)}
+	j := &job{m: b.m, batch: b.batch, pos: b.pos, values: make(map[string]compute.Buffer)}
 	if err := b.setInputs(j, l, prompts, x); err != nil {
 		return nil, nil, err
 	}

@@ -30,6 +30,9 @@ func (m Metric) Positions(n int) ([]int, error) {
 // MetricOfResiduals is a metric of many runs at once, from the residual streams after the last layer at the metric's
 // positions: [run, batch, pos, d_model], as an array on the host. It returns one number a run.
 func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
+	if err := residuals.check(); err != nil {
+		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
+	}
 	shape := residuals.Shape
 	if len(shape) != 4 || shape[3] != m.cfg.DModel {
 		return nil, fmt.Errorf("MetricOfResiduals: want shape [run, batch, pos, %d], got %v", m.cfg.DModel, shape)

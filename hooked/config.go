@@ -71,16 +71,6 @@ const (
 	LocalAttention  AttentionKind = "local"  // the last [Config.WindowSize] positions
 )
 
-// RopeScaling stretches rotary frequencies the way Llama 3.1 does ("NTK by parts"): long wavelengths are slowed by
-// Factor, short ones kept, those between interpolated.
-// Source: transformers/modeling_rope_utils.py, _compute_llama3_parameters.
-type RopeScaling struct {
-	Factor          float64 // how many times longer the context became
-	LowFreqFactor   float64 // wavelengths above OriginalContext/LowFreqFactor are slowed
-	HighFreqFactor  float64 // wavelengths below OriginalContext/HighFreqFactor are kept
-	OriginalContext int     // tokens that the model was first trained with
-}
-
 // A Config says everything that the forward pass needs to know of a model: sizes, and which of the known variants
 // of each part it has. Field names are TransformerLens' in Go's case. It is a value: a model never changes its own.
 type Config struct {
@@ -120,9 +110,8 @@ type Config struct {
 	RotaryDim           int          // leading entries of a head that are turned
 	RotaryBase          float64      // of global layers
 	RotaryBaseLocal     float64      // of local layers, 0 if the same
-	RotaryLinearFactor  float64      // positions of global layers are divided by it; 0 or 1 for none
-	RotaryScaling       *RopeScaling // nil for none
-	RotaryFactors       []float64    // GGUF: what each pair's positions are divided by, in place of RotaryScaling
+	RotaryScaling       *RopeScaling // of global layers; nil for none
+	RotaryFactors       []float64    // GGUF: what each pair's positions are divided by in global layers
 	RotaryAdjacentPairs bool         // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
 
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
@@ -189,16 +178,37 @@ func (c Config) Validate() error {
 	}{{"Eps", c.Eps}, {"AttnScale", c.AttnScale}} {
 		check(f.value > 0 && !math.IsInf(f.value, 0), "%s must be positive, got %v", f.name, f.value)
 	}
-	check(c.PositionalEmbedding != RotaryPositions || c.RotaryBase > 0, "RotaryBase must be positive, got %v", c.RotaryBase)
+	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
+	check(c.PositionalEmbedding != RotaryPositions || positive(c.RotaryBase), "RotaryBase must be positive, got %v", c.RotaryBase)
+	check(c.RotaryBaseLocal == 0 || positive(c.RotaryBaseLocal), "RotaryBaseLocal must be positive, got %v", c.RotaryBaseLocal)
+	for _, f := range []struct {
+		name string
+		cap  float64
+	}{{"AttnScoresSoftCap", c.AttnScoresSoftCap}, {"OutputLogitsSoftCap", c.OutputLogitsSoftCap}} {
+		check(f.cap == 0 || positive(f.cap), "%s must be positive, or 0 for none, got %v", f.name, f.cap)
+	}
 	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
-	check(len(c.RotaryFactors) == 0 || len(c.RotaryFactors) == c.RotaryDim/2, "RotaryFactors has %d entries for %d pairs", len(c.RotaryFactors), c.RotaryDim/2)
 	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
 	check(len(c.AttnTypes) == 0 || c.WindowSize > 0, "AttnTypes needs a positive WindowSize, got %d", c.WindowSize)
 	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
+	if len(c.RotaryFactors) > 0 {
+		errs = append(errs, factors("RotaryFactors", c.RotaryFactors, c.RotaryDim))
+	}
+	if c.RotaryScaling != nil {
+		errs = append(errs, c.RotaryScaling.validate(c.RotaryDim))
+	}
 	return errors.Join(errs...)
+}
+
+// longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to any length.
+func (c Config) longest() int {
+	if s := c.RotaryScaling; s != nil && s.Kind == DynamicRope {
+		return maxSize
+	}
+	return c.NCtx
 }
 
 // groupSize is the number of query heads that share a key-value head.

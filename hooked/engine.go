@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -129,8 +130,11 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	return outputs, err
 }
 
-// upload copies values to the device.
+// upload copies values to the device. A backend copies as many as the shape says, whatever there is.
 func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
+	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
+		return nil, fmt.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())
+	}
 	return e.backend.BufferFromFlatData(0, flat, shape)
 }
 

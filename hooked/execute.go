@@ -80,13 +80,24 @@ func (j *job) inputs(p *program, layer int, x *Tensor) (inputs []compute.Buffer,
 		} else if name == inputResidual {
 			inputs[i], err = x.value.Buffer(j.m.eng.backend, 0)
 		} else {
-			inputs[i], err = j.m.weights.buffer(name)
+			inputs[i], err = j.m.weights.buffer(name, j.length())
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	return inputs, nil
+}
+
+// length is how long the texts are that the job reads, with what a key-value cache holds of them.
+func (j *job) length() int {
+	switch {
+	case j.req.textLength > 0:
+		return j.req.textLength
+	case j.req.kv == nil:
+		return j.pos
+	}
+	return j.req.kv.length + j.pos
 }
 
 // file puts an activation in a cache. That of prefixes is spread over all prompts when it is read.

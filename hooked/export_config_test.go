@@ -1,13 +1,37 @@
 package hooked
 
-import "gopherlens/internal/weights"
+import (
+	"slices"
+
+	"gopherlens/internal/weights"
+)
 
 // ReadConfig reads the configuration of a folder without its weights, for the fuzz test of configurations.
 func ReadConfig(dir string) (Config, error) {
-	_, cfg, err := readConfig(dir, new(weights.File))
+	_, cfg, _, err := readConfig(dir, new(weights.File))
 	if err != nil {
 		return cfg, err
 	}
 	cfg.weightSpecs() // which must be finite
 	return cfg, nil
 }
+
+// ReadConfigFile reads a configuration of Hugging Face's, whatever the file's name.
+func ReadConfigFile(path string) (Config, error) {
+	_, cfg, _, err := readConfigFile(path)
+	return cfg, err
+}
+
+// Defaults is the table of defaults of the family whose class Hugging Face calls so, as "gemma2" or "gemma3_text".
+func Defaults(modelType string) map[string]any {
+	i := slices.IndexFunc(architectures, func(a *architecture) bool { return classOf[modelType] == a.class })
+	if i < 0 {
+		return nil
+	}
+	return architectures[i].defaults
+}
+
+var classOf = map[string]string{"bert": "BertForMaskedLM", "bloom": "BloomForCausalLM", "gemma": "GemmaForCausalLM",
+	"gemma2": "Gemma2ForCausalLM", "gemma3_text": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel", "gpt_neo": "GPTNeoForCausalLM",
+	"gpt_neox": "GPTNeoXForCausalLM", "gptj": "GPTJForCausalLM", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
+	"opt": "OPTForCausalLM", "phi": "PhiForCausalLM", "phi3": "Phi3ForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}

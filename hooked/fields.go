@@ -9,19 +9,28 @@ import (
 	"math"
 	"os"
 	"path"
+	"reflect"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // fields is a model's config.json. It notes which fields were read, so that what nobody read can be refused: a
-// field that changes the forward pass and that we do not know would give wrong numbers in silence.
+// field that changes the forward pass and that we do not know would give wrong numbers in silence. What the
+// file leaves out is the family's default, never "off".
 type fields struct {
-	values map[string]any
-	read   map[string]bool
-	errs   []error
+	values   map[string]any
+	defaults map[string]any // what a field is that the file leaves out
+	gguf     bool           // the values come out of a GGUF file's metadata
+
+	ropeAliases map[string]RopeKind // kinds of rotary scaling that mean another in the family
+	read        map[string]bool
+	taken       map[string]any // the defaults that were read
+	errs        []error
 }
 
 func newFields(values map[string]any) *fields {
-	return &fields{values: values, read: make(map[string]bool)}
+	return &fields{values: values, read: make(map[string]bool), taken: make(map[string]any)}
 }
 
 // readConfigJSON reads a config.json.
@@ -37,18 +46,38 @@ func readConfigJSON(file string) (*fields, error) {
 	return newFields(values), nil
 }
 
-// get is the field's value; null counts as absent.
+// get is the field's value, or the family's default where the file leaves it out. A null is no value: the family
+// says what it means, as a rule that the field follows from others.
 func (f *fields) get(name string) (any, bool) {
+	if v, ok := f.said(name); ok || f.has(name) {
+		return v, ok
+	}
+	v, ok := f.defaults[name]
+	if !ok || v == nil {
+		return nil, false
+	}
+	f.taken[name] = v
+	return plainJSON(v), true
+}
+
+// said is the value that the file itself gives; a null is none.
+func (f *fields) said(name string) (any, bool) {
 	f.read[name] = true
-	v, ok := f.values[name]
-	return v, ok && v != nil
+	v := f.values[name]
+	return v, v != nil
+}
+
+// has reports whether the file has the field at all, be it null.
+func (f *fields) has(name string) bool {
+	_, ok := f.values[name]
+	return ok
 }
 
 func (f *fields) fail(format string, args ...any) {
-	f.errs = append(f.errs, fmt.Errorf("config: "+format, args...))
+	f.errs = append(f.errs, brief.Errorf("config: "+format, args...))
 }
 
-// field is a field of type T, or otherwise where it is absent.
+// field is a field of type T, or otherwise where it has no value.
 func field[T any](f *fields, name string, otherwise *T) T {
 	v, ok := f.get(name)
 	if !ok {
@@ -60,9 +89,26 @@ func field[T any](f *fields, name string, otherwise *T) T {
 	}
 	t, ok := v.(T)
 	if !ok {
-		f.fail("field %q is %v (%T), want %T", name, v, v, t)
+		f.fail("field %q is %v, %s, want %s", name, v, kindOf(v), kindOf(t))
 	}
 	return t
+}
+
+// kindOf is JSON's word for the type of a value.
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a truth value"
+	case float64:
+		return "a number"
+	case string:
+		return "a text"
+	case []any:
+		return "a list"
+	}
+	return "an object"
 }
 
 func (f *fields) Float(name string) float64                { return field[float64](f, name, nil) }
@@ -71,14 +117,53 @@ func (f *fields) String(name string) string                { return field[string
 func (f *fields) StringOr(name, def string) string         { return field(f, name, &def) }
 func (f *fields) Bool(name string) bool                    { return f.BoolOr(name, false) }
 func (f *fields) BoolOr(name string, def bool) bool        { return field(f, name, &def) }
-func (f *fields) Int(name string) int                      { return f.whole(name, f.Float(name)) }
-func (f *fields) IntOr(name string, def int) int           { return f.whole(name, f.FloatOr(name, float64(def))) }
+
+// Int is a size: a whole number, one at least.
+func (f *fields) Int(name string) int { return f.size(name, f.Float(name)) }
+
+// IntOr is a size that may be absent.
+func (f *fields) IntOr(name string, def int) int {
+	if _, ok := f.get(name); !ok {
+		return def
+	}
+	return f.Int(name)
+}
+
+// CountOr is a whole number that may be absent.
+func (f *fields) CountOr(name string, def int) int {
+	return f.whole(name, f.FloatOr(name, float64(def)))
+}
+
+// Positive is a number above zero.
+func (f *fields) Positive(name string) float64 {
+	v := f.Float(name)
+	if _, ok := f.get(name); ok && !(v > 0) {
+		f.fail("field %q is %v, want a number above zero", name, v)
+	}
+	return v
+}
+
+// PositiveOr is a number above zero that may be absent.
+func (f *fields) PositiveOr(name string, def float64) float64 {
+	if _, ok := f.get(name); !ok {
+		return def
+	}
+	return f.Positive(name)
+}
 
 // maxField bounds every size in a config, far above any model's: a larger one is a damaged file.
 const maxField = 1 << 31
 
+func (f *fields) size(name string, v float64) int {
+	n := f.whole(name, v)
+	if _, ok := f.get(name); ok && n < 1 && v == float64(n) {
+		f.fail("field %q is %d, want 1 or more", name, n)
+	}
+	return n
+}
+
 func (f *fields) whole(name string, v float64) int {
-	if v != math.Trunc(v) || math.Abs(v) > maxField {
+	if v != math.Trunc(v) || !(math.Abs(v) <= maxField) {
 		f.fail("field %q is %v, want a whole number", name, v)
 		return 0
 	}
@@ -121,15 +206,37 @@ func (f *fields) Strings(name string) []string {
 	return out
 }
 
-// anyOf is the first of several spellings of a field that the file has; the first of all if it has none.
+// anyOf is the one of several spellings of a field that the file has, the first of all if it has none. Two that
+// contradict each other are refused.
 func (f *fields) anyOf(names ...string) string {
-	found := names[0]
-	for _, name := range slices.Backward(names) {
-		if _, ok := f.get(name); ok {
+	found := ""
+	for _, name := range names {
+		v, ok := f.said(name)
+		switch {
+		case ok && found == "":
 			found = name
+		case ok && !reflect.DeepEqual(v, f.values[found]):
+			f.fail("field %q is %v and field %q, another name of it, is %v", found, f.values[found], name, v)
 		}
 	}
-	return found
+	return cmp.Or(found, names[0])
+}
+
+// rename gives the fields that the file calls by another name the name that the family's reader uses.
+func (f *fields) rename(aliases map[string]string) {
+	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
+		v, ok := f.values[alias]
+		if !ok {
+			continue
+		}
+		name := aliases[alias]
+		if f.has(name) {
+			f.anyOf(name, alias)
+			continue
+		}
+		delete(f.values, alias)
+		f.values[name] = v
+	}
 }
 
 // want refuses a field that is there and has none of the values that the family's forward pass knows.
@@ -151,6 +258,9 @@ func (f *fields) attnTypes(c *Config, name string, rule func(layer int) Attentio
 		for l := range c.NLayers {
 			c.AttnTypes = append(c.AttnTypes, rule(l))
 		}
+	}
+	if kinds != nil && len(kinds) != c.NLayers {
+		f.fail("field %q has %d entries for %d layers", name, len(kinds), c.NLayers)
 	}
 	for _, kind := range kinds {
 		if layerKinds[kind] == "" {
@@ -177,47 +287,15 @@ func (f *fields) sub(name string) *fields {
 	return newFields(object)
 }
 
-// rope reads the rotary settings, in the newer spelling (rope_parameters) or the older (rope_theta and rope_scaling).
-func (f *fields) rope(c *Config) {
-	c.RotaryBase = f.FloatOr("rope_theta", cmp.Or(c.RotaryBase, 10000))
-	for _, name := range []string{"rope_parameters", "rope_scaling"} {
-		if r := f.sub(name); r != nil {
-			r.ropeScaling(c)
-			f.adopt(name, r)
-		}
-	}
-	f.rotaryShare(c)
-}
+// keyValueHeads is the number of key-value heads, or 0, as many as there are heads, where the file and the family do not
+// say it.
+func (f *fields) keyValueHeads() int { return f.IntOr("num_key_value_heads", 0) }
 
-// rotaryShare reads how much of a head is turned.
-func (f *fields) rotaryShare(c *Config) {
-	share := f.FloatOr("partial_rotary_factor", 0)
-	switch {
-	case share < 0 || share > 1:
-		f.fail("field \"partial_rotary_factor\" is %v, want a share between 0 and 1", share)
-	case share > 0:
-		c.RotaryDim = int(share * float64(c.DHead))
-	}
-}
-
-func (r *fields) ropeScaling(c *Config) {
-	c.RotaryBase = r.FloatOr("rope_theta", c.RotaryBase)
-	r.rotaryShare(c)
-	switch kind := r.StringOr("rope_type", r.StringOr("type", "default")); kind {
-	case "default", "none":
-	case "linear":
-		c.RotaryLinearFactor = r.Float("factor")
-	case "llama3":
-		c.RotaryScaling = &RopeScaling{
-			Factor:          r.Float("factor"),
-			LowFreqFactor:   r.Float("low_freq_factor"),
-			HighFreqFactor:  r.Float("high_freq_factor"),
-			OriginalContext: r.Int("original_max_position_embeddings"),
-		}
-	default:
-		r.fail("rotary scaling of type %q is not supported; known: default, linear, llama3", kind)
-	}
-	r.read["type"] = true
+// headWidth is the width of a head: d_model over the heads, unless the file or the family says otherwise.
+func (f *fields) headWidth(c Config) int {
+	width := f.IntOr("head_dim", quotient(c.DModel, c.NHeads))
+	f.want(ggufValueField, float64(width)) // keys and values are equally wide in every family here
+	return width
 }
 
 // adopt takes over the complaints of a sub-object, which must have been read in full.
@@ -265,7 +343,7 @@ func atDefault(v any) bool {
 func (f *fields) err(ignored []string) error {
 	errs := f.errs
 	for _, name := range f.unread(ignored) {
-		errs = append(errs, fmt.Errorf("config: field %q = %v is not supported (it may change the forward pass)", name, f.values[name]))
+		errs = append(errs, brief.Errorf("config: field %q = %v is not supported (it may change the forward pass)", name, f.values[name]))
 	}
 	return errors.Join(errs...)
 }

@@ -111,7 +111,7 @@ func editConfig(t *testing.T, dir string, changes map[string]any) {
 	var config map[string]any
 	golden.JSON(t, path, &config)
 	maps.Copy(config, changes)
-	for name, v := range changes {
+	for name, v := range changes { // null is written as json.RawMessage
 		if v == nil {
 			delete(config, name)
 		}
@@ -128,8 +128,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"field nobody reads", config("clip_qkv", 8.0), []string{"clip_qkv", "8"}},
 		{"field of a wrong type", config("hidden_size", "many"), []string{"hidden_size", "many"}},
-		{"field missing", config("rms_norm_eps", nil), []string{"rms_norm_eps", "missing"}},
-		{"rotary scaling of a new type", config("rope_parameters", map[string]any{"rope_type": "yarn", "rope_theta": 1e4}), []string{"yarn", "llama3"}},
+		{"size left to a default that does not fit", config("hidden_size", nil), []string{"36", "4096", "hidden_size"}},
+		{"rotary scaling of a new type", config("rope_parameters", map[string]any{"rope_type": "spiral", "rope_theta": 1e4}), []string{"spiral", "llama3"}},
 		{"rotary field nobody reads", config("rope_parameters", map[string]any{"rope_type": "default", "beta_fast": 32}), []string{"beta_fast", "rope_parameters"}},
 		{"activation unknown", config("hidden_act", "mish"), []string{"hidden_act", "mish", "silu"}},
 		{"architecture unknown", config("architectures", []string{"LlamaForCausalLN"}), []string{"LlamaForCausalLN", "LlamaForCausalLM"}},

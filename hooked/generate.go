@@ -188,7 +188,7 @@ func (s *generator) reserve(from *KVCache) error {
 		s.kv.Unfreeze()
 	}
 	n := s.kv.Len() + len(s.tokens[0]) + s.g.MaxNewTokens - 1 // the last token is never read
-	if n > s.m.cfg.NCtx {
+	if n > s.m.cfg.longest() {
 		return fmt.Errorf("%d positions and %d new tokens: the model's context is %d", s.kv.Len()+len(s.tokens[0]), s.g.MaxNewTokens, s.m.cfg.NCtx)
 	}
 	return s.kv.reserve(n)
@@ -220,7 +220,10 @@ func (s *generator) prepare(i int) (err error) {
 		input = s.last()
 	}
 	p := plan{logits: true, greedy: s.g.Temperature == 0, repeated: i > 0}
-	if s.job, err = s.m.prepare(input, s.options, p, more...); err != nil {
+	if s.job, err = s.m.begin(s.options, p, more...); err != nil {
+		return err
+	}
+	if err = s.job.prepare(input); err != nil {
 		return err
 	}
 	s.stages, err = s.job.compile()
@@ -235,7 +238,7 @@ func continues(r *request) error {
 
 // proceed gives a job the next tokens to read on top of its key-value cache.
 func (j *job) proceed(tokens Tokens) error {
-	for _, step := range []func() error{func() error { return j.read(tokens) }, j.setMask, j.setKV} {
+	for _, step := range []func() error{func() error { return j.read(tokens) }, j.checkKV, j.setMask, j.setKV} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -8,29 +8,72 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// ropeFactors is the tensor in which llama.cpp writes Llama 3's rotary scaling: one factor a pair.
-const ropeFactors = "rope_freqs.weight"
+// The tensors in which llama.cpp writes rotary scaling, one factor a pair: Llama 3's, and LongRoPE's for long texts and short.
+const (
+	ropeFactors   = "rope_freqs.weight"
+	longRopeLong  = "rope_factors_long.weight"
+	longRopeShort = "rope_factors_short.weight"
+)
 
 // ggufConfig reads a GGUF file's family and configuration.
-func ggufConfig(file *weights.File) (*architecture, Config, error) {
+func ggufConfig(file *weights.File) (*architecture, Config, checkpointFields, error) {
+	var none checkpointFields
 	arch, f, err := ggufFields(file.Metadata())
 	if err != nil {
-		return nil, Config{}, err
+		return nil, Config{}, none, err
 	}
-	cfg, err := arch.read(f)
+	if err := f.longFactors(file); err != nil {
+		return nil, Config{}, none, err
+	}
+	cfg, said, err := arch.read(f)
 	if err != nil {
-		return nil, Config{}, err
+		return nil, Config{}, none, err
 	}
-	if t, err := file.Tensor(ropeFactors); err == nil {
-		factors, err := t.Float32s()
+	if cfg.RotaryFactors, err = ggufFloats(file, ropeFactors); err != nil {
+		return nil, Config{}, none, err
+	}
+	return arch, cfg, said, cfg.Validate()
+}
+
+// longFactors gives a file with LongRoPE's two tensors of factors the settings that config.json has for them: the tensors
+// alone say that the angles are scaled so.
+func (f *fields) longFactors(file *weights.File) error {
+	for name, field := range map[string]string{longRopeLong: "long_factor", longRopeShort: "short_factor"} {
+		factors, err := ggufFloats(file, name)
 		if err != nil {
-			return nil, Config{}, err
+			return err
 		}
-		for _, factor := range factors {
-			cfg.RotaryFactors = append(cfg.RotaryFactors, float64(factor))
+		if factors == nil {
+			continue
+		}
+		list := make([]any, len(factors))
+		for i, v := range factors {
+			list[i] = v
+		}
+		f.put("rope_scaling."+field, list)
+		f.put("rope_scaling.rope_type", string(LongRope))
+		if inside := f.values["rope_scaling"].(map[string]any); inside["attention_factor"] == nil {
+			f.put("rope_scaling.attention_factor", 1.0)
 		}
 	}
-	return arch, cfg, cfg.Validate()
+	return nil
+}
+
+// ggufFloats are the values of a small tensor; nil if there is none.
+func ggufFloats(file *weights.File, name string) ([]float64, error) {
+	t, err := file.Tensor(name)
+	if err != nil {
+		return nil, nil
+	}
+	values, err := t.Float32s()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
+	}
+	return out, nil
 }
 
 // ggufFields turns GGUF metadata into the fields of a config.json, so that one function per family reads both.
@@ -44,6 +87,7 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 		return nil, nil, err
 	}
 	f := newFields(make(map[string]any))
+	f.gguf = true
 	for key, value := range metadata {
 		short, ours := strings.CutPrefix(key, name+".")
 		if !ours {

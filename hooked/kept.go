@@ -58,6 +58,7 @@ type keptModel struct {
 	Applied Processing
 	Skipped []SkippedStep
 	Shapes  map[string][]int
+	Notes   []string
 }
 
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
@@ -89,7 +90,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(keptModel{m.cfg, m.applied, m.skipped, m.weights.shapes})
+	blob, err := json.Marshal(keptModel{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
 	if err != nil {
 		return err
 	}
@@ -105,18 +106,19 @@ func (m *Model) keep(key string) error {
 func bareModel(be compute.Backend, why string, k keptModel) *Model {
 	eng := sharedEngine(be)
 	return &Model{
-		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, eng: eng,
+		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
 		weights: &weightStore{eng: eng, cfg: k.Config, shapes: k.Shapes,
-			buffers: make(map[string]compute.Buffer), tables: make(map[string]compute.Buffer)},
+			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
 	}
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their programs, since weights are
-// inputs.
+// inputs, and so are the tables of rotary angles.
 func (k keptModel) graphID() string {
-	k.Config.ModelName = ""
+	k.Config.ModelName, k.Notes = "", nil
+	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys
 	if err != nil {
 		panic(err) // plain data always marshals

@@ -2,6 +2,8 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -10,8 +12,8 @@ import (
 )
 
 // A KVCache holds the keys and values of the tokens read so far, so that a run on top of it computes only what is new.
-// Keys are kept before rotation, as in TransformerLens. It belongs to one sequence of runs; use a copy ([KVCache.Clone])
-// for each of several.
+// Keys are kept before rotation, as in TransformerLens. It belongs to one sequence of runs, one after the other; use a copy
+// ([KVCache.Clone]) for each of several. A frozen one serves any number of runs at once.
 type KVCache struct {
 	m      *Model
 	batch  int
@@ -19,7 +21,10 @@ type KVCache struct {
 	room   int // positions there is room for: programs are compiled for it, so it grows in large steps
 	frozen bool
 	values []*tensors.Tensor // key and value of each layer in turn, [batch, room, kv_head, d_head]
+	tokens Tokens            // that they are of
 	mask   [][]int           // of the positions filled, if they were padded; else nil
+	angles int               // the length class whose rotary angles they were computed with, see [RopeScaling.lengthClass]
+	inUse  atomic.Bool       // by a run that will make it grow
 }
 
 // positionsStep is the least room for positions, of a cache or a table. Rooms double, so that few programs serve many lengths.
@@ -47,10 +52,23 @@ func (kv *KVCache) Unfreeze() { kv.frozen = false }
 
 // Clone is a copy that grows on its own.
 func (kv *KVCache) Clone() *KVCache {
-	c := *kv
-	c.values = append([]*tensors.Tensor(nil), kv.values...)
-	c.mask = append([][]int(nil), kv.mask...)
-	return &c
+	return &KVCache{m: kv.m, batch: kv.batch, length: kv.length, room: kv.room, frozen: kv.frozen, values: slices.Clone(kv.values),
+		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles}
+}
+
+// hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of its own.
+func (j *job) hold() (release func(), err error) {
+	kv := j.req.kv
+	switch {
+	case kv == nil:
+		return func() {}, nil
+	case kv.frozen:
+		j.req.kv = kv.Clone()
+		return func() {}, nil
+	case !kv.inUse.CompareAndSwap(false, true):
+		return nil, fmt.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
+	}
+	return func() { kv.inUse.Store(false) }, nil
 }
 
 // Keys are layer l's keys before rotation, [batch, key, kv_head, d_head].
@@ -71,13 +89,12 @@ func (kv *KVCache) entry(l, which int) (*Tensor, error) {
 	return t.slice(1, Range{0, kv.length}), nil
 }
 
-// setKV prepares the inputs of a run on top of a cache.
-func (j *job) setKV() error {
-	kv := j.req.kv
+// checkKV refuses a run that a key-value cache cannot serve.
+func (j *job) checkKV() error {
+	kv, c := j.req.kv, j.m.cfg
 	if kv == nil {
 		return nil
 	}
-	c := j.m.cfg
 	switch {
 	case kv.m != j.m:
 		return fmt.Errorf("the key-value cache was made by another model")
@@ -85,8 +102,50 @@ func (j *job) setKV() error {
 		return fmt.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
 	case j.plan.fromResidual || j.plan.stop < c.NLayers || j.plan.loss || j.plan.ungroup:
 		return fmt.Errorf("a run on a key-value cache reads tokens, passes all layers, and has no loss and no ungrouped keys")
-	case kv.length+j.pos > c.NCtx:
+	case kv.length+j.pos > c.longest():
 		return fmt.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
+	}
+	return j.turnAgain()
+}
+
+// turnAgain computes a cache's keys and values once more where the run makes the text so long that all its rotary angles
+// change. Keys are kept before rotation, but those of the second layer on were computed from what the old angles gave.
+func (j *job) turnAgain() error {
+	kv := j.req.kv
+	angles := j.m.cfg.RotaryScaling.lengthClass(j.length())
+	if kv.length == 0 || angles == kv.angles {
+		kv.angles = angles
+		return nil
+	}
+	if len(j.plan.edits) > 0 {
+		return fmt.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
+			"and it was computed without this run's edits: run the whole text at once", j.m.cfg.RotaryScaling.Kind, j.length())
+	}
+	fresh := j.m.NewKVCache(kv.batch)
+	if err := fresh.reserve(kv.room); err != nil { // the same room, which the programs of the next steps were compiled for
+		return err
+	}
+	options := []Option{WithKV(fresh), inTextOf(j.length())}
+	if kv.mask != nil {
+		options = append(options, AttentionMask(kv.mask))
+	}
+	if _, err := j.m.forward(kv.tokens, options, plan{}); err != nil {
+		return fmt.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
+	}
+	kv.values, kv.angles = fresh.values, angles
+	return nil
+}
+
+// inTextOf tells a run that what it reads is the beginning of a text of n tokens.
+func inTextOf(n int) Option {
+	return func(r *request) error { r.textLength = n; return nil }
+}
+
+// setKV prepares the inputs of a run on top of a cache.
+func (j *job) setKV() error {
+	kv := j.req.kv
+	if kv == nil {
+		return nil
 	}
 	if err := kv.reserve(kv.length + j.pos); err != nil {
 		return err
@@ -105,7 +164,7 @@ func (kv *KVCache) reserve(n int) error {
 	if n <= kv.room {
 		return nil
 	}
-	room := min(doubled(max(positionsStep, kv.room), n), max(kv.m.cfg.NCtx, n))
+	room := min(doubled(max(positionsStep, kv.room), n), max(kv.m.cfg.longest(), n))
 	c := kv.m.cfg
 	shape := shapes.Make(dtypes.Float32, kv.batch, room, c.NKeyValueHeads, c.DHead)
 	values := make([]*tensors.Tensor, 2*c.NLayers)
@@ -130,6 +189,7 @@ func (j *job) grow(values []*tensors.Tensor) {
 	}
 	kv.values = values
 	kv.length += j.pos
+	kv.tokens = kv.tokens.followedBy(j.tokens)
 	if j.plan.masked {
 		kv.mask = j.mask
 	}

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -9,13 +10,16 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/gomlx/compute"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/brief"
 	"gopherlens/internal/hub"
+	"gopherlens/internal/nearest"
 	"gopherlens/internal/weights"
 	"gopherlens/tokenize"
 )
@@ -77,7 +81,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	arch, cfg, err := readConfig(where, file)
+	arch, cfg, said, err := readConfig(where, file)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +89,12 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	src := newSource(arch, cfg, file)
+	src := newSource(arch, cfg, said, file)
 	if err := src.checkNames(arch); err != nil {
 		return nil, err
 	}
 	m := newModel(cfg, processing, src.gives(), be, why)
+	m.notes = src.notes()
 	m.weights.load = func(put func(string, *Array) error) error { return m.loadFiles(src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
@@ -127,16 +132,23 @@ func (o LoadOptions) backend() (compute.Backend, string, error) {
 }
 
 // readConfig finds a checkpoint's family and configuration.
-func readConfig(where string, file *weights.File) (*architecture, Config, error) {
+func readConfig(where string, file *weights.File) (*architecture, Config, checkpointFields, error) {
+	var none checkpointFields
 	if file.Format() == weights.GGUF {
 		return ggufConfig(file)
 	}
 	if arch, cfg, err := readNative(folderOf(where)); arch != nil || err != nil {
-		return arch, cfg, err
+		return arch, cfg, none, err
 	}
-	f, err := readConfigJSON(filepath.Join(folderOf(where), "config.json"))
+	return readConfigFile(filepath.Join(folderOf(where), "config.json"))
+}
+
+// readConfigFile reads a config.json of Hugging Face's.
+func readConfigFile(path string) (*architecture, Config, checkpointFields, error) {
+	var none checkpointFields
+	f, err := readConfigJSON(path)
 	if err != nil {
-		return nil, Config{}, err
+		return nil, Config{}, none, err
 	}
 	class := "(none)"
 	if classes := f.Strings("architectures"); len(classes) > 0 {
@@ -144,22 +156,57 @@ func readConfig(where string, file *weights.File) (*architecture, Config, error)
 	}
 	arch, err := findArchitecture(func(a *architecture) bool { return a.class == class }, class)
 	if err != nil {
-		return nil, Config{}, err
+		return nil, Config{}, none, err
 	}
-	cfg, err := arch.read(f)
-	return arch, cfg, err
+	cfg, said, err := arch.read(f)
+	said.strict = true
+	return arch, cfg, said, err
+}
+
+// checkpointFields are what a configuration says of the tensors beside it.
+type checkpointFields struct {
+	tied      bool            // the unembedding is the embedding, where there is no other
+	flags     map[string]bool // the fields that say whether some tensors are there
+	strict    bool            // the family's class tells which tensors there are; else biases may be absent
+	defaulted []string        // fields that the file leaves to the family's defaults, with these
 }
 
 // read turns a configuration file's fields into a checked Config.
-func (a *architecture) read(f *fields) (Config, error) {
+func (a *architecture) read(f *fields) (Config, checkpointFields, error) {
+	f.rename(a.aliases)
+	f.defaults, f.ropeAliases = a.defaults, a.ropeAliases
+	if f.gguf {
+		f.defaults = a.ggufDefaults
+	}
 	cfg := a.config(f)
 	cfg.Architecture = a.class
 	cfg.DefaultPrependBOS = !a.noBOS
-	if err := f.err(append(a.ignored, alwaysIgnored...)); err != nil {
-		return cfg, err
+	said := a.checkpointFields(f)
+	if err := f.err(slices.Concat(a.ignored, alwaysIgnored)); err != nil {
+		return cfg, said, err
 	}
 	cfg = cfg.withDefaults()
-	return cfg, cfg.Validate()
+	return cfg, said, cfg.Validate()
+}
+
+// checkpointFields reads what f says of tensors. GGUF files say nothing: what is in the file is in the model, and a file
+// without an unembedding means the embedding.
+func (a *architecture) checkpointFields(f *fields) checkpointFields {
+	said := checkpointFields{flags: make(map[string]bool)}
+	if f.gguf {
+		said.tied = true
+	} else {
+		said.tied = f.Bool("tie_word_embeddings")
+		for _, r := range a.weights {
+			if r.iff != "" {
+				said.flags[r.iff] = f.Bool(r.iff)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.taken)) {
+		said.defaulted = append(said.defaulted, fmt.Sprint(name, " ", f.taken[name]))
+	}
+	return said
 }
 
 // folderOf is the folder of a checkpoint, which may be named by a file in it.
@@ -188,7 +235,7 @@ func newModel(cfg Config, processing Processing, has map[string]bool, be compute
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	return bareModel(be, why, keptModel{after, applied, skipped, shapes})
+	return bareModel(be, why, keptModel{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of tensors.
@@ -209,36 +256,97 @@ var (
 // gives are the canonical weights that the checkpoint has.
 func (s *source) gives() map[string]bool {
 	given := make(map[string]bool)
-	for layer := -1; layer < s.cfg.NLayers; layer++ {
-		for _, r := range s.rulesOf(layer) {
-			if _, ok := s.find(r.from); !ok {
-				continue
-			}
-			for _, target := range expandBraces(r.to) {
-				given[target] = true
-			}
+	for _, r := range s.allRules() {
+		if _, ok := s.find(r); !ok {
+			continue
+		}
+		for _, target := range expandBraces(r.to) {
+			given[target] = true
 		}
 	}
 	return given
 }
 
-// checkNames makes sure that every tensor of the checkpoint is used or ignored by name.
+// allRules are the rules of all layers and of what lies outside them.
+func (s *source) allRules() []weightRule { return slices.Concat(s.pieces()...) }
+
+// checkNames makes sure that every tensor of the checkpoint is used or ignored by name, and that none is missing.
 func (s *source) checkNames(a *architecture) error {
 	used := make(map[string]bool)
-	for layer := -1; layer < s.cfg.NLayers; layer++ {
-		for _, r := range s.rulesOf(layer) {
-			if name, ok := s.find(r.from); ok {
-				used[name] = true
-			}
+	for _, r := range s.allRules() {
+		name, ok := s.find(r)
+		if !ok && s.needs(r) {
+			return s.missing(r)
 		}
+		used[name] = true
 	}
 	for _, short := range slices.Sorted(maps.Keys(s.names)) {
-		name := s.names[short]
-		if !used[name] && !matchesAny(a.ignoredTensors, short) {
-			return fmt.Errorf("the checkpoint's tensor %q belongs to no known part of %s", name, a.class)
+		if !used[s.names[short]] && !matchesAny(a.ignoredTensors, short) {
+			return s.stray(a, short)
 		}
 	}
 	return nil
+}
+
+// needs reports whether the tensor of a rule must be there. Biases may be absent where nothing says which there are.
+func (s *source) needs(r weightRule) bool {
+	spec, wanted := s.specs[expandBraces(r.to)[0]]
+	return wanted && !r.mayLack && (s.said.strict || !spec.optional)
+}
+
+// missing is the error about a tensor that is not there.
+func (s *source) missing(r weightRule) error {
+	err := brief.Errorf("the checkpoint has no tensor %q, which gives %s%s", r.from, r.to, nearest.Hint(r.from, s.file.Names()))
+	switch {
+	case r.tied != "":
+		return fmt.Errorf("%w; %q stands in for it only where config.json says tie_word_embeddings, and here it is false", err, r.tied)
+	case r.iff != "":
+		return fmt.Errorf("%w; config.json says %s, in its own words or by the family's default", err, r.iff)
+	}
+	return err
+}
+
+// stray is the error about a tensor that nothing reads.
+func (s *source) stray(a *architecture, short string) error {
+	name := s.names[short]
+	for _, r := range s.rules {
+		if pattern := strings.ReplaceAll(r.from, "%d", "*"); r.iff != "" && matchesAny([]string{pattern}, short) {
+			return brief.Errorf("the checkpoint has the tensor %q although %s is false in config.json or by the family's default", name, r.iff)
+		}
+	}
+	return brief.Errorf("the checkpoint's tensor %q belongs to no known part of %s", name, a.class)
+}
+
+// notes are what a reader should know of how the files were understood.
+func (s *source) notes() []string {
+	var notes []string
+	if len(s.said.defaulted) > 0 {
+		notes = append(notes, "left to the family's defaults: "+strings.Join(s.said.defaulted, ", "))
+	}
+	if name, ok := s.untied(); ok {
+		notes = append(notes, fmt.Sprintf("the unembedding is the file's %s, which is not the embedding although tie_word_embeddings is true", name))
+	}
+	return notes
+}
+
+// untied is the tensor of an unembedding that is not the embedding although the configuration ties the two. Transformers 5
+// takes it too, version 4 took the embedding.
+func (s *source) untied() (name string, ok bool) {
+	if !s.said.strict || !s.said.tied {
+		return "", false
+	}
+	for _, r := range s.rules {
+		own, has := s.names[r.from]
+		embedding, ties := s.names[r.tied]
+		if !has || !ties {
+			continue
+		}
+		a, errA := s.file.Tensor(own)
+		b, errB := s.file.Tensor(embedding)
+		same := errA == nil && errB == nil && a.DType == b.DType && slices.Equal(a.Shape, b.Shape) && bytes.Equal(a.Raw(), b.Raw())
+		return own, !same
+	}
+	return "", false
 }
 
 func matchesAny(patterns []string, name string) bool {
@@ -253,18 +361,18 @@ func matchesAny(patterns []string, name string) bool {
 // stream reads, processes and uploads a checkpoint piece by piece, see [source.pieces]. At no
 // time does this process hold more than a piece besides what is on the device.
 func (s *source) stream(m *Model, put func(string, *Array) error) error {
-	pieces := s.pieces()
+	pieces, specs := s.pieces(), m.cfg.weightSpecs()
 	return inParallel(len(pieces), func(i int) error {
 		sd, err := s.load(pieces[i])
 		if err != nil {
-			return err
+			return s.besideDefaults(err)
 		}
 		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
 			return fmt.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {
-			if err := m.checkShape(name, a); err != nil {
-				return err
+			if err := checkShape(specs, name, a); err != nil {
+				return s.besideDefaults(err)
 			}
 			if err := put(name, a); err != nil {
 				return err
@@ -276,9 +384,17 @@ func (s *source) stream(m *Model, put func(string, *Array) error) error {
 	})
 }
 
+// besideDefaults adds to the error about a weight that does not fit which sizes the file did not say.
+func (s *source) besideDefaults(err error) error {
+	if len(s.said.defaulted) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (config.json leaves to the family's defaults: %s)", err, strings.Join(s.said.defaulted, ", "))
+}
+
 // checkShape compares a processed weight with what the model expects.
-func (m *Model) checkShape(name string, a *Array) error {
-	spec, ok := m.cfg.weightSpecs()[name]
+func checkShape(specs map[string]weightSpec, name string, a *Array) error {
+	spec, ok := specs[name]
 	if !ok {
 		return fmt.Errorf("weight %q belongs to no part of this model", name)
 	}

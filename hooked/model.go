@@ -18,7 +18,8 @@ type Model struct {
 
 	applied Processing
 	skipped []SkippedStep
-	backend string // which one and why
+	notes   []string // how the files were understood, see [source.notes]
+	backend string   // which one and why
 }
 
 // Config is the model's configuration, after processing.
@@ -58,6 +59,9 @@ func (m *Model) String() string {
 	fmt.Fprintf(&b, "  processed: %s\n", m.applied)
 	for _, s := range m.skipped {
 		fmt.Fprintf(&b, "  not applied: %s\n", s)
+	}
+	for _, note := range m.notes {
+		fmt.Fprintf(&b, "  %s\n", note)
 	}
 	fmt.Fprintf(&b, "  texts get a BOS: %t\n", c.DefaultPrependBOS)
 	fmt.Fprintf(&b, "  computes with %s", m.backend)

@@ -37,7 +37,7 @@ func readNative(folder string) (*architecture, Config, error) {
 		return nil, Config{}, err
 	}
 	arch := &architecture{class: "HookedTransformer", config: nativeConfig, ignored: ignored, noBOS: !f.BoolOr("default_prepend_bos", true)}
-	cfg, err := arch.read(f)
+	cfg, _, err := arch.read(f)
 	if err != nil {
 		return nil, Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -58,11 +58,11 @@ func nativeConfig(f *fields) Config {
 		DModel:                      f.Int("d_model"),
 		NCtx:                        f.Int("n_ctx"),
 		DHead:                       f.Int("d_head"),
-		NHeads:                      f.IntOr("n_heads", 0),
-		NKeyValueHeads:              f.IntOr("n_key_value_heads", 0),
+		NHeads:                      max(0, f.CountOr("n_heads", 0)), // -1 for d_model over d_head
+		NKeyValueHeads:              f.CountOr("n_key_value_heads", 0),
 		DVocab:                      f.Int("d_vocab"),
-		DVocabOut:                   f.IntOr("d_vocab_out", 0),
-		Eps:                         f.FloatOr("eps", 0),
+		DVocabOut:                   max(0, f.CountOr("d_vocab_out", 0)), // -1 for d_vocab
+		Eps:                         f.PositiveOr("eps", 1e-5),
 		FinalRMS:                    f.Bool("final_rms"),
 		NormalizationBeforeAndAfter: f.Bool("use_normalization_before_and_after"),
 		PostEmbeddingLN:             f.Bool("post_embedding_ln"),
@@ -76,13 +76,13 @@ func nativeConfig(f *fields) Config {
 		GatedMLP:                    f.Bool("gated_mlp"),
 		InitMode:                    f.StringOr("init_mode", ""),
 		InitializerRange:            f.FloatOr("initializer_range", 0),
-		Seed:                        int64(f.IntOr("seed", 0)),
+		Seed:                        int64(f.CountOr("seed", 0)),
 	}
 	if c.NHeads == 0 {
 		c.NHeads = quotient(c.DModel, c.DHead)
 	}
 	if !c.AttnOnly {
-		c.DMLP = f.IntOr("d_mlp", 0)
+		c.DMLP = f.CountOr("d_mlp", 0)
 		c.ActFn = f.Activation("act_fn")
 	}
 	c.AttnScale = max(0, f.FloatOr("attn_scale", 0)) // -1 for the usual
@@ -101,26 +101,27 @@ func nativePositions(f *fields, c *Config) {
 	if f.Bool("shortformer_pos") {
 		c.PositionalEmbedding = ShortformerPositions
 	}
-	c.RotaryDim = f.IntOr("rotary_dim", 0)
+	c.RotaryDim = f.CountOr("rotary_dim", 0)
 	c.RotaryAdjacentPairs = f.Bool("rotary_adjacent_pairs")
-	base := f.FloatOr("rotary_base", 0)
+	base := f.PositiveOr("rotary_base", 10000)
 	if c.PositionalEmbedding != RotaryPositions {
 		return
 	}
 	c.RotaryBase = base
-	c.RotaryBaseLocal = f.FloatOr("rotary_base_local", 0)
+	c.RotaryBaseLocal = f.PositiveOr("rotary_base_local", 0)
 	if f.Bool("use_NTK_by_parts_rope") {
 		c.RotaryScaling = &RopeScaling{
-			Factor:          f.FloatOr("NTK_by_parts_factor", 8),
-			LowFreqFactor:   f.FloatOr("NTK_by_parts_low_freq_factor", 1),
-			HighFreqFactor:  f.FloatOr("NTK_by_parts_high_freq_factor", 4),
+			Kind:            Llama3Rope,
+			Factor:          f.PositiveOr("NTK_by_parts_factor", 8),
+			LowFreqFactor:   f.PositiveOr("NTK_by_parts_low_freq_factor", 1),
+			HighFreqFactor:  f.PositiveOr("NTK_by_parts_high_freq_factor", 4),
 			OriginalContext: f.IntOr("NTK_original_ctx_len", 8192),
 		}
 	}
 }
 
 func nativeWindows(f *fields, c *Config) {
-	window := f.IntOr("window_size", 0)
+	window := f.CountOr("window_size", 0)
 	if !f.Bool("use_local_attn") {
 		f.read["attn_types"] = true
 		return

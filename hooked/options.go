@@ -29,6 +29,7 @@ type request struct {
 	padding      Side
 	mask         [][]int
 	kv           *KVCache
+	textLength   int // of the text that the input is the beginning of; 0 if it is all
 	lossTokens   Tokens
 	tokenTypes   [][]int
 }
@@ -165,7 +166,13 @@ func UngroupKV() Option {
 // WithKV runs on top of a key-value cache: the input continues what the cache holds, and unless it is frozen the cache
 // grows by it.
 func WithKV(kv *KVCache) Option {
-	return func(r *request) error { r.kv = kv; return nil }
+	return func(r *request) error {
+		if kv == nil {
+			return fmt.Errorf("WithKV(nil): make a cache with Model.NewKVCache")
+		}
+		r.kv = kv
+		return nil
+	}
 }
 
 // Gradients asks [Model.RunWithGradients] for the gradient at the selected sites.

@@ -69,20 +69,24 @@ func (b *builder) fromZero(positions *Node) bool {
 // graph, where XLA does so for each head and each entry again, they would cost a twentieth of a step of generation.
 func turnsName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
 
-// turns is the table called name; nil if it is none.
-func (c Config) turns(name string) *Array {
+// turns is the table called name in a text of a length; nil if it is none.
+func (c Config) turns(name string, length int) *Array {
 	var local bool
 	var n int
 	if _, err := fmt.Sscanf(name, "rotary.%t.%d", &local, &n); err != nil {
 		return nil
 	}
-	out, periods := NewArray(2, n, c.RotaryDim), c.rotaryPeriods(local)
+	factor := 1.0
+	if !local {
+		factor = c.RotaryScaling.attnFactor()
+	}
+	out, periods := NewArray(2, n, c.RotaryDim), c.rotaryPeriods(local, length)
 	sin, cos := out.Data[:n*c.RotaryDim], out.Data[n*c.RotaryDim:]
 	for pos := range n {
 		for pair, period := range periods {
 			s, c64 := math.Sincos(float64(float32(pos) / period))
 			for _, entry := range c.pairEntries(pair) {
-				sin[pos*c.RotaryDim+entry], cos[pos*c.RotaryDim+entry] = float32(s), float32(c64)
+				sin[pos*c.RotaryDim+entry], cos[pos*c.RotaryDim+entry] = float32(factor*s), float32(factor*c64)
 			}
 		}
 	}
@@ -97,48 +101,25 @@ func (c Config) pairEntries(pair int) [2]int {
 	return [2]int{pair, pair + c.RotaryDim/2}
 }
 
-// rotaryPeriods are the positions per radian of each pair. They are rounded to float32 before the division, as
-// TransformerLens does, so that angles of far positions agree.
-func (c Config) rotaryPeriods(local bool) []float32 {
+// rotaryPeriods are the positions per radian of each pair in a text of a length. They are rounded to float32 before the
+// division, as TransformerLens does, so that angles of far positions agree.
+func (c Config) rotaryPeriods(local bool, length int) []float32 {
 	base := c.RotaryBase
 	if local {
 		base = c.RotaryBaseLocal
 	}
-	half := c.RotaryDim / 2
-	periods := make([]float32, half)
-	for i := range periods {
-		period := math.Pow(base, float64(i)/float64(half))
-		if !local {
-			period = c.stretched(i, period)
+	periods := unscaledPeriods(base, c.RotaryDim/2)
+	if !local {
+		for i, factor := range c.RotaryFactors {
+			periods[i] *= factor
 		}
-		periods[i] = float32(period)
+		if c.RotaryScaling != nil {
+			periods = c.RotaryScaling.periods(periods, base, length)
+		}
 	}
-	return periods
-}
-
-// stretched applies the family's scaling for long contexts to the period of pair i.
-func (c Config) stretched(i int, period float64) float64 {
-	if len(c.RotaryFactors) > 0 {
-		period *= c.RotaryFactors[i]
+	out := make([]float32, len(periods))
+	for i, period := range periods {
+		out[i] = float32(period)
 	}
-	if c.RotaryLinearFactor > 0 {
-		period *= c.RotaryLinearFactor
-	}
-	if s := c.RotaryScaling; s != nil {
-		return s.apply(period)
-	}
-	return period
-}
-
-func (s *RopeScaling) apply(period float64) float64 {
-	wavelength := 2 * math.Pi * period
-	context := float64(s.OriginalContext)
-	switch {
-	case wavelength > context/s.LowFreqFactor:
-		return period * s.Factor
-	case wavelength < context/s.HighFreqFactor:
-		return period
-	}
-	smooth := (context/wavelength - s.LowFreqFactor) / (s.HighFreqFactor - s.LowFreqFactor)
-	return 1 / ((1-smooth)/(period*s.Factor) + smooth/period)
+	return out
 }

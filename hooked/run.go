@@ -97,32 +97,40 @@ type job struct {
 }
 
 func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*results, error) {
-	j, err := m.prepare(input, options, p, more...)
+	j, err := m.begin(options, p, more...)
 	if err != nil {
+		return nil, err
+	}
+	release, err := j.hold()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := j.prepare(input); err != nil {
 		return nil, err
 	}
 	return j.run()
 }
 
-// prepare does everything of a run but compile and execute it.
-func (m *Model) prepare(input any, options []Option, p plan, more ...Option) (*job, error) {
+// begin is a job that knows its options and has not looked at its input.
+func (m *Model) begin(options []Option, p plan, more ...Option) (*job, error) {
 	j := &job{m: m, plan: &p, values: make(map[string]compute.Buffer)}
-	for _, o := range slices.Concat(options, more) {
-		if err := o(&j.req); err != nil {
-			return nil, err
-		}
-	}
+	return j, Hooks(slices.Concat(options, more)...)(&j.req)
+}
+
+// prepare does everything of a run but compile and execute it.
+func (j *job) prepare(input any) error {
 	for _, step := range []func() error{
 		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.setMask, j.setKV, j.setTokenTypes, j.setPrefixes,
+		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.checkKV, j.setMask, j.setKV, j.setTokenTypes, j.setPrefixes,
 	} {
 		if err := step(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	p.seal()
-	p.shorten()
-	return j, nil
+	j.plan.seal()
+	j.plan.shorten()
+	return nil
 }
 
 // read takes the input in any of its forms.
@@ -143,6 +151,9 @@ func (j *job) read(input any) error {
 }
 
 func (j *job) readResidual(t *Tensor) error {
+	if err := t.check(); err != nil {
+		return fmt.Errorf("the residual stream to run from: %w", err)
+	}
 	shape := t.Shape()
 	if len(shape) != 3 || shape[2] != j.m.cfg.DModel {
 		return fmt.Errorf("a residual stream has shape [batch, pos, %d], this tensor has %v", j.m.cfg.DModel, shape)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 )
 
@@ -15,9 +16,54 @@ type Array struct {
 	Data  []float32
 }
 
-// NewArray is an array of zeros.
+// NewArray is an array of zeros. Like a tensor's methods it panics if the shape makes no sense.
 func NewArray(shape ...int) *Array {
+	for _, d := range shape {
+		if d < 0 {
+			fail("NewArray of shape %v: a size is negative", shape)
+		}
+	}
 	return &Array{Shape: slices.Clone(shape), Data: make([]float32, sizeOf(shape))}
+}
+
+// mostValues is far above any tensor's size, and no product of sizes below it overflows.
+const mostValues = 1 << 40
+
+// check reports an array whose data are not as many as its shape says.
+func (a *Array) check() error {
+	if a == nil {
+		return fmt.Errorf("the array is nil")
+	}
+	n := 1
+	for _, d := range a.Shape {
+		if d <= 0 || n > mostValues/d {
+			return brief.Errorf("an array of shape %v: every size must be positive, and all together below 2^40", a.Shape)
+		}
+		n *= d
+	}
+	if n != len(a.Data) {
+		return brief.Errorf("an array of shape %v has %d values, want %d", a.Shape, len(a.Data), n)
+	}
+	return nil
+}
+
+// finite reports a value that is not a number or infinite: such a weight makes every logit one, and in silence.
+func (a *Array) finite() error {
+	var sums [4]float32 // side by side, as each addition waits for the one before
+	data := a.Data
+	for ; len(data) >= len(sums); data = data[len(sums):] {
+		for i := range sums {
+			sums[i] += data[i] - data[i] // 0 for a finite value, NaN for any other
+		}
+	}
+	for _, v := range data {
+		sums[0] += v - v
+	}
+	if sums[0]+sums[1]+sums[2]+sums[3] == 0 {
+		return nil
+	}
+	at := slices.IndexFunc(a.Data, func(v float32) bool { return v-v != 0 })
+	return fmt.Errorf("entry %d of %d is %v: weights must be finite", at, len(a.Data), a.Data[at])
 }
 
 func sizeOf(shape []int) int {
@@ -123,8 +169,15 @@ func (sd StateDict) check(c Config) error {
 		if !ok {
 			return fmt.Errorf("weight %q belongs to no part of this model%s", name, nearest.Hint(name, slices.Collect(maps.Keys(specs))))
 		}
-		if !slices.Equal(sd[name].Shape, spec.shape) {
-			return fmt.Errorf("weight %q has shape %v, the configuration says %v", name, sd[name].Shape, spec.shape)
+		a := sd[name]
+		if err := a.check(); err != nil {
+			return fmt.Errorf("weight %q: %w", name, err)
+		}
+		if !slices.Equal(a.Shape, spec.shape) {
+			return fmt.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+		}
+		if err := a.finite(); err != nil {
+			return fmt.Errorf("weight %q: %w", name, err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {

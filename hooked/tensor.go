@@ -55,6 +55,14 @@ func fail(format string, args ...any) {
 	panic(tensorError{fmt.Sprintf("hooked: "+format, args...)})
 }
 
+// check reports a nil tensor, and one that no model has made.
+func (t *Tensor) check() error {
+	if t == nil || t.value == nil {
+		return fmt.Errorf("the tensor is nil")
+	}
+	return nil
+}
+
 // Shape is the size of each axis, outermost first.
 func (t *Tensor) Shape() []int { return slices.Clone(t.value.Shape().Dimensions) }
 

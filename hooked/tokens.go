@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 
 	"gopherlens/tokenize"
 )
@@ -41,10 +42,22 @@ func (t Tokens) check(c Config) error {
 			}
 		}
 	}
-	if len(t[0]) > c.NCtx {
+	if len(t[0]) > c.longest() {
 		return fmt.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx)
 	}
 	return nil
+}
+
+// followedBy joins the tokens of each prompt with those that follow them. It changes neither.
+func (t Tokens) followedBy(more Tokens) Tokens {
+	if len(t) == 0 {
+		return more
+	}
+	out := make(Tokens, len(t))
+	for i := range out {
+		out[i] = slices.Concat(t[i], more[i])
+	}
+	return out
 }
 
 func flatten32(rows [][]int) []int32 {

@@ -24,7 +24,8 @@ type weightStore struct {
 	err     error
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
-	tables  map[string]compute.Buffer // of numbers that follow from the configuration
+	tables  map[tableKey]compute.Buffer // of numbers that follow from the configuration
+	recent  []tableKey                  // of the tables, those that were made last, for texts of one length only
 
 	alike sync.Once
 	like  []int // of each layer
@@ -131,25 +132,36 @@ func (s *weightStore) ready() error {
 	return s.err
 }
 
-// buffer is a weight on the device, or a table.
-func (s *weightStore) buffer(name string) (compute.Buffer, error) {
+// buffer is a weight on the device, or a table as a text of a length needs it.
+func (s *weightStore) buffer(name string, length int) (compute.Buffer, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
 	if b, ok := s.buffers[name]; ok {
 		return b, nil
 	}
-	return s.table(name)
+	return s.table(name, length)
 }
 
+// A tableKey names a table. Those that depend on how long a text is differ by its length, see [RopeScaling.lengthClass].
+type tableKey struct {
+	name   string
+	length int
+}
+
+// tablesByLength is how many tables for one length only are kept: a generation with dynamic rotary scaling needs another
+// one in each step.
+const tablesByLength = 4
+
 // table is a table of numbers on the device, made when it is first needed.
-func (s *weightStore) table(name string) (compute.Buffer, error) {
+func (s *weightStore) table(name string, length int) (compute.Buffer, error) {
+	key := tableKey{name, s.cfg.RotaryScaling.lengthClass(length)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := s.tables[name]; ok {
+	if b, ok := s.tables[key]; ok {
 		return b, nil
 	}
-	a := s.cfg.turns(name)
+	a := s.cfg.turns(name, key.length)
 	if a == nil {
 		return nil, fmt.Errorf("the model has no weight %q", name)
 	}
@@ -157,8 +169,20 @@ func (s *weightStore) table(name string) (compute.Buffer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", name, err)
 	}
-	s.tables[name] = b
+	s.tables[key] = b
+	if key.length > 0 {
+		s.forget(key)
+	}
 	return b, nil
+}
+
+// forget drops the oldest table for one length when there are many. A run that still computes with it holds it.
+func (s *weightStore) forget(newest tableKey) {
+	s.recent = append(s.recent, newest)
+	if len(s.recent) > tablesByLength {
+		delete(s.tables, s.recent[0])
+		s.recent = s.recent[1:]
+	}
 }
 
 // tensor is a weight in its device layout; nil if it is a bias that the family does not have.
@@ -166,7 +190,7 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 	if s.shapes[name] == nil {
 		return nil, nil
 	}
-	buffer, err := s.buffer(name)
+	buffer, err := s.buffer(name, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +222,7 @@ func (s *weightStore) download(name string) ([]float32, error) {
 	if s.cfg.DType.halved() {
 		return s.downloadWide(name)
 	}
-	buffer, err := s.buffer(name)
+	buffer, err := s.buffer(name, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package golden
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -12,6 +13,15 @@ import (
 
 // residentEnv, where it is set, makes tests compute in the resident worker: `make test-resident`.
 const residentEnv = "GOPHERLENS_TEST_RESIDENT"
+
+// xlaEnv, where it is set, makes tests run on XLA whatever they run on pure Go: `make test-xla`.
+const xlaEnv = "GOPHERLENS_TEST_XLA"
+
+// LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program, so that most tests run
+// on it what depends on the backend, and the whole with `make test-xla`.
+func LeftOut(be compute.Backend, name string, onXLA ...string) bool {
+	return be.Name() != "go" && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
+}
 
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The test must link both.
 func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
