@@ -216,7 +216,7 @@ func (c *scatterChart) scene() *scene {
 	f := c.frame
 	s := f.begin()
 	for _, p := range c.points {
-		if p.finite() && !f.y.holds(p.y) {
+		if finite(p.y) && !f.y.holds(p.y) {
 			continue
 		}
 		at := point{f.x.at(insideOr(p.x, f.x)), f.y.at(insideOr(p.y, f.y))}
