@@ -275,6 +275,8 @@ func TestSmallest(t *testing.T) {
 		"tokens":  plots.ColoredTokens([]string{"a"}, one, plots.Axes{}),
 		"huge":    plots.Line([]float64{-1e300, 1e300}, plots.Axes{}),
 		"tiny":    plots.Line([]float64{1e-300, 2e-300}, plots.Axes{}),
+		"near":    plots.Line([]float64{5, 5 + 1e-15}, plots.Axes{}),
+		"signs":   plots.Line([]float64{-1e308, 1e308}, plots.Axes{}),
 	} {
 		if svg := svgOf(t, f); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
 			t.Errorf("%s: a coordinate is not finite", name)

@@ -51,7 +51,7 @@ func (s scale) holds(v float64) bool {
 }
 
 const (
-	// shortest span of a scale: below it the powers of ten lose their digits.
+	// leastSpan is the shortest of a scale: below it the powers of ten lose digits.
 	leastSpan = 1e-300
 	// leastFloats is how many floats lie between the ends of a scale at least,
 	// so that its ticks and bins can advance.
