@@ -25,13 +25,18 @@ func Status() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	conn, err := where.join("status")
-	defer closeConn(conn)
+	return where.status()
+}
+
+func (where place) status() (st State, err error) {
+	conn, _, err := where.reach("status")
 	if err != nil {
+		closeConn(conn)
 		return State{}, noWorker(err)
 	}
-	p := &pool{place: where, idle: []*wire.Conn{conn}}
-	var st State
+	p := &pool{place: where, client: "status", idle: []*wire.Conn{conn}}
+	defer p.close()
+	p.pid, _ = wire.PeerIsMe(conn.Unix())
 	err = p.call(wire.KindStatus, p.request(), wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
 		st = wire.ReadState(d)
 		return d.Done()
@@ -47,8 +52,13 @@ func Stop() error {
 	if err != nil {
 		return err
 	}
-	conn, err := where.join("stop")
-	if conn == nil {
+	unlock, err := lockFile(where.lock()) // what is removed below must not be a successor's
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	conn, err := where.dial()
+	if err != nil {
 		return noWorker(err)
 	}
 	pid, mine := wire.PeerIsMe(conn.Unix())
