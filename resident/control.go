@@ -25,23 +25,27 @@ func Status() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	return where.status()
+	_, st, err := where.look()
+	return st, err
 }
 
-func (where place) status() (st State, err error) {
+// look asks the worker of a place what it holds, without starting one.
+func (where place) look() (pid int, st State, err error) {
 	conn, _, err := where.reach("status")
+	if conn != nil {
+		pid, _ = wire.PeerIsMe(conn.Unix())
+	}
 	if err != nil {
 		closeConn(conn)
-		return State{}, noWorker(err)
+		return pid, State{}, noWorker(err)
 	}
-	p := &pool{place: where, client: "status", idle: []*wire.Conn{conn}}
+	p := &pool{place: where, client: "status", pid: pid, idle: []*wire.Conn{conn}}
 	defer p.close()
-	p.pid, _ = wire.PeerIsMe(conn.Unix())
 	err = p.call(wire.KindStatus, p.request(), wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
 		st = wire.ReadState(d)
 		return d.Done()
 	})
-	return st, err
+	return pid, st, err
 }
 
 // Stop ends the session's worker, of whatever build, and waits until it is

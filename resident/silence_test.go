@@ -22,6 +22,10 @@ func suspend(t *testing.T) (pid int, resume func()) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, 5*time.Second, "the worker is suspended", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.Contains(string(stat), ") T ")
+	})
 	resume = func() { syscall.Kill(pid, syscall.SIGCONT) }
 	t.Cleanup(resume)
 	return pid, resume
@@ -193,4 +197,45 @@ func TestNewBuildInUse(t *testing.T) {
 			t.Errorf("read %v", got)
 		}
 	}
+}
+
+// Whoever looks from a terminal sees the workers of notebooks, and which of them do not
+// answer.
+func TestAllWorkers(t *testing.T) {
+	dirs := []string{newSession(t), newSession(t), newSession(t)} // the last is this session's
+	for i, dir := range dirs {
+		t.Setenv(resident.DirEnv, dir)
+		b := connect(t, "go:")
+		upload(t, b, 1000*(i+1), 1)
+	}
+	resident.Impatient(t, 2*time.Second, time.Second, 2*time.Second, 30*time.Second)
+	t.Setenv(resident.DirEnv, dirs[1])
+	suspended, resume := suspend(t)
+	t.Setenv(resident.DirEnv, dirs[2])
+	workers, err := resident.Workers() // others on this machine may have some, too
+	if err != nil || len(workers) < 3 || !workers[0].Own || workers[0].Dir != dirs[2] {
+		t.Fatalf("%+v, %v", workers, err)
+	}
+	seen := map[string]resident.Worker{}
+	for i, w := range workers {
+		if i > 0 && w.Own {
+			t.Errorf("%s is this session's, too", w.Dir)
+		}
+		seen[w.Dir] = w
+	}
+	if got := seen[dirs[0]]; got.Err != nil || got.State.Bytes != 4000 || got.PID == 0 {
+		t.Errorf("the first: %+v", got)
+	}
+	checkSilent(t, "the second", suspended, seen[dirs[1]].Err)
+	if got := seen[dirs[2]]; got.Err != nil || got.State.Bytes != 12000 {
+		t.Errorf("this session's: %+v", got)
+	}
+	resume()
+	for _, dir := range dirs[:2] {
+		t.Setenv(resident.DirEnv, dir)
+		if err := resident.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Setenv(resident.DirEnv, dirs[2])
 }
