@@ -117,6 +117,7 @@ func TestBadData(t *testing.T) {
 		{"numbers and words", plots.Imshow([][]float64{{1}}, plots.Axes{Values: true, Text: [][]string{{"a"}}}), "Axes.Values"},
 		{"height of a text", plots.ColoredTokens([]string{"a"}, []float64{1}, plots.Axes{Height: 100}), "does not use Axes.Height"},
 		{"guess", plots.TokenLogProbs([]string{"a"}, []float64{-1}, [][]plots.Ranked{{{Token: "a", Value: 5}}}, plots.Axes{}), "top[0][0] is 5"},
+		{"many groups", plots.Scatter([]float64{1}, []float64{1}, plots.Axes{Series: make([]string, 201), ColorBy: []float64{0}}), "has 201 names"},
 		{"samples of NaN", plots.Hist([][]float64{{nan}, {nan, nan}}, plots.Axes{}), "no finite value in its 2 samples"},
 		{"ragged and large", plots.Imshow(raggedFrom(200_000), plots.Axes{}), "data is ragged: data[1] has 0 elements"},
 		{"negative shape", plots.Imshow(tensor{[]int{-1, -1}, []float32{1}}, plots.Axes{}), "has shape [-1 -1] but gives 1 values"},
@@ -274,6 +275,8 @@ func TestSmallest(t *testing.T) {
 		"tokens":  plots.ColoredTokens([]string{"a"}, one, plots.Axes{}),
 		"huge":    plots.Line([]float64{-1e300, 1e300}, plots.Axes{}),
 		"tiny":    plots.Line([]float64{1e-300, 2e-300}, plots.Axes{}),
+		"near":    plots.Line([]float64{5, 5 + 1e-15}, plots.Axes{}),
+		"signs":   plots.Line([]float64{-1e308, 1e308}, plots.Axes{}),
 	} {
 		if svg := svgOf(t, f); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
 			t.Errorf("%s: a coordinate is not finite", name)

@@ -164,7 +164,7 @@ func (f *frame) xTicks() []tick {
 func (f *frame) crowded(ticks []tick) bool {
 	for i := 1; i < len(ticks); i++ {
 		room := f.x.at(ticks[i].at) - f.x.at(ticks[i-1].at)
-		if room < (textWidth(ticks[i].label, labelSize, false)+textWidth(ticks[i-1].label, labelSize, false))/2 {
+		if room < (textWidth(ticks[i].label, labelSize, false)+textWidth(ticks[i-1].label, labelSize, false))/2+4 {
 			return true
 		}
 	}

@@ -16,7 +16,7 @@ const million = 1_000_000
 func manyTokens(n int) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = fmt.Sprint(" token ", i)
+		out[i] = fmt.Sprint(" t", i)
 	}
 	return out
 }

@@ -231,6 +231,7 @@ func FuzzNumbers(f *testing.F) {
 		f.Add([]byte{26, 25, 2, 3, 0, 1, 8}, uint8(0), askLogY|askRange|a)
 		f.Add([]byte{7, 26, 2, 3, 0, 1, 8}, uint8(2), askLogY|askRange|a)
 	}
+	f.Add([]byte{0, 2, 28, 26, 1, 3}, uint8(2), uint16(askRange)) // nowhere along x, and off the axis along y
 	for i, raw := range seeds {
 		for kind := range numberFigures {
 			for _, o := range []uint16{0, askLogX | askLogY | askAt, askRange | askGuides | askRows | 1<<12, askValues | askAt | askDiverging | 7<<12} {

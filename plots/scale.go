@@ -51,7 +51,7 @@ func (s scale) holds(v float64) bool {
 }
 
 const (
-	// shortest span of a scale: below it the powers of ten lose their digits.
+	// leastSpan is the shortest of a scale: below it the powers of ten lose digits.
 	leastSpan = 1e-300
 	// leastFloats is how many floats lie between the ends of a scale at least,
 	// so that its ticks and bins can advance.
@@ -86,7 +86,8 @@ func niceScale(lo, hi float64, log bool) scale {
 	}
 	lo, hi = widened(lo, hi, leastFloats)
 	step := stepFor(lo, hi, 6)
-	return scale{lo: bounded(math.Floor(lo/step+1e-9) * step), hi: bounded(math.Ceil(hi/step-1e-9) * step)}
+	first, last := math.Floor(lo/step+1e-9)*step, math.Ceil(hi/step-1e-9)*step
+	return scale{lo: bounded(min(first, lo)), hi: bounded(max(last, hi))} // last may be rounded down
 }
 
 // decadeScale goes from one power of ten to another, as far as there are any.

@@ -6,9 +6,12 @@ import (
 	"math"
 )
 
-// ScatterPoints is how many points are drawn; beyond it every k-th one, which
-// the figure says.
-const ScatterPoints = 10_000
+// Limits of a scatter plot. Beyond the points every k-th one is drawn, which the
+// figure says; more series are an error.
+const (
+	ScatterPoints = 10_000
+	ScatterSeries = 200
+)
 
 type scatterChart struct {
 	axes   Axes
@@ -112,6 +115,9 @@ func (c *scatterChart) checkGroups() error {
 	if c.axes.ColorBy == nil {
 		return fmt.Errorf("Axes.Series needs Axes.ColorBy: the index of the series of each point")
 	}
+	if n := len(c.axes.Series); n > ScatterSeries {
+		return fmt.Errorf("Axes.Series has %d names, more than the %d that a scatter plot shows; colour by a number instead", n, ScatterSeries)
+	}
 	for i, g := range c.axes.ColorBy {
 		if g != math.Trunc(g) || g < 0 || g >= float64(len(c.axes.Series)) {
 			return fmt.Errorf("Axes.ColorBy[%d] is %v, no index into the %d names of Axes.Series", i, g, len(c.axes.Series))
@@ -210,7 +216,7 @@ func (c *scatterChart) scene() *scene {
 	f := c.frame
 	s := f.begin()
 	for _, p := range c.points {
-		if p.finite() && !f.y.holds(p.y) {
+		if finite(p.y) && !f.y.holds(p.y) {
 			continue
 		}
 		at := point{f.x.at(insideOr(p.x, f.x)), f.y.at(insideOr(p.y, f.y))}

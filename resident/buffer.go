@@ -97,13 +97,16 @@ func (x *buffer) ToFlatData(flat any) error {
 	if _, err := x.backend.own([]compute.Buffer{x}); err != nil {
 		return err
 	}
-	dst := dtypes.UnsafeByteSliceFromAny(flat)
+	dst, err := flatBytes(flat, x.shape.DType)
+	if err != nil {
+		return err
+	}
 	if int64(len(dst)) != x.shape.ByteSize() {
 		return fmt.Errorf("resident: %s has %d bytes, the slice given for it %d", x.shape, x.shape.ByteSize(), len(dst))
 	}
 	r := x.backend.request()
 	r.Uint(x.handle)
-	err := x.backend.pool.call(wire.KindDownload, r, wire.Data{}, func(d *wire.Decoder, data wire.Data) error {
+	err = x.backend.pool.call(wire.KindDownload, r, wire.Data{}, func(d *wire.Decoder, data wire.Data) error {
 		return data.ReadInto(dst)
 	})
 	runtime.KeepAlive(x)
@@ -133,15 +136,15 @@ func (x *buffer) CopyToDevice(device compute.DeviceNum) (compute.Buffer, error) 
 
 // BufferFromFlatData implements compute.DataInterface.
 func (b *Backend) BufferFromFlatData(device compute.DeviceNum, flat any, shape shapes.Shape) (compute.Buffer, error) {
-	src := dtypes.UnsafeByteSliceFromAny(flat)
 	if err := wire.CheckShape(shape); err != nil {
 		return nil, fmt.Errorf("resident: cannot upload %w", err)
 	}
+	src, err := flatBytes(flat, shape.DType)
+	if err != nil {
+		return nil, err
+	}
 	if shape.IsDynamic() || int64(len(src)) != shape.ByteSize() {
 		return nil, fmt.Errorf("resident: %d bytes given for %s", len(src), shape)
-	}
-	if err := checkFlat(flat, shape.DType); err != nil {
-		return nil, err
 	}
 	r := b.request()
 	r.Uint(uint64(device))
@@ -154,16 +157,17 @@ func (b *Backend) BufferFromFlatData(device compute.DeviceNum, flat any, shape s
 	return out[0], nil
 }
 
-// checkFlat compares a slice's type with the dtype that it is said to hold.
-// Packed types (Int4 and the like) come as bytes, and zero-sized ones as nil.
-func checkFlat(flat any, dtype dtypes.DType) error {
-	if flat == nil || dtype.IsPacked() {
-		return nil
+// flatBytes returns the memory of a slice, whose type must be that of the dtype that it
+// is said to hold. Packed types (Int4 and the like) come as bytes, and zero-sized ones
+// as nil.
+func flatBytes(flat any, dtype dtypes.DType) ([]byte, error) {
+	if flat == nil {
+		return nil, nil
 	}
-	if got := flatDType(flat); got != dtype {
-		return fmt.Errorf("resident: a %T given for %s", flat, dtype)
+	if got := flatDType(flat); got == dtypes.InvalidDType || got != dtype && !dtype.IsPacked() {
+		return nil, fmt.Errorf("resident: a %T given for %s", flat, dtype)
 	}
-	return nil
+	return dtypes.UnsafeByteSliceFromAny(flat), nil
 }
 
 func (b *Backend) callForBuffers(kind wire.Kind, r *wire.Encoder, data wire.Data) (out []compute.Buffer, err error) {

@@ -25,18 +25,27 @@ func Status() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	conn, err := where.join("status")
-	defer closeConn(conn)
-	if err != nil {
-		return State{}, noWorker(err)
+	_, st, err := where.look()
+	return st, err
+}
+
+// look asks the worker of a place what it holds, without starting one.
+func (where place) look() (pid int, st State, err error) {
+	conn, _, err := where.reach("status")
+	if conn != nil {
+		pid, _ = wire.PeerIsMe(conn.Unix())
 	}
-	p := &pool{place: where, idle: []*wire.Conn{conn}}
-	var st State
+	if err != nil {
+		closeConn(conn)
+		return pid, State{}, noWorker(err)
+	}
+	p := &pool{place: where, client: "status", pid: pid, idle: []*wire.Conn{conn}}
+	defer p.close()
 	err = p.call(wire.KindStatus, p.request(), wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
 		st = wire.ReadState(d)
 		return d.Done()
 	})
-	return st, err
+	return pid, st, err
 }
 
 // Stop ends the session's worker, of whatever build, and waits until it is
@@ -47,8 +56,13 @@ func Stop() error {
 	if err != nil {
 		return err
 	}
-	conn, err := where.join("stop")
-	if conn == nil {
+	unlock, err := lockFile(where.lock()) // what is removed below must not be a successor's
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	conn, err := where.dial()
+	if err != nil {
 		return noWorker(err)
 	}
 	pid, mine := wire.PeerIsMe(conn.Unix())

@@ -18,8 +18,8 @@ import (
 )
 
 // connect joins the session's worker. If there is none it starts one; one of
-// another build is ended first. The lock makes that a single process's work
-// when several find no worker at once.
+// another build is ended first, one that does not answer is not. The lock makes that
+// a single process's work when several find no worker at once.
 func (p place) connect(client string) (*wire.Conn, error) {
 	conn, err := p.join(client)
 	if err == nil {
@@ -45,10 +45,13 @@ func (p place) connect(client string) (*wire.Conn, error) {
 	}
 	conn, err = p.join(client)
 	if errors.Is(err, errForeign) {
-		closeConn(conn)
-		return nil, fmt.Errorf("%w; build the program gopherlens again from the same sources", err)
+		err = fmt.Errorf("%w; build the program gopherlens again from the same sources", err)
 	}
-	return conn, err
+	if err != nil {
+		closeConn(conn)
+		return nil, err
+	}
+	return conn, nil
 }
 
 func closeConn(conn *wire.Conn) {
@@ -84,9 +87,11 @@ func (p place) replace(conn *wire.Conn, err error) error {
 	return nil
 }
 
-// endProcess asks a process to end, and makes it after a while.
+// endProcess asks a process to end, and makes it after a while. One that is suspended
+// must go on to hear it.
 func endProcess(pid int) {
 	syscall.Kill(pid, syscall.SIGTERM)
+	syscall.Kill(pid, syscall.SIGCONT)
 	for range 200 {
 		if syscall.Kill(pid, 0) != nil {
 			return
@@ -96,16 +101,32 @@ func endProcess(pid int) {
 	syscall.Kill(pid, syscall.SIGKILL)
 }
 
+// lockTimeout is how long another process may hold the lock: it ends a worker and starts
+// one meanwhile. A variable for tests.
+var lockTimeout = 2 * startTimeout
+
 func lockFile(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("resident: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("resident: locking %s: %w", path, err)
+	end := time.Now().Add(lockTimeout)
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("resident: locking %s: %w", path, err)
+		}
+		if time.Now().After(end) {
+			f.Close()
+			return nil, fmt.Errorf("resident: another process has been starting the worker for %s and may be suspended; "+
+				"end the one that holds %s, and try again", lockTimeout, path)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return func() { f.Close() }, nil
 }
 
 // start runs the worker, detached: a session of its own, so that no signal to

@@ -19,6 +19,7 @@ type pool struct {
 
 	mu     sync.Mutex
 	idle   []*wire.Conn
+	parked []*wire.Conn // of calls that were given up
 	closed bool
 	gone   error // set once the worker has ended
 
@@ -55,6 +56,29 @@ func newPool() (*pool, error) {
 // get returns an idle connection or opens one. Only the first connection of a
 // process may start a worker: a second would know nothing of its handles.
 func (p *pool) get() (*wire.Conn, error) {
+	conn, err := p.takeIdle()
+	if conn != nil || err != nil {
+		return conn, err
+	}
+	conn, _, err = p.place.reach(p.client)
+	if err == nil {
+		if pid, _ := wire.PeerIsMe(conn.Unix()); pid != p.pid {
+			err = fmt.Errorf("process %d has taken its place", pid)
+		} else {
+			return conn, nil
+		}
+	}
+	closeConn(conn)
+	if errors.Is(err, errSilent) {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return nil, p.ended(err)
+}
+
+// takeIdle returns an idle connection, or nil if there is none.
+func (p *pool) takeIdle() (*wire.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch n := len(p.idle); {
@@ -67,15 +91,7 @@ func (p *pool) get() (*wire.Conn, error) {
 		p.idle = p.idle[:n-1]
 		return conn, nil
 	}
-	conn, err := p.place.join(p.client)
-	if err != nil {
-		closeConn(conn)
-		if startable(err) {
-			return nil, p.ended(err)
-		}
-		return nil, err
-	}
-	return conn, nil
+	return nil, nil
 }
 
 func (p *pool) put(conn *wire.Conn) {
@@ -86,6 +102,18 @@ func (p *pool) put(conn *wire.Conn) {
 		return
 	}
 	p.idle = append(p.idle, conn)
+}
+
+// park leaves a connection open that is of no more use: when the worker goes on, it must
+// not find this process gone, and free all that it holds.
+func (p *pool) park(conn *wire.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		conn.Close()
+		return
+	}
+	p.parked = append(p.parked, conn)
 }
 
 // request begins a request with the handles that are to be freed.
@@ -105,10 +133,16 @@ func (p *pool) call(kind wire.Kind, e *wire.Encoder, data wire.Data, read func(*
 	if err != nil {
 		return err
 	}
+	endVigil := p.keepVigil(conn)
 	err = conn.Send(wire.Frame{Kind: kind, Body: e.Body(), Data: data})
 	var answer wire.Frame
 	if err == nil {
 		answer, err = conn.Receive()
+	}
+	if given := endVigil(); given != nil {
+		answer.Data.Close()
+		p.park(conn)
+		return given
 	}
 	if err != nil {
 		conn.Close()
@@ -145,10 +179,7 @@ func (p *pool) ended(err error) error {
 		p.gone = fmt.Errorf("resident: the worker (process %d) has ended, and the values that it held are lost: "+
 			"run the cell or program again, a new worker starts by itself; its log is %s (%w)", p.pid, p.place.log(), err)
 	}
-	for _, conn := range p.idle {
-		conn.Close()
-	}
-	p.idle = nil
+	p.closeConns()
 	return p.gone
 }
 
@@ -189,8 +220,12 @@ func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, conn := range p.idle {
+	p.closeConns()
+}
+
+func (p *pool) closeConns() {
+	for _, conn := range append(p.idle, p.parked...) {
 		conn.Close()
 	}
-	p.idle = nil
+	p.idle, p.parked = nil, nil
 }

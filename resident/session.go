@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
 	"gopherlens/resident/internal/wire"
 )
@@ -117,12 +118,45 @@ func checkPrivate(dir string) error {
 var errForeign = errors.New("resident: the worker is of another build")
 
 // helloTimeout is how long a worker may take to greet. It does nothing but
-// that on a new connection, so that only a stopped process takes longer.
-const helloTimeout = 5 * time.Second
+// that on a new connection, so that only a stopped process takes longer, or one
+// on a machine that has more to do than it can. A variable for tests.
+var helloTimeout = 10 * time.Second
 
-// join connects to a worker that is there.
+// join connects to a worker that is there and that a new one would not differ from.
 func (p place) join(client string) (*wire.Conn, error) {
-	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: p.socket(), Net: "unix"})
+	conn, g, err := p.reach(client)
+	if build := expectedBuild(); err == nil && build != "" && g.Build != build {
+		err = fmt.Errorf("%w: the program gopherlens has changed since it started", errForeign)
+	}
+	return conn, err
+}
+
+// reach connects to a worker that understands this process. On an error after the
+// connection is made, that is left open for the caller to see whose it is.
+func (p place) reach(client string) (*wire.Conn, wire.Greeting, error) {
+	conn, err := p.dial()
+	if err != nil {
+		return nil, wire.Greeting{}, err
+	}
+	g, err := greet(conn, client)
+	return conn, g, err
+}
+
+// dial opens a connection without a greeting. A suspended worker's socket takes so many,
+// and then none.
+func (p place) dial() (*wire.Conn, error) {
+	var c *net.UnixConn
+	var err error
+	for end := time.Now().Add(helloTimeout); ; time.Sleep(50 * time.Millisecond) {
+		c, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: p.socket(), Net: "unix"})
+		if !errors.Is(err, syscall.EAGAIN) {
+			break
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("%w since %s, and has many connections waiting; "+
+				"wait and try again, or end its process", errSilent, helloTimeout)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,38 +165,37 @@ func (p place) join(client string) (*wire.Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("resident: %s belongs to another user's process; set %s to a folder of your own", p.socket(), DirEnv)
 	}
-	if err := greet(conn, client); err != nil {
-		return conn, err
-	}
 	return conn, nil
 }
 
-// greet exchanges versions. On errForeign the connection is left open for the
-// caller to see whose it is.
-func greet(conn *wire.Conn, client string) error {
+// greet exchanges versions.
+func greet(conn *wire.Conn, client string) (wire.Greeting, error) {
 	conn.Unix().SetDeadline(time.Now().Add(helloTimeout))
 	defer conn.Unix().SetDeadline(time.Time{})
 	var e wire.Encoder
 	wire.Hello{Version: wire.Version(), Client: client}.Put(&e)
-	if err := conn.Send(wire.Frame{Kind: wire.KindHello, Body: e.Body()}); err != nil {
-		return fmt.Errorf("%w (%w)", errForeign, err)
+	var answer wire.Frame
+	err := conn.Send(wire.Frame{Kind: wire.KindHello, Body: e.Body()})
+	if err == nil {
+		answer, err = conn.Receive()
 	}
-	answer, err := conn.Receive()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		pid, _ := wire.PeerIsMe(conn.Unix())
+		return wire.Greeting{}, silent(pid, helloTimeout)
+	}
 	if err != nil {
-		return fmt.Errorf("%w (%w)", errForeign, err)
+		return wire.Greeting{}, fmt.Errorf("%w (%w)", errForeign, err)
 	}
 	defer answer.Data.Close()
 	d := wire.NewDecoder(answer.Body)
 	g := wire.ReadGreeting(d)
-	switch build := expectedBuild(); {
+	switch {
 	case d.Err() != nil:
-		return fmt.Errorf("%w (%w)", errForeign, d.Err())
+		return g, fmt.Errorf("%w (%w)", errForeign, d.Err())
 	case g.Version != wire.Version():
-		return fmt.Errorf("%w: it is %q, this is %q", errForeign, g.Version, wire.Version())
-	case build != "" && g.Build != build:
-		return fmt.Errorf("%w: the program gopherlens has changed since it started", errForeign)
+		return g, brief.Errorf("%w: it is %q, this is %q", errForeign, g.Version, wire.Version())
 	}
-	return nil
+	return g, nil
 }
 
 // expectedBuild returns the build that a worker started now would have, or ""

@@ -8,8 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -21,6 +24,7 @@ type subcommand struct {
 }
 
 // subcommands returns the table of them. It is a function because help prints it.
+// What a subcommand has below itself is in subSubcommands.
 func subcommands() []subcommand {
 	return []subcommand{
 		{"setup", "install what notebooks need: JupyterLab, the Go kernel, XLA's plugin, the default model", runSetup},
@@ -30,6 +34,15 @@ func subcommands() []subcommand {
 		{"resident", "the worker that keeps models between cells: status, stop, serve", runResident},
 		{"version", "print this program's version and what it was built with", runVersion},
 	}
+}
+
+// subSubcommands tells what each does.
+var subSubcommands = map[string]string{
+	"models prune":    "remove the processed weights; the next load of a model makes its own again",
+	"models verify":   "load a model and check that it computes what it should",
+	"resident status": "tell what this session's worker holds, and what others of yours do",
+	"resident stop":   "end this session's worker; what it holds is lost, the next cell starts a new one",
+	"resident serve":  "be the worker; cells start it by themselves",
 }
 
 // Exit statuses.
@@ -57,9 +70,12 @@ func main() {
 
 // dispatch runs the subcommand that args begin with.
 func dispatch(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" {
 		usage(os.Stdout)
 		return nil
+	}
+	if args[0] == "help" {
+		return help(ctx, args[1:])
 	}
 	for _, s := range subcommands() {
 		if s.name == args[0] {
@@ -71,6 +87,15 @@ func dispatch(ctx context.Context, args []string) error {
 	return errUsage
 }
 
+// help tells of everything, or of the subcommand that follows.
+func help(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		usage(os.Stdout)
+		return nil
+	}
+	return dispatch(ctx, append(args, "-h"))
+}
+
 func usage(w io.Writer) {
 	fmt.Fprint(w, "usage: gopherlens SUBCOMMAND [arguments]; SUBCOMMAND -h tells more\n\n")
 	for _, s := range subcommands() {
@@ -80,10 +105,7 @@ func usage(w io.Writer) {
 
 // parse reads a subcommand's flags and checks how many arguments are left.
 func parse(flags *flag.FlagSet, args []string, operands string, want int) error {
-	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "usage: gopherlens %s [flags] %s\n", flags.Name(), operands)
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() { usageOf(flags, operands) }
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
@@ -95,4 +117,32 @@ func parse(flags *flag.FlagSet, args []string, operands string, want int) error 
 		return errUsage
 	}
 	return nil
+}
+
+// usageOf prints how a subcommand is called and what it does.
+func usageOf(flags *flag.FlagSet, operands string) {
+	words := []string{"usage: gopherlens", flags.Name()}
+	flags.VisitAll(func(*flag.Flag) { words = append(words[:2], "[flags]") })
+	if operands != "" {
+		words = append(words, operands)
+	}
+	w := flags.Output()
+	fmt.Fprintln(w, strings.Join(words, " "))
+	fmt.Fprintln(w, "\n"+purpose(flags.Name())+"\n")
+	flags.PrintDefaults()
+	for _, name := range slices.Sorted(maps.Keys(subSubcommands)) {
+		if strings.HasPrefix(name, flags.Name()+" ") {
+			fmt.Fprintf(w, "  %-16s %s\n", name, subSubcommands[name])
+		}
+	}
+}
+
+// purpose is what a subcommand does, in a sentence.
+func purpose(name string) string {
+	for _, s := range subcommands() {
+		if s.name == name {
+			return s.help
+		}
+	}
+	return subSubcommands[name]
 }

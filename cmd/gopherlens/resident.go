@@ -24,7 +24,12 @@ func runResident(ctx context.Context, args []string) error {
 	if len(args) > 0 && commands[args[0]] != nil {
 		return commands[args[0]](ctx, args[1:])
 	}
-	fmt.Fprintln(os.Stderr, "usage: gopherlens resident status|stop|serve")
+	flags := flag.NewFlagSet("resident", flag.ContinueOnError)
+	if err := parse(flags, args, "status|stop|serve", 1); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "gopherlens resident: unknown subcommand %q\n\n", args[0])
+	flags.Usage()
 	return errUsage
 }
 
@@ -50,16 +55,29 @@ func residentStatus(_ context.Context, args []string) error {
 	if err := parse(flag.NewFlagSet("resident status", flag.ContinueOnError), args, "", 0); err != nil {
 		return err
 	}
-	st, err := resident.Status()
-	if errors.Is(err, resident.ErrNoWorker) {
-		fmt.Println("no worker is running for this session")
-		return nil
-	}
+	workers, err := resident.Workers()
 	if err != nil {
 		return err
 	}
-	printState(os.Stdout, st)
+	printWorkers(os.Stdout, workers)
 	return nil
+}
+
+// printWorkers tells of this session's worker, which comes first, and of the user's others.
+func printWorkers(w io.Writer, workers []resident.Worker) {
+	if len(workers) == 0 || !workers[0].Own {
+		fmt.Fprintln(w, "no worker is running for this session")
+	}
+	for i, x := range workers {
+		if i > 0 || !x.Own {
+			fmt.Fprintf(w, "\nanother worker of yours; to end it: %s=%q gopherlens resident stop\n", resident.DirEnv, x.Dir)
+		}
+		if x.Err != nil {
+			fmt.Fprintf(w, "process    %d: %v\n", x.PID, x.Err)
+			continue
+		}
+		printState(w, x.State)
+	}
 }
 
 func printState(w io.Writer, st resident.State) {
@@ -67,8 +85,9 @@ func printState(w io.Writer, st resident.State) {
 	fmt.Fprintf(w, "backends   %q\n", st.Backends)
 	fmt.Fprintf(w, "clients    %d, holding %d handles\n", st.Clients, st.Handles)
 	fmt.Fprintf(w, "memory     %s in %d arrays, of %s allowed\n", megabytes(st.Bytes), st.Arrays, megabytes(st.Budget))
-	fmt.Fprintf(w, "programs   %d compiled\n", st.Programs)
-	fmt.Fprintf(w, "memo       %d results, %s; %d hits, %d misses\n", st.MemoResults, megabytes(st.MemoBytes), st.MemoHits, st.MemoMisses)
+	fmt.Fprintf(w, "programs   %d compiled, with constants of %s\n", st.Programs, megabytes(st.ProgramBytes))
+	fmt.Fprintf(w, "memo       %d results, %s, of which %s were asked for once; %d hits, %d misses\n",
+		st.MemoResults, megabytes(st.MemoBytes), megabytes(st.MemoOnce), st.MemoHits, st.MemoMisses)
 	for _, k := range st.Kept {
 		fmt.Fprintf(w, "kept       %s: %d arrays, %s\n", k.Key, k.Arrays, megabytes(k.Bytes))
 	}

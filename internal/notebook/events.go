@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"gopherlens/internal/brief"
 )
 
 // An event is what run.py tells on one line. Kind decides which fields are set.
@@ -35,7 +37,7 @@ func readEvents(r io.Reader, handle func(event)) error {
 		if len(line) > 0 {
 			var e event
 			if err := json.Unmarshal(line, &e); err != nil {
-				return fmt.Errorf("unexpected output of the notebook's runner: %q", line)
+				return fmt.Errorf("unexpected output of the notebook's runner: %q", brief.Text(string(line)))
 			}
 			handle(e)
 		}

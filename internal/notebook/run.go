@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/progress"
 )
 
@@ -62,7 +64,7 @@ func Run(ctx context.Context, path string, status *progress.Status, options Opti
 
 // check finds at once what run.py would only say in Python's way.
 func check(path string, options Options) error {
-	if _, err := os.Stat(path); err != nil {
+	if err := isNotebook(path); err != nil {
 		return err
 	}
 	if _, err := os.Stat(options.Python); err != nil {
@@ -70,6 +72,28 @@ func check(path string, options Options) error {
 	}
 	return nil
 }
+
+// isNotebook refuses what Jupyter would, half a minute later, in a traceback.
+func isNotebook(path string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var notebook struct {
+		Format *int               `json:"nbformat"`
+		Cells  *[]json.RawMessage `json:"cells"`
+	}
+	if err := json.Unmarshal(content, &notebook); err != nil {
+		return fmt.Errorf("%s is no notebook: %w; give a file that JupyterLab has saved, NAME.ipynb", path, brief.Errorf("%w", err))
+	}
+	if notebook.Format == nil || notebook.Cells == nil || *notebook.Format < oldestFormat {
+		return fmt.Errorf("%s is no notebook of format %d or newer; open it in JupyterLab and save it", path, oldestFormat)
+	}
+	return nil
+}
+
+// oldestFormat is the notebooks' format since 2015.
+const oldestFormat = 4
 
 // outputFile reserves a temporary file beside output, to be renamed at the end.
 func outputFile(output string) (string, error) {

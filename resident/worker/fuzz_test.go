@@ -108,7 +108,7 @@ func TestMemoryBudget(t *testing.T) {
 			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"much", "-1", "1e30GiB", "GiB"} {
+	for _, text := range []string{"much", "-1", "NaN", "NaNGiB", "Inf", "-Inf", "1e30GiB", "GiB"} {
 		if got, err := memoryBudget(text); err == nil {
 			t.Errorf("%q was taken as %d", text, got)
 		}

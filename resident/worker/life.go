@@ -6,10 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"gopherlens/resident/internal/wire"
@@ -18,7 +16,8 @@ import (
 // The environment variables that are read.
 const (
 	// MemoryEnv is how many bytes of arrays the worker may hold, such as
-	// "8GiB"; "0" sets no limit. Unset, it is 60 % of the machine's memory.
+	// "8GiB"; "0" sets no limit. Unset, it is 60 % of the machine's memory, and no
+	// more than the machine has left when it is wanted.
 	MemoryEnv = "GOPHERLENS_RESIDENT_MEMORY"
 	// IdleEnv is how long the worker stays when nothing is connected, such as
 	// "2h". Unset, it is 12 hours in a notebook or a terminal's session, where
@@ -38,7 +37,7 @@ type Config struct {
 // documentation describes. It writes "ready" to c.Ready when it listens, or
 // what is wrong.
 func Serve(ctx context.Context, c Config) error {
-	s, l, err := c.start()
+	s, l, own, err := c.start()
 	if c.Ready != nil {
 		if err != nil {
 			fmt.Fprintln(c.Ready, err)
@@ -51,41 +50,45 @@ func Serve(ctx context.Context, c Config) error {
 		return err
 	}
 	go func() {
-		c.wait(ctx, s)
-		l.Close() // removes the socket
+		c.wait(ctx, s, own)
+		own.remove()
+		l.Close()
 	}()
 	return s.serve(l)
 }
 
-func (c Config) start() (*server, *net.UnixListener, error) {
+func (c Config) start() (*server, *net.UnixListener, *socketFile, error) {
 	if got := wire.Signature(); got != wire.TableHash {
-		return nil, nil, fmt.Errorf("resident: this program's package compute has other operations (%s) than the table (%s): "+
+		return nil, nil, nil, fmt.Errorf("resident: this program's package compute has other operations (%s) than the table (%s): "+
 			"run go generate ./resident and build again", got, wire.TableHash)
 	}
 	budget, err := memoryBudget(os.Getenv(MemoryEnv))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	build, err := wire.OwnBuildID()
 	if err != nil {
-		return nil, nil, fmt.Errorf("resident: %w", err)
+		return nil, nil, nil, fmt.Errorf("resident: %w", err)
 	}
-	l, err := listen(c.Dir)
+	l, own, err := listen(c.Dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return newServer(build, budget), l, nil
+	s := newServer(build, budget)
+	if os.Getenv(MemoryEnv) == "" {
+		s.store.available = availableMemory
+	}
+	return s, l, own, nil
 }
 
 // tick is how often the worker looks whether it should end.
 const tick = time.Second
 
 // wait returns when the worker has no more reason to be there.
-func (c Config) wait(ctx context.Context, s *server) {
+func (c Config) wait(ctx context.Context, s *server, own *socketFile) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	watched := watch(c.Watch)
-	own := identify(filepath.Join(c.Dir, "worker.sock"))
 	idle := c.idle()
 	for {
 		select {
@@ -93,7 +96,7 @@ func (c Config) wait(ctx context.Context, s *server) {
 			return
 		case <-ticker.C:
 		}
-		if watched() || identify(filepath.Join(c.Dir, "worker.sock")) != own || s.idleFor() > idle {
+		if watched() || !own.there() || s.idleFor() > idle {
 			return
 		}
 	}
@@ -112,19 +115,6 @@ func (c Config) idle() time.Duration {
 	return 30 * time.Minute
 }
 
-// identify tells one file from another of the same name: if the socket is gone
-// or is another's, no client can find this worker any more.
-func identify(path string) uint64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(s.Ino)
-	}
-	return 1
-}
-
 // memoryBudget reads a size such as "8GiB", "500MB" or a number of bytes.
 func memoryBudget(text string) (int64, error) {
 	if text == "" {
@@ -138,7 +128,7 @@ func memoryBudget(text string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 || n*float64(unit) > 1<<60 {
+	if err != nil || !(n >= 0) || n*float64(unit) > 1<<60 {
 		return 0, fmt.Errorf("resident: %s=%q is no size; write it as in \"8GiB\"", MemoryEnv, text)
 	}
 	return int64(n * float64(unit)), nil

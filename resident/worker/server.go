@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -38,21 +37,6 @@ func newServer(build string, budget int64) *server {
 	}
 }
 
-// listen makes the socket, which only this user may open. The mode is right
-// from the start: the folder is closed to others, and the mask to what is made.
-func listen(dir string) (*net.UnixListener, error) {
-	path := filepath.Join(dir, "worker.sock")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, fmt.Errorf("resident: %w", err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("resident: %w", err)
-	}
-	return l, nil
-}
-
 // serve answers connections until the listener is closed.
 func (s *server) serve(l *net.UnixListener) error {
 	for {
@@ -68,6 +52,10 @@ func (s *server) serve(l *net.UnixListener) error {
 	}
 }
 
+// greetingTimeout is how long a client may take to greet. Only one that is suspended
+// takes longer; it may connect again.
+var greetingTimeout = 10 * time.Second
+
 // connection answers one connection's requests until it closes. Whatever goes
 // wrong in it ends it alone.
 func (s *server) connection(c *net.UnixConn) {
@@ -76,11 +64,14 @@ func (s *server) connection(c *net.UnixConn) {
 		return
 	}
 	conn := wire.NewConn(c)
+	conn.Admit = s.store.reserve
+	c.SetDeadline(time.Now().Add(greetingTimeout))
 	who, err := s.hello(conn)
 	if err != nil {
 		return
 	}
 	defer s.leave(who)
+	c.SetDeadline(time.Time{})
 	for {
 		request, err := conn.Receive()
 		if err != nil {

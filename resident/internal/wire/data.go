@@ -14,14 +14,15 @@ const passAbove = 64 << 10
 // Data is the raw part of a frame: bytes in memory, or a memory file. The zero
 // Data is empty.
 type Data struct {
-	Bytes  []byte
-	File   *os.File
-	length int64
+	Bytes   []byte
+	File    *os.File
+	length  int64
+	refused error // why there is neither
 }
 
 // Len returns the number of bytes.
 func (d Data) Len() int64 {
-	if d.File != nil {
+	if d.File != nil || d.refused != nil {
 		return d.length
 	}
 	return int64(len(d.Bytes))
@@ -36,6 +37,9 @@ func (d Data) Close() {
 
 // ReadInto copies the data into dst, which must have exactly its length.
 func (d Data) ReadInto(dst []byte) error {
+	if d.refused != nil {
+		return d.refused
+	}
 	if int64(len(dst)) != d.Len() {
 		return fmt.Errorf("resident: %d bytes of data for a place of %d", d.Len(), len(dst))
 	}

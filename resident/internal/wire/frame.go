@@ -58,6 +58,10 @@ const firstRead = 64 << 10
 
 // A Conn sends and receives frames. It is for one goroutine at a time.
 type Conn struct {
+	// Admit, if set, is asked before data that come through the socket are read into
+	// memory. Data that it refuses are read and thrown away, and fail when they are used.
+	Admit func(bytes int64) error
+
 	unix *net.UnixConn
 	out  []byte
 	in   []byte
@@ -144,7 +148,7 @@ func (c *Conn) receive(n int, file *os.File) (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	data, err := h.data(rest, file)
+	data, err := c.data(h, rest, file)
 	if err != nil {
 		return Frame{}, err
 	}
@@ -177,12 +181,17 @@ func parseHeader(b []byte) (header, error) {
 	return h, nil
 }
 
-func (h header) data(rest *tail, file *os.File) (Data, error) {
+func (c *Conn) data(h header, rest *tail, file *os.File) (Data, error) {
 	if h.passed != (file != nil) {
 		return Data{}, fmt.Errorf("resident: %w: a descriptor is missing or was not announced", ErrMalformed)
 	}
 	if file != nil {
 		return Data{File: file, length: int64(h.length)}, checkMemory(file, int64(h.length))
+	}
+	if c.Admit != nil && h.length > firstRead {
+		if refused := c.Admit(int64(h.length)); refused != nil {
+			return Data{length: int64(h.length), refused: refused}, rest.skip(h.length)
+		}
 	}
 	b, err := rest.read(h.length)
 	return Data{Bytes: b}, err
@@ -214,6 +223,16 @@ func (t *tail) read(n uint64) ([]byte, error) {
 		}
 	}
 	return buf, nil
+}
+
+// skip passes over n bytes.
+func (t *tail) skip(n uint64) error {
+	here := min(n, uint64(len(t.ahead)))
+	t.ahead = t.ahead[here:]
+	if _, err := io.CopyN(io.Discard, t.from, int64(n-here)); err != nil {
+		return midFrame(err)
+	}
+	return nil
 }
 
 // midFrame turns the end of a stream inside a frame into an error of its own:

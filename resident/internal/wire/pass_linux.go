@@ -52,6 +52,9 @@ func checkMemory(f *os.File, length int64) error {
 
 // View gives read-only access to the data while use runs, without copying it.
 func (d Data) View(use func([]byte) error) error {
+	if d.refused != nil {
+		return d.refused
+	}
 	if d.File == nil || d.length == 0 {
 		return use(d.Bytes)
 	}

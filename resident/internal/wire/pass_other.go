@@ -16,7 +16,12 @@ func memoryFile([]byte) (*os.File, error) { return nil, nil }
 func checkMemory(*os.File, int64) error { return ErrMalformed }
 
 // View gives read-only access to the data while use runs.
-func (d Data) View(use func([]byte) error) error { return use(d.Bytes) }
+func (d Data) View(use func([]byte) error) error {
+	if d.refused != nil {
+		return d.refused
+	}
+	return use(d.Bytes)
+}
 
 func sendWithFile(*net.UnixConn, []byte, *os.File) error { return ErrMalformed }
 
