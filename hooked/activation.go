@@ -55,4 +55,4 @@ func geluTanh(x *Node) *Node {
 	return Mul(MulScalar(x, 0.5), OnePlus(Tanh(MulScalar(cubic, math.Sqrt(2/math.Pi)))))
 }
 
-func solu(x *Node) *Node { return Mul(x, Softmax(x, -1)) }
+func solu(x *Node) *Node { return Mul(x, softmaxAlong(x, -1)) }

@@ -202,12 +202,12 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 // softmax is over keys. A query that may look at nothing, as that of a pad may, gets a row of zeros, not NaN.
 func (b *builder) softmax(scores *Node) *Node {
 	if b.padding == nil {
-		return Softmax(scores, -1)
+		return softmaxAlong(scores, -1)
 	}
 	open := ReduceAndKeep(scores, ReduceMax, -1) // -inf where all keys are masked
 	open = BroadcastToDims(GreaterThan(open, Infinity(b.g, scores.DType(), -1)), scores.Shape().Dimensions...)
 	zero := ScalarZero(b.g, scores.DType())
-	return Where(open, Softmax(Where(open, scores, zero), -1), zero)
+	return Where(open, softmaxAlong(Where(open, scores, zero), -1), zero)
 }
 
 // mix moves values along the pattern: [batch, query, head, d_head].
@@ -229,7 +229,7 @@ func (b *builder) headsOut(l int, z *Node) *Node {
 	}
 	// One vector of d_model per head: d_model/d_head times more memory, so on request only.
 	result := b.tap(AttnResult.At(l), Einsum("bphe,hed->bphd", z, w))
-	return addBias(ReduceSum(result, 2), bias)
+	return addBias(reduceSum(result, 2), bias)
 }
 
 func softCap(x *Node, c float64) *Node { return MulScalar(Tanh(DivScalar(x, c)), c) }

@@ -11,7 +11,7 @@ import (
 // queryKey is q [batch, kv_head, n, d_head] times k [batch, key, kv_head, d_head], [batch, kv_head, n, key].
 func queryKey(q, k *Node, queries int) *Node {
 	if queries == 1 {
-		return ReduceSum(timesKeys(InsertAxes(q, 3), k), -1)
+		return reduceSum(timesKeys(InsertAxes(q, 3), k), -1)
 	}
 	return Einsum("bgnd,bkgd->bgnk", q, k)
 }
@@ -19,7 +19,7 @@ func queryKey(q, k *Node, queries int) *Node {
 // patternValue is pattern [batch, kv_head, n, key] times v [batch, key, kv_head, d_head], [batch, kv_head, n, d_head].
 func patternValue(pattern, v *Node, queries int) *Node {
 	if queries == 1 {
-		return ReduceSum(timesKeys(InsertAxes(pattern, -1), v), 3)
+		return reduceSum(timesKeys(InsertAxes(pattern, -1), v), 3)
 	}
 	return Einsum("bgnk,bkgd->bgnd", pattern, v)
 }

@@ -109,7 +109,7 @@ func (t *Tensor) normedBy(scale *Tensor, centred bool) *Tensor {
 	v := t.eng.eager(fmt.Sprint("norm ", match, centred), func(in []*Node) *Node {
 		x := in[0]
 		if centred {
-			x = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
+			x = Sub(x, ReduceAndKeep(x, reduceMean, -1))
 		}
 		return Div(x, spreadAxes(in[1], match, x.Shape().Dimensions))
 	}, t.value, scale.value)

@@ -116,7 +116,7 @@ func (eq einsum) finish(x *Node, axes []string) *Node {
 		}
 	}
 	if len(over) > 0 {
-		x = ReduceSum(x, over...)
+		x = reduceSum(x, over...)
 	}
 	if slices.Equal(kept, eq.out) {
 		return x

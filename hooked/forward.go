@@ -191,8 +191,8 @@ func (b *builder) unembed(x *Node) *Node {
 // [batch, pos-1]. With a mask only pairs of real tokens count.
 func (b *builder) loss(logits *Node) *Node {
 	n := b.pos - 1
-	logProbs := LogSoftmax(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]
-	next := SliceAxis(b.tokens(), 1, AxisRange(1))                    // [batch, pos-1]
+	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]
+	next := SliceAxis(b.tokens(), 1, AxisRange(1))                         // [batch, pos-1]
 	losses := Neg(pick(logProbs, next))
 	var real *Node
 	if b.padding != nil {
@@ -204,9 +204,9 @@ func (b *builder) loss(logits *Node) *Node {
 	case b.plan.lossPerToken:
 		return losses
 	case real != nil:
-		return Div(ReduceAllSum(losses), ReduceAllSum(real))
+		return Div(reduceSum(losses), reduceSum(real))
 	}
-	return ReduceAllMean(losses)
+	return reduceMean(losses)
 }
 
 // pick is x [batch, pos, n] at index [batch, pos] of its last axis: [batch, pos].

@@ -35,11 +35,11 @@ func MeanOver(axes string, at ...Entries) Intervention {
 		if len(over) == 0 {
 			exceptions.Panicf("MeanOver at %s needs the axes to average over, such as \"batch\"", s)
 		}
-		mean := x
+		average := x
 		for _, axis := range over {
-			mean = ReduceAndKeep(mean, ReduceMean, axis)
+			average = ReduceAndKeep(average, reduceMean, axis)
 		}
-		return BroadcastToDims(mean, x.Shape().Dimensions...)
+		return BroadcastToDims(average, x.Shape().Dimensions...)
 	})
 }
 

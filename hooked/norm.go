@@ -29,9 +29,9 @@ func (b *builder) norm(kind Normalization, name string, sites normSites, x *Node
 		return x
 	}
 	if kind.Centred() {
-		x = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
+		x = Sub(x, ReduceAndKeep(x, reduceMean, -1))
 	}
-	scale := Sqrt(AddScalar(ReduceAndKeep(Mul(x, x), ReduceMean, -1), b.cfg.Eps))
+	scale := Sqrt(AddScalar(ReduceAndKeep(Mul(x, x), reduceMean, -1), b.cfg.Eps))
 	scale = b.tap(sites.scale, scale, lastAxisOne(axes)...)
 	x = Div(x, scale)
 	switch kind {

@@ -39,10 +39,10 @@ func (t *Tensor) Log() *Tensor { return t.each("log", Log) }
 func (t *Tensor) Abs() *Tensor { return t.each("abs", Abs) }
 
 // Sum adds up the entries along the named axes, all of them if none is named.
-func (t *Tensor) Sum(axes ...string) *Tensor { return t.reduce("sum", ReduceSum, axes) }
+func (t *Tensor) Sum(axes ...string) *Tensor { return t.reduce("sum", reduceSum, axes) }
 
 // Mean averages along the named axes, all of them if none is named.
-func (t *Tensor) Mean(axes ...string) *Tensor { return t.reduce("mean", ReduceMean, axes) }
+func (t *Tensor) Mean(axes ...string) *Tensor { return t.reduce("mean", reduceMean, axes) }
 
 // Max is the largest entry along the named axes, all of them if none is named.
 func (t *Tensor) Max(axes ...string) *Tensor { return t.reduce("max", ReduceMax, axes) }
@@ -52,19 +52,19 @@ func (t *Tensor) Min(axes ...string) *Tensor { return t.reduce("min", ReduceMin,
 
 // Norm is the Euclidean length along the named axes, all of them if none is named.
 func (t *Tensor) Norm(axes ...string) *Tensor {
-	return t.reduce("norm", func(x *Node, over ...int) *Node { return Sqrt(ReduceSum(Mul(x, x), over...)) }, axes)
+	return t.reduce("norm", func(x *Node, over ...int) *Node { return Sqrt(reduceSum(Mul(x, x), over...)) }, axes)
 }
 
 // Softmax makes the entries along an axis positive with sum one.
 func (t *Tensor) Softmax(axis string) *Tensor {
 	i := t.axis(axis)
-	return t.each(fmt.Sprint("softmax ", i), func(x *Node) *Node { return Softmax(x, i) })
+	return t.each(fmt.Sprint("softmax ", i), func(x *Node) *Node { return softmaxAlong(x, i) })
 }
 
 // LogSoftmax is the logarithm of [Tensor.Softmax].
 func (t *Tensor) LogSoftmax(axis string) *Tensor {
 	i := t.axis(axis)
-	return t.each(fmt.Sprint("logsoftmax ", i), func(x *Node) *Node { return LogSoftmax(x, i) })
+	return t.each(fmt.Sprint("logsoftmax ", i), func(x *Node) *Node { return logSoftmaxAlong(x, i) })
 }
 
 // ArgMax is where the largest entry along an axis stands.
