@@ -103,7 +103,8 @@ func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
 }
 
 func (b *builder) edited(e *edit, s Site, x *Node) *Node {
-	y := e.apply(b, x, s)
+	var y *Node
+	named(fmt.Sprintf("the edit of %s", s), func() { y = e.apply(b, x, s) })
 	switch {
 	case y == nil:
 		exceptions.Panicf("the edit of %s returned nil: return the activation, changed or not", s)

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,24 @@ type Cache struct {
 	noBatch   bool               // the batch axis was removed
 	positions []int              // kept by PosSlice; nil for all
 	weights   map[string]*Tensor // gradients with respect to weights, see [GradientsOfWeights]
+}
+
+var errNilCache = errors.New("the cache is nil: look at the error of the run that should have made it")
+
+// check reports a nil cache.
+func (c *Cache) check() error {
+	if c == nil || c.m == nil {
+		return errNilCache
+	}
+	return nil
+}
+
+// need is c, which must not be nil.
+func (c *Cache) need() *Cache {
+	if err := c.check(); err != nil {
+		fail("%v", err)
+	}
+	return c
 }
 
 func newCache(m *Model, tokens Tokens) *Cache {
@@ -66,14 +85,14 @@ func (c *Cache) tensor(s Site) (*Tensor, error) {
 }
 
 // Len is the number of activations held.
-func (c *Cache) Len() int { return len(c.order) }
+func (c *Cache) Len() int { return len(c.need().order) }
 
 // Sites are the sites held, in the order of the forward pass.
-func (c *Cache) Sites() []Site { return slices.Clone(c.order) }
+func (c *Cache) Sites() []Site { return slices.Clone(c.need().order) }
 
 // Names are their names.
 func (c *Cache) Names() []string {
-	names := make([]string, len(c.order))
+	names := make([]string, len(c.need().order))
 	for i, s := range c.order {
 		names[i] = s.Name()
 	}
@@ -107,6 +126,9 @@ func (c *Cache) Lookup(name any, layerAndPart ...any) (*Tensor, error) {
 }
 
 func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
+	if err := c.check(); err != nil {
+		return Site{}, err
+	}
 	switch v := name.(type) {
 	case string:
 		return c.m.cfg.findSite(v, layerAndPart...)
@@ -133,10 +155,13 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 }
 
 // Tokens are the token ids that the run read; nil if it read a residual stream.
-func (c *Cache) Tokens() Tokens { return c.tokens }
+func (c *Cache) Tokens() Tokens { return c.need().tokens }
 
 // String lists the activations and their shapes, of those that are there already.
 func (c *Cache) String() string {
+	if c.check() != nil {
+		return "nil cache"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "cache of %d activations\n", c.Len())
 	c.mu.Lock()
@@ -153,6 +178,9 @@ func (c *Cache) String() string {
 
 // RemoveBatchDim is the same cache without its batch axis, which must have one entry.
 func (c *Cache) RemoveBatchDim() (*Cache, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if c.noBatch {
 		return c, nil
 	}
@@ -166,6 +194,9 @@ func (c *Cache) RemoveBatchDim() (*Cache, error) {
 
 // SliceBatch is the same cache for some prompts: an int drops the batch axis, a [Range] or a []int keeps it.
 func (c *Cache) SliceBatch(index any) (*Cache, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if c.noBatch {
 		return nil, fmt.Errorf("this cache has no batch axis to slice")
 	}

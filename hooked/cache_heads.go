@@ -82,6 +82,9 @@ func (t *Tensor) first(name string) *Tensor {
 // ComputeHeadResults is the same cache with hook_result, what each head writes [batch, pos, head, d_model], after hook_z of
 // every layer. It takes d_model/d_head times the memory of hook_z; most uses need [Cache.StackHeadResults] only.
 func (c *Cache) ComputeHeadResults() (*Cache, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	out := newCache(c.m, c.tokens)
 	out.noBatch, out.positions = c.noBatch, c.positions
 	as := func(t *Tensor) (*Tensor, error) { return t, nil }

@@ -6,6 +6,9 @@ import "fmt"
 // without b_out: [batch, pos, d_mlp, d_model]. [Neuron], [Pos] and [Prompt] pick; [ProjectOnto] contracts d_model without
 // ever building it.
 func (c *Cache) NeuronResults(layer int, options ...StackOption) (*Tensor, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("NeuronResults: %w", err)
+	}
 	l, err := c.m.cfg.layer(layer)
 	if err != nil {
 		return nil, fmt.Errorf("NeuronResults: %w", err)

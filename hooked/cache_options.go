@@ -78,8 +78,14 @@ type stackTakes struct {
 
 // stackRequest reads the options of a method called name and refuses those that mean nothing to it.
 func (c *Cache) stackRequest(name string, takes stackTakes, options []StackOption) (*stackRequest, error) {
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	r := &stackRequest{layer: -1}
-	for _, o := range options {
+	for i, o := range options {
+		if o == nil {
+			return nil, fmt.Errorf("%s: option %d is nil", name, i)
+		}
 		o.setStack(r)
 	}
 	if unknown := r.flags &^ takes.flags; unknown != 0 {

@@ -19,6 +19,9 @@ func (m *Model) Embed(input any) (*Tensor, error) {
 
 // PosEmbed is the learned vector of the position of each token, [batch, pos, d_model]; an error in models that have none.
 func (m *Model) PosEmbed(input any) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	if !m.cfg.PositionalEmbedding.Learned() {
 		return nil, fmt.Errorf("PosEmbed: the model has no learned positions, they are %s", m.cfg.PositionalEmbedding)
 	}
@@ -33,7 +36,7 @@ func (m *Model) LN1(l int, x *Tensor) (*Tensor, error) { return m.layerNorm(l, "
 
 // LN2 is the norm that layer l's MLP reads through, of x [..., d_model].
 func (m *Model) LN2(l int, x *Tensor) (*Tensor, error) {
-	if m.cfg.AttnOnly {
+	if m != nil && m.cfg.AttnOnly {
 		return nil, errAttnOnly("LN2")
 	}
 	return m.layerNorm(l, "ln2", ln2Sites, x)
@@ -74,7 +77,7 @@ func (m *Model) Attn(l int, q, k, v *Tensor) (*Tensor, error) {
 // MLP is what layer l's MLP makes of a normalized input x [..., d_model], biases included, before any norm that the
 // family puts after it.
 func (m *Model) MLP(l int, x *Tensor) (*Tensor, error) {
-	if m.cfg.AttnOnly {
+	if m != nil && m.cfg.AttnOnly {
 		return nil, errAttnOnly("MLP")
 	}
 	return m.call(component{name: "mlp", layer: l}, func(b *builder, l int, in []*Node) *Node { return b.mlpOut(l, in[0]) }, x)
@@ -101,6 +104,9 @@ const outsideLayers = -1 << 31
 
 // call runs a component on tensors, all of which end in d_model.
 func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Node, inputs ...*Tensor) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
 	var shapes []string
 	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
 	for i, t := range inputs {
@@ -139,6 +145,9 @@ func componentInput(i int) string { return fmt.Sprintf("component.%d", i) }
 
 // checkInput compares the shape of an input of a component with what it must be, and with the first input's.
 func (m *Model) checkInput(c component, t, first *Tensor) error {
+	if err := t.check(); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
 	shape, d := t.Shape(), m.cfg.DModel
 	if len(shape) == 0 || shape[len(shape)-1] != d {
 		return fmt.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
@@ -158,6 +167,9 @@ func (m *Model) checkInput(c component, t, first *Tensor) error {
 
 // callOnTokens runs a component that reads tokens.
 func (m *Model) callOnTokens(name string, input any, build func(b *builder, l int) *Node) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
 	if err := j.read(input); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

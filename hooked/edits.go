@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -45,7 +46,10 @@ func (e *edit) apply(b *builder, x *Node, s Site) *Node {
 		values[i] = b.input(name, e.kinds[i].dtype, e.kinds[i].dims...)
 	}
 	if e.backward {
-		return IdentityWithCustomGradient(x, func(_, v *Node) *Node { return e.Intervention.apply(v, s, values) })
+		return IdentityWithCustomGradient(x, func(_, v *Node) (gradient *Node) {
+			named(fmt.Sprintf("the edit of the gradient at %s", s), func() { gradient = e.Intervention.apply(v, s, values) })
+			return gradient
+		})
 	}
 	return e.Intervention.apply(x, s, values)
 }

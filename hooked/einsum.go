@@ -15,8 +15,11 @@ import (
 //
 // It panics if the equation does not fit the tensors.
 func (t *Tensor) Einsum(equation string, others ...*Tensor) *Tensor {
-	eq := parseEinsum(equation)
 	operands := append([]*Tensor{t}, others...)
+	for _, operand := range operands {
+		operand.need()
+	}
+	eq := parseEinsum(equation)
 	eq.check(operands)
 	out := t.eng.eager("einsum "+equation, eq.build, tensorValues(operands)...)
 	return &Tensor{out, slices.Clone(eq.out), t.eng}

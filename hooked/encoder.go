@@ -28,22 +28,30 @@ func EncoderFromPretrained(name string, options ...LoadOptions) (*Encoder, error
 	return &Encoder{m}, nil
 }
 
+// model is the encoder's model; nil if there is no encoder, which each of its methods then reports.
+func (e *Encoder) model() *Model {
+	if e == nil {
+		return nil
+	}
+	return e.m
+}
+
 // Config is the encoder's configuration.
-func (e *Encoder) Config() Config { return e.m.cfg }
+func (e *Encoder) Config() Config { return e.model().Config() }
 
 // Tokenizer is the encoder's tokenizer; an error if it has none.
-func (e *Encoder) Tokenizer() (*tokenize.Tokenizer, error) { return e.m.Tokenizer() }
+func (e *Encoder) Tokenizer() (*tokenize.Tokenizer, error) { return e.model().Tokenizer() }
 
 // Weight is a weight by TransformerLens' name for it, such as "embed.pos_embed.W_pos" or "mlm_head.W".
-func (e *Encoder) Weight(name string) (*Tensor, error) { return e.m.Weight(name) }
+func (e *Encoder) Weight(name string) (*Tensor, error) { return e.model().Weight(name) }
 
 // String describes the encoder.
-func (e *Encoder) String() string { return e.m.String() }
+func (e *Encoder) String() string { return e.model().String() }
 
 // ToTokens turns texts into token ids [batch][pos], each with what the tokenizer puts around it ("[CLS]", "[SEP]"), and
 // tells real tokens (1) from the pads (0) that shorter texts are filled up with.
 func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
-	tok, err := e.m.Tokenizer()
+	tok, err := e.Tokenizer()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,7 +94,7 @@ func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.m.Run(input, options...)
+	return e.model().Run(input, options...)
 }
 
 // RunWithCache is [Encoder.Run] with every activation along the way, or those that [Names] selects.
@@ -95,7 +103,7 @@ func (e *Encoder) RunWithCache(input any, options ...Option) (*Tensor, *Cache, e
 	if err != nil {
 		return nil, nil, err
 	}
-	return e.m.RunWithCache(input, options...)
+	return e.model().RunWithCache(input, options...)
 }
 
 // NextSentence computes the logits of the head that was trained to tell whether the second text follows the first
@@ -105,7 +113,7 @@ func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := e.m.Cache(input, append(options[:len(options):len(options)], Names(NSPOut))...)
+	cache, err := e.model().Cache(input, append(options[:len(options):len(options)], Names(NSPOut))...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,14 @@ type FactoredMatrix struct {
 	a, b *Tensor
 }
 
+// need is f, which must not be nil.
+func (f *FactoredMatrix) need() *FactoredMatrix {
+	if f == nil || f.a == nil || f.b == nil {
+		fail("the factored matrix is nil: look at the error of the call that should have made it")
+	}
+	return f
+}
+
 // Factored is the matrix with these factors. Their leading axes must be the same.
 func Factored(a, b *Tensor) *FactoredMatrix {
 	na, nb := a.Shape(), b.Shape()
@@ -67,23 +75,23 @@ func (t *Tensor) swapped() *Tensor {
 }
 
 // A is the left factor, [..., row, rank].
-func (f *FactoredMatrix) A() *Tensor { return f.a }
+func (f *FactoredMatrix) A() *Tensor { return f.need().a }
 
 // B is the right factor, [..., rank, column].
-func (f *FactoredMatrix) B() *Tensor { return f.b }
+func (f *FactoredMatrix) B() *Tensor { return f.need().b }
 
 // Shape is that of the product.
 func (f *FactoredMatrix) Shape() []int {
-	shape, right := f.a.Shape(), f.b.Shape()
+	shape, right := f.A().Shape(), f.B().Shape()
 	shape[len(shape)-1] = right[len(right)-1]
 	return shape
 }
 
 // AxisNames are the product's; where rows and columns have the same name the columns' ends in "_out".
 func (f *FactoredMatrix) AxisNames() []string {
-	axes := f.a.AxisNames()
+	axes := f.A().AxisNames()
 	n := len(axes)
-	axes[n-1] = f.b.axes[n-1]
+	axes[n-1] = f.B().axes[n-1]
 	if slices.Contains(axes[:n-1], axes[n-1]) {
 		axes[n-1] += "_out"
 	}
@@ -91,19 +99,24 @@ func (f *FactoredMatrix) AxisNames() []string {
 }
 
 // Rank is the size of the axis between the factors, the most that the product's rank can be.
-func (f *FactoredMatrix) Rank() int { return f.a.Shape()[len(f.a.axes)-1] }
+func (f *FactoredMatrix) Rank() int { return f.A().Shape()[len(f.A().axes)-1] }
 
 // String is the shapes of product and factors.
-func (f *FactoredMatrix) String() string { return fmt.Sprintf("%v = %v @ %v", f.Shape(), f.a, f.b) }
+func (f *FactoredMatrix) String() string {
+	if f == nil {
+		return "nil matrix"
+	}
+	return fmt.Sprintf("%v = %v @ %v", f.Shape(), f.A(), f.B())
+}
 
 // AB is the product as a tensor, [..., row, column].
 func (f *FactoredMatrix) AB() *Tensor {
-	return matmul(f.a, f.b).Named(spaced(f.AxisNames()))
+	return matmul(f.A(), f.B()).Named(spaced(f.AxisNames()))
 }
 
 // BA is the product the other way round, [..., rank, rank]: small, with the same eigenvalues but for zeros.
 func (f *FactoredMatrix) BA() *Tensor {
-	return matmul(f.b, f.a)
+	return matmul(f.B(), f.A())
 }
 
 // matmul multiplies the last two axes; leading axes must be the same, or one side has none. The product's last axis gets
@@ -140,16 +153,16 @@ func batchNames(n int) []string {
 }
 
 // T is the transpose, B^T A^T.
-func (f *FactoredMatrix) T() *FactoredMatrix { return Factored(f.b.swapped(), f.a.swapped()) }
+func (f *FactoredMatrix) T() *FactoredMatrix { return Factored(f.B().swapped(), f.A().swapped()) }
 
 // MatMul is f times a matrix [..., column, n]; it stays factored.
 func (f *FactoredMatrix) MatMul(right *Tensor) *FactoredMatrix {
-	return spreadBatch(f.a, matmul(f.b, right))
+	return spreadBatch(f.A(), matmul(f.B(), right))
 }
 
 // LeftMatMul is a matrix [..., n, row] times f; it stays factored.
 func (f *FactoredMatrix) LeftMatMul(left *Tensor) *FactoredMatrix {
-	return spreadBatch(matmul(left, f.a), f.b)
+	return spreadBatch(matmul(left, f.A()), f.B())
 }
 
 // spreadBatch repeats the factor without leading axes along those of the other.
@@ -173,18 +186,18 @@ func (t *Tensor) alongBatch(other *Tensor) *Tensor {
 
 // MatMulFactored is f times another factored matrix, with the smaller of the two ranks.
 func (f *FactoredMatrix) MatMulFactored(right *FactoredMatrix) *FactoredMatrix {
-	middle := matmul(f.b, right.a) // [..., rank, rank]
+	middle := matmul(f.B(), right.A()) // [..., rank, rank]
 	if f.Rank() > right.Rank() {
-		return spreadBatch(matmul(f.a, middle), right.b)
+		return spreadBatch(matmul(f.A(), middle), right.B())
 	}
-	return spreadBatch(f.a, matmul(middle, right.b))
+	return spreadBatch(f.A(), matmul(middle, right.B()))
 }
 
 // MulVec is f times a vector [column]: [..., row].
 func (f *FactoredMatrix) MulVec(v *Tensor) *Tensor {
-	lead := spaced(batchNames(len(f.a.axes) - 2))
-	out := f.b.Einsum(fmt.Sprintf("%s rank column, column, %s row rank -> %s row", lead, lead, lead), v, f.a)
-	return out.Named(spaced(f.a.axes[:len(f.a.axes)-1]))
+	lead := spaced(batchNames(len(f.A().axes) - 2))
+	out := f.B().Einsum(fmt.Sprintf("%s rank column, column, %s row rank -> %s row", lead, lead, lead), v, f.A())
+	return out.Named(spaced(f.A().axes[:len(f.A().axes)-1]))
 }
 
 // VecMul is a vector [row] times f: [..., column].
@@ -192,17 +205,17 @@ func (f *FactoredMatrix) VecMul(v *Tensor) *Tensor { return f.T().MulVec(v) }
 
 // Scale is f times a number.
 func (f *FactoredMatrix) Scale(factor float64) *FactoredMatrix {
-	return Factored(f.a.Scale(factor), f.b)
+	return Factored(f.A().Scale(factor), f.B())
 }
 
 // At indexes the leading axes as [Tensor.At] does, and if there are more indices the rows and the columns. An int for a row
 // or a column keeps it as a matrix of one.
 func (f *FactoredMatrix) At(indices ...any) *FactoredMatrix {
-	lead := len(f.a.axes) - 2
+	lead := len(f.A().axes) - 2
 	if len(indices) > lead+2 {
 		fail("%d indices for a factored matrix of shape %v", len(indices), f.Shape())
 	}
-	a, b := f.a, f.b
+	a, b := f.A(), f.B()
 	if n := min(lead, len(indices)); n > 0 {
 		a, b = a.At(indices[:n]...), b.At(indices[:n]...)
 	}
@@ -233,7 +246,7 @@ func (f *FactoredMatrix) Corner(n int) *Tensor {
 
 // Unsqueeze adds an axis of size one before the leading axis at index k.
 func (f *FactoredMatrix) Unsqueeze(k int, axis string) *FactoredMatrix {
-	return Factored(f.a.unsqueeze(k, axis), f.b.unsqueeze(k, axis))
+	return Factored(f.A().unsqueeze(k, axis), f.B().unsqueeze(k, axis))
 }
 
 func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
@@ -245,9 +258,9 @@ func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
 
 // Norm is the Frobenius norm of the product, [...]: the square root of the sum of its squares, or of its singular values'.
 func (f *FactoredMatrix) Norm() *Tensor {
-	lead := batchNames(len(f.a.axes) - 2)
+	lead := batchNames(len(f.A().axes) - 2)
 	l := strings.Join(lead, " ")
-	gramA := f.a.Einsum(fmt.Sprintf("%s row r, %s row s -> %s r s", l, l, l), f.a)
-	square := gramA.Einsum(fmt.Sprintf("%s r s, %s r column, %s s column -> %s", l, l, l, l), f.b, f.b)
-	return square.Named(spaced(f.a.axes[:len(lead)])).Sqrt()
+	gramA := f.A().Einsum(fmt.Sprintf("%s row r, %s row s -> %s r s", l, l, l), f.A())
+	square := gramA.Einsum(fmt.Sprintf("%s r s, %s r column, %s s column -> %s", l, l, l, l), f.B(), f.B())
+	return square.Named(spaced(f.A().axes[:len(lead)])).Sqrt()
 }

@@ -65,9 +65,9 @@ func after(scores *Tensor, l int) *Tensor {
 func CompositionScores(left, right *FactoredMatrix) *Tensor {
 	l, axesL := leadNames("left_", left)
 	r, axesR := leadNames("right_", right)
-	gram := left.a.Einsum(fmt.Sprintf("%s row i, %s row j -> %s i j", l, l, l), left.a)
-	gramR := right.b.Einsum(fmt.Sprintf("%s i column, %s j column -> %s i j", r, r, r), right.b)
-	middle := left.b.Einsum(fmt.Sprintf("%s i d, %s d j -> %s %s i j", l, r, l, r), right.a)
+	gram := left.A().Einsum(fmt.Sprintf("%s row i, %s row j -> %s i j", l, l, l), left.A())
+	gramR := right.B().Einsum(fmt.Sprintf("%s i column, %s j column -> %s i j", r, r, r), right.B())
+	middle := left.B().Einsum(fmt.Sprintf("%s i d, %s d j -> %s %s i j", l, r, l, r), right.A())
 	both := l + " " + r
 	gm := gram.Einsum(fmt.Sprintf("%s i k, %s k j -> %s i j", l, both, both), middle)
 	mh := middle.Einsum(fmt.Sprintf("%s i k, %s k j -> %s i j", both, r, both), gramR)
@@ -78,7 +78,7 @@ func CompositionScores(left, right *FactoredMatrix) *Tensor {
 
 // leadNames are a matrix's leading axes with a prefix, as a list and as part of an equation.
 func leadNames(prefix string, f *FactoredMatrix) (string, []string) {
-	lead := f.a.axes[:len(f.a.axes)-2]
+	lead := f.A().axes[:len(f.A().axes)-2]
 	names := make([]string, len(lead))
 	for i, name := range lead {
 		names[i] = prefix + name

@@ -12,13 +12,13 @@ import (
 // [..., rank] falls. V is V itself; what TransformerLens 2 calls Vh is V too, not its transpose. It is computed on the host in
 // double precision, from the factors.
 func (f *FactoredMatrix) SVD() (u, s, v *Tensor) {
-	a, b := f.a.matrices(), f.b.matrices()
+	a, b := f.A().matrices(), f.B().matrices()
 	parts := make([]svd, len(a))
 	parallel(len(a), func(i int) {
 		parts[i].u, parts[i].s, parts[i].v = factoredSVD(a[i], mat.DenseCopyOf(b[i].T()))
 	})
-	axes := append(f.a.AxisNames()[:len(f.a.axes)-1], f.b.axes[len(f.b.axes)-1])
-	return f.a.eng.fromSVDs(parts, f.a.Shape()[:len(axes)-2], axes)
+	axes := append(f.A().AxisNames()[:len(f.A().axes)-1], f.B().axes[len(f.B().axes)-1])
+	return f.A().eng.fromSVDs(parts, f.A().Shape()[:len(axes)-2], axes)
 }
 
 // SVD takes each matrix [..., row, column] apart, as [FactoredMatrix.SVD] does.

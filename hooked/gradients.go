@@ -29,7 +29,7 @@ func GradientsOfWeights(names ...string) Option {
 
 // WeightGradients are the gradients with respect to weights that a run was asked for by [GradientsOfWeights], by canonical
 // name and in TransformerLens' shapes; biases that the family does not have count as zeros and have gradients too.
-func (c *Cache) WeightGradients() map[string]*Tensor { return maps.Clone(c.weights) }
+func (c *Cache) WeightGradients() map[string]*Tensor { return maps.Clone(c.need().weights) }
 
 func (c *Cache) addWeight(name string, t *Tensor) {
 	if c.weights == nil {

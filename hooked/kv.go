@@ -38,20 +38,29 @@ func doubled(room, n int) int {
 	return room
 }
 
+// need is kv, which must not be nil.
+func (kv *KVCache) need() *KVCache {
+	if kv == nil {
+		fail("the key-value cache is nil: make one with Model.NewKVCache")
+	}
+	return kv
+}
+
 // NewKVCache is an empty cache for a batch of prompts.
 func (m *Model) NewKVCache(batch int) *KVCache { return &KVCache{m: m, batch: batch} }
 
 // Len is the number of positions held.
-func (kv *KVCache) Len() int { return kv.length }
+func (kv *KVCache) Len() int { return kv.need().length }
 
 // Freeze makes runs read the cache and leave it as it is: a prompt's beginning to be used many times.
-func (kv *KVCache) Freeze() { kv.frozen = true }
+func (kv *KVCache) Freeze() { kv.need().frozen = true }
 
 // Unfreeze lets the cache grow again.
-func (kv *KVCache) Unfreeze() { kv.frozen = false }
+func (kv *KVCache) Unfreeze() { kv.need().frozen = false }
 
 // Clone is a copy that grows on its own.
 func (kv *KVCache) Clone() *KVCache {
+	kv.need()
 	return &KVCache{m: kv.m, batch: kv.batch, length: kv.length, room: kv.room, frozen: kv.frozen, values: slices.Clone(kv.values),
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles}
 }
@@ -78,6 +87,9 @@ func (kv *KVCache) Keys(l int) (*Tensor, error) { return kv.entry(l, 0) }
 func (kv *KVCache) Values(l int) (*Tensor, error) { return kv.entry(l, 1) }
 
 func (kv *KVCache) entry(l, which int) (*Tensor, error) {
+	if kv == nil {
+		return nil, fmt.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
+	}
 	l, err := kv.m.cfg.layer(l)
 	if err != nil {
 		return nil, err

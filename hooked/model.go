@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,17 +23,38 @@ type Model struct {
 	backend string   // which one and why
 }
 
+var errNilModel = errors.New("the model is nil: look at the error of the call that should have made it")
+
+// check reports a nil model.
+func (m *Model) check() error {
+	if m == nil {
+		return errNilModel
+	}
+	return nil
+}
+
+// need is m, which must not be nil.
+func (m *Model) need() *Model {
+	if m == nil {
+		fail("%v", errNilModel)
+	}
+	return m
+}
+
 // Config is the model's configuration, after processing.
-func (m *Model) Config() Config { return m.cfg }
+func (m *Model) Config() Config { return m.need().cfg }
 
 // Applied are the processing steps that were applied.
-func (m *Model) Applied() Processing { return m.applied }
+func (m *Model) Applied() Processing { return m.need().applied }
 
 // Skipped are the processing steps that were asked for and do not apply to the family, with the reasons.
-func (m *Model) Skipped() []SkippedStep { return m.skipped }
+func (m *Model) Skipped() []SkippedStep { return m.need().skipped }
 
 // Tokenizer is the model's tokenizer; an error if it has none.
 func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	if m.tok == nil {
 		return nil, fmt.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
 	}
@@ -41,6 +63,9 @@ func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
 
 // String describes the model: family, sizes, what was folded and what was not, BOS, backend.
 func (m *Model) String() string {
+	if m == nil {
+		return "nil model"
+	}
 	c := m.cfg
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", c.ModelName, c.Architecture)

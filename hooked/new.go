@@ -150,6 +150,9 @@ func firstOption(options []LoadOptions) LoadOptions {
 // StateDict copies all weights to the host under TransformerLens' names: every bias is there, as zeros where the family has
 // none, and in models with grouped queries the names of key and value weights begin with an underscore.
 func (m *Model) StateDict() (StateDict, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	sd := make(StateDict)
 	for name := range m.cfg.weightSpecs() {
 		a, err := m.weights.array(name)

@@ -61,31 +61,45 @@ func Names(selectors ...Selector) Option {
 //	hooked.Edit(hooked.AttnZ.At(5), hooked.ZeroHead(3))
 //	hooked.Edit("resid_post", func(x *graph.Node, s hooked.Site) *graph.Node { return graph.MulScalar(x, 0.5) })
 func Edit[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option {
-	return func(r *request) error {
-		r.edits = append(r.edits, requestedEdit{at: at, edit: asIntervention(edit)})
-		return nil
-	}
+	return changeOf("Edit", at, edit, false)
 }
 
 // EditGrad changes the gradient that flows back through the selected sites, as TransformerLens' backward hooks do. It
 // shows in the gradients of earlier sites.
 func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option {
+	return changeOf("EditGrad", at, edit, true)
+}
+
+// changeOf is an edit as an option called name.
+func changeOf(name string, at Selector, edit any, backward bool) Option {
+	change := asIntervention(edit)
 	return func(r *request) error {
-		r.edits = append(r.edits, requestedEdit{at: at, edit: asIntervention(edit), backward: true})
+		if change.apply == nil {
+			return fmt.Errorf("%s of %v: there is no function: give a func(*graph.Node, hooked.Site) *graph.Node or an Intervention", name, at)
+		}
+		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward})
 		return nil
 	}
 }
 
+// asIntervention is an edit in either of its forms; one without a function if that is nil.
 func asIntervention(edit any) Intervention {
-	if f, ok := edit.(func(*Node, Site) *Node); ok {
-		return Intervention{apply: func(x *Node, s Site, _ []*Node) *Node { return f(x, s) }}
+	f, ok := edit.(func(*Node, Site) *Node)
+	switch {
+	case !ok:
+		return edit.(Intervention)
+	case f == nil:
+		return Intervention{}
 	}
-	return edit.(Intervention)
+	return Intervention{apply: func(x *Node, s Site, _ []*Node) *Node { return f(x, s) }}
 }
 
 // Observe calls f after the run with the activation at each selected site, in the order of the forward pass.
 func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 	return func(r *request) error {
+		if f == nil {
+			return fmt.Errorf("Observe of %v: there is no function", at)
+		}
 		r.observers = append(r.observers, observer{at, f})
 		return nil
 	}
@@ -94,7 +108,10 @@ func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 // Hooks joins options under one name, to be used again: a set of edits that belong together.
 func Hooks(options ...Option) Option {
 	return func(r *request) error {
-		for _, o := range options {
+		for i, o := range options {
+			if o == nil {
+				return fmt.Errorf("option %d is nil", i)
+			}
 			if err := o(r); err != nil {
 				return err
 			}

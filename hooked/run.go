@@ -114,6 +114,9 @@ func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*r
 
 // begin is a job that knows its options and has not looked at its input.
 func (m *Model) begin(options []Option, p plan, more ...Option) (*job, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	j := &job{m: m, plan: &p, values: make(map[string]compute.Buffer)}
 	return j, Hooks(slices.Concat(options, more)...)(&j.req)
 }
@@ -341,7 +344,9 @@ func (j *job) observe(out *results) error {
 			if err != nil {
 				return err
 			}
-			o.f(t, s)
+			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), func() { o.f(t, s) }) }); err != nil {
+				return err
+			}
 		}
 	}
 	if len(j.req.observers) > 0 && !j.req.recordAll && len(j.req.record) == 0 {

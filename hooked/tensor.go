@@ -1,7 +1,9 @@
 package hooked
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -31,12 +33,15 @@ type allAxis int
 // To means up to the end.
 type Range struct{ From, To int }
 
-// Try runs f and returns as an error what a tensor method panicked with.
+// Try runs f and returns as an error what a tensor method, a graph function or [Must] panicked with. Faults of the program
+// itself, such as an index out of range, go on as panics.
 func Try(f func()) (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
-		case tensorError:
+		case runtime.Error:
+			panic(r)
+		case error:
 			err = r
 		default:
 			panic(r)
@@ -55,24 +60,34 @@ func fail(format string, args ...any) {
 	panic(tensorError{fmt.Sprintf("hooked: "+format, args...)})
 }
 
+var errNilTensor = errors.New("the tensor is nil: look at the error of the call that should have made it")
+
 // check reports a nil tensor, and one that no model has made.
 func (t *Tensor) check() error {
 	if t == nil || t.value == nil {
-		return fmt.Errorf("the tensor is nil")
+		return errNilTensor
 	}
 	return nil
 }
 
+// need is t, which must not be nil.
+func (t *Tensor) need() *Tensor {
+	if err := t.check(); err != nil {
+		fail("%v", err)
+	}
+	return t
+}
+
 // Shape is the size of each axis, outermost first.
-func (t *Tensor) Shape() []int { return slices.Clone(t.value.Shape().Dimensions) }
+func (t *Tensor) Shape() []int { return slices.Clone(t.need().value.Shape().Dimensions) }
 
 // AxisNames are the names of the axes, such as ["batch" "pos" "d_model"].
-func (t *Tensor) AxisNames() []string { return slices.Clone(t.axes) }
+func (t *Tensor) AxisNames() []string { return slices.Clone(t.need().axes) }
 
 // Named is t with other names for its axes, separated by blanks.
 func (t *Tensor) Named(axes string) *Tensor {
 	names := strings.Fields(axes)
-	if len(names) != len(t.axes) {
+	if len(names) != len(t.need().axes) {
 		fail("%d names (%s) for a tensor of shape %v", len(names), axes, t.Shape())
 	}
 	return &Tensor{t.value, names, t.eng}
@@ -80,7 +95,7 @@ func (t *Tensor) Named(axes string) *Tensor {
 
 // Float32s copies the values to the host in row-major order. Whole numbers and truth values become floats.
 func (t *Tensor) Float32s() []float32 {
-	value := t.value
+	value := t.need().value
 	if value.DType() != dtypes.Float32 {
 		value = t.eng.eager("float32", func(in []*Node) *Node { return ConvertDType(in[0], dtypes.Float32) }, value)
 	}
@@ -93,7 +108,7 @@ func (t *Tensor) Float32s() []float32 {
 
 // Ints copies the values of a tensor of whole numbers to the host.
 func (t *Tensor) Ints() []int {
-	out := make([]int, 0, t.value.Size())
+	out := make([]int, 0, t.need().value.Size())
 	for _, v := range t.Float32s() { // whole numbers below 2^24 are exact
 		out = append(out, int(v))
 	}
@@ -102,7 +117,7 @@ func (t *Tensor) Ints() []int {
 
 // Item is the value of a tensor with a single one.
 func (t *Tensor) Item() float32 {
-	if t.value.Size() != 1 {
+	if t.need().value.Size() != 1 {
 		fail("Item of a tensor of shape %v: it has %d values", t.Shape(), t.value.Size())
 	}
 	return t.Float32s()[0]
@@ -110,6 +125,9 @@ func (t *Tensor) Item() float32 {
 
 // String shows names, shape and, of a small tensor, the values.
 func (t *Tensor) String() string {
+	if t.check() != nil {
+		return "nil tensor"
+	}
 	var b strings.Builder
 	for i, name := range t.axes {
 		fmt.Fprintf(&b, "%s=%d ", name, t.value.Shape().Dim(i))
@@ -125,7 +143,7 @@ func (t *Tensor) String() string {
 // At indexes t as Python does: an int picks one entry and drops the axis, [All] keeps it, a [Range] or a []int keeps
 // some entries. Negative numbers count from the end; axes that are not mentioned are kept.
 func (t *Tensor) At(indices ...any) *Tensor {
-	if len(indices) > len(t.axes) {
+	if len(indices) > len(t.need().axes) {
 		fail("%d indices for a tensor with axes %v", len(indices), t.axes)
 	}
 	out := t

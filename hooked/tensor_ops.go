@@ -21,10 +21,10 @@ func (t *Tensor) Mul(other *Tensor) *Tensor { return t.zip("mul", other, Mul) }
 func (t *Tensor) Div(other *Tensor) *Tensor { return t.zip("div", other, Div) }
 
 // Scale is t times a number.
-func (t *Tensor) Scale(factor float64) *Tensor { return t.Mul(t.eng.scalar(factor)) }
+func (t *Tensor) Scale(factor float64) *Tensor { return t.Mul(t.need().eng.scalar(factor)) }
 
 // Shift is t plus a number.
-func (t *Tensor) Shift(amount float64) *Tensor { return t.Add(t.eng.scalar(amount)) }
+func (t *Tensor) Shift(amount float64) *Tensor { return t.Add(t.need().eng.scalar(amount)) }
 
 // Sqrt is the square root of each entry.
 func (t *Tensor) Sqrt() *Tensor { return t.each("sqrt", Sqrt) }
@@ -106,7 +106,7 @@ func StackTensors(axis string, parts ...*Tensor) *Tensor {
 
 // axis is the index of a named axis.
 func (t *Tensor) axis(name string) int {
-	i := slices.Index(t.axes, name)
+	i := slices.Index(t.need().axes, name)
 	if i < 0 {
 		fail("no axis %q: this tensor has %v", name, t.axes)
 	}
@@ -114,14 +114,14 @@ func (t *Tensor) axis(name string) int {
 }
 
 func (t *Tensor) each(key string, f func(*Node) *Node) *Tensor {
-	v := t.eng.eager(key, func(in []*Node) *Node { return f(in[0]) }, t.value)
+	v := t.need().eng.eager(key, func(in []*Node) *Node { return f(in[0]) }, t.value)
 	return &Tensor{v, slices.Clone(t.axes), t.eng}
 }
 
 func (t *Tensor) reduce(key string, f func(*Node, ...int) *Node, axes []string) *Tensor {
 	var over []int
 	var kept []string
-	for i, name := range t.axes {
+	for i, name := range t.need().axes {
 		if len(axes) == 0 || slices.Contains(axes, name) {
 			over = append(over, i)
 		} else {
@@ -150,8 +150,8 @@ func (t *Tensor) zip(key string, other *Tensor, f func(a, b *Node) *Node) *Tenso
 // matchAxes says which axis of t each axis of other goes with: by position where the axes are the same in number, else by
 // name.
 func (t *Tensor) matchAxes(other *Tensor) []int {
-	match := make([]int, len(other.axes))
-	sameRank := len(other.axes) == len(t.axes)
+	match := make([]int, len(other.need().axes))
+	sameRank := len(other.axes) == len(t.need().axes)
 	for i, name := range other.axes {
 		j := i
 		if !sameRank {

@@ -23,6 +23,9 @@ func (c Check) String() string {
 // Verify checks a model as it is loaded, on this machine and backend: a published loss, where its name has one, and what must
 // hold in any transformer. It runs the model once or twice.
 func (m *Model) Verify() ([]Check, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	tokens, err := m.probe()
 	if err != nil {
 		return nil, err

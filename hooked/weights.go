@@ -74,6 +74,9 @@ var weightAxes = map[string][]string{
 // Weight is a weight by its canonical name, such as "blocks.3.attn.W_O" or "ln_final.w", in TransformerLens' shape. A bias
 // that the family does not have is zeros.
 func (m *Model) Weight(name string) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	spec, ok := m.cfg.weightSpecs()[name]
 	if !ok {
 		return nil, fmt.Errorf("the model has no weight %q%s", name, nearest.Hint(name, slices.Collect(maps.Keys(m.cfg.weightSpecs()))))
@@ -101,6 +104,9 @@ func (t *Tensor) permuted(order []int, axes []string) *Tensor {
 
 // stacked is a weight of all layers along a new first axis, key-value heads repeated for each query head.
 func (m *Model) stacked(name string) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	parts := make([]*Tensor, m.cfg.NLayers)
 	for l := range parts {
 		var err error
