@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"maps"
 	"slices"
 
 	"gopherlens/internal/weights"
@@ -35,3 +36,24 @@ var classOf = map[string]string{"bert": "BertForMaskedLM", "bloom": "BloomForCau
 	"gemma2": "Gemma2ForCausalLM", "gemma3_text": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel", "gpt_neo": "GPTNeoForCausalLM",
 	"gpt_neox": "GPTNeoXForCausalLM", "gptj": "GPTJForCausalLM", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
 	"opt": "OPTForCausalLM", "phi": "PhiForCausalLM", "phi3": "Phi3ForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+
+// ReadGGUF reads the configuration of a GGUF file with some of its metadata changed; nil takes a key away.
+func ReadGGUF(path string, changes map[string]any) (Config, error) {
+	file, err := weights.Open(path)
+	if err != nil {
+		return Config{}, err
+	}
+	defer file.Close()
+	metadata := maps.Clone(file.Metadata())
+	for key, value := range changes {
+		if metadata[key] = value; value == nil {
+			delete(metadata, key)
+		}
+	}
+	arch, f, err := ggufFields(metadata)
+	if err != nil {
+		return Config{}, err
+	}
+	cfg, _, err := arch.read(f)
+	return cfg, err
+}

@@ -1,4 +1,4 @@
-"""Writes the GGUF files here from the checkpoints in ../arch, the way llama.cpp's convert_hf_to_gguf.py does.
+"""Writes the GGUF files here and in ../gguf_optional from the checkpoints in ../arch, ../rope and ../sparse, the way llama.cpp's convert_hf_to_gguf.py does.
 
     pip install gguf==0.19.0 safetensors numpy
     python make.py
@@ -109,11 +109,29 @@ def metadata(out, c):
     out.add_file_type(gguf.LlamaFileType.ALL_F32)
 
 
-def convert(name, arch, change):
-    c = json.loads((HERE / "../arch" / name / "config.json").read_text())
-    tensors = load_file(HERE / "../arch" / name / "model.safetensors")
-    out = gguf.GGUFWriter(HERE / f"{name}.gguf", gguf.MODEL_ARCH_NAMES[arch])
-    metadata(out, c)
+def scaling(out, c):
+    """The rotary scaling that LlamaModel and Phi3MiniModel write as fields, and Phi 3's two tensors."""
+    r = c.get("rope_parameters") or {}
+    kind, original = r.get("rope_type"), r.get("original_max_position_embeddings")
+    if kind in ("linear", "yarn"):
+        out.add_rope_scaling_type(gguf.RopeScalingType(kind))
+        out.add_rope_scaling_factor(r["factor"])
+    if kind in ("yarn", "longrope"):
+        out.add_rope_scaling_orig_ctx_len(original)
+    if kind == "longrope":  # no type: the tensors say it
+        longer = c["max_position_embeddings"] / original
+        out.add_rope_scaling_attn_factors(math.sqrt(1 + math.log(longer) / math.log(original)))
+        for which in ("long", "short"):
+            out.add_tensor(f"rope_factors_{which}.weight", np.array(r[f"{which}_factor"], dtype=np.float32))
+
+
+def convert(name, arch, change, source=None, config="config.json", leave_out=(), where="."):
+    source = HERE / (source or f"../arch/{name}")
+    c = json.loads((source / config).read_text())
+    tensors = load_file(source / "model.safetensors")
+    out = gguf.GGUFWriter(HERE / where / f"{name}.gguf", gguf.MODEL_ARCH_NAMES[arch])
+    metadata(out, {k: v for k, v in c.items() if k not in leave_out})
+    scaling(out, c)
     layers = c.get("num_hidden_layers") or c["n_layer"]
     names = gguf.get_tensor_name_map(arch, layers)
     for key in sorted(tensors):
@@ -141,3 +159,12 @@ for model in [
     ("bloom", ARCH.BLOOM, fused),
 ]:
     convert(*model)
+
+# What follows is compared with fixtures of other folders, see TestGGUFOptional.
+more = HERE / "../gguf_optional"
+more.mkdir(exist_ok=True)
+convert("linear", ARCH.LLAMA, llama, "../rope/linear", where=more)
+convert("yarn", ARCH.LLAMA, llama, "../rope/yarn", where=more)
+convert("phi3_longrope", ARCH.PHI3, plain, "../rope/phi3_longrope", where=more)
+optional = ("attn_logit_softcapping", "final_logit_softcapping", "sliding_window")
+convert("gemma2", ARCH.GEMMA2, gemma2, "../sparse/gemma2", "config_v5_full.json", optional, where=more)
