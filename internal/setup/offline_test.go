@@ -3,8 +3,6 @@ package setup_test
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,9 +110,9 @@ func TestBrokenPluginIsRemoved(t *testing.T) {
 	onlyWheels(t, mirror)
 	const content = "not the model"
 	plugin := setup.WheelFile{Package: "broken-plugin", Version: "1.0", Member: "broken_plugin/plugin.so",
-		SHA256: sum(content), Size: int64(len(content))}
+		SHA256: sum([]byte(content)), Size: int64(len(content))}
 	wheel := writeWheel(t, mirror, plugin)
-	plugin.WheelSHA256 = sum(wheel)
+	plugin.WheelSHA256 = sum([]byte(wheel))
 	s.Self = filepath.Join(t.TempDir(), "gopherlens")
 	if err := os.WriteFile(s.Self, []byte(brokenProbe), 0o755); err != nil {
 		t.Fatal(err)
@@ -127,8 +125,6 @@ func TestBrokenPluginIsRemoved(t *testing.T) {
 		t.Errorf("left behind: %v", files)
 	}
 }
-
-func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
 
 // Everything that pip fetches has a checksum, and one version: nothing is "latest".
 func TestEveryPackageHasAChecksum(t *testing.T) {
@@ -173,7 +169,7 @@ func TestPythonPackagesAreChecked(t *testing.T) {
 	onlyWheels(t, mirror)
 	writeWheel(t, mirror, setup.WheelFile{Package: "anyio", Version: "1.0", Member: "anyio.py"})
 	list := filepath.Join(mirror, "list.txt")
-	if err := os.WriteFile(list, []byte("anyio==1.0 --hash=sha256:"+sum("another")+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(list, []byte("anyio==1.0 --hash=sha256:"+sum([]byte("another"))+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	command := s.Pip("install", "--target", t.TempDir(), "--requirement", list)
