@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 	"gopherlens/internal/weights"
 )
@@ -77,7 +78,7 @@ func findArchitecture(match func(*architecture) bool, name string) (*architectur
 	for _, a := range architectures {
 		known = append(known, cmp.Or(a.class, a.gguf))
 	}
-	return nil, fmt.Errorf("architecture %q is not supported%s", name, nearest.Hint(name, known))
+	return nil, brief.Errorf("architecture %q is not supported%s", name, nearest.Hint(name, known))
 }
 
 // axisSizes are the axes that a rule's pattern may name.
@@ -170,19 +171,19 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 	}
 	if r.skip > 0 {
 		if a, err = a.withoutRows(r.skip); err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
+			return brief.Errorf("tensor %q: %w", name, err)
 		}
 	}
 	if r.pattern != "" {
 		if a, err = rearrange(a, r.pattern, s.cfg.axisSizes()); err != nil {
-			return fmt.Errorf("tensor %q: %w", name, err)
+			return brief.Errorf("tensor %q: %w", name, err)
 		}
 	}
 	if r.adjust != nil {
 		r.adjust(s.cfg, a.Data)
 	}
 	if err := distribute(a, expandBraces(r.to), s.specs, sd); err != nil {
-		return fmt.Errorf("tensor %q: %w", name, err)
+		return brief.Errorf("tensor %q: %w", name, err)
 	}
 	return nil
 }
@@ -198,7 +199,7 @@ func (s *source) read(name string) (*Array, error) {
 	}
 	a := &Array{Shape: t.Shape, Data: data}
 	if err := a.finite(); err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", name, err)
+		return nil, brief.Errorf("tensor %q: %w", name, err)
 	}
 	return a, nil
 }
@@ -226,13 +227,13 @@ func distribute(a *Array, targets []string, specs map[string]weightSpec, sd Stat
 		shape := specs[target].shape
 		size := sizeOf(shape)
 		if size > len(data) {
-			return fmt.Errorf("a tensor of shape %v is too small to give %v", a.Shape, targets)
+			return brief.Errorf("a tensor of shape %v is too small to give %v", a.Shape, targets)
 		}
 		sd[target] = &Array{Shape: shape, Data: data[:size:size]}
 		data = data[size:]
 	}
 	if len(data) > 0 {
-		return fmt.Errorf("a tensor of shape %v is larger than %v together", a.Shape, targets)
+		return brief.Errorf("a tensor of shape %v is larger than %v together", a.Shape, targets)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"gopherlens/internal/brief"
 )
 
 // A Cache holds the activations of one run by site, in the order of the forward pass. They stay on the device until they
@@ -73,7 +75,7 @@ func (c *Cache) tensor(s Site) (*Tensor, error) {
 	}
 	found, err := compute(s)
 	if err != nil {
-		return nil, fmt.Errorf("computing %s: %w", s, err)
+		return nil, brief.Errorf("computing %s: %w", s, err)
 	}
 	for site, t := range found {
 		if c.at[site] == nil {
@@ -120,7 +122,7 @@ func (c *Cache) Lookup(name any, layerAndPart ...any) (*Tensor, error) {
 		return nil, err
 	}
 	if t == nil {
-		return nil, fmt.Errorf("the cache does not hold %s: the run recorded %d other activations (see Names)", s, c.Len())
+		return nil, brief.Errorf("the cache does not hold %s: the run recorded %d other activations (see Names)", s, c.Len())
 	}
 	return t, nil
 }
@@ -135,7 +137,7 @@ func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
 	case Site:
 		return c.siteOf(v, layerAndPart)
 	}
-	return Site{}, fmt.Errorf("a cache is indexed by a hook name or a Site, not by %T", name)
+	return Site{}, brief.Errorf("a cache is indexed by a hook name or a Site, not by %T", name)
 }
 
 func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
@@ -149,7 +151,7 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 		return s, err
 	}
 	if len(found) != 1 {
-		return s, fmt.Errorf("%s stands for %d layers: say which, Get(site.At(l))", s, len(found))
+		return s, brief.Errorf("%s stands for %d layers: say which, Get(site.At(l))", s, len(found))
 	}
 	return found[0], nil
 }
@@ -186,7 +188,7 @@ func (c *Cache) RemoveBatchDim() (*Cache, error) {
 	}
 	return c.mapBatch(true, func(t *Tensor) (*Tensor, error) {
 		if n := t.Shape()[0]; n != 1 {
-			return nil, fmt.Errorf("cannot remove the batch axis: it has %d entries", n)
+			return nil, brief.Errorf("cannot remove the batch axis: it has %d entries", n)
 		}
 		return t.At(0), nil
 	})
@@ -198,7 +200,7 @@ func (c *Cache) SliceBatch(index any) (*Cache, error) {
 		return nil, err
 	}
 	if c.noBatch {
-		return nil, fmt.Errorf("this cache has no batch axis to slice")
+		return nil, brief.Errorf("this cache has no batch axis to slice")
 	}
 	_, drops := index.(int)
 	return c.mapBatch(drops, func(t *Tensor) (out *Tensor, err error) {
@@ -229,7 +231,7 @@ func (c *Cache) addMapped(from *Cache, s Site, f func(*Tensor) (*Tensor, error))
 			return nil, err
 		}
 		if t, err = f(t); err != nil {
-			return nil, fmt.Errorf("%s: %w", s, err)
+			return nil, brief.Errorf("%s: %w", s, err)
 		}
 		return map[Site]*Tensor{s: t}, nil
 	}
@@ -293,7 +295,7 @@ func (j *job) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
 		}
 		if len(j.req.posSlice) > 0 {
 			if err := Try(func() { t = t.atPositions(j.req.posSlice) }); err != nil {
-				return nil, fmt.Errorf("PosSlice: %w", err)
+				return nil, brief.Errorf("PosSlice: %w", err)
 			}
 		}
 		found[s] = t

@@ -1,6 +1,10 @@
 package hooked
 
-import "fmt"
+import (
+	"fmt"
+
+	"gopherlens/internal/brief"
+)
 
 // FullResidDecomposition takes the residual stream before [Layer] apart as far as it goes: every head, every neuron (or with
 // [WholeMLPs] every MLP), the embeddings and the biases together, in this order, labelled as in the other decompositions and
@@ -12,7 +16,7 @@ func (c *Cache) FullResidDecomposition(options ...StackOption) (stack *Tensor, l
 	takes := stackTakes{flags: MLPInput | WholeMLPs | ApplyLN, axes: axesStack, projection: true}
 	return c.decompose("FullResidDecomposition", takes, options, func(d *decomposition) error {
 		if c.m.cfg.NormalizationBeforeAndAfter {
-			return fmt.Errorf("heads and neurons of this family (%s) do not add up: their sum is normalized again. Use DecomposeResid",
+			return brief.Errorf("heads and neurons of this family (%s) do not add up: their sum is normalized again. Use DecomposeResid",
 				c.m.cfg.Architecture)
 		}
 		for _, step := range []func() error{d.addAllHeads, d.addMLPs, d.addEmbeds, d.addBias} {

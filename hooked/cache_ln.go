@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/brief"
 )
 
 // ApplyLNToStack divides parts of the residual stream by the norm that reads the stream before a layer ([Layer]; by
@@ -22,14 +24,14 @@ func (c *Cache) ApplyLNToStack(stack *Tensor, options ...StackOption) (*Tensor, 
 		return nil, err
 	}
 	if err := c.checkStack(stack); err != nil {
-		return nil, fmt.Errorf("ApplyLNToStack: %w", err)
+		return nil, brief.Errorf("ApplyLNToStack: %w", err)
 	}
 	var out *Tensor
 	if e := Try(func() { out, err = c.applyLN(stack, r) }); e != nil {
 		err = e
 	}
 	if err != nil {
-		return nil, fmt.Errorf("ApplyLNToStack: %w", err)
+		return nil, brief.Errorf("ApplyLNToStack: %w", err)
 	}
 	return out, nil
 }
@@ -37,7 +39,7 @@ func (c *Cache) ApplyLNToStack(stack *Tensor, options ...StackOption) (*Tensor, 
 func (c *Cache) checkStack(stack *Tensor) error {
 	shape := stack.Shape()
 	if n := len(shape); n == 0 || shape[n-1] != c.m.cfg.DModel {
-		return fmt.Errorf("the last axis must be d_model (%d), the stack is %v", c.m.cfg.DModel, stack)
+		return brief.Errorf("the last axis must be d_model (%d), the stack is %v", c.m.cfg.DModel, stack)
 	}
 	return nil
 }
@@ -62,7 +64,7 @@ func (c *Cache) scaleFor(axes []string, r *stackRequest) (*Tensor, error) {
 	}
 	scale, err := c.Lookup(c.normSite(r))
 	if err != nil {
-		return nil, fmt.Errorf("the norm's scale is needed: %w", err)
+		return nil, brief.Errorf("the norm's scale is needed: %w", err)
 	}
 	scale = scale.pick(len(scale.axes)-1, 0) // the axis of size one
 	for _, e := range r.entries {
@@ -73,7 +75,7 @@ func (c *Cache) scaleFor(axes []string, r *stackRequest) (*Tensor, error) {
 			continue
 		}
 		if n := scale.Shape()[scale.axis(name)]; n > 1 {
-			return nil, fmt.Errorf("the stack has axes %v and no %q, of which the run has %d: say which it lies at, with %s",
+			return nil, brief.Errorf("the stack has axes %v and no %q, of which the run has %d: say which it lies at, with %s",
 				axes, name, n, map[string]string{"pos": "Pos(i)", "batch": "Prompt(i)"}[name])
 		}
 		scale = scale.pick(scale.axis(name), 0)

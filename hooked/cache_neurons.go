@@ -1,17 +1,21 @@
 package hooked
 
-import "fmt"
+import (
+	"fmt"
+
+	"gopherlens/internal/brief"
+)
 
 // NeuronResults is what the neurons of one layer wrote to the residual stream, each hook_post times its row of W_out,
 // without b_out: [batch, pos, d_mlp, d_model]. [Neuron], [Pos] and [Prompt] pick; [ProjectOnto] contracts d_model without
 // ever building it.
 func (c *Cache) NeuronResults(layer int, options ...StackOption) (*Tensor, error) {
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("NeuronResults: %w", err)
+		return nil, brief.Errorf("NeuronResults: %w", err)
 	}
 	l, err := c.m.cfg.layer(layer)
 	if err != nil {
-		return nil, fmt.Errorf("NeuronResults: %w", err)
+		return nil, brief.Errorf("NeuronResults: %w", err)
 	}
 	takes := stackTakes{axes: axesNeurons, projection: true}
 	t, _, err := c.decompose("NeuronResults", takes, options, func(d *decomposition) error { return d.addNeurons(l) })

@@ -1,10 +1,11 @@
 package hooked
 
 import (
-	"fmt"
 	"math/bits"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // A StackOption says what a decomposition of the residual stream is to hold: [Layer], [Pos], [Prompt], [Neuron],
@@ -79,34 +80,34 @@ type stackTakes struct {
 // stackRequest reads the options of a method called name and refuses those that mean nothing to it.
 func (c *Cache) stackRequest(name string, takes stackTakes, options []StackOption) (*stackRequest, error) {
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, brief.Errorf("%s: %w", name, err)
 	}
 	r := &stackRequest{layer: -1}
 	for i, o := range options {
 		if o == nil {
-			return nil, fmt.Errorf("%s: option %d is nil", name, i)
+			return nil, brief.Errorf("%s: option %d is nil", name, i)
 		}
 		o.setStack(r)
 	}
 	if unknown := r.flags &^ takes.flags; unknown != 0 {
-		return nil, fmt.Errorf("%s does not take %s; it takes %s", name, unknown, takes.flags)
+		return nil, brief.Errorf("%s does not take %s; it takes %s", name, unknown, takes.flags)
 	}
 	for _, e := range r.entries {
 		if !slices.Contains(takes.axes, e.axis) {
-			return nil, fmt.Errorf("%s does not take %s: only entries of %v", name, e, takes.axes)
+			return nil, brief.Errorf("%s does not take %s: only entries of %v", name, e, takes.axes)
 		}
 		if len(e.indices) == 0 {
-			return nil, fmt.Errorf("%s: %s picks nothing", name, e)
+			return nil, brief.Errorf("%s: %s picks nothing", name, e)
 		}
 	}
 	if r.direction != nil && !takes.projection {
-		return nil, fmt.Errorf("%s does not take ProjectOnto", name)
+		return nil, brief.Errorf("%s does not take ProjectOnto", name)
 	}
 	if r.incorrect != nil && !takes.incorrect {
-		return nil, fmt.Errorf("%s does not take IncorrectTokens", name)
+		return nil, brief.Errorf("%s does not take IncorrectTokens", name)
 	}
 	if bits.OnesCount(uint(r.flags&(OnlyAttn|OnlyMLP))) == 2 {
-		return nil, fmt.Errorf("%s: OnlyAttn and OnlyMLP exclude each other", name)
+		return nil, brief.Errorf("%s: OnlyAttn and OnlyMLP exclude each other", name)
 	}
 	return r, c.resolveLayer(name, r)
 }
@@ -114,13 +115,13 @@ func (c *Cache) stackRequest(name string, takes stackTakes, options []StackOptio
 func (c *Cache) resolveLayer(name string, r *stackRequest) error {
 	n := c.m.cfg.NLayers
 	if r.layer < -1 || r.layer > n {
-		return fmt.Errorf("%s: Layer(%d) of a model with %d layers: want 0 to %d, or -1 for all", name, r.layer, n, n)
+		return brief.Errorf("%s: Layer(%d) of a model with %d layers: want 0 to %d, or -1 for all", name, r.layer, n, n)
 	}
 	if r.layer == -1 {
 		r.layer = n
 	}
 	if r.layer == n && r.has(MLPInput) {
-		return fmt.Errorf("%s: MLPInput needs Layer(l) with l below %d: there is no MLP after the last layer", name, n)
+		return brief.Errorf("%s: MLPInput needs Layer(l) with l below %d: there is no MLP after the last layer", name, n)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/brief"
 )
 
 // part is one labelled entry of a decomposition, or several: value has an axis "component" first, then what the request
@@ -44,7 +46,7 @@ func (c *Cache) decompose(name string, takes stackTakes, options []StackOption, 
 		err = e
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, brief.Errorf("%s: %w", name, err)
 	}
 	return out, d.labels(), nil
 }
@@ -57,7 +59,7 @@ func (d *decomposition) prepare() (err error) {
 	}
 	embed := d.r.picked(d.c.anyResidual())
 	if d.r.direction, err = d.r.direction.alongStack(embed.axes[:len(embed.axes)-1], embed.Shape()); err != nil {
-		return fmt.Errorf("ProjectOnto: %w", err)
+		return brief.Errorf("ProjectOnto: %w", err)
 	}
 	if d.r.has(ApplyLN) && d.c.m.cfg.Normalization.Centred() {
 		d.r.direction = d.r.direction.Sub(d.r.direction.Mean("d_model"))
@@ -81,7 +83,7 @@ func (t *Tensor) alongStack(axes []string, shape []int) (*Tensor, error) {
 	own := t.Shape()
 	n := len(own) - 1
 	if n < 0 || n > len(axes) || own[n] != shape[len(shape)-1] || !slices.Equal(own[:n], shape[:n]) {
-		return nil, fmt.Errorf("the direction is %v: want d_model (%d) last, before it the first of %v %v, or nothing", t,
+		return nil, brief.Errorf("the direction is %v: want d_model (%d) last, before it the first of %v %v, or nothing", t,
 			shape[len(shape)-1], axes, shape[:len(axes)])
 	}
 	return t.Named(strings.Join(append(slices.Clone(axes[:n]), "d_model"), " ")), nil
@@ -141,7 +143,7 @@ func except(names, drop []string) []string {
 func (d *decomposition) addRemainder(s Site) error {
 	whole, err := d.c.Lookup(s)
 	if err != nil {
-		return fmt.Errorf("IncludeRemainder: %w", err)
+		return brief.Errorf("IncludeRemainder: %w", err)
 	}
 	rest := d.projected(d.r.picked(whole))
 	for _, p := range d.parts {
@@ -154,7 +156,7 @@ func (d *decomposition) addRemainder(s Site) error {
 // join makes the parts one tensor [component, batch, pos, d_model], divided by the norm if the request says so.
 func (d *decomposition) join() (*Tensor, error) {
 	if len(d.parts) == 0 {
-		return nil, fmt.Errorf("there is nothing before layer %d", d.r.layer)
+		return nil, brief.Errorf("there is nothing before layer %d", d.r.layer)
 	}
 	values := make([]*Tensor, len(d.parts))
 	for i, p := range d.parts {
@@ -198,25 +200,25 @@ func (c *Cache) StackActivation(at Selector, options ...StackOption) (*Tensor, e
 	}
 	sites, err := c.m.cfg.selectSites(at)
 	if err != nil {
-		return nil, fmt.Errorf("StackActivation: %w", err)
+		return nil, brief.Errorf("StackActivation: %w", err)
 	}
 	var parts []*Tensor
 	for _, s := range sites {
 		l, inLayer := s.Layer()
 		if !inLayer || s.info != sites[0].info {
-			return nil, fmt.Errorf("StackActivation: %v selects %s and %s: want one site in every layer", at, sites[0], s)
+			return nil, brief.Errorf("StackActivation: %v selects %s and %s: want one site in every layer", at, sites[0], s)
 		}
 		if l >= r.layer {
 			continue
 		}
 		t, err := c.Lookup(s)
 		if err != nil {
-			return nil, fmt.Errorf("StackActivation: %w", err)
+			return nil, brief.Errorf("StackActivation: %w", err)
 		}
 		parts = append(parts, t)
 	}
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("StackActivation: there is nothing before layer %d", r.layer)
+		return nil, brief.Errorf("StackActivation: there is nothing before layer %d", r.layer)
 	}
 	var out *Tensor
 	err = Try(func() { out = r.picked(StackTensors("layer", parts...)) })

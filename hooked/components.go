@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/brief"
 )
 
 // This file calls one part of the model on tensors of the user's, as model.blocks[l].mlp(x) and the like do in
@@ -23,7 +25,7 @@ func (m *Model) PosEmbed(input any) (*Tensor, error) {
 		return nil, err
 	}
 	if !m.cfg.PositionalEmbedding.Learned() {
-		return nil, fmt.Errorf("PosEmbed: the model has no learned positions, they are %s", m.cfg.PositionalEmbedding)
+		return nil, brief.Errorf("PosEmbed: the model has no learned positions, they are %s", m.cfg.PositionalEmbedding)
 	}
 	return m.callOnTokens("pos_embed", input, func(b *builder, _ int) *Node {
 		b.setPositions()
@@ -84,7 +86,7 @@ func (m *Model) MLP(l int, x *Tensor) (*Tensor, error) {
 }
 
 func errAttnOnly(what string) error {
-	return fmt.Errorf("%s: the model has attention only, no MLPs", what)
+	return brief.Errorf("%s: the model has attention only, no MLPs", what)
 }
 
 func (m *Model) layerNorm(l int, name string, sites normSites, x *Tensor) (*Tensor, error) {
@@ -105,7 +107,7 @@ const outsideLayers = -1 << 31
 // call runs a component on tensors, all of which end in d_model.
 func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Node, inputs ...*Tensor) (*Tensor, error) {
 	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+		return nil, brief.Errorf("%s: %w", c.name, err)
 	}
 	var shapes []string
 	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
@@ -146,21 +148,21 @@ func componentInput(i int) string { return fmt.Sprintf("component.%d", i) }
 // checkInput compares the shape of an input of a component with what it must be, and with the first input's.
 func (m *Model) checkInput(c component, t, first *Tensor) error {
 	if err := t.check(); err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+		return brief.Errorf("%s: %w", c.name, err)
 	}
 	shape, d := t.Shape(), m.cfg.DModel
 	if len(shape) == 0 || shape[len(shape)-1] != d {
-		return fmt.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
+		return brief.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
 	}
 	if c.name != "attn" {
 		return nil
 	}
 	perHead := len(shape) == 4 && (shape[2] == m.cfg.NHeads || shape[2] == m.cfg.NKeyValueHeads)
 	if len(shape) != 3 && !perHead {
-		return fmt.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %v", t)
+		return brief.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %v", t)
 	}
 	if len(first.Shape()) < 2 || !slices.Equal(shape[:2], first.Shape()[:2]) {
-		return fmt.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
+		return brief.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
 	}
 	return nil
 }
@@ -168,11 +170,11 @@ func (m *Model) checkInput(c component, t, first *Tensor) error {
 // callOnTokens runs a component that reads tokens.
 func (m *Model) callOnTokens(name string, input any, build func(b *builder, l int) *Node) (*Tensor, error) {
 	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, brief.Errorf("%s: %w", name, err)
 	}
 	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
 	if err := j.read(input); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, brief.Errorf("%s: %w", name, err)
 	}
 	out, err := j.component(component{name, outsideLayers}, fmt.Sprint(j.batch, j.pos), build)
 	if err != nil {
@@ -189,14 +191,14 @@ func (j *job) component(c component, shapes string, build func(b *builder, l int
 	if c.layer != outsideLayers {
 		l, err := j.m.cfg.layer(c.layer)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.name, err)
+			return nil, brief.Errorf("%s: %w", c.name, err)
 		}
 		like, layer = j.m.weights.firstLike(l, 1), l
 	}
 	p := j.m.eng.get(fmt.Sprint("component ", j.m.id, c.name, like, shapes))
 	p.once.Do(func() { p.err = j.compileComponent(p, like, build) })
 	if p.err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, p.err)
+		return nil, brief.Errorf("%s: %w", c.name, p.err)
 	}
 	values, err := j.call(p, layer, nil)
 	if err != nil {

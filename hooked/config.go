@@ -3,8 +3,9 @@ package hooked
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
+
+	"gopherlens/internal/brief"
 )
 
 // Normalization says what the layer norms of a model compute.
@@ -160,7 +161,7 @@ func (c Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
 		if !ok {
-			errs = append(errs, fmt.Errorf("config: "+format, args...))
+			errs = append(errs, brief.Errorf("config: "+format, args...))
 		}
 	}
 	check(c.NLayers > 0 && c.NLayers <= maxLayers, "NLayers must be 1 to %d, got %d", maxLayers, c.NLayers)
@@ -249,7 +250,7 @@ func (c Config) finalNorm() Normalization {
 // layer resolves a layer number as Python does an index: -1 is the last.
 func (c Config) layer(l int) (int, error) {
 	if l < -c.NLayers || l >= c.NLayers {
-		return 0, fmt.Errorf("layer %d does not exist: the model has %d layers (0 to %d, or -%d to -1)", l, c.NLayers, c.NLayers-1, c.NLayers)
+		return 0, brief.Errorf("layer %d does not exist: the model has %d layers (0 to %d, or -%d to -1)", l, c.NLayers, c.NLayers-1, c.NLayers)
 	}
 	if l < 0 {
 		l += c.NLayers

@@ -1,7 +1,6 @@
 package hooked
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -9,6 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes/float16"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/brief"
 )
 
 // A DType is the precision of a model's weights and activations. With 16 bits weights take half the memory, and
@@ -47,7 +48,7 @@ func (d DType) flat(data []float32) (any, error) {
 	case dtypes.Float16:
 		return rounded(data, float16.FromFloat32), nil
 	}
-	return nil, fmt.Errorf("unknown DType %q; known: %s, %s, %s", d, F32, BF16, F16)
+	return nil, brief.Errorf("unknown DType %q; known: %s, %s, %s", d, F32, BF16, F16)
 }
 
 func rounded[T any](data []float32, round func(float32) T) []T {

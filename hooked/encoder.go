@@ -1,11 +1,10 @@
 package hooked
 
 import (
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"gopherlens/internal/brief"
 	"gopherlens/tokenize"
 )
 
@@ -23,7 +22,7 @@ func EncoderFromPretrained(name string, options ...LoadOptions) (*Encoder, error
 		return nil, err
 	}
 	if !m.cfg.PostNorm {
-		return nil, fmt.Errorf("%s is no encoder but a %s: load it with FromPretrained", name, m.cfg.Architecture)
+		return nil, brief.Errorf("%s is no encoder but a %s: load it with FromPretrained", name, m.cfg.Architecture)
 	}
 	return &Encoder{m}, nil
 }
@@ -134,7 +133,7 @@ func (j *job) setTokenTypes() error {
 	types := j.req.tokenTypes
 	if !j.m.cfg.PostNorm || j.plan.fromResidual {
 		if types != nil {
-			return fmt.Errorf("TokenTypes is for encoders that read tokens")
+			return brief.Errorf("TokenTypes is for encoders that read tokens")
 		}
 		return nil
 	}
@@ -145,15 +144,15 @@ func (j *job) setTokenTypes() error {
 		}
 	}
 	if len(types) != j.batch {
-		return fmt.Errorf("TokenTypes has %d rows, the input %d prompts", len(types), j.batch)
+		return brief.Errorf("TokenTypes has %d rows, the input %d prompts", len(types), j.batch)
 	}
 	for i, row := range types {
 		if len(row) != j.pos {
-			return fmt.Errorf("TokenTypes' row %d has %d entries, the input %d positions", i, len(row), j.pos)
+			return brief.Errorf("TokenTypes' row %d has %d entries, the input %d positions", i, len(row), j.pos)
 		}
 		for _, v := range row {
 			if v < 0 || v >= j.m.cfg.NTokenTypes {
-				return fmt.Errorf("TokenTypes' row %d has the type %d: the model knows 0 to %d", i, v, j.m.cfg.NTokenTypes-1)
+				return brief.Errorf("TokenTypes' row %d has the type %d: the model knows 0 to %d", i, v, j.m.cfg.NTokenTypes-1)
 			}
 		}
 	}

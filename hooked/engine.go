@@ -15,6 +15,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/internal/brief"
 )
 
 // An engine compiles and runs programs on one backend and keeps what it compiled. It is safe for concurrent use.
@@ -133,7 +135,7 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 // upload copies values to the device. A backend copies as many as the shape says, whatever there is.
 func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
-		return nil, fmt.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())
+		return nil, brief.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())
 	}
 	return e.backend.BufferFromFlatData(0, flat, shape)
 }

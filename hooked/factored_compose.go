@@ -1,6 +1,10 @@
 package hooked
 
-import "fmt"
+import (
+	"fmt"
+
+	"gopherlens/internal/brief"
+)
 
 // A CompositionMode says through which input a later head reads an earlier one.
 type CompositionMode string
@@ -31,7 +35,7 @@ func (m *Model) AllCompositionScores(mode CompositionMode) (*Tensor, error) {
 	case KComposition:
 		right = right.T()
 	default:
-		return nil, fmt.Errorf("composition mode %q: want QComposition, KComposition or VComposition", mode)
+		return nil, brief.Errorf("composition mode %q: want QComposition, KComposition or VComposition", mode)
 	}
 	var out *Tensor
 	err = Try(func() { out = composeAll(left, right) })

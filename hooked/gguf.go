@@ -1,10 +1,10 @@
 package hooked
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
 )
 
@@ -80,7 +80,7 @@ func ggufFloats(file *weights.File, name string) ([]float64, error) {
 func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	name, ok := metadata["general.architecture"].(string)
 	if !ok {
-		return nil, nil, fmt.Errorf("the GGUF file does not say its general.architecture")
+		return nil, nil, brief.Errorf("the GGUF file does not say its general.architecture")
 	}
 	arch, err := findArchitecture(func(a *architecture) bool { return a.gguf != "" && a.gguf == name }, name)
 	if err != nil {

@@ -1,7 +1,6 @@
 package hooked
 
 import (
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 )
 
@@ -20,7 +20,7 @@ import (
 func GradientsOfWeights(names ...string) Option {
 	return func(r *request) error {
 		if len(names) == 0 {
-			return fmt.Errorf("GradientsOfWeights needs at least one name or glob")
+			return brief.Errorf("GradientsOfWeights needs at least one name or glob")
 		}
 		r.weightGrads = append(r.weightGrads, names...)
 		return nil
@@ -48,13 +48,13 @@ func (j *job) setWeightGrads() error {
 		n := len(j.plan.weightGrads)
 		for _, name := range known {
 			if ok, err := path.Match(pattern, name); err != nil {
-				return fmt.Errorf("GradientsOfWeights: %q: %w", pattern, err)
+				return brief.Errorf("GradientsOfWeights: %q: %w", pattern, err)
 			} else if ok && !slices.Contains(j.plan.weightGrads, name) {
 				j.plan.weightGrads = append(j.plan.weightGrads, name)
 			}
 		}
 		if len(j.plan.weightGrads) == n {
-			return fmt.Errorf("GradientsOfWeights: %q matches no weight of the model%s", pattern, nearest.Hint(pattern, known))
+			return brief.Errorf("GradientsOfWeights: %q matches no weight of the model%s", pattern, nearest.Hint(pattern, known))
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
 	"gopherlens/tokenize"
 )
@@ -73,7 +74,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	}
 	var kept keptModel
 	if err := json.Unmarshal(blob, &kept); err != nil {
-		return nil, fmt.Errorf("attaching to a kept model: %w", err)
+		return nil, brief.Errorf("attaching to a kept model: %w", err)
 	}
 	m := bareModel(be, why, kept)
 	for i, name := range names {

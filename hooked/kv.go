@@ -9,6 +9,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/brief"
 )
 
 // A KVCache holds the keys and values of the tokens read so far, so that a run on top of it computes only what is new.
@@ -75,7 +77,7 @@ func (j *job) hold() (release func(), err error) {
 		j.req.kv = kv.Clone()
 		return func() {}, nil
 	case !kv.inUse.CompareAndSwap(false, true):
-		return nil, fmt.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
+		return nil, brief.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
 	}
 	return func() { kv.inUse.Store(false) }, nil
 }
@@ -88,14 +90,14 @@ func (kv *KVCache) Values(l int) (*Tensor, error) { return kv.entry(l, 1) }
 
 func (kv *KVCache) entry(l, which int) (*Tensor, error) {
 	if kv == nil {
-		return nil, fmt.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
+		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
 	}
 	l, err := kv.m.cfg.layer(l)
 	if err != nil {
 		return nil, err
 	}
 	if kv.length == 0 {
-		return nil, fmt.Errorf("the key-value cache is empty")
+		return nil, brief.Errorf("the key-value cache is empty")
 	}
 	t := &Tensor{kv.values[2*l+which], []string{"batch", "key", "kv_head", "d_head"}, kv.m.eng}
 	return t.slice(1, Range{0, kv.length}), nil
@@ -109,13 +111,13 @@ func (j *job) checkKV() error {
 	}
 	switch {
 	case kv.m != j.m:
-		return fmt.Errorf("the key-value cache was made by another model")
+		return brief.Errorf("the key-value cache was made by another model")
 	case kv.batch != j.batch:
-		return fmt.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
+		return brief.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
 	case j.plan.fromResidual || j.plan.stop < c.NLayers || j.plan.loss || j.plan.ungroup:
-		return fmt.Errorf("a run on a key-value cache reads tokens, passes all layers, and has no loss and no ungrouped keys")
+		return brief.Errorf("a run on a key-value cache reads tokens, passes all layers, and has no loss and no ungrouped keys")
 	case kv.length+j.pos > c.longest():
-		return fmt.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
+		return brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
 	}
 	return j.turnAgain()
 }
@@ -130,7 +132,7 @@ func (j *job) turnAgain() error {
 		return nil
 	}
 	if len(j.plan.edits) > 0 {
-		return fmt.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
+		return brief.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
 			"and it was computed without this run's edits: run the whole text at once", j.m.cfg.RotaryScaling.Kind, j.length())
 	}
 	fresh := j.m.NewKVCache(kv.batch)
@@ -142,7 +144,7 @@ func (j *job) turnAgain() error {
 		options = append(options, AttentionMask(kv.mask))
 	}
 	if _, err := j.m.forward(kv.tokens, options, plan{}); err != nil {
-		return fmt.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
+		return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
 	}
 	kv.values, kv.angles = fresh.values, angles
 	return nil

@@ -46,7 +46,7 @@ type LoadOptions struct {
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
 	m, err := fromName(name, processing, firstOption(options))
 	if err == nil && m.cfg.PostNorm {
-		return nil, fmt.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained", name, m.cfg.Architecture)
+		return nil, brief.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained", name, m.cfg.Architecture)
 	}
 	return m, err
 }
@@ -59,7 +59,7 @@ func fromName(name string, processing Processing, o LoadOptions) (*Model, error)
 	}
 	m, err := fromFiles(name, source.Path, processing, o)
 	if err != nil {
-		return nil, fmt.Errorf("loading %s from %s: %w", name, source.Path, err)
+		return nil, brief.Errorf("loading %s from %s: %w", name, source.Path, err)
 	}
 	return m, nil
 }
@@ -299,9 +299,9 @@ func (s *source) missing(r weightRule) error {
 	err := brief.Errorf("the checkpoint has no tensor %q, which gives %s%s", r.from, r.to, nearest.Hint(r.from, s.file.Names()))
 	switch {
 	case r.tied != "":
-		return fmt.Errorf("%w; %q stands in for it only where config.json says tie_word_embeddings, and here it is false", err, r.tied)
+		return brief.Errorf("%w; %q stands in for it only where config.json says tie_word_embeddings, and here it is false", err, r.tied)
 	case r.iff != "":
-		return fmt.Errorf("%w; config.json says %s, in its own words or by the family's default", err, r.iff)
+		return brief.Errorf("%w; config.json says %s, in its own words or by the family's default", err, r.iff)
 	}
 	return err
 }
@@ -368,7 +368,7 @@ func (s *source) stream(m *Model, put func(string, *Array) error) error {
 			return s.besideDefaults(err)
 		}
 		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
-			return fmt.Errorf("processing the weights: %w", err)
+			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {
 			if err := checkShape(specs, name, a); err != nil {
@@ -389,17 +389,17 @@ func (s *source) besideDefaults(err error) error {
 	if len(s.said.defaulted) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w (config.json leaves to the family's defaults: %s)", err, strings.Join(s.said.defaulted, ", "))
+	return brief.Errorf("%w (config.json leaves to the family's defaults: %s)", err, strings.Join(s.said.defaulted, ", "))
 }
 
 // checkShape compares a processed weight with what the model expects.
 func checkShape(specs map[string]weightSpec, name string, a *Array) error {
 	spec, ok := specs[name]
 	if !ok {
-		return fmt.Errorf("weight %q belongs to no part of this model", name)
+		return brief.Errorf("weight %q belongs to no part of this model", name)
 	}
 	if fmt.Sprint(a.Shape) != fmt.Sprint(spec.shape) {
-		return fmt.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/tokenize"
 )
 
@@ -56,7 +57,7 @@ func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
 		return nil, err
 	}
 	if m.tok == nil {
-		return nil, fmt.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
+		return nil, brief.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
 	}
 	return m.tok()
 }

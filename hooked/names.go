@@ -1,11 +1,11 @@
 package hooked
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 )
 
@@ -54,7 +54,7 @@ func parseShort(name string, layerAndType []any) (shortName, error) {
 		case string:
 			short.part = v
 		default:
-			return short, fmt.Errorf("hook name %q: after the name stand a layer (int) and a part (string), got %v of type %T", name, arg, arg)
+			return short, brief.Errorf("hook name %q: after the name stand a layer (int) and a part (string), got %v of type %T", name, arg, arg)
 		}
 	}
 	if strings.Contains(name, ".") || strings.HasPrefix(name, "hook_") && short.layer == "" {
@@ -104,7 +104,7 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 	if short.layer != "" {
 		n, _ := strconv.Atoi(short.layer)
 		if n, err = c.layer(n); err != nil {
-			return Site{}, fmt.Errorf("hook %q: %w", name, err)
+			return Site{}, brief.Errorf("hook %q: %w", name, err)
 		}
 		short.layer = strconv.Itoa(n)
 	}
@@ -123,5 +123,5 @@ func unknownHook(name string, sites []Site) error {
 	for i, s := range sites {
 		names[i] = s.Name()
 	}
-	return fmt.Errorf("unknown hook %q%s", name, nearest.Hint(name, names))
+	return brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names))
 }

@@ -1,12 +1,13 @@
 package hooked
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // This file reads checkpoints in TransformerLens' own format: a configuration with TransformerLens' field names and a
@@ -39,7 +40,7 @@ func readNative(folder string) (*architecture, Config, error) {
 	arch := &architecture{class: "HookedTransformer", config: nativeConfig, ignored: ignored, noBOS: !f.BoolOr("default_prepend_bos", true)}
 	cfg, _, err := arch.read(f)
 	if err != nil {
-		return nil, Config{}, fmt.Errorf("%s: %w", path, err)
+		return nil, Config{}, brief.Errorf("%s: %w", path, err)
 	}
 	arch.weights = nativeRules(cfg)
 	arch.ignoredTensors = []string{"blocks.*.attn.mask", "blocks.*.attn.IGNORE", "blocks.*.attn.rotary_sin", "blocks.*.attn.rotary_cos", "blocks.*.attn.alibi"}

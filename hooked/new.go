@@ -2,12 +2,13 @@ package hooked
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the start of a training.
@@ -24,7 +25,7 @@ func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	}
 	init, ok := initModes[cfg.InitMode]
 	if !ok {
-		return nil, fmt.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
+		return nil, brief.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
 	}
 	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
 	sd := make(StateDict)
@@ -127,7 +128,7 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	m := newModel(cfg, processing, has, be, why)
 	m.weights.load = func(put func(string, *Array) error) error {
 		if err := Try(func() { m.applied.process(cfg, sd) }); err != nil {
-			return fmt.Errorf("processing the weights: %w", err)
+			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {
 			if err := put(name, a); err != nil {

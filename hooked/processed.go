@@ -3,7 +3,6 @@ package hooked
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/weights"
 )
@@ -154,7 +154,7 @@ func makeRoom(dir string, limit int64) error {
 			break
 		}
 		if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
-			return fmt.Errorf("making room for processed weights: %w", err)
+			return brief.Errorf("making room for processed weights: %w", err)
 		}
 		total -= f.Size()
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // rearrange moves the axes of a by a pattern in the notation of einops (Rogozhnikov 2022): "(head e) d -> head d e"
@@ -15,7 +17,7 @@ func rearrange(a *Array, pattern string, sizes map[string]int) (*Array, error) {
 	}
 	dims, err := p.sizes(a.Shape, sizes)
 	if err != nil {
-		return nil, fmt.Errorf("rearranging shape %v by %q: %w", a.Shape, pattern, err)
+		return nil, brief.Errorf("rearranging shape %v by %q: %w", a.Shape, pattern, err)
 	}
 	strides := make(map[string]int)
 	stride := 1
@@ -81,7 +83,7 @@ func copyTransposed(dst, src []float32, rows int, column axisLoop) []float32 {
 // withoutRows is a without its first n rows.
 func (a *Array) withoutRows(n int) (*Array, error) {
 	if len(a.Shape) == 0 || a.Shape[0] < n {
-		return nil, fmt.Errorf("shape %v has no %d leading rows", a.Shape, n)
+		return nil, brief.Errorf("shape %v has no %d leading rows", a.Shape, n)
 	}
 	shape := append([]int{a.Shape[0] - n}, a.Shape[1:]...)
 	return &Array{Shape: shape, Data: a.Data[len(a.Data)-sizeOf(shape):]}, nil
@@ -93,12 +95,12 @@ type axisPattern struct{ from, to [][]string }
 func parsePattern(pattern string) (axisPattern, error) {
 	left, right, ok := strings.Cut(pattern, "->")
 	if !ok {
-		return axisPattern{}, fmt.Errorf("pattern %q has no arrow: want something like \"a b -> b a\"", pattern)
+		return axisPattern{}, brief.Errorf("pattern %q has no arrow: want something like \"a b -> b a\"", pattern)
 	}
 	p := axisPattern{from: groups(left), to: groups(right)}
 	from, to := flatten(p.from), flatten(p.to)
 	if !sameAxes(from, to) {
-		return p, fmt.Errorf("pattern %q must have the same axes on both sides, each once", pattern)
+		return p, brief.Errorf("pattern %q must have the same axes on both sides, each once", pattern)
 	}
 	return p, nil
 }
@@ -169,7 +171,7 @@ func groupSizes(groups [][]string, dims map[string]int) []int {
 // sizes is the size of each axis, from the shape and from what is known beforehand. A number as a name is its own size.
 func (p axisPattern) sizes(shape []int, known map[string]int) (map[string]int, error) {
 	if len(shape) != len(p.from) {
-		return nil, fmt.Errorf("the pattern has %d axes on the left, the array %d", len(p.from), len(shape))
+		return nil, brief.Errorf("the pattern has %d axes on the left, the array %d", len(p.from), len(shape))
 	}
 	dims := make(map[string]int)
 	for i, g := range p.from {
@@ -192,7 +194,7 @@ func solveGroup(group []string, size int, known, dims map[string]int) error {
 			dims[axis] = n
 			product *= n
 		case unknown != "":
-			return fmt.Errorf("the sizes of both %q and %q are unknown", unknown, axis)
+			return brief.Errorf("the sizes of both %q and %q are unknown", unknown, axis)
 		default:
 			unknown = axis
 		}
@@ -202,7 +204,11 @@ func solveGroup(group []string, size int, known, dims map[string]int) error {
 		product = size
 	}
 	if product != size {
-		return fmt.Errorf("an axis of size %d cannot be %v (%v)", size, group, dims)
+		var sizes []string
+		for _, axis := range group {
+			sizes = append(sizes, fmt.Sprint(axis, " of ", dims[axis]))
+		}
+		return brief.Errorf("an axis of size %d cannot be %s", size, strings.Join(sizes, " times "))
 	}
 	return nil
 }

@@ -1,9 +1,10 @@
 package hooked
 
 import (
-	"fmt"
 	"math"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // RopeKind is a way of stretching rotary angles for texts that are longer than those of a model's first training.
@@ -44,7 +45,7 @@ type RopeScaling struct {
 func (s *RopeScaling) validate(dim int) error {
 	number := func(name string, v float64) error {
 		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("config: RotaryScaling.%s must be positive, got %v", name, v)
+			return brief.Errorf("config: RotaryScaling.%s must be positive, got %v", name, v)
 		}
 		return nil
 	}
@@ -52,7 +53,7 @@ func (s *RopeScaling) validate(dim int) error {
 		LinearRope: func() error { return nil },
 		DynamicRope: func() error {
 			if dim <= 2 {
-				return fmt.Errorf("config: RotaryScaling %q needs more than one rotary pair, RotaryDim is %d", s.Kind, dim)
+				return brief.Errorf("config: RotaryScaling %q needs more than one rotary pair, RotaryDim is %d", s.Kind, dim)
 			}
 			return number("OriginalContext", float64(s.OriginalContext))
 		},
@@ -65,13 +66,13 @@ func (s *RopeScaling) validate(dim int) error {
 		},
 		Llama3Rope: func() error {
 			if !(s.HighFreqFactor > s.LowFreqFactor) {
-				return fmt.Errorf("config: RotaryScaling.HighFreqFactor %v must be above LowFreqFactor %v", s.HighFreqFactor, s.LowFreqFactor)
+				return brief.Errorf("config: RotaryScaling.HighFreqFactor %v must be above LowFreqFactor %v", s.HighFreqFactor, s.LowFreqFactor)
 			}
 			return firstError(number("OriginalContext", float64(s.OriginalContext)), number("LowFreqFactor", s.LowFreqFactor))
 		},
 	}[s.Kind]
 	if check == nil {
-		return fmt.Errorf("config: unknown RotaryScaling.Kind %q; known: %s, %s, %s, %s, %s",
+		return brief.Errorf("config: unknown RotaryScaling.Kind %q; known: %s, %s, %s, %s, %s",
 			s.Kind, LinearRope, DynamicRope, YarnRope, LongRope, Llama3Rope)
 	}
 	if s.AttnFactor != 0 {
@@ -85,11 +86,11 @@ func (s *RopeScaling) validate(dim int) error {
 // factors reports a list that does not have one positive factor a pair.
 func factors(name string, list []float64, dim int) error {
 	if len(list) != dim/2 {
-		return fmt.Errorf("config: %s has %d entries for %d rotary pairs", name, len(list), dim/2)
+		return brief.Errorf("config: %s has %d entries for %d rotary pairs", name, len(list), dim/2)
 	}
 	for i, v := range list {
 		if !(v > 0) || math.IsInf(v, 0) {
-			return fmt.Errorf("config: %s[%d] must be positive, got %v", name, i, v)
+			return brief.Errorf("config: %s[%d] must be positive, got %v", name, i, v)
 		}
 	}
 	return nil

@@ -1,9 +1,10 @@
 package hooked
 
 import (
-	"fmt"
 	"path"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // A Selector says which sites a run records or edits. It is one of
@@ -50,7 +51,7 @@ func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
 	case []Site:
 		return resolveEach(c, v)
 	}
-	return nil, fmt.Errorf("a selector of type %T: want a hook name, a glob, a Site, func(string) bool, or a slice of these", sel)
+	return nil, brief.Errorf("a selector of type %T: want a hook name, a glob, a Site, func(string) bool, or a slice of these", sel)
 }
 
 func resolveEach[T any](c Config, items []T) ([]Site, error) {
@@ -63,12 +64,12 @@ func resolveEach[T any](c Config, items []T) ([]Site, error) {
 
 func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 	if s.info == nil {
-		return nil, fmt.Errorf("the zero Site selects nothing: use one of the package's variables, such as hooked.ResidPost")
+		return nil, brief.Errorf("the zero Site selects nothing: use one of the package's variables, such as hooked.ResidPost")
 	}
 	if layer, ok := s.Layer(); ok {
 		l, err := c.layer(layer)
 		if err != nil {
-			return nil, fmt.Errorf("site %s: %w", s, err)
+			return nil, brief.Errorf("site %s: %w", s, err)
 		}
 		s = s.At(l)
 	}
@@ -101,7 +102,7 @@ func (c Config) resolveName(name string, all []Site) ([]Site, error) {
 
 func resolveGlob(glob string, all []Site) ([]Site, error) {
 	if _, err := path.Match(glob, ""); err != nil {
-		return nil, fmt.Errorf("glob %q: %w", glob, err)
+		return nil, brief.Errorf("glob %q: %w", glob, err)
 	}
 	last := glob[strings.LastIndex(glob, ".")+1:]
 	withOptional := !strings.ContainsAny(last, "*?[")
@@ -110,14 +111,14 @@ func resolveGlob(glob string, all []Site) ([]Site, error) {
 		return ok && (withOptional || !s.Optional())
 	})
 	if len(found) == 0 {
-		return nil, fmt.Errorf("glob %q matches no hook: %w", glob, unknownHook(glob, all))
+		return nil, brief.Errorf("glob %q matches no hook: %w", glob, unknownHook(glob, all))
 	}
 	return found, nil
 }
 
 func atLeastOne(found []Site, format string, args ...any) ([]Site, error) {
 	if len(found) == 0 {
-		return nil, fmt.Errorf(format, args...)
+		return nil, brief.Errorf(format, args...)
 	}
 	return found, nil
 }

@@ -1,7 +1,6 @@
 package hooked
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ const mostValues = 1 << 40
 // check reports an array whose data are not as many as its shape says.
 func (a *Array) check() error {
 	if a == nil {
-		return fmt.Errorf("the array is nil")
+		return brief.Errorf("the array is nil")
 	}
 	n := 1
 	for _, d := range a.Shape {
@@ -63,7 +62,7 @@ func (a *Array) finite() error {
 		return nil
 	}
 	at := slices.IndexFunc(a.Data, func(v float32) bool { return v-v != 0 })
-	return fmt.Errorf("entry %d of %d is %v: weights must be finite", at, len(a.Data), a.Data[at])
+	return brief.Errorf("entry %d of %d is %v: weights must be finite", at, len(a.Data), a.Data[at])
 }
 
 func sizeOf(shape []int) int {
@@ -167,22 +166,22 @@ func (sd StateDict) check(c Config) error {
 	for _, name := range slices.Sorted(maps.Keys(sd)) {
 		spec, ok := specs[name]
 		if !ok {
-			return fmt.Errorf("weight %q belongs to no part of this model%s", name, nearest.Hint(name, slices.Collect(maps.Keys(specs))))
+			return brief.Errorf("weight %q belongs to no part of this model%s", name, nearest.Hint(name, slices.Collect(maps.Keys(specs))))
 		}
 		a := sd[name]
 		if err := a.check(); err != nil {
-			return fmt.Errorf("weight %q: %w", name, err)
+			return brief.Errorf("weight %q: %w", name, err)
 		}
 		if !slices.Equal(a.Shape, spec.shape) {
-			return fmt.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+			return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
 		}
 		if err := a.finite(); err != nil {
-			return fmt.Errorf("weight %q: %w", name, err)
+			return brief.Errorf("weight %q: %w", name, err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(specs)) {
 		if sd[name] == nil && !specs[name].optional {
-			return fmt.Errorf("weight %q is missing", name)
+			return brief.Errorf("weight %q is missing", name)
 		}
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/brief"
 )
 
 // A Tensor is an activation, a weight, or something computed from them. It stays on the device until its values are
@@ -57,7 +59,7 @@ type tensorError struct{ message string }
 func (e tensorError) Error() string { return e.message }
 
 func fail(format string, args ...any) {
-	panic(tensorError{fmt.Sprintf("hooked: "+format, args...)})
+	panic(tensorError{brief.Sprintf("hooked: "+format, args...)})
 }
 
 var errNilTensor = errors.New("the tensor is nil: look at the error of the call that should have made it")

@@ -1,9 +1,9 @@
 package hooked
 
 import (
-	"fmt"
 	"slices"
 
+	"gopherlens/internal/brief"
 	"gopherlens/tokenize"
 )
 
@@ -21,7 +21,7 @@ func (m *Model) tokensOf(input any, r request) (Tokens, error) {
 	case []string:
 		return m.toTokens(v, r)
 	}
-	return nil, fmt.Errorf("input of type %T: want a string, []string, hooked.Tokens, [][]int, []int, or with StartAtLayer a *hooked.Tensor", input)
+	return nil, brief.Errorf("input of type %T: want a string, []string, hooked.Tokens, [][]int, []int, or with StartAtLayer a *hooked.Tensor", input)
 }
 
 func (m *Model) toTokens(texts []string, r request) (Tokens, error) {
@@ -126,7 +126,7 @@ func (m *Model) TokensToResidualDirections(tokens Tokens) (*Tensor, error) {
 	flat := slices.Concat(tokens...)
 	for _, id := range flat {
 		if id < 0 || id >= m.cfg.DVocabOut {
-			return nil, fmt.Errorf("token %d is outside the vocabulary of %d", id, m.cfg.DVocabOut)
+			return nil, brief.Errorf("token %d is outside the vocabulary of %d", id, m.cfg.DVocabOut)
 		}
 	}
 	wU, err := m.WU()

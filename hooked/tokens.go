@@ -1,9 +1,9 @@
 package hooked
 
 import (
-	"fmt"
 	"slices"
 
+	"gopherlens/internal/brief"
 	"gopherlens/tokenize"
 )
 
@@ -30,20 +30,20 @@ func (t Tokens) Shape() []int {
 // check reports rows of unequal length, tokens outside the vocabulary, and inputs longer than the context.
 func (t Tokens) check(c Config) error {
 	if len(t) == 0 || len(t[0]) == 0 {
-		return fmt.Errorf("the input has no tokens")
+		return brief.Errorf("the input has no tokens")
 	}
 	for i, row := range t {
 		if len(row) != len(t[0]) {
-			return fmt.Errorf("prompt %d has %d tokens, prompt 0 has %d: pad them to one length (ToTokens does)", i, len(row), len(t[0]))
+			return brief.Errorf("prompt %d has %d tokens, prompt 0 has %d: pad them to one length (ToTokens does)", i, len(row), len(t[0]))
 		}
 		for j, id := range row {
 			if id < 0 || id >= c.DVocab {
-				return fmt.Errorf("prompt %d, position %d: token %d is outside the vocabulary of %d", i, j, id, c.DVocab)
+				return brief.Errorf("prompt %d, position %d: token %d is outside the vocabulary of %d", i, j, id, c.DVocab)
 			}
 		}
 	}
 	if len(t[0]) > c.longest() {
-		return fmt.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx)
+		return brief.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func (j *job) setValues(prefix string, values []any) (names []string, kinds []in
 		name := fmt.Sprintf("%s.%d", prefix, i)
 		kind, err := j.setValue(name, v)
 		if err != nil {
-			return nil, nil, fmt.Errorf("run-time value %d: %w", i, err)
+			return nil, nil, brief.Errorf("run-time value %d: %w", i, err)
 		}
 		names, kinds = append(names, name), append(kinds, kind)
 	}
@@ -73,7 +73,7 @@ func narrowed(v []float64, dims ...int) (any, inputKind, error) {
 	out := narrow(v)
 	for i, x := range v {
 		if math.IsInf(float64(out[i]), 0) && !math.IsInf(x, 0) {
-			return nil, inputKind{}, fmt.Errorf("%v is too large for float32", x)
+			return nil, inputKind{}, brief.Errorf("%v is too large for float32", x)
 		}
 	}
 	return floats(out, dims...)
@@ -83,11 +83,11 @@ func narrowed(v []float64, dims ...int) (any, inputKind, error) {
 func whole32(rows [][]int, dims ...int) (any, inputKind, error) {
 	for i, row := range rows {
 		if len(row) != len(rows[0]) {
-			return nil, inputKind{}, fmt.Errorf("row %d has %d entries, row 0 has %d: want equal rows", i, len(row), len(rows[0]))
+			return nil, inputKind{}, brief.Errorf("row %d has %d entries, row 0 has %d: want equal rows", i, len(row), len(rows[0]))
 		}
 		for _, v := range row {
 			if int(int32(v)) != v {
-				return nil, inputKind{}, fmt.Errorf("%d is too large for int32", v)
+				return nil, inputKind{}, brief.Errorf("%d is too large for int32", v)
 			}
 		}
 	}

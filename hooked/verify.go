@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // A Check is one thing that [Model.Verify] found out.
@@ -92,7 +94,7 @@ func (m *Model) lossIs(want scoredText) error {
 		return err
 	}
 	if got := loss.Item(); !(math.Abs(float64(got-want.loss)) <= verifyTolerance) {
-		return fmt.Errorf("the loss is %.6f, published is %.6f", got, want.loss)
+		return brief.Errorf("the loss is %.6f, published is %.6f", got, want.loss)
 	}
 	return nil
 }
@@ -122,7 +124,7 @@ func (m *Model) probe() (Tokens, error) {
 func finite(t *Tensor) error {
 	for i, v := range t.Float32s() {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("value %d is %v", i, v)
+			return brief.Errorf("value %d is %v", i, v)
 		}
 	}
 	return nil
@@ -132,7 +134,7 @@ func (m *Model) patternsSum(c *Cache) error {
 	for l := range m.cfg.NLayers {
 		off := c.Get(AttnPattern, l).Sum("key").Shift(-1).Abs().Max().Item()
 		if !(off < 1e-4) {
-			return fmt.Errorf("in layer %d a row is off by %g", l, off)
+			return brief.Errorf("in layer %d a row is off by %g", l, off)
 		}
 	}
 	return nil
@@ -148,7 +150,7 @@ func (m *Model) partsAddUp(c *Cache) error {
 	final := c.Get(ResidPost, -1)
 	off, size := parts.Sum("component").Sub(final).Abs().Max().Item(), final.Abs().Max().Item()
 	if !(off <= 1e-4*size) {
-		return fmt.Errorf("they differ by %g in a stream of up to %g", off, size)
+		return brief.Errorf("they differ by %g in a stream of up to %g", off, size)
 	}
 	return nil
 }

@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"gopherlens/internal/nearest"
-
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/brief"
+	"gopherlens/internal/nearest"
 )
 
 // WE is the embedding, [d_vocab, d_model].
@@ -79,7 +80,7 @@ func (m *Model) Weight(name string) (*Tensor, error) {
 	}
 	spec, ok := m.cfg.weightSpecs()[name]
 	if !ok {
-		return nil, fmt.Errorf("the model has no weight %q%s", name, nearest.Hint(name, slices.Collect(maps.Keys(m.cfg.weightSpecs()))))
+		return nil, brief.Errorf("the model has no weight %q%s", name, nearest.Hint(name, slices.Collect(maps.Keys(m.cfg.weightSpecs()))))
 	}
 	value, err := m.weights.tensor(name)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/brief"
 )
 
 // A weightStore holds a model's weights on the device. They are loaded when a run first needs one, so that a notebook
@@ -118,7 +120,7 @@ func (s *weightStore) upload(name string, a *Array) error {
 	}
 	buffer, err := s.eng.upload(flat, shapes.Make(s.cfg.DType.onDevice(), a.Shape...))
 	if err != nil {
-		return fmt.Errorf("weight %s: %w", name, err)
+		return brief.Errorf("weight %s: %w", name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,11 +165,11 @@ func (s *weightStore) table(name string, length int) (compute.Buffer, error) {
 	}
 	a := s.cfg.turns(name, key.length)
 	if a == nil {
-		return nil, fmt.Errorf("the model has no weight %q", name)
+		return nil, brief.Errorf("the model has no weight %q", name)
 	}
 	b, err := s.eng.upload(a.Data, shapes.Make(dtypes.Float32, a.Shape...))
 	if err != nil {
-		return nil, fmt.Errorf("table %s: %w", name, err)
+		return nil, brief.Errorf("table %s: %w", name, err)
 	}
 	s.tables[key] = b
 	if key.length > 0 {
@@ -205,7 +207,7 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 func (s *weightStore) array(name string) (*Array, error) {
 	spec, ok := s.cfg.weightSpecs()[name]
 	if !ok {
-		return nil, fmt.Errorf("the model has no weight %q", name)
+		return nil, brief.Errorf("the model has no weight %q", name)
 	}
 	if s.shapes[name] == nil {
 		return NewArray(spec.shape...), nil
@@ -228,7 +230,7 @@ func (s *weightStore) download(name string) ([]float32, error) {
 	}
 	data := make([]float32, sizeOf(s.shapes[name]))
 	if err := buffer.ToFlatData(data); err != nil {
-		return nil, fmt.Errorf("reading weight %s: %w", name, err)
+		return nil, brief.Errorf("reading weight %s: %w", name, err)
 	}
 	return data, nil
 }
