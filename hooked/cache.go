@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"gopherlens/hooked/internal/axis"
 	"gopherlens/internal/brief"
 )
 
@@ -322,10 +323,8 @@ func (t *Tensor) filled(n int) *Tensor {
 
 // atPositions keeps some positions of an activation, on the axis of the query where there are two.
 func (t *Tensor) atPositions(positions []int) *Tensor {
-	for _, name := range []string{"pos", "query", "key"} {
-		if axis := slices.Index(t.axes, name); axis >= 0 {
-			return t.gather(axis, positions)
-		}
+	if at := axis.Find(t.axes, "pos"); at >= 0 {
+		return t.gather(at, positions)
 	}
 	return t
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"gopherlens/hooked/internal/axis"
 	"gopherlens/internal/brief"
 )
 
@@ -133,8 +134,8 @@ func (r *stackRequest) picked(t *Tensor) *Tensor {
 		if e.axis == "d_mlp" { // neurons are picked with their weights
 			continue
 		}
-		if axis := findAxis(t.axes, e.axis); axis >= 0 {
-			t = t.pickEntries(axis, e.indices)
+		if at := axis.Find(t.axes, e.axis); at >= 0 {
+			t = t.pickEntries(at, e.indices)
 		}
 	}
 	return t

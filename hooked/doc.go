@@ -45,56 +45,12 @@
 // [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no sense for a family are left out and
 // reported by [Model.Skipped].
 //
-// # The sites, in the order of the forward pass
+// # Sites
 //
-// L stands for the layer. head and kv_head differ in models with grouped queries; query and key are positions. Which of them a model
-// has depends on its family: [Config.Sites] lists them.
-//
-//	hook_tokens                            batch pos                    on request
-//	embed.ln.hook_scale                    batch pos 1
-//	embed.ln.hook_normalized               batch pos d_model
-//	hook_embed                             batch pos d_model
-//	hook_pos_embed                         batch pos d_model
-//	blocks.L.hook_resid_pre                batch pos d_model
-//	blocks.L.hook_attn_in                  batch pos head d_model       on request
-//	blocks.L.hook_q_input                  batch pos head d_model       on request
-//	blocks.L.hook_k_input                  batch pos kv_head d_model    on request
-//	blocks.L.hook_v_input                  batch pos kv_head d_model    on request
-//	blocks.L.ln1.hook_scale                batch pos 1
-//	blocks.L.ln1.hook_normalized           batch pos d_model
-//	blocks.L.attn.hook_q                   batch pos head d_head
-//	blocks.L.attn.hook_k                   batch pos kv_head d_head
-//	blocks.L.attn.hook_v                   batch pos kv_head d_head
-//	blocks.L.attn.q_norm.hook_scale        batch pos head 1
-//	blocks.L.attn.q_norm.hook_normalized   batch pos head d_head
-//	blocks.L.attn.k_norm.hook_scale        batch pos kv_head 1
-//	blocks.L.attn.k_norm.hook_normalized   batch pos kv_head d_head
-//	blocks.L.attn.hook_rot_q               batch query head d_head
-//	blocks.L.attn.hook_rot_k               batch key kv_head d_head
-//	blocks.L.attn.hook_attn_scores         batch head query key
-//	blocks.L.attn.hook_pattern             batch head query key
-//	blocks.L.attn.hook_z                   batch pos head d_head
-//	blocks.L.attn.hook_result              batch pos head d_model       on request
-//	blocks.L.ln1_post.hook_scale           batch pos 1
-//	blocks.L.ln1_post.hook_normalized      batch pos d_model
-//	blocks.L.hook_attn_out                 batch pos d_model
-//	blocks.L.hook_resid_mid                batch pos d_model
-//	blocks.L.hook_mlp_in                   batch pos d_model            on request
-//	blocks.L.ln2.hook_scale                batch pos 1
-//	blocks.L.ln2.hook_normalized           batch pos d_model
-//	blocks.L.mlp.hook_pre                  batch pos d_mlp
-//	blocks.L.mlp.hook_pre_linear           batch pos d_mlp
-//	blocks.L.mlp.hook_mid                  batch pos d_mlp
-//	blocks.L.mlp.ln.hook_scale             batch pos 1
-//	blocks.L.mlp.ln.hook_normalized        batch pos d_mlp
-//	blocks.L.mlp.hook_post                 batch pos d_mlp
-//	blocks.L.ln2_post.hook_scale           batch pos 1
-//	blocks.L.ln2_post.hook_normalized      batch pos d_model
-//	blocks.L.hook_mlp_out                  batch pos d_model
-//	blocks.L.hook_resid_post               batch pos d_model
-//	ln_final.hook_scale                    batch pos 1
-//	ln_final.hook_normalized               batch pos d_model
+// A table of all sites with their axes follows below; [Config.Sites] lists those of a model.
 //
 // Sources: TransformerLens 2.16.1 for names, shapes and semantics; Elhage et al. 2021, "A Mathematical Framework for Transformer
 // Circuits", for the view of a transformer behind them.
 package hooked
+
+//go:generate go test -run TestDocumentedSites -update

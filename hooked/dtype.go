@@ -1,8 +1,6 @@
 package hooked
 
 import (
-	"strings"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/dtypes/float16"
@@ -75,19 +73,8 @@ func (e *engine) widened(t *tensors.Tensor) (out *tensors.Tensor, err error) {
 
 // roundedAt is the activation x of a site, rounded to the model's precision.
 func (b *builder) roundedAt(s Site, x *Node) *Node {
-	if !b.cfg.DType.halved() || x.DType() != dtypes.Float32 || s.precise() {
+	if !b.cfg.DType.halved() || x.DType() != dtypes.Float32 || s.has(inFloat32) {
 		return x
 	}
 	return wide(ConvertDType(x, b.cfg.DType.onDevice()))
-}
-
-// precise reports whether the site's activations stay in float32 whatever the model's precision: a scale or a score that
-// is rounded would spoil everything after it.
-func (s Site) precise() bool {
-	for _, ending := range []string{".hook_scale", ".hook_attn_scores", ".hook_pattern"} {
-		if strings.HasSuffix(s.info.path, ending) {
-			return true
-		}
-	}
-	return false
 }

@@ -8,12 +8,14 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/hooked/internal/axis"
 )
 
 // Entries picks some entries of one named axis: Pos(-1), Head(3, 5). Negative numbers count from the end. Interventions
 // take them to say which part of an activation they change; several of them mean their intersection.
 type Entries struct {
-	axis    string // as the user says it: see [axisAliases]
+	axis    string // as the user says it, see package axis
 	indices []int
 }
 
@@ -35,26 +37,6 @@ func Prompt(indices ...int) Entries { return Entries{"batch", indices} }
 // String is how the entries are written in Go.
 func (e Entries) String() string { return fmt.Sprintf("%s%v", e.axis, e.indices) }
 
-// axisAliases are the names that an axis which a user asks for may have at a site, the likeliest first.
-var axisAliases = map[string][]string{
-	"pos":  {"pos", "query", "key"},
-	"head": {"head", "kv_head"},
-}
-
-// findAxis is the index of a named axis among axes, under any of its aliases, or -1.
-func findAxis(axes []string, name string) int {
-	aliases := axisAliases[name]
-	if aliases == nil {
-		aliases = []string{name}
-	}
-	for _, alias := range aliases {
-		if i := slices.Index(axes, alias); i >= 0 {
-			return i
-		}
-	}
-	return -1
-}
-
 // axesAt are the axes of activation x at site s: a norm whose input a run splits by head has one more.
 func axesAt(s Site, x *Node) []string {
 	axes := s.Axes()
@@ -67,17 +49,17 @@ func axesAt(s Site, x *Node) []string {
 // in checks that the entries exist in activation x at site s, and returns their axis.
 func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
-	axis := findAxis(axes, e.axis)
-	if axis < 0 {
+	at := axis.Find(axes, e.axis)
+	if at < 0 {
 		exceptions.Panicf("the edit of %s picks entries of axis %q, the activation has axes %v", s, e.axis, axes)
 	}
-	n := x.Shape().Dim(axis)
+	n := x.Shape().Dim(at)
 	for _, i := range e.indices {
 		if i < -n || i >= n {
-			exceptions.Panicf("the edit of %s picks entry %d of axis %q, which has %d", s, i, axes[axis], n)
+			exceptions.Panicf("the edit of %s picks entry %d of axis %q, which has %d", s, i, axes[at], n)
 		}
 	}
-	return axis
+	return at
 }
 
 // whole is the mask of no entries at all picked: everything is meant.

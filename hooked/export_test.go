@@ -13,3 +13,14 @@ func DeferAbove(bytes int) (restore func()) {
 	eagerBytes = bytes
 	return func() { eagerBytes = before }
 }
+
+// DeclaredSites are the sites that sites.go declares, those in a layer standing for all layers.
+func DeclaredSites() (decoder, encoder []Site) {
+	all := func(infos []*siteInfo) (sites []Site) {
+		for _, info := range infos {
+			sites = append(sites, Site{info: info, one: !info.perLayer()})
+		}
+		return sites
+	}
+	return all(siteList), all(encoderSiteList)
+}

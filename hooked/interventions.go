@@ -6,6 +6,8 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/hooked/internal/axis"
 )
 
 // This file holds the common interventions. Their numbers, tensors and indices are inputs of the compiled program:
@@ -26,11 +28,11 @@ func MeanOver(axes string, at ...Entries) Intervention {
 	return changeAt(at, func(x *Node, s Site, _ []*Node) *Node {
 		var over []int
 		for _, name := range strings.Fields(axes) {
-			axis := findAxis(axesAt(s, x), name)
-			if axis < 0 {
+			at := axis.Find(axesAt(s, x), name)
+			if at < 0 {
 				exceptions.Panicf("MeanOver: %s has axes %v, no %q", s, axesAt(s, x), name)
 			}
-			over = append(over, axis)
+			over = append(over, at)
 		}
 		if len(over) == 0 {
 			exceptions.Panicf("MeanOver at %s needs the axes to average over, such as \"batch\"", s)
@@ -156,21 +158,10 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 // matchNames fills match with the places of names among axes, and reports whether each has one of its own.
 func matchNames(axes, names []string, match []int) bool {
 	for i, name := range names {
-		match[i] = findAxis(axes, canonicalAxis(name))
+		match[i] = axis.Find(axes, axis.Plain(name))
 		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-// canonicalAxis is the name under which [axisAliases] knows an axis.
-func canonicalAxis(name string) string {
-	switch name {
-	case "query":
-		return "pos"
-	case "kv_head":
-		return "head"
-	}
-	return name
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
@@ -41,9 +42,25 @@ var (
 	nameAliases = map[string]string{"attn": "pattern", "attn_logits": "attn_scores", "key": "k", "query": "q", "value": "v",
 		"mlp_pre": "pre", "mlp_mid": "mid", "mlp_post": "post"}
 	partAliases = map[string]string{"a": "attn", "m": "mlp", "b": "", "block": "", "blocks": "", "attention": "attn"}
-	partOf      = map[string]string{"q": "attn", "k": "attn", "v": "attn", "z": "attn", "rot_q": "attn", "rot_k": "attn",
-		"result": "attn", "pattern": "attn", "attn_scores": "attn", "pre": "mlp", "post": "mlp", "mid": "mlp", "pre_linear": "mlp"}
 )
+
+// partOf is the part of a layer that a hook lies in, by the last word of its name, where it tells: "attn" for q, none for
+// scale.
+var partOf = sync.OnceValue(func() map[string]string {
+	parts := make(map[string]string)
+	for _, info := range siteList {
+		inLayer, ok := strings.CutPrefix(info.path, "blocks.%d.")
+		part, word, _ := strings.Cut(inLayer, ".hook_")
+		if !ok || word == "" || strings.Contains(part, ".") {
+			continue
+		}
+		if _, twice := parts[word]; twice {
+			part = ""
+		}
+		parts[word] = part
+	}
+	return parts
+})
 
 func parseShort(name string, layerAndType []any) (shortName, error) {
 	short := shortName{name: name}
@@ -72,8 +89,8 @@ func parseShort(name string, layerAndType []any) (shortName, error) {
 	if alias, ok := nameAliases[short.name]; ok {
 		short.name = alias
 	}
-	if part, ok := partOf[short.name]; ok && short.part == "" {
-		short.part = part
+	if short.part == "" {
+		short.part = partOf()[short.name]
 	}
 	return short, nil
 }

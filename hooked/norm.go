@@ -17,6 +17,7 @@ var (
 	mlpLNSites   = normSites{MLPLNScale, MLPLNNormalized}
 	embedLNSites = normSites{EmbedLNScale, EmbedLNNormed}
 	lnFinalSites = normSites{LNFinalScale, LNFinalNormed}
+	mlmLNSites   = normSites{MLMLNScale, MLMLNNormed}
 )
 
 func (n normSites) at(l int) normSites { return normSites{n.scale.At(l), n.normalized.At(l)} }

@@ -51,7 +51,7 @@ func (p *plan) shorten() {
 		return
 	}
 	for s := range p.wanted {
-		if s.afterLayers() {
+		if s.has(afterAll) {
 			return
 		}
 	}

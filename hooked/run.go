@@ -218,7 +218,7 @@ func (j *job) within(sites []Site) []Site {
 		if l, ok := s.Layer(); ok {
 			return j.plan.start <= l && l < j.plan.stop
 		}
-		if s.afterLayers() {
+		if s.has(afterAll) {
 			return j.plan.stop == j.m.cfg.NLayers && !j.plan.residual
 		}
 		return !j.plan.fromResidual

@@ -16,78 +16,116 @@ type Site struct {
 	one   bool // a single layer, or a site that lies outside the layers
 }
 
-// siteInfo is what the list below says of a site, whatever the layer.
+// siteInfo is what the list below says of a site, whatever the layer. It is all that is said of it: names, order, axes,
+// precision and the table in doc_sites.go follow from it.
 type siteInfo struct {
-	path     string            // %d standing for the layer
-	axes     string            // named axes, outermost first
-	present  func(Config) bool // nil: in every model
-	optional bool              // costs memory, so it is built only when a run names it
+	path    string            // %d standing for the layer
+	axes    string            // named axes, outermost first
+	present func(Config) bool // nil: in every model
+	traits  traits
 }
+
+// traits are what is not the same for all sites.
+type traits int
+
+const (
+	onRequest traits = 1 << iota // costs memory, so it is built only when a run names it
+	inFloat32                    // whatever the model's precision: rounded, it would spoil everything after it
+	afterAll                     // met only after the last layer
+)
 
 // The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a token), query and key
 // (positions as attention sees them), head, kv_head (fewer than heads in grouped-query attention), d_model, d_head,
 // d_mlp, and 1.
 var (
-	HookTokens      = optional("hook_tokens", "batch pos", nil)
-	EmbedLNScale    = site("embed.ln.hook_scale", "batch pos 1", hasPostEmbeddingLN)
-	EmbedLNNormed   = site("embed.ln.hook_normalized", "batch pos d_model", hasPostEmbeddingLN)
-	HookEmbed       = site("hook_embed", "batch pos d_model", nil)
-	HookPosEmbed    = site("hook_pos_embed", "batch pos d_model", hasPosEmbed)
-	ResidPre        = site("blocks.%d.hook_resid_pre", "batch pos d_model", nil)
-	AttnIn          = optional("blocks.%d.hook_attn_in", "batch pos head d_model", hasAttnIn)
-	QInput          = optional("blocks.%d.hook_q_input", "batch pos head d_model", nil)
-	KInput          = optional("blocks.%d.hook_k_input", "batch pos kv_head d_model", nil)
-	VInput          = optional("blocks.%d.hook_v_input", "batch pos kv_head d_model", nil)
-	LN1Scale        = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasNorm)
-	LN1Normalized   = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasNorm)
-	AttnQ           = site("blocks.%d.attn.hook_q", "batch pos head d_head", nil)
-	AttnK           = site("blocks.%d.attn.hook_k", "batch pos kv_head d_head", nil)
-	AttnV           = site("blocks.%d.attn.hook_v", "batch pos kv_head d_head", nil)
-	QNormScale      = site("blocks.%d.attn.q_norm.hook_scale", "batch pos head 1", hasQKNorm)
-	QNormNormalized = site("blocks.%d.attn.q_norm.hook_normalized", "batch pos head d_head", hasQKNorm)
-	KNormScale      = site("blocks.%d.attn.k_norm.hook_scale", "batch pos kv_head 1", hasQKNorm)
-	KNormNormalized = site("blocks.%d.attn.k_norm.hook_normalized", "batch pos kv_head d_head", hasQKNorm)
-	AttnRotQ        = site("blocks.%d.attn.hook_rot_q", "batch query head d_head", hasRotary)
-	AttnRotK        = site("blocks.%d.attn.hook_rot_k", "batch key kv_head d_head", hasRotary)
-	AttnScores      = site("blocks.%d.attn.hook_attn_scores", "batch head query key", nil)
-	AttnPattern     = site("blocks.%d.attn.hook_pattern", "batch head query key", nil)
-	AttnZ           = site("blocks.%d.attn.hook_z", "batch pos head d_head", nil)
-	AttnResult      = optional("blocks.%d.attn.hook_result", "batch pos head d_model", nil)
-	LN1PostScale    = site("blocks.%d.ln1_post.hook_scale", "batch pos 1", hasPostNorms)
-	LN1PostNormed   = site("blocks.%d.ln1_post.hook_normalized", "batch pos d_model", hasPostNorms)
-	AttnOut         = site("blocks.%d.hook_attn_out", "batch pos d_model", nil)
-	ResidMid        = site("blocks.%d.hook_resid_mid", "batch pos d_model", hasResidMid)
-	MLPIn           = optional("blocks.%d.hook_mlp_in", "batch pos d_model", hasMLP)
-	LN2Scale        = site("blocks.%d.ln2.hook_scale", "batch pos 1", hasMLPNorm)
-	LN2Normalized   = site("blocks.%d.ln2.hook_normalized", "batch pos d_model", hasMLPNorm)
-	MLPPre          = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP)
-	MLPPreLinear    = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate)
-	MLPMid          = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN)
-	MLPLNScale      = site("blocks.%d.mlp.ln.hook_scale", "batch pos 1", hasMLPLN)
-	MLPLNNormalized = site("blocks.%d.mlp.ln.hook_normalized", "batch pos d_mlp", hasMLPLN)
-	MLPPost         = site("blocks.%d.mlp.hook_post", "batch pos d_mlp", hasMLP)
-	LN2PostScale    = site("blocks.%d.ln2_post.hook_scale", "batch pos 1", hasPostNorms)
-	LN2PostNormed   = site("blocks.%d.ln2_post.hook_normalized", "batch pos d_model", hasPostNorms)
-	MLPOut          = site("blocks.%d.hook_mlp_out", "batch pos d_model", hasMLP)
-	ResidPost       = site("blocks.%d.hook_resid_post", "batch pos d_model", nil)
-	LNFinalScale    = site("ln_final.hook_scale", "batch pos 1", hasNorm)
-	LNFinalNormed   = site("ln_final.hook_normalized", "batch pos d_model", hasNorm)
+	HookTokens      = site("hook_tokens", "batch pos", nil, onRequest)
+	EmbedLNScale    = site("embed.ln.hook_scale", "batch pos 1", hasPostEmbeddingLN, inFloat32)
+	EmbedLNNormed   = site("embed.ln.hook_normalized", "batch pos d_model", hasPostEmbeddingLN, 0)
+	HookEmbed       = site("hook_embed", "batch pos d_model", nil, 0)
+	HookPosEmbed    = site("hook_pos_embed", "batch pos d_model", hasPosEmbed, 0)
+	ResidPre        = site("blocks.%d.hook_resid_pre", "batch pos d_model", nil, 0)
+	AttnIn          = site("blocks.%d.hook_attn_in", "batch pos head d_model", hasAttnIn, onRequest)
+	QInput          = site("blocks.%d.hook_q_input", "batch pos head d_model", nil, onRequest)
+	KInput          = site("blocks.%d.hook_k_input", "batch pos kv_head d_model", nil, onRequest)
+	VInput          = site("blocks.%d.hook_v_input", "batch pos kv_head d_model", nil, onRequest)
+	LN1Scale        = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasNorm, inFloat32)
+	LN1Normalized   = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasNorm, 0)
+	AttnQ           = site("blocks.%d.attn.hook_q", "batch pos head d_head", nil, 0)
+	AttnK           = site("blocks.%d.attn.hook_k", "batch pos kv_head d_head", nil, 0)
+	AttnV           = site("blocks.%d.attn.hook_v", "batch pos kv_head d_head", nil, 0)
+	QNormScale      = site("blocks.%d.attn.q_norm.hook_scale", "batch pos head 1", hasQKNorm, inFloat32)
+	QNormNormalized = site("blocks.%d.attn.q_norm.hook_normalized", "batch pos head d_head", hasQKNorm, 0)
+	KNormScale      = site("blocks.%d.attn.k_norm.hook_scale", "batch pos kv_head 1", hasQKNorm, inFloat32)
+	KNormNormalized = site("blocks.%d.attn.k_norm.hook_normalized", "batch pos kv_head d_head", hasQKNorm, 0)
+	AttnRotQ        = site("blocks.%d.attn.hook_rot_q", "batch query head d_head", hasRotary, 0)
+	AttnRotK        = site("blocks.%d.attn.hook_rot_k", "batch key kv_head d_head", hasRotary, 0)
+	AttnScores      = site("blocks.%d.attn.hook_attn_scores", "batch head query key", nil, inFloat32)
+	AttnPattern     = site("blocks.%d.attn.hook_pattern", "batch head query key", nil, inFloat32)
+	AttnZ           = site("blocks.%d.attn.hook_z", "batch pos head d_head", nil, 0)
+	AttnResult      = site("blocks.%d.attn.hook_result", "batch pos head d_model", nil, onRequest)
+	LN1PostScale    = site("blocks.%d.ln1_post.hook_scale", "batch pos 1", hasPostNorms, inFloat32)
+	LN1PostNormed   = site("blocks.%d.ln1_post.hook_normalized", "batch pos d_model", hasPostNorms, 0)
+	AttnOut         = site("blocks.%d.hook_attn_out", "batch pos d_model", nil, 0)
+	ResidMid        = site("blocks.%d.hook_resid_mid", "batch pos d_model", hasResidMid, 0)
+	MLPIn           = site("blocks.%d.hook_mlp_in", "batch pos d_model", hasMLP, onRequest)
+	LN2Scale        = site("blocks.%d.ln2.hook_scale", "batch pos 1", hasMLPNorm, inFloat32)
+	LN2Normalized   = site("blocks.%d.ln2.hook_normalized", "batch pos d_model", hasMLPNorm, 0)
+	MLPPre          = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP, 0)
+	MLPPreLinear    = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate, 0)
+	MLPMid          = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN, 0)
+	MLPLNScale      = site("blocks.%d.mlp.ln.hook_scale", "batch pos 1", hasMLPLN, inFloat32)
+	MLPLNNormalized = site("blocks.%d.mlp.ln.hook_normalized", "batch pos d_mlp", hasMLPLN, 0)
+	MLPPost         = site("blocks.%d.mlp.hook_post", "batch pos d_mlp", hasMLP, 0)
+	LN2PostScale    = site("blocks.%d.ln2_post.hook_scale", "batch pos 1", hasPostNorms, inFloat32)
+	LN2PostNormed   = site("blocks.%d.ln2_post.hook_normalized", "batch pos d_model", hasPostNorms, 0)
+	MLPOut          = site("blocks.%d.hook_mlp_out", "batch pos d_model", hasMLP, 0)
+	ResidPost       = site("blocks.%d.hook_resid_post", "batch pos d_model", nil, 0)
+	LNFinalScale    = site("ln_final.hook_scale", "batch pos 1", hasNorm, inFloat32|afterAll)
+	LNFinalNormed   = site("ln_final.hook_normalized", "batch pos d_model", hasNorm, afterAll)
 )
+
+// The sites that only encoders have, with the names of TransformerLens' HookedEncoder.
+var (
+	EncoderEmbed        = newSite("embed.hook_embed", "batch pos d_model", nil, 0)
+	EncoderPosEmbed     = newSite("embed.hook_pos_embed", "batch pos d_model", nil, 0)
+	TokenTypeEmbed      = newSite("embed.hook_token_type_embed", "batch pos d_model", nil, 0)
+	FullEmbed           = newSite("hook_full_embed", "batch pos d_model", nil, 0)
+	NormalizedResidPost = newSite("blocks.%d.hook_normalized_resid_post", "batch pos d_model", nil, 0)
+	MLMLNScale          = newSite("mlm_head.ln.hook_scale", "batch pos 1", nil, inFloat32|afterAll)
+	MLMLNNormed         = newSite("mlm_head.ln.hook_normalized", "batch pos d_model", nil, afterAll)
+	PoolerOut           = newSite("pooler.hook_pooler_out", "batch d_model", nil, onRequest|afterAll)
+	NSPOut              = newSite("nsp_head.hook_nsp_out", "batch next", nil, onRequest|afterAll)
+)
+
+// encoderSiteList is every site of an encoder in the order of its forward pass, in which norms follow the parts.
+var encoderSiteList = infosOf(EncoderEmbed, EncoderPosEmbed, TokenTypeEmbed, EmbedLNScale, EmbedLNNormed, FullEmbed,
+	ResidPre, AttnQ, AttnK, AttnV, AttnScores, AttnPattern, AttnZ, AttnResult, AttnOut, ResidMid, LN1Scale, LN1Normalized,
+	MLPPre, MLPPost, MLPOut, ResidPost, LN2Scale, LN2Normalized, NormalizedResidPost,
+	MLMLNScale, MLMLNNormed, PoolerOut, NSPOut)
+
+func infosOf(sites ...Site) []*siteInfo {
+	infos := make([]*siteInfo, len(sites))
+	for i, s := range sites {
+		infos[i] = s.info
+	}
+	return infos
+}
 
 // siteList collects the sites above in their order; Go initialises package variables in order of declaration.
 var siteList []*siteInfo
 
-func site(path, axes string, present func(Config) bool) Site {
-	info := &siteInfo{path: path, axes: axes, present: present}
-	siteList = append(siteList, info)
+func site(path, axes string, present func(Config) bool, traits traits) Site {
+	s := newSite(path, axes, present, traits)
+	siteList = append(siteList, s.info)
+	return s
+}
+
+func newSite(path, axes string, present func(Config) bool, traits traits) Site {
+	info := &siteInfo{path, axes, present, traits}
 	return Site{info: info, one: !info.perLayer()}
 }
 
-func optional(path, axes string, present func(Config) bool) Site {
-	s := site(path, axes, present)
-	s.info.optional = true
-	return s
-}
+func (s Site) has(t traits) bool { return s.info.traits&t != 0 }
 
 func hasNorm(c Config) bool            { return c.Normalization != NoNorm }
 func hasPosEmbed(c Config) bool        { return c.PositionalEmbedding.Learned() }
@@ -138,7 +176,7 @@ func (s Site) Axes() []string { return strings.Fields(s.info.axes) }
 
 // Optional reports whether the site is built only in runs that name it, since it costs memory: TransformerLens has
 // switches for these (use_attn_result and so on).
-func (s Site) Optional() bool { return s.info.optional }
+func (s Site) Optional() bool { return s.has(onRequest) }
 
 // Sites lists every site of a model with this configuration in the order of the forward pass, the optional ones too.
 func (c Config) Sites() []Site {

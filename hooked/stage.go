@@ -23,7 +23,7 @@ func (p *plan) partOf(s Site) int {
 	if l, ok := s.Layer(); ok {
 		return 1 + l - p.start
 	}
-	if s.afterLayers() {
+	if s.has(afterAll) {
 		return p.endPart()
 	}
 	return 0

@@ -208,3 +208,22 @@ func isBuffer(name string) bool {
 	}
 	return false
 }
+
+// encoderSpecs lists the weights of an encoder.
+func (c Config) encoderSpecs(need, may specFunc) {
+	need("embed.embed.W_E", c.DVocab, c.DModel)
+	need("embed.pos_embed.W_pos", c.NCtx, c.DModel)
+	need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
+	c.normSpecs("embed.ln", LN, c.DModel, need)
+	for l := range c.NLayers {
+		c.blockSpecs(blockPrefix(l), need, may)
+	}
+	need("mlm_head.W", c.DModel, c.DModel)
+	may("mlm_head.b", c.DModel)
+	c.normSpecs("mlm_head.ln", LN, c.DModel, need)
+	need("unembed.W_U", c.DModel, c.DVocabOut)
+	may("unembed.b_U", c.DVocabOut)
+	for name, shape := range map[string][]int{"pooler.W": {c.DModel, c.DModel}, "pooler.b": {c.DModel}, "nsp_head.W": {c.DModel, 2}, "nsp_head.b": {2}} {
+		may(name, shape...) // a checkpoint for masked words alone has none
+	}
+}
