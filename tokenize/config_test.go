@@ -134,11 +134,25 @@ func TestAddPrefixSpace(t *testing.T) {
 	}
 }
 
+// A padded vocabulary: ids that the tokenizer does not have are no text, as in Hugging
+// Face's decode ("%&" is its decode([4, 60000, 5])).
 func TestDecodeUnknownID(t *testing.T) {
 	tok := load(t, unpack(t, "gpt2"))
-	for _, id := range []int{-1, 50257, 1 << 40} {
-		_, err := tok.Decode([]int{id})
-		if err == nil || !strings.Contains(err.Error(), "is not in the vocabulary (0 to 50256)") {
+	if text, err := tok.Decode([]int{4, 60000, 5, 50257}); err != nil || text != "%&" {
+		t.Errorf("Decode = %q, %v, want %q", text, err, "%&")
+	}
+	if text, err := tok.DecodeSkipSpecial([]int{50256, 4, 60000}); err != nil || text != "%" {
+		t.Errorf("DecodeSkipSpecial = %q, %v, want %q", text, err, "%")
+	}
+	if bytes, err := tok.DecodeBytes([]int{4, 60000, 5}); err != nil || string(bytes) != "%&" {
+		t.Errorf("DecodeBytes = %q, %v, want %q", bytes, err, "%&")
+	}
+	if texts, err := tok.StrTokens([]int{4, 60000}); err != nil || !slices.Equal(texts, []string{"%", ""}) {
+		t.Errorf("StrTokens = %q, %v", texts, err)
+	}
+	for _, id := range []int{-1, 1 << 40} {
+		_, err := tok.Decode([]int{4, id})
+		if err == nil || !strings.Contains(err.Error(), "is no token id; those go from 0 to 2147483647") {
 			t.Errorf("Decode(%d): error %v", id, err)
 		}
 	}

@@ -164,7 +164,8 @@ func (t *Tokenizer) ToStrTokens(text string, o Options) ([]string, error) {
 	return t.StrTokens(ids)
 }
 
-// StrTokens returns each id decoded on its own.
+// StrTokens returns each id decoded on its own; "" for an id without a token (see
+// [Tokenizer.Decode]).
 func (t *Tokenizer) StrTokens(ids []int) ([]string, error) {
 	out := make([]string, len(ids))
 	for i, id := range ids {

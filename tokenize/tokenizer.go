@@ -1,6 +1,9 @@
 package tokenize
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
 // does. Load and FromGGUF make one. It is safe for concurrent use.
@@ -127,9 +130,10 @@ func (t *Tokenizer) EncodeWithSpecial(text string) ([]int, error) {
 
 // Decode returns the text of ids, special tokens included. Bytes that are not
 // UTF-8 become U+FFFD, as when a character is cut between two tokens. It is
-// Hugging Face's decode(ids, skip_special_tokens=False,
-// clean_up_tokenization_spaces=False), but for an id outside the vocabulary,
-// which is an error here.
+// Hugging Face's decode(ids, skip_special_tokens=False).
+//
+// An id without a token is no text: models have more ids than their tokenizers,
+// for padding, and can emit them. A negative id is an error.
 func (t *Tokenizer) Decode(ids []int) (string, error) { return t.decode(ids, false) }
 
 // DecodeSkipSpecial is Decode without the special tokens.
@@ -145,11 +149,12 @@ func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 			}
 			continue
 		}
-		token, ok := t.vocab.token(id)
-		if !ok {
-			return "", t.unknownID(id)
+		if id < 0 || id > math.MaxInt32 {
+			return "", fmt.Errorf("%d is no token id; those go from 0 to %d", id, math.MaxInt32)
 		}
-		tokens = append(tokens, token)
+		if token, ok := t.vocab.token(id); ok {
+			tokens = append(tokens, token)
+		}
 	}
 	return decodeTokens(t.decoder, tokens), nil
 }
