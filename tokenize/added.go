@@ -20,41 +20,25 @@ type addedToken struct {
 	spelling string // in the text where it is looked for
 }
 
-// A tokenFinder finds added tokens: the leftmost, and of those the longest. It is
-// a tree over bytes; some models have thousands of such tokens.
+// A tokenFinder finds added tokens: the leftmost, and of those the longest. Some
+// models have thousands of such tokens.
 type tokenFinder struct {
-	nodes  []finderNode
-	starts [256]bool // bytes that some token begins with
-	single byte      // the one such byte, if there is just one: "<", as a rule
+	trie   *trie
+	tokens []*addedToken // by the trie's ids
+	starts [256]bool     // bytes that some token begins with
+	single byte          // the one such byte, if there is just one: "<", as a rule
 	count  int
 }
 
-type finderNode struct {
-	next  map[byte]int32
-	token *addedToken // that ends here
-}
-
-func newTokenFinder() *tokenFinder { return &tokenFinder{nodes: make([]finderNode, 1)} }
+func newTokenFinder() *tokenFinder { return &tokenFinder{trie: emptyTrie(0)} }
 
 // add enters a token under the spelling by which it is to be found.
 func (f *tokenFinder) add(spelling string, t *addedToken) {
 	if spelling == "" {
 		return
 	}
-	at := int32(0)
-	for i := range len(spelling) {
-		next, ok := f.nodes[at].next[spelling[i]]
-		if !ok {
-			next = int32(len(f.nodes))
-			if f.nodes[at].next == nil {
-				f.nodes[at].next = make(map[byte]int32, 1)
-			}
-			f.nodes[at].next[spelling[i]] = next
-			f.nodes = append(f.nodes, finderNode{})
-		}
-		at = next
-	}
-	f.nodes[at].token = t
+	f.trie.add(spelling, int32(len(f.tokens)))
+	f.tokens = append(f.tokens, t)
 	if !f.starts[spelling[0]] {
 		f.starts[spelling[0]] = true
 		f.single = spelling[0]
@@ -65,8 +49,8 @@ func (f *tokenFinder) add(spelling string, t *addedToken) {
 // find returns the next token in s at or after from.
 func (f *tokenFinder) find(s string, from int) (t *addedToken, start, end int) {
 	for at := f.candidate(s, from); at >= 0; at = f.candidate(s, at+1) {
-		if t, size := f.longest(s[at:]); t != nil {
-			return t, at, at + size
+		if id, size := f.trie.longest(root, s[at:]); id >= 0 {
+			return f.tokens[id], at, at + size
 		}
 	}
 	return nil, 0, 0
@@ -92,26 +76,11 @@ func (f *tokenFinder) candidate(s string, from int) int {
 	return -1
 }
 
-// longest returns the longest token that s begins with.
-func (f *tokenFinder) longest(s string) (t *addedToken, size int) {
-	at := int32(0)
-	for i := range len(s) {
-		next, ok := f.nodes[at].next[s[i]]
-		if !ok {
-			break
-		}
-		at = next
-		if found := f.nodes[at].token; found != nil {
-			t, size = found, i+1
-		}
-	}
-	return t, size
-}
-
 // split cuts p at the tokens found in it: text is called with what lies between,
 // token with the tokens, from left to right.
 func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedToken, Span)) error {
 	done, at := 0, 0
+	blanks := 0 // where those right of the last token end
 	for {
 		t, start, end := f.find(p.text, at)
 		if t == nil {
@@ -121,11 +90,16 @@ func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedTo
 		if t.SingleWord && touchesWord(p.text, start, end) {
 			continue
 		}
-		if t.LStrip {
-			start = max(done, len(strings.TrimRightFunc(p.text[:start], unicode.IsSpace)))
+		switch {
+		case t.LStrip && start > done:
+			start = done + len(strings.TrimRightFunc(p.text[done:start], unicode.IsSpace))
+		case t.LStrip:
+			start = min(done, end)
 		}
 		if t.RStrip {
-			end = len(p.text) - len(strings.TrimLeftFunc(p.text[end:], unicode.IsSpace))
+			blanks = max(blanks, end)
+			blanks = len(p.text) - len(strings.TrimLeftFunc(p.text[blanks:], unicode.IsSpace))
+			end = blanks
 		}
 		if done < start {
 			if err := text(p.slice(done, start)); err != nil {

@@ -228,11 +228,11 @@ type mergeReader struct {
 func (r *mergeReader) add(left, right string) error {
 	a, ok := r.vocab.ids[left]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, left)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(left))
 	}
 	b, ok := r.vocab.ids[right]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, right)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(right))
 	}
 	if !strings.HasPrefix(right, r.prefix) {
 		// Hugging Face's library would cut as many bytes off, whatever they are.
@@ -241,7 +241,7 @@ func (r *mergeReader) add(left, right string) error {
 	r.joined = append(append(r.joined[:0], left...), right[len(r.prefix):]...)
 	id, ok := r.vocab.ids[string(r.joined)]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, r.joined)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(string(r.joined)))
 	}
 	r.table.set(int32(a), int32(b), newMerge(r.rank, id))
 	r.rank++
@@ -252,7 +252,7 @@ func (r *mergeReader) add(left, right string) error {
 func splitMerge(line string) ([2]string, error) {
 	left, right, ok := strings.Cut(line, " ")
 	if !ok || strings.Contains(right, " ") {
-		return [2]string{}, fmt.Errorf("merge %q is not two tokens with a space between", line)
+		return [2]string{}, fmt.Errorf("merge %q is not two tokens with a space between", brief(line))
 	}
 	return [2]string{left, right}, nil
 }

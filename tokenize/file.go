@@ -70,7 +70,7 @@ func (s *jsonScanner) endAfter(err error) error {
 // build puts the components together.
 func (f *tokenizerFile) build() (*Tokenizer, error) {
 	if v := string(f.Version); v != "" && v != `"1.0"` {
-		return nil, fmt.Errorf("version %s of tokenizer.json is not known; 1.0 is", v)
+		return nil, fmt.Errorf("version %s of tokenizer.json is not known; 1.0 is", brief(v))
 	}
 	if f.model == nil {
 		return nil, errors.New(`there is no "model" in this file`)

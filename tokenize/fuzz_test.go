@@ -57,12 +57,9 @@ func FuzzEncode(f *testing.F) {
 		f.Add(text)
 	}
 	var all []*tokenize.Tokenizer
-	folders, err := filepath.Glob("testdata/trained/*/")
-	if err != nil {
-		f.Fatal(err)
-	}
+	folders := trainedFolders(f)
 	for _, folder := range folders {
-		all = append(all, load(f, unpack(f, filepath.Join("trained", filepath.Base(folder)))))
+		all = append(all, load(f, unpack(f, folder)))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for i, tok := range all {

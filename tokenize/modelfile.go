@@ -50,7 +50,9 @@ func (f *modelFile) parseVocab(s *jsonScanner) (err error) {
 	}
 	f.vocab = newVocab(len(f.pieces))
 	for id, p := range f.pieces {
-		f.vocab.add(p.text, id)
+		if err := f.vocab.add(p.text, id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -97,7 +99,7 @@ func (f *modelFile) get(key string, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("model: %s: %w", key, err)
+		return fmt.Errorf("model: %s: %w", key, briefError(err))
 	}
 	return nil
 }

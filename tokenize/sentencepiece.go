@@ -194,7 +194,9 @@ func (m *spModel) build() (*Tokenizer, error) {
 	v := newVocab(len(m.pieces))
 	var added []addedToken
 	for id, p := range m.pieces {
-		v.add(p.text, id)
+		if err := v.add(p.text, id); err != nil {
+			return nil, err
+		}
 		if kind := m.types[id]; kind == pieceControl || kind == pieceUser {
 			added = append(added, addedToken{ID: id, Content: p.text, Special: kind == pieceControl})
 		}

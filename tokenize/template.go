@@ -10,6 +10,14 @@ import (
 // template is the ids of the special tokens that go before and after a text.
 type template struct{ before, after []int }
 
+// check bounds what goes around each text.
+func (t template) check() error {
+	if n := len(t.before) + len(t.after); n > maxTemplate {
+		return fmt.Errorf("post_processor: more than %d special tokens around a text; %d are allowed", n-1, maxTemplate)
+	}
+	return nil
+}
+
 func (t template) around(ids []int) []int {
 	if len(t.before)+len(t.after) == 0 {
 		return ids
@@ -30,6 +38,9 @@ func (f *tokenizerFile) addTemplate(t *Tokenizer) error {
 	for _, outer := range list {
 		t.template.before = slices.Concat(outer.before, t.template.before)
 		t.template.after = slices.Concat(t.template.after, outer.after)
+		if err == nil {
+			err = t.template.check()
+		}
 	}
 	return err
 }
@@ -96,9 +107,12 @@ func newTemplate(c component) (template, error) {
 		}
 		special, ok := fields.SpecialTokens[part.SpecialToken.ID]
 		if !ok {
-			return t, c.wrap(fmt.Errorf("special token %q has no ids", part.SpecialToken.ID))
+			return t, c.wrap(fmt.Errorf("special token %q has no ids", brief(part.SpecialToken.ID)))
 		}
 		*into = append(*into, special.IDs...)
+		if err := t.check(); err != nil {
+			return t, err
+		}
 	}
 	if texts != 1 {
 		return t, c.wrap(fmt.Errorf("its single template has %d texts; it takes one", texts))

@@ -101,20 +101,32 @@ func (t *Tokenizer) tokens(text string) ([]token, error) {
 	var out []token
 	found := func(a *addedToken, at Span) { out = append(out, token{a.ID, at}) }
 	word := func(p piece) (err error) {
-		out, err = t.model.tokenize(out, p)
+		if err = p.limit.check(); err == nil {
+			out, err = t.model.tokenize(out, p)
+		}
 		return err
 	}
 	words := chain(t.splits, word)
-	err := t.raw.split(piece{text: text}, func(p piece) error {
-		if t.normalizer != nil {
-			var err error
-			if p, err = t.normalizer.normalize(p); err != nil {
-				return err
-			}
+	err := t.raw.split(wholeText(text), func(p piece) error {
+		p, err := t.normalize(p)
+		if err != nil {
+			return err
 		}
 		return t.normal.split(p, words, found)
 	}, found)
 	return out, err
+}
+
+// normalize runs the normaliser, if there is one.
+func (t *Tokenizer) normalize(p piece) (piece, error) {
+	if t.normalizer == nil {
+		return p, nil
+	}
+	p, err := t.normalizer.normalize(p)
+	if err == nil {
+		err = p.limit.check()
+	}
+	return p, err
 }
 
 // EncodeWithSpecial is Encode with the special tokens that the tokenizer puts
@@ -156,7 +168,7 @@ func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 			tokens = append(tokens, token)
 		}
 	}
-	return decodeTokens(t.decoder, tokens), nil
+	return decodeTokens(t.decoder, tokens)
 }
 
 // DecodeBytes returns the bytes that ids stand for, also where they are not UTF-8.
@@ -227,7 +239,10 @@ func (t *Tokenizer) addToken(a *addedToken) error {
 		a.ID = id
 	}
 	if a.ID < 0 || a.ID > maxID {
-		return fmt.Errorf("added token %q has the id %d; 0 to %d is allowed", a.Content, a.ID, maxID)
+		return fmt.Errorf("added token %q has the id %d; 0 to %d is allowed", brief(a.Content), a.ID, maxID)
+	}
+	if err := checkLength("added token", a.Content); err != nil {
+		return err
 	}
 	t.added[a.ID] = a
 	t.addedIDs[a.Content] = a.ID
@@ -237,13 +252,11 @@ func (t *Tokenizer) addToken(a *addedToken) error {
 		t.raw.add(a.spelling, a)
 		return nil
 	}
-	if t.normalizer != nil {
-		p, err := t.normalizer.normalize(piece{text: a.spelling})
-		if err != nil {
-			return err
-		}
-		a.spelling = p.text
+	p, err := t.normalize(wholeText(a.spelling))
+	if err != nil {
+		return fmt.Errorf("added token %q: %w", brief(a.Content), err)
 	}
+	a.spelling = p.text
 	t.normal.add(a.spelling, a)
 	return nil
 }
