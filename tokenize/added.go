@@ -23,22 +23,21 @@ type addedToken struct {
 // A tokenFinder finds added tokens: the leftmost, and of those the longest. Some
 // models have thousands of such tokens.
 type tokenFinder struct {
-	trie   *trie
-	tokens []*addedToken // by the trie's ids
-	starts [256]bool     // bytes that some token begins with
-	single byte          // the one such byte, if there is just one: "<", as a rule
+	trie   *trie     // to the tokens' ids
+	starts [256]bool // bytes that some token begins with
+	single byte      // the one such byte, if there is just one: "<", as a rule
 	count  int
 }
 
 func newTokenFinder() *tokenFinder { return &tokenFinder{trie: emptyTrie(0)} }
 
-// add enters a token under the spelling by which it is to be found.
-func (f *tokenFinder) add(spelling string, t *addedToken) {
-	if spelling == "" {
+// add enters a token under the spelling by which it is to be found, unless another has
+// that.
+func (f *tokenFinder) add(spelling string, id int) {
+	if _, size := f.trie.longest(root, spelling); spelling == "" || size == len(spelling) {
 		return
 	}
-	f.trie.add(spelling, int32(len(f.tokens)))
-	f.tokens = append(f.tokens, t)
+	f.trie.add(spelling, int32(id))
 	if !f.starts[spelling[0]] {
 		f.starts[spelling[0]] = true
 		f.single = spelling[0]
@@ -47,13 +46,13 @@ func (f *tokenFinder) add(spelling string, t *addedToken) {
 }
 
 // find returns the next token in s at or after from.
-func (f *tokenFinder) find(s string, from int) (t *addedToken, start, end int) {
+func (f *tokenFinder) find(s string, from int) (id, start, end int) {
 	for at := f.candidate(s, from); at >= 0; at = f.candidate(s, at+1) {
 		if id, size := f.trie.longest(root, s[at:]); id >= 0 {
-			return f.tokens[id], at, at + size
+			return int(id), at, at + size
 		}
 	}
-	return nil, 0, 0
+	return -1, 0, 0
 }
 
 // candidate returns the next place where a token could begin, or -1.
@@ -76,18 +75,26 @@ func (f *tokenFinder) candidate(s string, from int) int {
 	return -1
 }
 
-// split cuts p at the tokens found in it: text is called with what lies between,
-// token with the tokens, from left to right.
-func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedToken, Span)) error {
+// A searcher cuts pieces at the added tokens that a finder finds in them.
+type searcher struct {
+	*tokenFinder
+	tokens      *addedTokens
+	skipSpecial bool // leave special tokens to the model
+}
+
+// split cuts p: text is called with what lies between the tokens, token with the
+// tokens, from left to right.
+func (f searcher) split(p piece, text func(piece) error, token func(id int, at Span)) error {
 	done, at := 0, 0
 	blanks := 0 // where those right of the last token end
 	for {
-		t, start, end := f.find(p.text, at)
-		if t == nil {
+		id, start, end := f.find(p.text, at)
+		if id < 0 {
 			break
 		}
 		at = end
-		if t.SingleWord && touchesWord(p.text, start, end) {
+		t := f.tokens.byID[id]
+		if f.skipSpecial && f.tokens.special[t.Content] || t.SingleWord && touchesWord(p.text, start, end) {
 			continue
 		}
 		switch {
@@ -106,7 +113,7 @@ func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedTo
 				return err
 			}
 		}
-		token(t, p.span(start, end))
+		token(id, p.span(start, end))
 		done = end
 	}
 	if done < len(p.text) {

@@ -229,6 +229,20 @@ var cleanUp = []*strings.Replacer{
 	strings.NewReplacer(" 're", "'re"),
 }
 
+// cleanUpText is clean_up_tokenization of Hugging Face's transformers, which knows all of
+// these but "do not".
+func cleanUpText(text string) string {
+	for i, rule := range cleanUp {
+		if i != cleanUpDoNot {
+			text = rule.Replace(text)
+		}
+	}
+	return text
+}
+
+// cleanUpDoNot is the index of "do not" in cleanUp.
+const cleanUpDoNot = 7
+
 func (d *wordPieceDecoder) decode(tokens []string, _ *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {

@@ -115,6 +115,7 @@ func (g ggufReader) vocabulary() (*vocab, []addedToken, error) {
 		return nil, nil, err
 	}
 	v := newVocab(len(tokens))
+	v.size = len(tokens)
 	var added []addedToken
 	for id, token := range tokens {
 		if err := v.add(token, id); err != nil {

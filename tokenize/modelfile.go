@@ -49,6 +49,7 @@ func (f *modelFile) parseVocab(s *jsonScanner) (err error) {
 		return err
 	}
 	f.vocab = newVocab(len(f.pieces))
+	f.vocab.size = len(f.pieces)
 	for id, p := range f.pieces {
 		if err := f.vocab.add(p.text, id); err != nil {
 			return err

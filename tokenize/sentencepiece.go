@@ -48,7 +48,7 @@ type spModel struct {
 // parseSentencePiece makes a tokenizer of a tokenizer.model. github.com/eliben/
 // go-sentencepiece refuses the models that need it most: those, as Llama 2's and
 // Mistral's, that set a blank before the text, and all Unigram models.
-func parseSentencePiece(data []byte, config *configFile) (*Tokenizer, error) {
+func parseSentencePiece(data []byte, s *settings) (*Tokenizer, error) {
 	m := &spModel{
 		kind: spUnigram, special: specialTokens{bos: 1, eos: 2, pad: -1, unk: 0},
 		dummyPrefix: true, removeBlanks: true, // the format's defaults
@@ -60,14 +60,16 @@ func parseSentencePiece(data []byte, config *configFile) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, m.addTemplate(t, strings.TrimSuffix(config.Class, "Fast"))
+	return t, m.addTemplate(t, s)
 }
 
 // addTemplate sets the special tokens around a text. They are up to the class of
 // tokenizer; a class that is not known may even number its tokens differently
 // (XLM-R shifts all ids by one).
-func (m *spModel) addTemplate(t *Tokenizer, class string) error {
-	switch {
+func (m *spModel) addTemplate(t *Tokenizer, s *settings) error {
+	switch class := s.class; {
+	case s.config.has("sp_model_kwargs") && !isEmpty(s.config.raw("sp_model_kwargs")):
+		return s.config.errorf("sp_model_kwargs", "settings of the sentencepiece library are not supported; leave them out")
 	case class == "" && m.kind == spBPE && m.special.bos >= 0:
 		t.template.before = []int{m.special.bos}
 	case class == "", slices.Contains(bosClasses, class): // overrideTemplate does it
@@ -192,6 +194,7 @@ func (m *spModel) build() (*Tokenizer, error) {
 		return nil, err
 	}
 	v := newVocab(len(m.pieces))
+	v.size = len(m.pieces)
 	var added []addedToken
 	for id, p := range m.pieces {
 		if err := v.add(p.text, id); err != nil {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // template is the ids of the special tokens that go before and after a text.
@@ -120,27 +119,34 @@ func newTemplate(c component) (template, error) {
 	return t, nil
 }
 
-// bosClasses are the tokenizers of Hugging Face's transformers that make their
-// template from add_bos_token (true where it is missing) and add_eos_token,
-// whatever tokenizer.json says.
+// bosClasses are the tokenizers of Hugging Face's transformers that begin texts with a
+// BOS.
 var bosClasses = []string{"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}
 
-func (t *Tokenizer) overrideTemplate(config *configFile) error {
-	if !slices.Contains(bosClasses, strings.TrimSuffix(config.Class, "Fast")) {
-		return nil
+// addTemplate makes the template of a tokenizer without a tokenizer.json, of
+// add_bos_token and add_eos_token. (Where there is a tokenizer.json, that has a template;
+// transformers 4 made another for the classes in bosClasses, version 5 leaves it.) For
+// these classes a missing add_bos_token is true, as in version 4; in version 5 a Llama
+// that is read from its tokenizer.model is without a BOS.
+func (s *settings) addTemplate(t *Tokenizer) error {
+	bos, eos := len(t.template.before) > 0 || slices.Contains(bosClasses, s.class), len(t.template.after) > 0
+	if s.addBOS != nil {
+		bos = *s.addBOS
 	}
-	t.bosAsID = true
+	if s.addEOS != nil {
+		eos = *s.addEOS
+	}
+	switch {
+	case bos && t.special.bos < 0:
+		return s.config.errorf("add_bos_token", "a %s adds a BOS token, and no file names one", s.class)
+	case eos && t.special.eos < 0:
+		return s.config.errorf("add_eos_token", "it is true, and no file names an EOS token")
+	}
 	t.template = template{}
-	if config.AddBOS == nil || *config.AddBOS {
-		if t.special.bos < 0 {
-			return fmt.Errorf("a %s adds a BOS token, and tokenizer_config.json names none", config.Class)
-		}
+	if bos {
 		t.template.before = []int{t.special.bos}
 	}
-	if config.AddEOS != nil && *config.AddEOS {
-		if t.special.eos < 0 {
-			return fmt.Errorf("add_eos_token is true, and tokenizer_config.json names no EOS token")
-		}
+	if eos {
 		t.template.after = []int{t.special.eos}
 	}
 	return nil

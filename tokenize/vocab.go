@@ -16,6 +16,7 @@ const absent = "\xff"
 type vocab struct {
 	ids    map[string]int
 	tokens []string // by id; absent where there is none
+	size   int      // how many there are: the first id of added tokens
 }
 
 func newVocab(size int) *vocab {
@@ -59,5 +60,6 @@ func parseVocab(s *jsonScanner) (*vocab, error) {
 	if len(v.ids) == 0 {
 		return nil, errors.New("the vocabulary is empty")
 	}
+	v.size = len(v.ids)
 	return v, nil
 }

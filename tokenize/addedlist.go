@@ -1,0 +1,94 @@
+package tokenize
+
+import "fmt"
+
+// addedTokens are the tokens beside the model's vocabulary, as Hugging Face's library
+// keeps them (added_vocabulary.rs): a token that is added again changes how it is found
+// and decoded, but keeps its id, and stays special once it was.
+type addedTokens struct {
+	byID    map[int]*addedToken // the last that was added
+	ids     map[string]int
+	special map[string]bool
+	lists   [2][]*addedToken // the special ones, each as it was first, and the others
+	highest int              // id, -1 for none
+
+	raw    *tokenFinder // of tokens to be found in the text as it is
+	normal *tokenFinder // and in the normalised text
+}
+
+func newAddedTokens() *addedTokens {
+	return &addedTokens{
+		byID: make(map[int]*addedToken), ids: make(map[string]int), special: make(map[string]bool),
+		highest: -1, raw: newTokenFinder(), normal: newTokenFinder(),
+	}
+}
+
+// add adds a token. The model's vocabulary gives its id; a token that is not in there
+// gets the next id, whatever a file says.
+func (l *addedTokens) add(a *addedToken, v *vocab) error {
+	if err := checkLength("added token", a.Content); err != nil {
+		return err
+	}
+	if a.Content == "" {
+		return nil
+	}
+	if a.Special && !l.special[a.Content] {
+		l.special[a.Content] = true
+		l.lists[0] = append(l.lists[0], a)
+	}
+	id, ok := l.ids[a.Content]
+	if !ok {
+		if id, ok = v.ids[a.Content]; !ok {
+			id = l.next(v)
+		}
+	} else if l.byID[id].same(a) {
+		return nil
+	}
+	if id > maxID {
+		return fmt.Errorf("added token %q gets the id %d; 0 to %d is allowed", brief(a.Content), id, maxID)
+	}
+	a.ID = id
+	l.ids[a.Content] = id
+	l.byID[id] = a
+	l.highest = max(l.highest, id)
+	if !l.special[a.Content] {
+		l.lists[1] = append(l.lists[1], a)
+	}
+	return nil
+}
+
+// next is the id of a new token: after the vocabulary and the other added tokens.
+func (l *addedTokens) next(v *vocab) int { return max(v.size, l.highest+1) }
+
+// same reports whether two tokens are found alike.
+func (a *addedToken) same(b *addedToken) bool {
+	x, y := *a, *b
+	x.ID, y.ID, x.spelling, y.spelling = 0, 0, "", ""
+	return x == y
+}
+
+// refresh makes the finders anew. Of two tokens that are spelt alike, the first counts.
+func (l *addedTokens) refresh(normalize func(piece) (piece, error)) error {
+	l.raw, l.normal = newTokenFinder(), newTokenFinder()
+	for _, list := range l.lists {
+		for _, a := range list {
+			if !a.Normalized {
+				a.spelling = a.Content
+				l.raw.add(a.spelling, l.ids[a.Content])
+				continue
+			}
+			p, err := normalize(wholeText(a.Content))
+			if err != nil {
+				return fmt.Errorf("added token %q: %w", brief(a.Content), err)
+			}
+			a.spelling = p.text
+			l.normal.add(a.spelling, l.ids[a.Content])
+		}
+	}
+	for _, a := range l.byID {
+		if a.spelling == "" {
+			a.spelling = a.Content
+		}
+	}
+	return nil
+}
