@@ -16,8 +16,6 @@ type addedToken struct {
 	RStrip     bool   `json:"rstrip"`      // and on its right
 	Normalized bool   `json:"normalized"`  // it is looked for in the normalised text
 	Special    bool   `json:"special"`     // decoding can leave it out
-
-	spelling string // in the text where it is looked for
 }
 
 // A tokenFinder finds added tokens: the leftmost, and of those the longest. Some

@@ -3,14 +3,18 @@ package tokenize
 import "fmt"
 
 // addedTokens are the tokens beside the model's vocabulary, as Hugging Face's library
-// keeps them (added_vocabulary.rs): a token that is added again changes how it is found
-// and decoded, but keeps its id, and stays special once it was.
+// keeps them (0.23.3, added_vocabulary.rs): a token that is added again changes how it
+// is found, but keeps its id, and stays special once it was. (In 0.22 it was found in both
+// ways.)
 type addedTokens struct {
 	byID    map[int]*addedToken // the last that was added
 	ids     map[string]int
 	special map[string]bool
-	lists   [2][]*addedToken // the special ones, each as it was first, and the others
-	highest int              // id, -1 for none
+	lists   [2][]string // the special ones, and the others
+	highest int         // id, -1 for none
+	// decoded is what a token stands for in a text: its content in normalised form, if
+	// it was ever looked for in normalised text.
+	decoded map[int]string
 
 	raw    *tokenFinder // of tokens to be found in the text as it is
 	normal *tokenFinder // and in the normalised text
@@ -19,7 +23,7 @@ type addedTokens struct {
 func newAddedTokens() *addedTokens {
 	return &addedTokens{
 		byID: make(map[int]*addedToken), ids: make(map[string]int), special: make(map[string]bool),
-		highest: -1, raw: newTokenFinder(), normal: newTokenFinder(),
+		highest: -1, decoded: make(map[int]string), raw: newTokenFinder(), normal: newTokenFinder(),
 	}
 }
 
@@ -34,7 +38,7 @@ func (l *addedTokens) add(a *addedToken, v *vocab) error {
 	}
 	if a.Special && !l.special[a.Content] {
 		l.special[a.Content] = true
-		l.lists[0] = append(l.lists[0], a)
+		l.lists[0] = append(l.lists[0], a.Content)
 	}
 	id, ok := l.ids[a.Content]
 	if !ok {
@@ -52,7 +56,7 @@ func (l *addedTokens) add(a *addedToken, v *vocab) error {
 	l.byID[id] = a
 	l.highest = max(l.highest, id)
 	if !l.special[a.Content] {
-		l.lists[1] = append(l.lists[1], a)
+		l.lists[1] = append(l.lists[1], a.Content)
 	}
 	return nil
 }
@@ -63,7 +67,7 @@ func (l *addedTokens) next(v *vocab) int { return max(v.size, l.highest+1) }
 // same reports whether two tokens are found alike.
 func (a *addedToken) same(b *addedToken) bool {
 	x, y := *a, *b
-	x.ID, y.ID, x.spelling, y.spelling = 0, 0, "", ""
+	x.ID, y.ID = 0, 0
 	return x == y
 }
 
@@ -71,24 +75,33 @@ func (a *addedToken) same(b *addedToken) bool {
 func (l *addedTokens) refresh(normalize func(piece) (piece, error)) error {
 	l.raw, l.normal = newTokenFinder(), newTokenFinder()
 	for _, list := range l.lists {
-		for _, a := range list {
-			if !a.Normalized {
-				a.spelling = a.Content
-				l.raw.add(a.spelling, l.ids[a.Content])
+		for _, content := range list {
+			id := l.ids[content]
+			if !l.byID[id].Normalized {
+				l.raw.add(content, id)
 				continue
 			}
-			p, err := normalize(wholeText(a.Content))
+			p, err := normalize(wholeText(content))
 			if err != nil {
-				return fmt.Errorf("added token %q: %w", brief(a.Content), err)
+				return fmt.Errorf("added token %q: %w", brief(content), err)
 			}
-			a.spelling = p.text
-			l.normal.add(a.spelling, l.ids[a.Content])
-		}
-	}
-	for _, a := range l.byID {
-		if a.spelling == "" {
-			a.spelling = a.Content
+			l.normal.add(p.text, id)
+			l.decoded[id] = p.text
 		}
 	}
 	return nil
+}
+
+// text returns what the token with this id stands for in a text, and whether decoding
+// can leave it out: a special token that is spelt as it is written.
+func (l *addedTokens) text(id int) (text string, special, ok bool) {
+	a, ok := l.byID[id]
+	if !ok {
+		return "", false, false
+	}
+	text, normalized := l.decoded[id]
+	if !normalized {
+		text = a.Content
+	}
+	return text, l.special[text], true
 }

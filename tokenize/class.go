@@ -1,7 +1,9 @@
 package tokenize
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -44,6 +46,37 @@ var bertClasses = []string{
 // gpt2Classes set add_prefix_space (false where it is missing), whatever tokenizer.json
 // says.
 var gpt2Classes = []string{"GPT2Tokenizer", "CodeGenTokenizer", "GPTNeoXTokenizer"}
+
+// classTemplates are the special tokens that a class puts around a text, by their roles,
+// whatever tokenizer.json says. (In version 4 the file's stay.)
+var classTemplates = func() map[string][2]string {
+	out := map[string][2]string{
+		"T5Tokenizer": {"", "eos_token"}, "RobertaTokenizer": {"cls_token", "sep_token"}, "BartTokenizer": {"cls_token", "sep_token"},
+	}
+	for _, class := range bertClasses {
+		out[class] = [2]string{"cls_token", "sep_token"}
+	}
+	return out
+}()
+
+// applyTemplate sets the special tokens around a text to those of the class.
+func (s *settings) applyTemplate(t *Tokenizer) {
+	sides, ok := classTemplates[s.class]
+	if !ok {
+		return
+	}
+	t.template = template{s.idsOf(t, sides[0]), s.idsOf(t, sides[1])}
+}
+
+// idsOf are the ids of the token with a role, if there is one.
+func (s *settings) idsOf(t *Tokenizer, role string) []int {
+	for _, n := range s.names {
+		if id, ok := t.TokenToID(n.token.Content); ok && n.role == role {
+			return []int{id}
+		}
+	}
+	return nil
+}
 
 // classNames are the special tokens that a class has if the files name none: "role=token".
 var classNames = func() map[string][]nameRole {
@@ -99,6 +132,9 @@ func (s *settings) addClassNames() {
 			s.names = append(s.names, n)
 		}
 	}
+	if s.class == "T5Tokenizer" && len(s.extra) == 0 {
+		s.addSentinels()
+	}
 	order := func(n nameRole) int {
 		if i := slices.Index(roles, n.role); i >= 0 {
 			return i
@@ -106,6 +142,17 @@ func (s *settings) addClassNames() {
 		return len(roles)
 	}
 	slices.SortStableFunc(s.names, func(a, b nameRole) int { return order(a) - order(b) })
+}
+
+// addSentinels adds a T5's <extra_id_0>, <extra_id_1>, ...
+func (s *settings) addSentinels() {
+	n := 100
+	if s.extraIDs != nil {
+		n = *s.extraIDs
+	}
+	for i := range min(n, maxID) {
+		s.extra = append(s.extra, sideToken{addedToken: addedToken{Content: fmt.Sprintf("<extra_id_%d>", i)}})
+	}
 }
 
 // isSetToNull reports a field that is there and null.
@@ -135,10 +182,25 @@ func (s *settings) refuse() error {
 
 // applyClass changes the steps of tokenizer.json as the class does.
 func (f *tokenizerFile) applyClass(s *settings) error {
-	if slices.Contains(bertClasses, s.class) {
+	switch {
+	case slices.Contains(bertClasses, s.class):
 		return f.applyBert(s)
+	case s.class == "GemmaTokenizer":
+		return f.expectOnly(s, "Replace")
+	case s.class == "LlamaTokenizer" && s.prefixSpace != nil && !*s.prefixSpace && bytes.Contains(f.Normalizer, []byte(`"Prepend"`)):
+		return s.config.errorf("add_prefix_space", "it is false, and tokenizer.json prepends a blank")
 	}
 	return nil
+}
+
+// expectOnly refuses a file whose normaliser is not the one that the class has.
+func (f *tokenizerFile) expectOnly(s *settings, normalizer string) error {
+	list, err := components("normalizer", "normalizers", f.Normalizer)
+	if err == nil && (len(list) != 1 || list[0].name != normalizer) {
+		err = s.config.errorf("tokenizer_class", "the normalizer of a %s is a %s, and that of tokenizer.json is another; "+
+			"transformers 4 and 5 differ in which counts", s.class, normalizer)
+	}
+	return err
 }
 
 // applyBert makes the normaliser of a BERT.
@@ -147,8 +209,8 @@ func (f *tokenizerFile) applyBert(s *settings) error {
 	if err != nil {
 		return err
 	}
-	if len(list) != 1 || list[0].name != "BertNormalizer" {
-		return s.config.errorf("tokenizer_class", "a %s has a BertNormalizer, and tokenizer.json has none", s.class)
+	if err := f.expectOnly(s, "BertNormalizer"); err != nil {
+		return err
 	}
 	var n bertNormalizer
 	if err := list[0].read(&n); err != nil {

@@ -1,6 +1,7 @@
 package tokenize
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,9 @@ func (f *tokenizerFile) fields() map[string]*json.RawMessage {
 // parseTokenizer makes a tokenizer of the bytes of a tokenizer.json.
 func parseTokenizer(data []byte, s *settings) (*Tokenizer, error) {
 	f, err := readTokenizer(data)
+	if s.class == "LlamaTokenizer" && bytes.Contains(data, []byte(`"ByteLevel"`)) {
+		s.class = "" // a Llama 3, as transformers 5 finds out
+	}
 	if err == nil {
 		err = errors.Join(f.readAdded(s), f.applyClass(s))
 	}

@@ -63,8 +63,12 @@ func loadFile(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.configure(s); err != nil || formatOf(path) == formatJSON {
-		return t, err
+	if err := t.configure(s); err != nil {
+		return nil, err
+	}
+	if formatOf(path) == formatJSON {
+		s.applyTemplate(t)
+		return t, nil
 	}
 	return t, s.addTemplate(t)
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"gopherlens/tokenize"
@@ -89,23 +90,89 @@ func (c *sideCase) answer(t *testing.T, tok *tokenize.Tokenizer, all *sideCases)
 	return a
 }
 
+// refusedSides are the files that are refused, by the case's name, or after a star its end, and
+// the field that the refusal names: the versions of transformers differ in them.
+var refusedSides = []struct{ tokenizer, end, field string }{
+	{"bytes", "prefix space generic", "add_prefix_space"},
+	{"bytes", "Qwen2Tokenizer prefix space", "add_prefix_space"},
+	{"bytes", "LlamaTokenizerFast prefix space", "add_prefix_space"},
+	{"bytes", "RobertaTokenizer prefix space", "add_prefix_space"},
+	{"bytes", "BloomTokenizerFast prefix space", "add_prefix_space"},
+	{"bytes", "CohereTokenizerFast prefix space", "add_prefix_space"},
+	{"bytes", "spaced PreTrainedTokenizerFast False", "add_prefix_space"},
+	{"meta", "*Tokenizer no prefix space", "add_prefix_space"},
+	{"meta", "*TokenizerFast no prefix space", "add_prefix_space"},
+	{"meta", "LlamaTokenizer legacy", "legacy"},
+	{"meta", "LlamaTokenizerFast legacy", "legacy"},
+	{"llama", "*Tokenizer no prefix space", "add_prefix_space"},
+	{"llama", "*TokenizerFast no prefix space", "add_prefix_space"},
+	{"wordpiece", "* unk", "unk_token"},
+	{"cased", "* unk", "unk_token"},
+}
+
+// refusal is the field for which a case is refused, "" for none.
+func (c *sideCase) refusal() string {
+	for _, r := range refusedSides {
+		end, any := strings.CutPrefix(r.end, "*")
+		if name := r.tokenizer + ": " + end; c.Name == name || any && c.Tokenizer == r.tokenizer && strings.HasSuffix(c.Name, end) {
+			return r.field
+		}
+	}
+	return ""
+}
+
+// byFour reports the cases for which version 5 makes the steps of tokenizer.json anew,
+// other than the file has them: a Llama that prepends its blank in the normaliser, as
+// Llama 2's own file does. The file's count, as in version 4.
+func (c *sideCase) byFour() bool {
+	return c.Tokenizer == "llama" && strings.Contains(c.Name, "LlamaTokenizer")
+}
+
 func TestSideFiles(t *testing.T) {
 	all := new(sideCases)
 	unmarshal(t, "side", "cases.json", all)
+	if len(all.Cases) < 1000 {
+		t.Fatalf("%d cases", len(all.Cases))
+	}
+	refused := 0
 	for _, c := range all.Cases {
 		tok, err := c.load(t, all)
-		if err != nil {
-			t.Errorf("%s: REFUSED %v | %s", c.Name, err, c.Want.Error)
+		if field := c.refusal(); field != "" || err != nil {
+			refused++
+			if field == "" || err == nil || !strings.Contains(err.Error(), "tokenizer_config.json: "+field+": ") {
+				t.Errorf("%s: error %v, want one about %q", c.Name, err, field)
+			}
 			continue
 		}
-		got, want := c.answer(t, tok, all), c.Want
-		for _, v := range []struct {
-			name      string
-			got, want any
-		}{{"ids", got.IDs, want.IDs}, {"special", got.Special, want.Special}, {"decoded", got.Decoded, want.Decoded}, {"skipped", got.Skipped, want.Skipped}, {"names", got.Names, want.Names}} {
-			if !reflect.DeepEqual(v.got, v.want) {
-				t.Errorf("%s: %s differ (four %v)", c.Name, v.name, c.Four != nil)
-			}
+		c.check(t, tok, all)
+	}
+	if refused > 30 {
+		t.Errorf("%d of %d cases are refused", refused, len(all.Cases))
+	}
+}
+
+func (c *sideCase) check(t *testing.T, tok *tokenize.Tokenizer, all *sideCases) {
+	if c.Want.Error != "" {
+		t.Errorf("%s: it loads, and not in transformers: %s", c.Name, c.Want.Error)
+		return
+	}
+	got := c.answer(t, tok, all)
+	if c.byFour() {
+		if c.Four != nil && c.Four.Error == "" && !reflect.DeepEqual(got.IDs, c.Four.IDs) {
+			t.Errorf("%s: ids %v, want %v", c.Name, got.IDs, c.Four.IDs)
+		}
+		return
+	}
+	for _, v := range []struct {
+		name      string
+		got, want any
+	}{
+		{"ids", got.IDs, c.Want.IDs}, {"ids with special tokens", got.Special, c.Want.Special},
+		{"text", got.Decoded, c.Want.Decoded}, {"text without special tokens", got.Skipped, c.Want.Skipped},
+		{"BOS, EOS, Pad, Unk", got.Names, c.Want.Names},
+	} {
+		if !reflect.DeepEqual(v.got, v.want) {
+			t.Errorf("%s: %s %v, want %v (of %q)", c.Name, v.name, v.got, v.want, all.Texts)
 		}
 	}
 }

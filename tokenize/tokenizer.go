@@ -156,10 +156,9 @@ func (t *Tokenizer) DecodeSkipSpecial(ids []int) (string, error) { return t.deco
 func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		a := t.added.byID[id]
-		if a != nil {
-			if !skipSpecial || !t.added.special[a.Content] {
-				tokens = append(tokens, a.spelling)
+		if text, special, ok := t.added.text(id); ok {
+			if !skipSpecial || !special {
+				tokens = append(tokens, text)
 			}
 			continue
 		}

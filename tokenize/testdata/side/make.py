@@ -23,7 +23,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 
 TEXTS = ["Hello<|im_start|>user", "Hello world", " Hello  world. ", "<s>Hello</s> World!", "[MASK]ed [CLS]éa HELLO", "do n't , stop",
-         "a <tok> b <|im_start|>", "日本a", "", "<|im_end|>x<tok>", "<extra>hello"]
+         "a <tok> b <|im_start|>", "日本a", "", "<|im_end|>x<tok>", "<extra_id_3>hello <pad>[PAD]"]
 PARTIAL = [[5, 6], [9, 301, 4], [0, 1, 2, 3], [299, 300, 301, 350, 12]]
 
 
@@ -100,6 +100,15 @@ def tokenizers():
     llama["pre_tokenizer"] = None
     llama["normalizer"] = {"type": "Sequence", "normalizers": [
         {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}
+    roles = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    gemma = file(
+        bpe([*roles, *bytes_, *LETTERS], METAMERGES, unk_token="<unk>", fuse_unk=True, byte_fallback=True),
+        added_tokens=[added(t, i) for i, t in enumerate(roles)],
+        normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+        pre_tokenizer={"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False},
+        post_processor=template(["<bos>"], [], {"<bos>": 2}),
+        decoder={"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]})
     pieces = ["<pad>", "</s>", "<unk>", *LETTERS, "▁Hello", "Hello", "▁w", "or", "▁a"]
     space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     unigram = file({"type": "Unigram", "unk_id": 2, "byte_fallback": False,
@@ -120,21 +129,23 @@ def tokenizers():
                       decoder={"type": "WordPiece", "prefix": "##", "cleanup": True})
     cased = copy.deepcopy(word_piece)
     cased["normalizer"]["lowercase"] = False
-    return {"bytes": level, "meta": meta, "llama": llama, "unigram": unigram, "wordpiece": word_piece, "cased": cased}
+    return {"bytes": level, "meta": meta, "llama": llama, "gemma": gemma, "unigram": unigram, "wordpiece": word_piece, "cased": cased}
 
 
 CLASSES = {
     "bytes": ["GPT2Tokenizer", "GPT2TokenizerFast", "GPTNeoXTokenizerFast", "Qwen2Tokenizer", "CodeGenTokenizer", "LlamaTokenizerFast",
               "RobertaTokenizer", "BloomTokenizerFast", "CohereTokenizerFast"],
-    "meta": ["LlamaTokenizer", "LlamaTokenizerFast", "GemmaTokenizer", "CodeLlamaTokenizer"],
+    "meta": ["LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer"],
     "llama": ["LlamaTokenizer", "LlamaTokenizerFast"],
-    "unigram": ["T5Tokenizer", "T5TokenizerFast", "XLMRobertaTokenizer", "AlbertTokenizer"],
+    "gemma": ["GemmaTokenizer", "GemmaTokenizerFast"],
+    "unigram": ["T5Tokenizer", "T5TokenizerFast"],
     "wordpiece": ["BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "ElectraTokenizer"],
     "cased": ["BertTokenizer", "DistilBertTokenizerFast"],
 }
 NAMES = {"bytes": {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"},
          "meta": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
          "llama": {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
+         "gemma": {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<pad>"},
          "unigram": {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
          "wordpiece": {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"},
          "cased": {"cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}}
@@ -204,6 +215,20 @@ def beside(name, size):
         "no prefix space generic": {"tokenizer_config.json": base | {"add_prefix_space": False}},
         "legacy generic": {"tokenizer_config.json": base | {"legacy": True}},
         "not legacy generic": {"tokenizer_config.json": base | {"legacy": False}},
+        "names of objects": {"tokenizer_config.json": base | {
+            "mask_token": {"__type": "AddedToken"} | decoder_entry("<tok>", lstrip=True, special=False)}},
+        "named and in the file": {"tokenizer_config.json": base | {"mask_token": "<tok>"}, "file": [added("<tok>", size, special=False)]},
+        "file with a gap": {"tokenizer_config.json": base, "file": [added("<tok>", size + 9), added("<|im_start|>", size + 4)]},
+        "file out of order": {"tokenizer_config.json": base, "file": [added("<tok>", size + 1), added("<|im_start|>", size)]},
+        "file over the vocabulary": {"tokenizer_config.json": base, "file": [added("Hello", 1, special=False), added("<tok>", 2)]},
+        "map of extra": {"tokenizer_config.json": base | {"extra_special_tokens": ["<tok>"]},
+                         "special_tokens_map.json": {"extra_special_tokens": ["<|im_start|>", {"content": "<|im_end|>", "rstrip": True}]}},
+        "map of extra names": {"tokenizer_config.json": base, "special_tokens_map.json": {"extra_special_tokens": {"image_token": "<tok>"}}},
+        "map of additional": {"tokenizer_config.json": base | {"additional_special_tokens": ["<tok>"]},
+                              "special_tokens_map.json": {"additional_special_tokens": ["<|im_start|>"], "video_token": "<|im_end|>"}},
+        "all three": {"tokenizer_config.json": base | {"additional_special_tokens": ["<|im_end|>"]},
+                      "special_tokens_map.json": {"mask_token": "<|im_start|>"}, "added_tokens.json": {"<tok>": size + 2, "<|im_start|>": size + 1}},
+        "null names": {"tokenizer_config.json": base | {"eos_token": None, "mask_token": None, "additional_special_tokens": None}},
         "from_slow": {"tokenizer_config.json": base | {"from_slow": True}},
     }
     for i, f in enumerate(flags()):
@@ -242,7 +267,7 @@ def beside(name, size):
     return cases
 
 
-TYPES = {"bytes": "gpt2", "meta": "llama", "llama": "llama", "unigram": "t5", "wordpiece": "bert", "cased": "bert"}
+TYPES = {"bytes": "gpt2", "meta": "llama", "llama": "llama", "gemma": "gemma2", "unigram": "t5", "wordpiece": "bert", "cased": "bert"}
 
 
 def folders():
@@ -259,6 +284,13 @@ def folders():
                                       "pad_type_id": 0, "pad_token": "x"}
             yield f"{name}: {case}", {"tokenizer.json": changed} | files
         typed = {"config.json": {"model_type": TYPES[name]}}
+        if name == "bytes":
+            for flag in (None, True, False):
+                for c in (GENERIC, "GPT2Tokenizer"):
+                    spaced = copy.deepcopy(tokenizer)
+                    spaced["pre_tokenizer"]["add_prefix_space"] = True
+                    fields = config(name, tokenizer_class=c) | ({} if flag is None else {"add_prefix_space": flag})
+                    yield f"{name}: spaced {c} {flag}", {"tokenizer.json": spaced, "tokenizer_config.json": fields}
         yield f"{name}: model type", {"tokenizer.json": tokenizer} | typed
         yield f"{name}: model type and config", {"tokenizer.json": tokenizer, "tokenizer_config.json": NAMES[name]} | typed
         yield f"{name}: model type and generic", {"tokenizer.json": tokenizer, "tokenizer_config.json": config(name)} | typed
