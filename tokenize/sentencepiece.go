@@ -228,6 +228,11 @@ func (m *spModel) check() error {
 	case m.kind == spBPE && slices.Contains(m.types, pieceUnused):
 		return errors.New("unused tokens in a BPE model are not supported")
 	}
+	for id, p := range m.pieces {
+		if !(math.Abs(p.score) <= math.MaxFloat32) {
+			return fmt.Errorf("token %d %q has the score %v", id, brief(p.text), p.score)
+		}
+	}
 	s := &m.special
 	for name, id := range map[string]*int{"unk_id": &s.unk, "bos_id": &s.bos, "eos_id": &s.eos, "pad_id": &s.pad} {
 		if *id >= len(m.pieces) {

@@ -2,6 +2,7 @@ package tokenize
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -13,6 +14,11 @@ type template struct{ before, after []int }
 func (t template) check() error {
 	if n := len(t.before) + len(t.after); n > maxTemplate {
 		return fmt.Errorf("post_processor: more than %d special tokens around a text; %d are allowed", n-1, maxTemplate)
+	}
+	for _, id := range slices.Concat(t.before, t.after) {
+		if id < 0 || id > maxID {
+			return fmt.Errorf("post_processor: a special token has the id %d; 0 to %d is allowed", id, maxID)
+		}
 	}
 	return nil
 }
@@ -49,29 +55,47 @@ type tokenAndID struct{ id int }
 
 // UnmarshalJSON reads the pair.
 func (t *tokenAndID) UnmarshalJSON(data []byte) error {
+	var pair []json.RawMessage
+	if err := json.Unmarshal(data, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 {
+		return fmt.Errorf("a special token of %d parts; it is a token and an id", len(pair))
+	}
 	var token string
-	pair := []any{&token, &t.id}
-	return json.Unmarshal(data, &pair)
+	return errors.Join(json.Unmarshal(pair[0], &token), json.Unmarshal(pair[1], &t.id))
+}
+
+// pairTemplate is the template of the older post-processors, which need both tokens.
+func pairTemplate(c component, cls, sep *tokenAndID) (template, error) {
+	if cls == nil || sep == nil {
+		return template{}, c.wrap(errors.New(`it needs "cls" and "sep"`))
+	}
+	return template{[]int{cls.id}, []int{sep.id}}, nil
 }
 
 func newBertProcessing(c component) (template, error) {
 	var fields struct {
-		Sep tokenAndID `json:"sep"`
-		Cls tokenAndID `json:"cls"`
+		Sep *tokenAndID `json:"sep"`
+		Cls *tokenAndID `json:"cls"`
 	}
-	err := c.read(&fields)
-	return template{[]int{fields.Cls.id}, []int{fields.Sep.id}}, err
+	if err := c.read(&fields); err != nil {
+		return template{}, err
+	}
+	return pairTemplate(c, fields.Cls, fields.Sep)
 }
 
 func newRobertaProcessing(c component) (template, error) {
 	var fields struct {
-		Sep            tokenAndID `json:"sep"`
-		Cls            tokenAndID `json:"cls"`
-		TrimOffsets    bool       `json:"trim_offsets"`     // spans here cover the whole text
-		AddPrefixSpace bool       `json:"add_prefix_space"` // matters to trimming only
+		Sep            *tokenAndID `json:"sep"`
+		Cls            *tokenAndID `json:"cls"`
+		TrimOffsets    bool        `json:"trim_offsets"`     // spans here cover the whole text
+		AddPrefixSpace bool        `json:"add_prefix_space"` // matters to trimming only
 	}
-	err := c.read(&fields)
-	return template{[]int{fields.Cls.id}, []int{fields.Sep.id}}, err
+	if err := c.read(&fields); err != nil {
+		return template{}, err
+	}
+	return pairTemplate(c, fields.Cls, fields.Sep)
 }
 
 // templateFields are the fields of TemplateProcessing.

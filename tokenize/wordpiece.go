@@ -24,6 +24,9 @@ func buildWordPiece(f *modelFile) (model, error) {
 			return nil, err
 		}
 	}
+	if m.longest < 0 {
+		return nil, fmt.Errorf("model: max_input_chars_per_word is %d", m.longest)
+	}
 	m.trie = newTrie(f.vocab, func(int) bool { return true })
 	m.inside = m.trie.node(m.prefix)
 	return m, nil
