@@ -98,6 +98,7 @@ func (g ggufReader) buildBPE() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.added = nil // the file says which tokens are special
 	return t, t.addTokens(added)
 }
 

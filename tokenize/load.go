@@ -17,9 +17,16 @@ import (
 //     there, else vocab.json with merges.txt, else tokenizer.model;
 //   - or one of these files.
 //
-// tokenizer_config.json and special_tokens_map.json beside it name the special
-// tokens. A file with a component that is not known here is refused, since
-// tokens that are slightly wrong do more harm than none.
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it are
+// read as AutoTokenizer of Hugging Face's transformers 5 reads them, so that ids and texts
+// are the same; config.json tells the class of tokenizer where they do not. A field that
+// is not known, or that transformers 4 and 5 understand differently while tokenizer.json
+// says otherwise, is refused by its name, as is a component that is not known here: tokens
+// that are slightly wrong do more harm than none.
+//
+// A file cannot make Load, or the tokenizer, run for ever or fill the memory: the lengths,
+// numbers and depths of what it may hold are bounded, and so is the time for its regular
+// expressions.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -144,7 +144,8 @@ func (t *Tokenizer) EncodeWithSpecial(text string) ([]int, error) {
 
 // Decode returns the text of ids, special tokens included. Bytes that are not
 // UTF-8 become U+FFFD, as when a character is cut between two tokens. It is
-// Hugging Face's decode(ids, skip_special_tokens=False).
+// Hugging Face's decode(ids): blanks before punctuation go if tokenizer_config.json sets
+// clean_up_tokenization_spaces, but not for BPE models.
 //
 // An id without a token is no text: models have more ids than their tokenizers,
 // for padding, and can emit them. A negative id is an error.
