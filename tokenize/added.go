@@ -29,10 +29,10 @@ type tokenFinder struct {
 
 func newTokenFinder() *tokenFinder { return &tokenFinder{trie: emptyTrie(0)} }
 
-// add enters a token under the spelling by which it is to be found, unless another has
-// that.
+// add enters a token under the spelling by which it is to be found. Of two with one
+// spelling, the later counts.
 func (f *tokenFinder) add(spelling string, id int) {
-	if _, size := f.trie.longest(root, spelling); spelling == "" || size == len(spelling) {
+	if spelling == "" {
 		return
 	}
 	f.trie.add(spelling, int32(id))
@@ -99,7 +99,7 @@ func (f searcher) split(p piece, text func(piece) error, token func(id int, at S
 		case t.LStrip && start > done:
 			start = done + len(strings.TrimRightFunc(p.text[done:start], unicode.IsSpace))
 		case t.LStrip:
-			start = min(done, end)
+			start = done
 		}
 		if t.RStrip {
 			blanks = max(blanks, end)
@@ -111,7 +111,9 @@ func (f searcher) split(p piece, text func(piece) error, token func(id int, at S
 				return err
 			}
 		}
-		token(id, p.span(start, end))
+		if start < end { // else the token before has swallowed it
+			token(id, p.span(start, end))
+		}
 		done = end
 	}
 	if done < len(p.text) {

@@ -71,7 +71,7 @@ func (a *addedToken) same(b *addedToken) bool {
 	return x == y
 }
 
-// refresh makes the finders anew. Of two tokens that are spelt alike, the first counts.
+// refresh makes the finders anew.
 func (l *addedTokens) refresh(normalize func(piece) (piece, error)) error {
 	l.raw, l.normal = newTokenFinder(), newTokenFinder()
 	for _, list := range l.lists {

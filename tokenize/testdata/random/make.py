@@ -4,7 +4,8 @@
     VENV/bin/python make.py bpe.json.gz [SEED [COUNT]]
 
 The vocabularies are small and full of holes: byte tokens for some bytes only, no unknown token,
-prefixes and suffixes, merges of all of these. Models that the library refuses are left out.
+prefixes and suffixes, merges of all of these. Half of them have added tokens, found in every way, and
+a normaliser. Models that the library refuses are left out.
 """
 
 import gzip
@@ -53,24 +54,46 @@ def model(rng):
     }
 
 
+def added(rng):
+    """Returns added_tokens of a tokenizer.json."""
+    contents = ["<t>", "<t>b", " ", "  ", "a ", " b", "B", "日", "t"]
+    rng.shuffle(contents)
+    flags = ["single_word", "lstrip", "rstrip", "normalized", "special"]
+    return [{"id": 100 + i, "content": c} | {f: rng.random() < 0.4 for f in flags}
+            for i, c in enumerate(contents[: rng.randint(1, 6)])]
+
+
+def entries(rng):
+    """Returns the entries of a tokenizer.json beside its model."""
+    if rng.random() < 0.5:
+        return {"added_tokens": []}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": rng.choice(["▁", "b", "  "])}
+    normalizer = rng.choice([None, {"type": "Lowercase"}, replace, {"type": "Prepend", "prepend": " "}])
+    return {"added_tokens": added(rng), "normalizer": normalizer}
+
+
 def main():
     path, seed, count = sys.argv[1], *(int(a) for a in [*sys.argv[2:], 14, 400][:2])
     rng = random.Random(seed)
     cases = []
     while len(cases) < count:
         m = model(rng)
+        file = {"version": "1.0", **entries(rng), "model": m}
         try:
-            tokenizer = Tokenizer.from_str(json.dumps({"version": "1.0", "added_tokens": [], "model": m}))
-        except Exception:
+            tokenizer = Tokenizer.from_str(json.dumps(file))
+        except BaseException:  # a panic of the library is no Exception
             continue
-        texts = TEXTS + ["".join(rng.choice(LETTERS) for _ in range(rng.randint(1, 60))) for _ in range(6)]
-        ids = []
+        parts = [*LETTERS, " ", " ", "   ", "<t>", "B"] if file["added_tokens"] else LETTERS
+        texts = TEXTS + ["".join(rng.choice(parts) for _ in range(rng.randint(1, 60))) for _ in range(6)]
+        ids = {}
         for text in texts:
             try:
-                ids.append(tokenizer.encode(text).ids)
+                ids[text] = tokenizer.encode(text).ids
             except Exception:
-                ids.append(None)  # no unknown token in the vocabulary
-        cases.append({"model": m, "texts": texts, "ids": ids})
+                ids[text] = None  # no unknown token in the vocabulary
+            except BaseException:  # a panic: an added token inside the blanks of another
+                continue
+        cases.append({"file": file, "texts": list(ids), "ids": list(ids.values())})
     with gzip.GzipFile(path, "wb", mtime=0) as f:
         f.write(json.dumps(cases, ensure_ascii=False).encode())
 
