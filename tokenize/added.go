@@ -30,7 +30,7 @@ type tokenFinder struct {
 func newTokenFinder() *tokenFinder { return &tokenFinder{trie: emptyTrie(0)} }
 
 // add enters a token under the spelling by which it is to be found. Of two with one
-// spelling, the later counts.
+// spelling the later counts; Hugging Face's library takes either, at random.
 func (f *tokenFinder) add(spelling string, id int) {
 	if spelling == "" {
 		return

@@ -67,7 +67,7 @@ def entries(rng):
     """Returns the entries of a tokenizer.json beside its model."""
     if rng.random() < 0.5:
         return {"added_tokens": []}
-    replace = {"type": "Replace", "pattern": {"String": " "}, "content": rng.choice(["▁", "b", "  "])}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": rng.choice(["▁", "_", "  "])}
     normalizer = rng.choice([None, {"type": "Lowercase"}, replace, {"type": "Prepend", "prepend": " "}])
     return {"added_tokens": added(rng), "normalizer": normalizer}
 
