@@ -40,6 +40,9 @@ type spModel struct {
 
 	table        []byte // of character replacements
 	dummyPrefix  bool   // a blank goes before the text
+	unlessBlank  bool   // but not if the text begins with one
+	firstOnly    bool   // nor after an added token
+	sentinels    int    // a T5's <extra_id_0>, <extra_id_1>, ... after the pieces
 	removeBlanks bool   // several blanks make one, at the ends none
 	keepBlanks   bool   // blanks stay as they are, instead of "▁"
 	suffixBlanks bool   // the blank goes after the text
@@ -56,10 +59,14 @@ func parseSentencePiece(data []byte, s *settings) (*Tokenizer, error) {
 	if err := m.parse(data); err != nil {
 		return nil, fmt.Errorf("sentencepiece model: %w", err)
 	}
+	if err := m.applyClass(s); err != nil {
+		return nil, err
+	}
 	t, err := m.build()
 	if err != nil {
 		return nil, err
 	}
+	s.useModel(m)
 	return t, m.addTemplate(t, s)
 }
 
@@ -68,8 +75,6 @@ func parseSentencePiece(data []byte, s *settings) (*Tokenizer, error) {
 // (XLM-R shifts all ids by one).
 func (m *spModel) addTemplate(t *Tokenizer, s *settings) error {
 	switch class := s.class; {
-	case s.config.has("sp_model_kwargs") && !isEmpty(s.config.raw("sp_model_kwargs")):
-		return s.config.errorf("sp_model_kwargs", "settings of the sentencepiece library are not supported; leave them out")
 	case class == "" && m.kind == spBPE && m.special.bos >= 0:
 		t.template.before = []int{m.special.bos}
 	case class == "", slices.Contains(bosClasses, class): // overrideTemplate does it
@@ -79,6 +84,45 @@ func (m *spModel) addTemplate(t *Tokenizer, s *settings) error {
 		return fmt.Errorf("what a %s makes of sentencepiece's ids is not known; use its tokenizer.json", class)
 	}
 	return nil
+}
+
+// applyClass changes the way to text as the class of tokenizer does: in version 5 of
+// transformers a Llama sets the blank before the text only, or with legacy before each
+// stretch of it, and never a second one.
+func (m *spModel) applyClass(s *settings) error {
+	switch {
+	case !isEmpty(s.config.raw("sp_model_kwargs")):
+		return s.config.errorf("sp_model_kwargs", "settings of the sentencepiece library are not supported; leave them out")
+	case s.splitSpecial:
+		return s.config.errorf("split_special_tokens", "it is not supported for a sentencepiece model; use its tokenizer.json")
+	case s.class == "T5Tokenizer":
+		m.sentinels = 100
+		if s.extraIDs != nil {
+			m.sentinels = *s.extraIDs
+		}
+	case s.class == "" && s.legacy != nil && !*s.legacy && m.removeBlanks:
+		return s.config.errorf("legacy", "it is not supported for a sentencepiece model that removes blanks; use its tokenizer.json")
+	case s.class == "" && s.legacy != nil && !*s.legacy:
+		m.unlessBlank, m.firstOnly = true, true
+	case s.class != "LlamaTokenizer":
+		return nil
+	case m.kind != spBPE || len(m.table) > 0 || m.removeBlanks || m.keepBlanks:
+		return s.config.errorf("tokenizer_class", "a %s leaves out the normaliser of this sentencepiece model; use its tokenizer.json", s.class)
+	default:
+		m.dummyPrefix = s.prefixSpace == nil || *s.prefixSpace
+		m.unlessBlank, m.firstOnly = true, s.legacy == nil || !*s.legacy
+	}
+	return nil
+}
+
+// useModel takes what the model says for what the files leave out. Added tokens are
+// looked for in the text as it is.
+func (s *settings) useModel(m *spModel) {
+	for id, token := range s.added {
+		token.Normalized, token.hasNormalized = false, true
+		s.added[id] = token
+	}
+	s.addClassNames()
 }
 
 // parse reads the fields of ModelProto.
@@ -204,6 +248,9 @@ func (m *spModel) build() (*Tokenizer, error) {
 			added = append(added, addedToken{ID: id, Content: p.text, Special: kind == pieceControl})
 		}
 	}
+	for i := min(m.sentinels, maxID) - 1; i >= 0; i-- {
+		added = append(added, addedToken{Content: fmt.Sprintf("<extra_id_%d>", i), Special: true})
+	}
 	t := &Tokenizer{vocab: v, decoder: m.decoder(), bosAsID: true, special: m.special}
 	if err := m.addNormalizer(t); err != nil {
 		return nil, err
@@ -316,12 +363,17 @@ const meta = "▁"
 type spNormalizer struct {
 	table        *charsMap // nil: none
 	dummyPrefix  bool
+	unlessBlank  bool
+	firstOnly    bool
 	removeBlanks bool
 	blank        string
 }
 
 func (m *spModel) addNormalizer(t *Tokenizer) error {
-	n := &spNormalizer{dummyPrefix: m.dummyPrefix, removeBlanks: m.removeBlanks, blank: meta}
+	n := &spNormalizer{
+		dummyPrefix: m.dummyPrefix, unlessBlank: m.unlessBlank, firstOnly: m.firstOnly,
+		removeBlanks: m.removeBlanks, blank: meta,
+	}
 	if m.keepBlanks {
 		n.blank = " "
 	}
@@ -344,7 +396,7 @@ func (n *spNormalizer) normalize(p piece) (piece, error) {
 	if at == len(p.text) {
 		return e.piece(), nil
 	}
-	if n.dummyPrefix {
+	if n.dummyPrefix && !(n.firstOnly && !p.first()) && !(n.unlessBlank && startsBlank(p.text[at:])) {
 		e.replace(at, at, n.blank)
 	}
 	afterBlank := n.removeBlanks
@@ -365,6 +417,9 @@ func (n *spNormalizer) normalize(p piece) (piece, error) {
 	}
 	return p, nil
 }
+
+// startsBlank reports a text that begins with a blank, however it is written.
+func startsBlank(s string) bool { return strings.HasPrefix(s, " ") || strings.HasPrefix(s, meta) }
 
 // next returns what stands for the beginning of s, and how much of s that is.
 func (n *spNormalizer) next(s string) (with string, size int) {

@@ -2,10 +2,13 @@ package tokenize_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,6 +176,38 @@ func (c *sideCase) check(t *testing.T, tok *tokenize.Tokenizer, all *sideCases) 
 	} {
 		if !reflect.DeepEqual(v.got, v.want) {
 			t.Errorf("%s: %s %v, want %v (of %q)", c.Name, v.name, v.got, v.want, all.Texts)
+		}
+	}
+}
+
+// The same for vocab.json with merges.txt and for tokenizer.model, which formats.py in
+// testdata/side has tried.
+func TestSideFormats(t *testing.T) {
+	var all struct {
+		Texts []string
+		Cases []struct {
+			Fixture string
+			Files   map[string]json.RawMessage
+			Want    sideAnswer
+		}
+	}
+	unmarshal(t, "side", "formats.json", &all)
+	for _, c := range all.Cases {
+		folder := unpack(t, c.Fixture, "tokenizer.json", "tokenizer_config.json", "golden.json")
+		what := c.Fixture
+		for name, data := range c.Files {
+			what += fmt.Sprintf(" %s %s", name, data)
+			if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok := load(t, folder)
+		for i, text := range all.Texts {
+			ids, err := tok.Encode(text)
+			special, err2 := tok.EncodeWithSpecial(text)
+			if err := errors.Join(err, err2); err != nil || !slices.Equal(ids, c.Want.IDs[i]) || !slices.Equal(special, c.Want.Special[i]) {
+				t.Errorf("%s: %q is %v and %v, %v, want %v and %v", what, text, ids, special, err, c.Want.IDs[i], c.Want.Special[i])
+			}
 		}
 	}
 }

@@ -21,6 +21,7 @@ func (t *Tokenizer) setSpecial(s *settings) {
 			*ids[n.role] = id
 		}
 	}
+	t.named = t.special
 	t.special.fillIn(t)
 }
 

@@ -149,29 +149,32 @@ var bosClasses = []string{"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenize
 
 // addTemplate makes the template of a tokenizer without a tokenizer.json, of
 // add_bos_token and add_eos_token. (Where there is a tokenizer.json, that has a template;
-// transformers 4 made another for the classes in bosClasses, version 5 leaves it.) For
-// these classes a missing add_bos_token is true, as in version 4; in version 5 a Llama
-// that is read from its tokenizer.model is without a BOS.
+// transformers 4 made another for the classes in bosClasses, version 5 leaves it. In
+// version 4 a missing add_bos_token was true for these classes.)
 func (s *settings) addTemplate(t *Tokenizer) error {
-	bos, eos := len(t.template.before) > 0 || slices.Contains(bosClasses, s.class), len(t.template.after) > 0
+	bos, eos := len(t.template.before) > 0, len(t.template.after) > 0
 	if s.addBOS != nil {
 		bos = *s.addBOS
 	}
 	if s.addEOS != nil {
 		eos = *s.addEOS
 	}
+	if _, ok := classTemplates[s.class]; ok {
+		s.applyTemplate(t)
+		return nil
+	}
 	switch {
-	case bos && t.special.bos < 0:
+	case bos && t.named.bos < 0:
 		return s.config.errorf("add_bos_token", "a %s adds a BOS token, and no file names one", s.class)
-	case eos && t.special.eos < 0:
+	case eos && t.named.eos < 0:
 		return s.config.errorf("add_eos_token", "it is true, and no file names an EOS token")
 	}
 	t.template = template{}
 	if bos {
-		t.template.before = []int{t.special.bos}
+		t.template.before = []int{t.named.bos}
 	}
 	if eos {
-		t.template.after = []int{t.special.eos}
+		t.template.after = []int{t.named.eos}
 	}
 	return nil
 }

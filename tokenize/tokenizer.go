@@ -19,7 +19,8 @@ type Tokenizer struct {
 	size       int
 
 	special specialTokens
-	bosAsID bool // a BOS goes before the ids, not before the text
+	named   specialTokens // without TransformerLens' defaults
+	bosAsID bool          // a BOS goes before the ids, not before the text
 
 	splitSpecial bool // special tokens are not found in text
 	cleanUp      bool // decoding drops blanks before punctuation
