@@ -74,6 +74,11 @@ func (a *addedToken) same(b *addedToken) bool {
 // refresh makes the finders anew.
 func (l *addedTokens) refresh(normalize func(piece) (piece, error)) error {
 	l.raw, l.normal = newTokenFinder(), newTokenFinder()
+	size := 0
+	for content := range l.ids {
+		size += len(content)
+	}
+	limit := newAllowance(size) // for all of them
 	for _, list := range l.lists {
 		for _, content := range list {
 			id := l.ids[content]
@@ -81,7 +86,7 @@ func (l *addedTokens) refresh(normalize func(piece) (piece, error)) error {
 				l.raw.add(content, id)
 				continue
 			}
-			p, err := normalize(wholeText(content))
+			p, err := normalize(piece{text: content, limit: limit})
 			if err != nil {
 				return fmt.Errorf("added token %q: %w", brief(content), err)
 			}

@@ -51,7 +51,8 @@ var gpt2Classes = []string{"GPT2Tokenizer", "CodeGenTokenizer", "GPTNeoXTokenize
 // whatever tokenizer.json says. (In version 4 the file's stay.)
 var classTemplates = func() map[string][2]string {
 	out := map[string][2]string{
-		"T5Tokenizer": {"", "eos_token"}, "RobertaTokenizer": {"cls_token", "sep_token"}, "BartTokenizer": {"cls_token", "sep_token"},
+		"T5Tokenizer": {"", "eos_token"}, "RobertaTokenizer": {"cls_token", "sep_token"},
+		"BartTokenizer": {"cls_token", "sep_token"},
 	}
 	for _, class := range bertClasses {
 		out[class] = [2]string{"cls_token", "sep_token"}
@@ -95,11 +96,14 @@ var classNames = func() map[string][]nameRole {
 		"GemmaTokenizer": "bos_token=<bos> eos_token=<eos> unk_token=<unk> pad_token=<pad> mask_token=<mask>",
 		"CohereTokenizer": "bos_token=<BOS_TOKEN> eos_token=<|END_OF_TURN_TOKEN|> unk_token=<UNK> sep_token=<SEP> " +
 			"pad_token=<PAD> cls_token=<CLS> mask_token=<MASK_TOKEN>",
-		"T5Tokenizer":     "eos_token=</s> unk_token=<unk> pad_token=<pad>",
-		"FunnelTokenizer": "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=<sep> pad_token=<pad> cls_token=<cls> mask_token=<mask>",
-		"MPNetTokenizer":  "bos_token=<s> eos_token=</s> unk_token=[UNK] sep_token=</s> pad_token=<pad> cls_token=<s> mask_token=<mask>",
-		"AlbertTokenizer": "bos_token=[CLS] eos_token=[SEP] unk_token=<unk> sep_token=[SEP] pad_token=<pad> cls_token=[CLS] mask_token=[MASK]",
-		"CLIPTokenizer":   "bos_token=<|startoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|> pad_token=<|endoftext|>",
+		"T5Tokenizer": "eos_token=</s> unk_token=<unk> pad_token=<pad>",
+		"FunnelTokenizer": "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=<sep> pad_token=<pad> " +
+			"cls_token=<cls> mask_token=<mask>",
+		"MPNetTokenizer": "bos_token=<s> eos_token=</s> unk_token=[UNK] sep_token=</s> pad_token=<pad> " +
+			"cls_token=<s> mask_token=<mask>",
+		"AlbertTokenizer": "bos_token=[CLS] eos_token=[SEP] unk_token=<unk> sep_token=[SEP] pad_token=<pad> " +
+			"cls_token=[CLS] mask_token=[MASK]",
+		"CLIPTokenizer": "bos_token=<|startoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|> pad_token=<|endoftext|>",
 		"DebertaTokenizer": "bos_token=[CLS] eos_token=[SEP] unk_token=[UNK] sep_token=[SEP] pad_token=[PAD] " +
 			"cls_token=[CLS] mask_token=[MASK]",
 	}
@@ -128,7 +132,8 @@ func (s *settings) addClassNames() {
 		names = append(slices.Clip(names), nameRole{"pad_token", sideToken{addedToken: addedToken{Content: s.filePad}}})
 	}
 	for _, n := range names {
-		if !slices.ContainsFunc(s.names, func(have nameRole) bool { return have.role == n.role }) && !s.config.isSetToNull(n.role) {
+		have := slices.ContainsFunc(s.names, func(h nameRole) bool { return h.role == n.role })
+		if !have && !s.config.isSetToNull(n.role) {
 			s.names = append(s.names, n)
 		}
 	}
@@ -161,9 +166,12 @@ func (f *sideFile) isSetToNull(key string) bool { return string(f.raw(key)) == "
 // codeFields are settings of classes that make a normaliser of them that is not known
 // here.
 var codeFields = map[string][]string{
-	"AlbertTokenizer": {"do_lower_case", "keep_accents", "remove_space"}, "XLNetTokenizer": {"do_lower_case", "keep_accents", "remove_space"},
-	"DebertaV2Tokenizer": {"do_lower_case", "split_by_punct"}, "RemBertTokenizer": {"do_lower_case", "keep_accents", "remove_space"},
-	"RoFormerTokenizer": {"do_lower_case", "strip_accents"}, "FNetTokenizer": {"do_lower_case", "keep_accents", "remove_space"},
+	"AlbertTokenizer":    {"do_lower_case", "keep_accents", "remove_space"},
+	"DebertaV2Tokenizer": {"do_lower_case", "split_by_punct"},
+	"FNetTokenizer":      {"do_lower_case", "keep_accents", "remove_space"},
+	"RemBertTokenizer":   {"do_lower_case", "keep_accents", "remove_space"},
+	"RoFormerTokenizer":  {"do_lower_case", "strip_accents"},
+	"XLNetTokenizer":     {"do_lower_case", "keep_accents", "remove_space"},
 }
 
 // refuse refuses what would change ids and is not known here.
@@ -235,7 +243,8 @@ func (s *settings) checkUnknown(m model) error {
 	}
 	for _, n := range s.names {
 		if n.role == "unk_token" && n.token.Content != w.unk {
-			return s.config.errorf(n.role, "it is %q, and the model's in tokenizer.json is %q", brief(n.token.Content), brief(w.unk))
+			return s.config.errorf(n.role, "it is %q, and the model's in tokenizer.json is %q",
+				brief(n.token.Content), brief(w.unk))
 		}
 	}
 	return nil
@@ -251,13 +260,20 @@ func (s *settings) applyPrefixSpace(t *Tokenizer) error {
 	}
 	for _, split := range t.splits {
 		if b, ok := split.(*byteLevel); ok && b.AddPrefixSpace != *s.prefixSpace {
-			return s.config.errorf("add_prefix_space", "tokenizer.json says %v, and transformers 4 and 5 differ in which counts", b.AddPrefixSpace)
+			return s.prefixSpaceClash(b)
 		}
-		if m, ok := split.(*metaspace); ok && s.class != "" && s.class != "T5Tokenizer" && *s.prefixSpace != (m.PrependScheme != "never") {
+		m, ok := split.(*metaspace)
+		if ok && s.class != "" && s.class != "T5Tokenizer" && *s.prefixSpace != (m.PrependScheme != "never") {
 			return s.config.errorf("add_prefix_space", "tokenizer.json has the prepend_scheme %s", m.PrependScheme)
 		}
 	}
 	return nil
+}
+
+// prefixSpaceClash is the refusal of an add_prefix_space that goes against tokenizer.json.
+func (s *settings) prefixSpaceClash(b *byteLevel) error {
+	return s.config.errorf("add_prefix_space", "it is %v, and tokenizer.json has %v; "+
+		"transformers 4 and 5 differ in which counts", !b.AddPrefixSpace, b.AddPrefixSpace)
 }
 
 // setPrefixSpace sets add_prefix_space of the last pre-tokenizer.
@@ -272,7 +288,7 @@ func (s *settings) setPrefixSpace(t *Tokenizer, want bool) error {
 	case len(t.splits) > 1 && s.prefixSpace == nil:
 		return nil
 	case len(t.splits) > 1:
-		return s.config.errorf("add_prefix_space", "tokenizer.json says %v after other steps, and transformers 4 and 5 differ in which counts", b.AddPrefixSpace)
+		return s.prefixSpaceClash(b)
 	}
 	b.AddPrefixSpace = want
 	t.scan = nil
@@ -291,7 +307,8 @@ func (s *settings) checkLegacy(t *Tokenizer) error {
 	want := map[bool]string{true: "always", false: "first"}[*s.legacy]
 	for _, split := range t.splits {
 		if m, ok := split.(*metaspace); ok && m.PrependScheme != "never" && m.PrependScheme != want {
-			return s.config.errorf("legacy", "it is %v, which stands for a prepend_scheme %q, and tokenizer.json has %q", *s.legacy, want, m.PrependScheme)
+			return s.config.errorf("legacy", "it is %v, which stands for a prepend_scheme %q, and tokenizer.json has %q",
+				*s.legacy, want, m.PrependScheme)
 		}
 	}
 	return nil

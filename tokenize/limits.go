@@ -52,11 +52,16 @@ func (a *allowance) check() error {
 		"%d for each byte and %d more is allowed", a.size*maxGrowth+growthSlack, a.size, maxGrowth, growthSlack)
 }
 
-// checkTime returns an error once the regular expressions took too long.
-func (a *allowance) checkTime() error {
+// startClock begins the time of the regular expressions, unless it runs, and checks it.
+func (a *allowance) startClock() error {
 	if a.began.IsZero() {
 		a.began = time.Now()
 	}
+	return a.checkTime()
+}
+
+// checkTime returns an error once the regular expressions took too long.
+func (a *allowance) checkTime() error {
 	limit := patternTime + time.Duration(a.size)*patternTimeByte
 	if time.Since(a.began) > limit {
 		return fmt.Errorf("the regular expressions take more than %v on a text of %d bytes", limit, a.size)

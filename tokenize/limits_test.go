@@ -128,6 +128,30 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// Side files of a hundred thousand tokens, names or special tokens load in time.
+func TestLargeSideFiles(t *testing.T) {
+	many := func(entry string) string {
+		entries := make([]string, 100_000)
+		for i := range entries {
+			entries[i] = fmt.Sprintf(entry, i)
+		}
+		return strings.Join(entries, ",")
+	}
+	for name, text := range map[string]string{
+		"added_tokens.json":       "{" + many(`"<tok%[1]d>": %[1]d`) + "}",
+		"special_tokens_map.json": "{" + many(`"t%[1]d_token": "<tok%[1]d>"`) + "}",
+		"tokenizer_config.json":   `{"additional_special_tokens": [` + many(`"<tok%d>"`) + "]}",
+	} {
+		within(t, name, func() {
+			tok := load(t, withFiles(t, "trained/words", map[string]string{name: text}))
+			ids, err := tok.Encode("<tok99999><tok0>")
+			if err != nil || len(ids) != 2 || ids[0]-ids[1] != 99_999 {
+				t.Errorf("%s: Encode = %v, %v", name, ids, err)
+			}
+		})
+	}
+}
+
 // The bounds let through what is long and ordinary: a megabyte of text, one word of
 // 100,000 characters, as many blanks, marks or unknown characters. o200k's pattern is
 // for regexp2, t5 and bert-uncased rewrite most of the text several times.

@@ -10,6 +10,7 @@ import (
 // transformers 5.24 (PreTrainedTokenizerBase._from_pretrained, then __init__).
 type nameFields struct {
 	fields []nameField
+	index  map[string]int  // of the fields by key
 	own    []nameField     // named in tokenizer_config.json, for a task that is not among roles
 	more   []nameField     // special tokens of special_tokens_map.json, after those of tokenizer_config.json
 	early  map[string]bool // the tokens known as special when added_tokens.json is read
@@ -32,7 +33,7 @@ const (
 
 // namesOf takes the fields of tokenizer_config.json.
 func namesOf(config *sideFile) *nameFields {
-	n := &nameFields{early: make(map[string]bool)}
+	n := &nameFields{index: make(map[string]int), early: make(map[string]bool)}
 	for _, f := range config.fields {
 		one := nameField{key: f.key, label: f.key, raw: f.raw, file: config}
 		named := strings.HasSuffix(f.key, "_token")
@@ -56,20 +57,17 @@ func isEmpty(raw json.RawMessage) bool {
 }
 
 func (n *nameFields) set(f nameField) {
-	for i := range n.fields {
-		if n.fields[i].key == f.key {
-			n.fields[i] = f
-			return
-		}
+	if i, ok := n.index[f.key]; ok {
+		n.fields[i] = f
+		return
 	}
+	n.index[f.key] = len(n.fields)
 	n.fields = append(n.fields, f)
 }
 
 func (n *nameFields) get(key string) *nameField {
-	for i := range n.fields {
-		if n.fields[i].key == key {
-			return &n.fields[i]
-		}
+	if i, ok := n.index[key]; ok {
+		return &n.fields[i]
 	}
 	return nil
 }

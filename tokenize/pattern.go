@@ -77,11 +77,14 @@ func (p *pattern) eachRegex(s string, limit *allowance, hit func(start, end int)
 		rune2byte = append(rune2byte, at)
 	}
 	rune2byte = append(rune2byte, len(s))
+	if err := limit.startClock(); err != nil {
+		return p.wrap(err)
+	}
 	m, err := p.compiled.FindRunesMatch(runes)
 	for ; m != nil && err == nil; m, err = p.compiled.FindNextMatch(m) {
 		hit(rune2byte[m.Index], rune2byte[m.Index+m.Length])
 		if err := limit.checkTime(); err != nil {
-			return fmt.Errorf("pattern %q: %w", brief(*p.Regex), err)
+			return p.wrap(err)
 		}
 	}
 	if err != nil { // regexp2's own has the whole text in it
@@ -89,6 +92,8 @@ func (p *pattern) eachRegex(s string, limit *allowance, hit func(start, end int)
 	}
 	return nil
 }
+
+func (p *pattern) wrap(err error) error { return fmt.Errorf("pattern %q: %w", brief(*p.Regex), err) }
 
 // split is the Split pre-tokenizer.
 type split struct {

@@ -15,6 +15,7 @@ import (
 type sideFile struct {
 	name   string
 	fields []sideField
+	index  map[string]int // of the fields by key
 }
 
 type sideField struct {
@@ -52,12 +53,14 @@ func (f *sideFile) parse(data []byte) error {
 
 // set enters a field; of two with one key the later counts.
 func (f *sideFile) set(key string, raw json.RawMessage) {
-	for i := range f.fields {
-		if f.fields[i].key == key {
-			f.fields[i].raw = raw
-			return
-		}
+	if i, ok := f.index[key]; ok {
+		f.fields[i].raw = raw
+		return
 	}
+	if f.index == nil {
+		f.index = make(map[string]int)
+	}
+	f.index[key] = len(f.fields)
 	f.fields = append(f.fields, sideField{key, raw})
 }
 
@@ -65,10 +68,8 @@ func (f *sideFile) has(key string) bool { return !isNull(f.raw(key)) }
 
 // raw returns the value of a field, nothing where there is none.
 func (f *sideFile) raw(key string) json.RawMessage {
-	for _, field := range f.fields {
-		if field.key == key {
-			return field.raw
-		}
+	if i, ok := f.index[key]; ok {
+		return f.fields[i].raw
 	}
 	return nil
 }
