@@ -144,8 +144,8 @@ func TestLargeSideFiles(t *testing.T) {
 	} {
 		within(t, name, func() {
 			tok := load(t, withFiles(t, "trained/words", map[string]string{name: text}))
-			ids, err := tok.Encode("<tok99999><tok0>")
-			if err != nil || len(ids) != 2 || ids[0]-ids[1] != 99_999 {
+			ids, err := tok.Encode("<tok99999><tok50000>")
+			if err != nil || len(ids) != 2 || ids[0]-ids[1] != 49_999 {
 				t.Errorf("%s: Encode = %v, %v", name, ids, err)
 			}
 		})
