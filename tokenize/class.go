@@ -176,13 +176,14 @@ var codeFields = map[string][]string{
 
 // refuse refuses what would change ids and is not known here.
 func (s *settings) refuse() error {
-	if s.config.has("auto_map") && classNames[s.class] == nil {
+	if s.config.has("auto_map") && !s.plain && classNames[s.class] == nil {
 		return s.config.errorf("auto_map", "the tokenizer is code of its repository, which is not run here; "+
 			"save it with transformers' save_pretrained, as a tokenizer.json of its own")
 	}
 	for _, key := range codeFields[s.class] {
 		if s.config.has(key) {
-			return s.config.errorf(key, "what a %s makes of it is not known; leave it out where tokenizer.json has it in its steps", s.class)
+			return s.config.errorf(key, "what a %s makes of it is not known; "+
+				"leave it out where tokenizer.json has it in its steps", s.class)
 		}
 	}
 	return nil
@@ -195,7 +196,9 @@ func (f *tokenizerFile) applyClass(s *settings) error {
 		return f.applyBert(s)
 	case s.class == "GemmaTokenizer":
 		return f.expectOnly(s, "Replace")
-	case s.class == "LlamaTokenizer" && s.prefixSpace != nil && !*s.prefixSpace && bytes.Contains(f.Normalizer, []byte(`"Prepend"`)):
+	case s.class != "LlamaTokenizer" || s.prefixSpace == nil || *s.prefixSpace:
+		return nil
+	case bytes.Contains(f.Normalizer, []byte(`"Prepend"`)):
 		return s.config.errorf("add_prefix_space", "it is false, and tokenizer.json prepends a blank")
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 // looked at: padding and length are up to the caller here.
 type settings struct {
 	class string      // of transformers, without "Fast"; "" for none in particular
+	plain bool        // a file says that it is none in particular
 	names []nameRole  // bos_token and the like, in the order in which they get ids
 	extra []sideToken // special tokens without a role
 	added map[int]sideToken
@@ -111,7 +112,7 @@ func (s *settings) readClass(model *sideFile) error {
 	}
 	s.class = strings.TrimSuffix(s.class, "Fast")
 	if slices.Contains(plainClasses, s.class) {
-		s.class = ""
+		s.class, s.plain = "", true
 	}
 	return nil
 }
