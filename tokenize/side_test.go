@@ -132,6 +132,7 @@ func (c *sideCase) byFour() bool {
 }
 
 func TestSideFiles(t *testing.T) {
+	t.Parallel()
 	all := new(sideCases)
 	unmarshal(t, "side", "cases.json", all)
 	if len(all.Cases) < 1000 {
@@ -183,6 +184,7 @@ func (c *sideCase) check(t *testing.T, tok *tokenize.Tokenizer, all *sideCases) 
 // The same for vocab.json with merges.txt and for tokenizer.model, which formats.py in
 // testdata/side has tried.
 func TestSideFormats(t *testing.T) {
+	t.Parallel()
 	var all struct {
 		Texts []string
 		Cases []struct {
