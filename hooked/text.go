@@ -55,7 +55,8 @@ func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
 	return m.StrTokens(tokens[0])
 }
 
-// StrTokens are token ids as strings, each decoded on its own.
+// StrTokens are token ids as strings, each decoded on its own; "" for an id that the tokenizer does not have, as models
+// with a padded vocabulary emit.
 func (m *Model) StrTokens(ids []int) ([]string, error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
@@ -64,7 +65,7 @@ func (m *Model) StrTokens(ids []int) ([]string, error) {
 	return tok.StrTokens(ids)
 }
 
-// ToString decodes token ids.
+// ToString decodes token ids; one that the tokenizer does not have is no text.
 func (m *Model) ToString(ids []int) (string, error) {
 	tok, err := m.Tokenizer()
 	if err != nil {

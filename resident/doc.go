@@ -37,6 +37,9 @@
 // the same if they were uploaded with the same content, or came from the same
 // program and inputs. Calls that donate an input are not remembered. Programs
 // with random numbers take their state as an input, and so are no exception.
+// A result that was asked for once is remembered for a while, within a small part
+// of the worker's memory; one that is asked for again, and whose computing took as
+// long as its memory is worth, for long.
 //
 // # The worker's life
 //
@@ -45,15 +48,18 @@
 // under $GONB_TMP_DIR in a notebook, else under $XDG_RUNTIME_DIR or the user's
 // cache folder. It ends with the kernel or session, when its folder is removed,
 // or when nothing has been connected for long; "gopherlens resident status"
-// and "stop" look at it and end it. A worker that was started from another
-// build of the program is replaced. If one is killed, calls to it return an
-// error that says so, and the next process starts a new one.
+// looks at all of the user's workers, and "stop" ends the session's. A worker that
+// was started from another build of the program is replaced; a build is known by
+// the id that Go writes into it. If one is killed, calls to it return an error that
+// says so, and the next process starts a new one. One that does not answer, because
+// it is suspended or the machine is overloaded, is never ended: calls fail after
+// half a minute with an error that says so, and work again when it goes on.
 //
 // # Environment
 //
 //	GOPHERLENS_BIN              the program gopherlens, if it is not on the PATH
 //	GOPHERLENS_RESIDENT_DIR     the folder for the socket and the log
-//	GOPHERLENS_RESIDENT_MEMORY  how much the worker may hold, such as 8GiB; 60 % of the machine's memory
+//	GOPHERLENS_RESIDENT_MEMORY  how much the worker may hold, such as 8GiB; 60 % of the machine's memory, and what it has left
 //	GOPHERLENS_RESIDENT_IDLE    how long it stays with nothing connected, such as 2h
 //
 // # Limits

@@ -16,45 +16,26 @@ type addedToken struct {
 	RStrip     bool   `json:"rstrip"`      // and on its right
 	Normalized bool   `json:"normalized"`  // it is looked for in the normalised text
 	Special    bool   `json:"special"`     // decoding can leave it out
-
-	spelling string // in the text where it is looked for
 }
 
-// A tokenFinder finds added tokens: the leftmost, and of those the longest. It is
-// a tree over bytes; some models have thousands of such tokens.
+// A tokenFinder finds added tokens: the leftmost, and of those the longest. Some
+// models have thousands of such tokens.
 type tokenFinder struct {
-	nodes  []finderNode
+	trie   *trie     // to the tokens' ids
 	starts [256]bool // bytes that some token begins with
 	single byte      // the one such byte, if there is just one: "<", as a rule
 	count  int
 }
 
-type finderNode struct {
-	next  map[byte]int32
-	token *addedToken // that ends here
-}
+func newTokenFinder() *tokenFinder { return &tokenFinder{trie: emptyTrie(0)} }
 
-func newTokenFinder() *tokenFinder { return &tokenFinder{nodes: make([]finderNode, 1)} }
-
-// add enters a token under the spelling by which it is to be found.
-func (f *tokenFinder) add(spelling string, t *addedToken) {
+// add enters a token under the spelling by which it is to be found. Of two with one
+// spelling the later counts; Hugging Face's library takes either, at random.
+func (f *tokenFinder) add(spelling string, id int) {
 	if spelling == "" {
 		return
 	}
-	at := int32(0)
-	for i := range len(spelling) {
-		next, ok := f.nodes[at].next[spelling[i]]
-		if !ok {
-			next = int32(len(f.nodes))
-			if f.nodes[at].next == nil {
-				f.nodes[at].next = make(map[byte]int32, 1)
-			}
-			f.nodes[at].next[spelling[i]] = next
-			f.nodes = append(f.nodes, finderNode{})
-		}
-		at = next
-	}
-	f.nodes[at].token = t
+	f.trie.add(spelling, int32(id))
 	if !f.starts[spelling[0]] {
 		f.starts[spelling[0]] = true
 		f.single = spelling[0]
@@ -63,13 +44,13 @@ func (f *tokenFinder) add(spelling string, t *addedToken) {
 }
 
 // find returns the next token in s at or after from.
-func (f *tokenFinder) find(s string, from int) (t *addedToken, start, end int) {
+func (f *tokenFinder) find(s string, from int) (id, start, end int) {
 	for at := f.candidate(s, from); at >= 0; at = f.candidate(s, at+1) {
-		if t, size := f.longest(s[at:]); t != nil {
-			return t, at, at + size
+		if id, size := f.trie.longest(root, s[at:]); id >= 0 {
+			return int(id), at, at + size
 		}
 	}
-	return nil, 0, 0
+	return -1, 0, 0
 }
 
 // candidate returns the next place where a token could begin, or -1.
@@ -92,47 +73,47 @@ func (f *tokenFinder) candidate(s string, from int) int {
 	return -1
 }
 
-// longest returns the longest token that s begins with.
-func (f *tokenFinder) longest(s string) (t *addedToken, size int) {
-	at := int32(0)
-	for i := range len(s) {
-		next, ok := f.nodes[at].next[s[i]]
-		if !ok {
-			break
-		}
-		at = next
-		if found := f.nodes[at].token; found != nil {
-			t, size = found, i+1
-		}
-	}
-	return t, size
+// A searcher cuts pieces at the added tokens that a finder finds in them.
+type searcher struct {
+	*tokenFinder
+	tokens      *addedTokens
+	skipSpecial bool // leave special tokens to the model
 }
 
-// split cuts p at the tokens found in it: text is called with what lies between,
-// token with the tokens, from left to right.
-func (f *tokenFinder) split(p piece, text func(piece) error, token func(*addedToken, Span)) error {
+// split cuts p: text is called with what lies between the tokens, token with the
+// tokens, from left to right.
+func (f searcher) split(p piece, text func(piece) error, token func(id int, at Span)) error {
 	done, at := 0, 0
+	blanks := 0 // where those right of the last token end
 	for {
-		t, start, end := f.find(p.text, at)
-		if t == nil {
+		id, start, end := f.find(p.text, at)
+		if id < 0 {
 			break
 		}
 		at = end
-		if t.SingleWord && touchesWord(p.text, start, end) {
+		t := f.tokens.byID[id]
+		if f.skipSpecial && f.tokens.special[t.Content] || t.SingleWord && touchesWord(p.text, start, end) {
 			continue
 		}
-		if t.LStrip {
-			start = max(done, len(strings.TrimRightFunc(p.text[:start], unicode.IsSpace)))
+		switch {
+		case t.LStrip && start > done:
+			start = done + len(strings.TrimRightFunc(p.text[done:start], unicode.IsSpace))
+		case t.LStrip:
+			start = done
 		}
 		if t.RStrip {
-			end = len(p.text) - len(strings.TrimLeftFunc(p.text[end:], unicode.IsSpace))
+			blanks = max(blanks, end)
+			blanks = len(p.text) - len(strings.TrimLeftFunc(p.text[blanks:], unicode.IsSpace))
+			end = blanks
 		}
 		if done < start {
 			if err := text(p.slice(done, start)); err != nil {
 				return err
 			}
 		}
-		token(t, p.span(start, end))
+		if start < end { // else the token before has swallowed it
+			token(id, p.span(start, end))
+		}
 		done = end
 	}
 	if done < len(p.text) {

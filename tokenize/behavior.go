@@ -32,7 +32,7 @@ func (b *behavior) UnmarshalJSON(data []byte) error {
 	case removed, isolated, contiguous, mergedWithPrevious, mergedWithNext:
 		return nil
 	}
-	return fmt.Errorf("behavior %q is not known", name)
+	return fmt.Errorf("behavior %q is not known", brief(name))
 }
 
 // apply cuts p at the matches, which cover it, and yields the words.

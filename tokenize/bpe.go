@@ -114,26 +114,24 @@ func (m *bpe) startBytes(word string) []symbol {
 // startRunes makes a symbol of each character, with byte fallback and the
 // unknown token where the vocabulary lacks it.
 func (m *bpe) startRunes(word string) ([]symbol, error) {
-	out := make([]symbol, 0, len(word))
-	afterUnk := false // only neighbouring unknown characters fuse
+	s := runeSymbols{out: make([]symbol, 0, len(word))}
 	for at := 0; at < len(word); {
 		r, size := utf8.DecodeRuneInString(word[at:])
-		end := at + size
-		if id, ok := m.vocab.ids[m.spelling(word, at, end)]; ok {
-			out = append(out, symbol{int32(id), int32(size)})
-			afterUnk = false
-		} else if ids, ok := fallbackIDs(m.fallback, word[at:end]); ok {
-			for _, id := range ids {
-				out = append(out, symbol{id, 1})
-			}
+		spelling := m.spelling(word, at, at+size)
+		if id, ok := m.vocab.ids[spelling]; ok {
+			s.flush(m.unk)
+			s.add(int32(id), size)
+		} else if ids, ok := fallbackIDs(m.fallback, spelling); ok {
+			s.addBytes(ids, size)
 		} else if m.unk == unkMissing {
-			return nil, fmt.Errorf("%q is not in the vocabulary, and neither is the unknown token %q", r, m.unkName)
+			return nil, fmt.Errorf("%q is not in the vocabulary, and neither is the unknown token %q", r, brief(m.unkName))
 		} else {
-			out, afterUnk = m.addUnknown(out, size, afterUnk)
+			s.addUnknown(m, size)
 		}
-		at = end
+		at += size
 	}
-	return out, nil
+	s.flush(m.unk)
+	return s.out, nil
 }
 
 // spelling returns how the vocabulary writes the character word[at:end].
@@ -148,17 +146,52 @@ func (m *bpe) spelling(word string, at, end int) string {
 	return s
 }
 
-// addUnknown appends an unknown character of size bytes; without an unknown
-// token the character is lost, and its bytes go to its neighbour.
-func (m *bpe) addUnknown(out []symbol, size int, afterUnk bool) ([]symbol, bool) {
-	last := len(out) - 1
-	if m.unk == unkNone || m.fuseUnk && afterUnk {
-		if last >= 0 {
-			out[last].size += int32(size)
-		}
-		return out, afterUnk
+// runeSymbols are the symbols of a word's characters. As in Hugging Face's library an
+// unknown character waits for the next that the vocabulary has: byte tokens between
+// the two go before it, and do not keep it from fusing with unknown ones after them.
+type runeSymbols struct {
+	out     []symbol
+	waiting int // bytes of the unknown token that waits, 0 for none
+	lost    int // bytes before the first symbol that became nothing
+}
+
+func (s *runeSymbols) add(id int32, size int) {
+	s.out = append(s.out, symbol{id, int32(size + s.lost)})
+	s.lost = 0
+}
+
+// addBytes adds the byte tokens of a character of size bytes. With a prefix or suffix
+// there are more of them than bytes.
+func (s *runeSymbols) addBytes(ids []int32, size int) {
+	for _, id := range ids {
+		one := min(size, 1)
+		s.add(id, one)
+		size -= one
 	}
-	return append(out, symbol{int32(m.unk), int32(size)}), true
+}
+
+// addUnknown takes an unknown character; without an unknown token it is lost, and its
+// bytes go to its neighbour.
+func (s *runeSymbols) addUnknown(m *bpe, size int) {
+	switch last := len(s.out) - 1; {
+	case m.unk == unkNone && last >= 0:
+		s.out[last].size += int32(size)
+	case m.unk == unkNone:
+		s.lost += size
+	default:
+		if !m.fuseUnk {
+			s.flush(m.unk)
+		}
+		s.waiting += size
+	}
+}
+
+// flush adds the unknown token that waits.
+func (s *runeSymbols) flush(unk int) {
+	if s.waiting > 0 {
+		s.add(int32(unk), s.waiting)
+		s.waiting = 0
+	}
 }
 
 // setByteLevel prepares for words that come as raw bytes, and reports whether
@@ -195,16 +228,20 @@ type mergeReader struct {
 func (r *mergeReader) add(left, right string) error {
 	a, ok := r.vocab.ids[left]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, left)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(left))
 	}
 	b, ok := r.vocab.ids[right]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, right)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(right))
 	}
-	r.joined = append(append(r.joined[:0], left...), strings.TrimPrefix(right, r.prefix)...)
+	if !strings.HasPrefix(right, r.prefix) {
+		// Hugging Face's library would cut as many bytes off, whatever they are.
+		return fmt.Errorf("merge %d: token %q does not begin with the prefix %q", r.rank, brief(right), brief(r.prefix))
+	}
+	r.joined = append(append(r.joined[:0], left...), right[len(r.prefix):]...)
 	id, ok := r.vocab.ids[string(r.joined)]
 	if !ok {
-		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, r.joined)
+		return fmt.Errorf("merge %d: token %q is not in the vocabulary", r.rank, brief(string(r.joined)))
 	}
 	r.table.set(int32(a), int32(b), newMerge(r.rank, id))
 	r.rank++
@@ -215,7 +252,7 @@ func (r *mergeReader) add(left, right string) error {
 func splitMerge(line string) ([2]string, error) {
 	left, right, ok := strings.Cut(line, " ")
 	if !ok || strings.Contains(right, " ") {
-		return [2]string{}, fmt.Errorf("merge %q is not two tokens with a space between", line)
+		return [2]string{}, fmt.Errorf("merge %q is not two tokens with a space between", brief(line))
 	}
 	return [2]string{left, right}, nil
 }

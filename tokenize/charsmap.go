@@ -42,6 +42,11 @@ func parseCharsMap(data []byte) (*charsMap, error) {
 	for i := range m.units {
 		m.units[i] = unit(binary.LittleEndian.Uint32(rest[4*i:]))
 	}
+	for text := range strings.SplitSeq(m.texts, "\x00") {
+		if err := checkLength("the table of characters: the replacement", text); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
@@ -49,7 +54,7 @@ func parseCharsMap(data []byte) (*charsMap, error) {
 // shortest first, until found returns false.
 func (m *charsMap) prefixes(s string, found func(value uint32, size int) bool) {
 	at := m.units[0].offset()
-	for i := range len(s) {
+	for i := range min(len(s), maxTokenBytes) {
 		at ^= uint32(s[i])
 		if s[i] == 0 || int(at) >= len(m.units) || m.units[at].label() != uint32(s[i]) {
 			return
@@ -142,7 +147,8 @@ var lateExtend = runeSet{{0x897, 0x897}, {0x1ACF, 0x1ADD}, {0x1AE0, 0x1AEB}}
 func firstGrapheme(s string, state int) (size, next int) {
 	first, rest, _, next := uniseg.FirstGraphemeClusterInString(s, state)
 	// A mark joins what any older mark, such as U+0301, would join.
-	for startsLate(rest) && uniseg.GraphemeClusterCount(first+"\u0301") == 1 {
+	joins := startsLate(rest) && uniseg.GraphemeClusterCount(first+"\u0301") == 1
+	for joins && startsLate(rest) {
 		_, rest, _, next = uniseg.FirstGraphemeClusterInString(rest, -1)
 	}
 	return len(s) - len(rest), next

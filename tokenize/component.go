@@ -16,16 +16,28 @@ type component struct {
 }
 
 // components returns the entry raw as a list: a Sequence stands for its members,
-// which lists holds under the key member; null stands for none.
+// which it holds under the key member; null stands for none.
 func components(kind, member string, raw json.RawMessage) ([]component, error) {
+	list, err := membersOf(kind, member, raw, 0)
+	if err == nil && len(list) > maxComponents {
+		err = fmt.Errorf("%s: %d components; %d are allowed", kind, len(list), maxComponents)
+	}
+	return list, err
+}
+
+// membersOf is components at a depth of nesting.
+func membersOf(kind, member string, raw json.RawMessage, depth int) ([]component, error) {
 	if isNull(raw) {
 		return nil, nil
+	}
+	if depth > maxNesting {
+		return nil, fmt.Errorf("%s: sequences are nested more than %d deep", kind, maxNesting)
 	}
 	var head struct {
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("%s: %s", kind, briefError(err))
 	}
 	if head.Type != "Sequence" {
 		return []component{{kind, head.Type, raw}}, nil
@@ -33,18 +45,18 @@ func components(kind, member string, raw json.RawMessage) ([]component, error) {
 	var members map[string]json.RawMessage
 	var list []json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
+		return nil, fmt.Errorf("%s: %s", kind, briefError(err))
 	}
 	if err := json.Unmarshal(members[member], &list); err != nil {
-		return nil, fmt.Errorf("%s Sequence: %s: %w", kind, member, err)
+		return nil, fmt.Errorf("%s Sequence: %s: %s", kind, member, briefError(err))
 	}
-	return flatten(kind, member, list)
+	return flatten(kind, member, list, depth+1)
 }
 
-func flatten(kind, member string, list []json.RawMessage) ([]component, error) {
+func flatten(kind, member string, list []json.RawMessage, depth int) ([]component, error) {
 	var out []component
 	for _, raw := range list {
-		inner, err := components(kind, member, raw)
+		inner, err := membersOf(kind, member, raw, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +72,7 @@ func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "
 func (c component) read(fields any) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(c.raw, &all); err != nil {
-		return c.wrap(err)
+		return c.wrap(briefError(err))
 	}
 	delete(all, "type")
 	rest, err := json.Marshal(all)
@@ -70,18 +82,24 @@ func (c component) read(fields any) error {
 	d := json.NewDecoder(bytes.NewReader(rest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(fields); err != nil {
-		return c.wrap(err)
+		return c.wrap(briefError(err))
 	}
 	return nil
 }
 
-func (c component) wrap(err error) error { return fmt.Errorf("%s %s: %w", c.kind, c.name, err) }
+// wrap says where an error comes from; of none it makes none.
+func (c component) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", c.kind, c.name, err)
+}
 
 // unknown is the refusal of a component that has no implementation here.
 func (c component) unknown(known []string) error {
 	slices.Sort(known)
 	return fmt.Errorf("%s %q is not supported; those that are: %q. "+
-		"Running the text without it could give wrong tokens", c.kind, c.name, known)
+		"Running the text without it could give wrong tokens", c.kind, brief(c.name), known)
 }
 
 // lookUp finds the component in a table of constructors and makes it.

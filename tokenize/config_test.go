@@ -23,7 +23,8 @@ func withFiles(tb testing.TB, fixture string, files map[string]string) string {
 	return folder
 }
 
-// Special tokens are a string, an object or null, in either of two files.
+// Special tokens are a string, an object or null, in either of two files; those of
+// special_tokens_map.json go first (see testdata/side, "map against config").
 func TestSpecialTokenFiles(t *testing.T) {
 	folder := withFiles(t, "trained/llama2", map[string]string{
 		"tokenizer_config.json":   `{"bos_token": {"content": "<s>", "lstrip": false}, "pad_token": null}`,
@@ -34,21 +35,21 @@ func TestSpecialTokenFiles(t *testing.T) {
 	eos, _ := tok.EOS()
 	pad, _ := tok.Pad()
 	unk, _ := tok.Unk()
-	if got, want := [4]int{bos, eos, pad, unk}, [4]int{1, 2, 2, 0}; got != want {
+	if got, want := [4]int{bos, eos, pad, unk}, [4]int{2, 2, 2, 0}; got != want {
 		t.Errorf("BOS, EOS, Pad, Unk = %v, want %v", got, want)
 	}
 }
 
-// A Llama tokenizer adds a BOS or not as tokenizer_config.json says, whatever its
-// template (transformers, LlamaTokenizerFast.update_post_processor). TransformerLens
-// wants one in any case: as an id, so that the text after it is as it would be.
+// The template of tokenizer.json says whether there is a BOS, as in transformers 5 (in 4
+// add_bos_token did, for a Llama). TransformerLens wants one in any case: as an id, so
+// that the text after it is as it would be.
 func TestAddBOSToken(t *testing.T) {
 	for _, test := range []struct {
 		config   string
 		prepends bool
 	}{
 		{`{"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>"}`, true},
-		{`{"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "add_bos_token": false}`, false},
+		{`{"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "add_bos_token": false}`, true},
 		{`{"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "add_bos_token": false}`, true},
 	} {
 		tok := load(t, withFiles(t, "trained/llama2", map[string]string{"tokenizer_config.json": test.config}))
@@ -91,7 +92,28 @@ func TestUnlistedSpecialToken(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	tests := []struct{ fixture, file, text, want string }{
-		{"gpt2", "tokenizer_config.json", `{"bos_token": "<nowhere>"}`, `bos_token "<nowhere>" is not in the vocabulary`},
+		{"gpt2", "tokenizer_config.json", `{"bos_token": 5}`, "tokenizer_config.json: bos_token: json: cannot unmarshal number"},
+		{"gpt2", "tokenizer_config.json", `{"bos_token": ""}`, "tokenizer_config.json: bos_token: an empty token"},
+		{"gpt2", "tokenizer_config.json", `{"add_bos_token": "yes"}`, "tokenizer_config.json: add_bos_token: json: cannot unmarshal string"},
+		{"gpt2", "tokenizer_config.json", `{"split_special_tokens": "yes"}`, "tokenizer_config.json: split_special_tokens: json"},
+		{"gpt2", "tokenizer_config.json", `{"clean_up_tokenization_spaces": 1}`, "tokenizer_config.json: clean_up_tokenization_spaces: json"},
+		{"gpt2", "tokenizer_config.json", `{"do_lower_case": "false"}`, "tokenizer_config.json: do_lower_case: json"},
+		{"gpt2", "tokenizer_config.json", `{"added_tokens_decoder": {"one": {"content": "x"}}}`, `added_tokens_decoder: the entry "one"`},
+		{"gpt2", "tokenizer_config.json", `{"added_tokens_decoder": {"1": {"content": "x", "lstrip": "yes"}}}`, "added_tokens_decoder: json: cannot unmarshal string into Go struct field .lstrip"},
+		{"gpt2", "tokenizer_config.json", `{"added_tokens_decoder": {"1": {"content": "x", "turbo": true}}}`, `added_tokens_decoder: json: unknown field "turbo"`},
+		{"gpt2", "tokenizer_config.json", `{"additional_special_tokens": [7]}`, "tokenizer_config.json: additional_special_tokens: json"},
+		{"gpt2", "tokenizer_config.json", `{"auto_map": {"AutoTokenizer": ["a.B", null]}}`, "auto_map: the tokenizer is code of its repository"},
+		{"gpt2", "tokenizer_config.json", `{"tokenizer_class": "AlbertTokenizer", "keep_accents": true}`, "keep_accents: what a AlbertTokenizer makes of it is not known"},
+		{"gpt2", "special_tokens_map.json", `{"eos_token": true}`, "special_tokens_map.json: eos_token: json: cannot unmarshal bool"},
+		{"gpt2", "special_tokens_map.json", `[]`, "special_tokens_map.json: offset 0"},
+		{"gpt2", "added_tokens.json", `{"<tok>": "50257"}`, "added_tokens.json: <tok>: json: cannot unmarshal string"},
+		{"gpt2", "added_tokens.json", `{"<tok>": null}`, "added_tokens.json: <tok>: null is no token id"},
+		{"trained/llama2", "config.json", `{"model_type": 3}`, "config.json: model_type: json"},
+		{"trained/llama2", "tokenizer_config.json", `{"tokenizer_class": "GemmaTokenizer"}`, "tokenizer_class: the normalizer of a GemmaTokenizer is a Replace"},
+		{"trained/sp-bpe", "tokenizer_config.json", `{"split_special_tokens": true}`, "split_special_tokens: it is not supported for a sentencepiece model"},
+		{"trained/sp-unigram", "tokenizer_config.json", `{"tokenizer_class": "LlamaTokenizer"}`, "tokenizer_class: a LlamaTokenizer leaves out the normaliser of this sentencepiece model"},
+		{"trained/sp-unigram", "tokenizer_config.json", `{"legacy": false}`, "legacy: it is not supported for a sentencepiece model that removes blanks"},
+		{"trained/sp-bpe", "tokenizer_config.json", `{"sp_model_kwargs": {"enable_sampling": true}}`, "sp_model_kwargs: settings of the sentencepiece library"},
 		{"gpt2", "tokenizer_config.json", `{"bos_token"`, "tokenizer_config.json"},
 		{"trained/sp-bpe", "tokenizer_config.json", `{"tokenizer_class": "XLMRobertaTokenizer"}`, "what a XLMRobertaTokenizer makes of sentencepiece's ids is not known"},
 	}
@@ -126,7 +148,7 @@ func TestLoadErrors(t *testing.T) {
 // add_prefix_space of tokenizer_config.json wins: with it, " John" and "John" are
 // both token 1757.
 func TestAddPrefixSpace(t *testing.T) {
-	tok := load(t, withFiles(t, "gpt2", map[string]string{"tokenizer_config.json": `{"add_prefix_space": true}`}))
+	tok := load(t, withFiles(t, "gpt2", map[string]string{"tokenizer_config.json": `{"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true}`}))
 	for _, text := range []string{"John", " John"} {
 		if id, err := tok.ToSingleToken(text); err != nil || id != 1757 {
 			t.Errorf("ToSingleToken(%q) = %d, %v, want 1757", text, id, err)
@@ -134,11 +156,25 @@ func TestAddPrefixSpace(t *testing.T) {
 	}
 }
 
+// A padded vocabulary: ids that the tokenizer does not have are no text, as in Hugging
+// Face's decode ("%&" is its decode([4, 60000, 5])).
 func TestDecodeUnknownID(t *testing.T) {
 	tok := load(t, unpack(t, "gpt2"))
-	for _, id := range []int{-1, 50257, 1 << 40} {
-		_, err := tok.Decode([]int{id})
-		if err == nil || !strings.Contains(err.Error(), "is not in the vocabulary (0 to 50256)") {
+	if text, err := tok.Decode([]int{4, 60000, 5, 50257}); err != nil || text != "%&" {
+		t.Errorf("Decode = %q, %v, want %q", text, err, "%&")
+	}
+	if text, err := tok.DecodeSkipSpecial([]int{50256, 4, 60000}); err != nil || text != "%" {
+		t.Errorf("DecodeSkipSpecial = %q, %v, want %q", text, err, "%")
+	}
+	if bytes, err := tok.DecodeBytes([]int{4, 60000, 5}); err != nil || string(bytes) != "%&" {
+		t.Errorf("DecodeBytes = %q, %v, want %q", bytes, err, "%&")
+	}
+	if texts, err := tok.StrTokens([]int{4, 60000}); err != nil || !slices.Equal(texts, []string{"%", ""}) {
+		t.Errorf("StrTokens = %q, %v", texts, err)
+	}
+	for _, id := range []int{-1, 1 << 40} {
+		_, err := tok.Decode([]int{4, id})
+		if err == nil || !strings.Contains(err.Error(), "is no token id; those go from 0 to 2147483647") {
 			t.Errorf("Decode(%d): error %v", id, err)
 		}
 	}

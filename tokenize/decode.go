@@ -1,6 +1,7 @@
 package tokenize
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -8,19 +9,29 @@ import (
 
 // A decoder turns the spellings of tokens step by step into text.
 type decoder interface {
-	decode(tokens []string) []string
+	decode(tokens []string, limit *allowance) ([]string, error)
 }
 
 // decodeTokens returns the text of tokens. Without a decoder, Hugging Face's
 // library joins them with spaces.
-func decodeTokens(d decoder, tokens []string) string {
+func decodeTokens(d decoder, tokens []string) (string, error) {
 	if d == nil {
-		return strings.Join(tokens, " ")
+		return strings.Join(tokens, " "), nil
 	}
 	if len(tokens) == 0 {
-		return ""
+		return "", nil
 	}
-	return strings.Join(d.decode(tokens), "")
+	tokens, err := d.decode(tokens, newAllowance(total(tokens)))
+	return strings.Join(tokens, ""), err
+}
+
+// total returns the length of all texts together.
+func total(texts []string) int {
+	n := 0
+	for _, s := range texts {
+		n += len(s)
+	}
+	return n
 }
 
 // decoders are the decoders of tokenizer.json, by type.
@@ -38,22 +49,29 @@ var decoders = map[string]func(component) (decoder, error){
 // decoderSequence runs one decoder after the other.
 type decoderSequence []decoder
 
-func (s decoderSequence) decode(tokens []string) []string {
+func (s decoderSequence) decode(tokens []string, limit *allowance) ([]string, error) {
+	var err error
 	for _, d := range s {
-		tokens = d.decode(tokens)
+		if tokens, err = d.decode(tokens, limit); err != nil {
+			return nil, err
+		}
+		limit.spend(total(tokens))
+		if err := limit.check(); err != nil {
+			return nil, err
+		}
 	}
-	return tokens
+	return tokens, nil
 }
 
 // byteDecoder turns the characters of byte-level tokens back into bytes.
 type byteDecoder struct{}
 
-func (byteDecoder) decode(tokens []string) []string {
+func (byteDecoder) decode(tokens []string, _ *allowance) ([]string, error) {
 	var out []byte
 	for _, token := range tokens {
 		out = appendBytes(out, token)
 	}
-	return []string{lossyUTF8(out)}
+	return []string{lossyUTF8(out)}, nil
 }
 
 // lossyUTF8 replaces what is not UTF-8 with U+FFFD, one for each maximal part of
@@ -91,7 +109,7 @@ func partLength(b []byte) int {
 // fallbackDecoder turns runs of <0xNN> tokens into characters.
 type fallbackDecoder struct{}
 
-func (fallbackDecoder) decode(tokens []string) []string {
+func (fallbackDecoder) decode(tokens []string, _ *allowance) ([]string, error) {
 	var out []string
 	var bytes []byte
 	flush := func() {
@@ -116,7 +134,7 @@ func (fallbackDecoder) decode(tokens []string) []string {
 		out = append(out, token)
 	}
 	flush()
-	return out
+	return out, nil
 }
 
 // parseByteToken reads <0xNN>.
@@ -131,32 +149,40 @@ func parseByteToken(token string) (byte, bool) {
 // fuse joins all tokens into one.
 type fuse struct{}
 
-func (fuse) decode(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+func (fuse) decode(tokens []string, _ *allowance) ([]string, error) {
+	return []string{strings.Join(tokens, "")}, nil
+}
 
 // strip removes up to start and stop copies of a character from each token's ends.
 type strip struct {
 	Content string `json:"content"`
-	Start   int    `json:"start"`
-	Stop    int    `json:"stop"`
+	Start   uint   `json:"start"`
+	Stop    uint   `json:"stop"`
 }
 
 func newStrip(c component) (decoder, error) {
 	s := new(strip)
-	return s, c.read(s)
+	if err := c.read(s); err != nil {
+		return nil, err
+	}
+	if utf8.RuneCountInString(s.Content) != 1 {
+		return nil, c.wrap(fmt.Errorf("content %q is not one character", brief(s.Content)))
+	}
+	return s, nil
 }
 
-func (s *strip) decode(tokens []string) []string {
+func (s *strip) decode(tokens []string, _ *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {
-		for range s.Start {
-			token = strings.TrimPrefix(token, s.Content)
+		for n := s.Start; n > 0 && strings.HasPrefix(token, s.Content); n-- {
+			token = token[len(s.Content):]
 		}
-		for range s.Stop {
-			token = strings.TrimSuffix(token, s.Content)
+		for n := s.Stop; n > 0 && strings.HasSuffix(token, s.Content); n-- {
+			token = token[:len(token)-len(s.Content)]
 		}
 		out[i] = token
 	}
-	return out
+	return out, nil
 }
 
 // suffixDecoder ends words where tokens have an end-of-word suffix.
@@ -169,7 +195,7 @@ func newSuffixDecoder(c component) (decoder, error) {
 	return d, c.read(d)
 }
 
-func (d *suffixDecoder) decode(tokens []string) []string {
+func (d *suffixDecoder) decode(tokens []string, _ *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {
 		with := " "
@@ -178,7 +204,7 @@ func (d *suffixDecoder) decode(tokens []string) []string {
 		}
 		out[i] = strings.ReplaceAll(token, d.Suffix, with)
 	}
-	return out
+	return out, nil
 }
 
 // wordPieceDecoder joins the parts of words and sets spaces between words.
@@ -203,7 +229,21 @@ var cleanUp = []*strings.Replacer{
 	strings.NewReplacer(" 're", "'re"),
 }
 
-func (d *wordPieceDecoder) decode(tokens []string) []string {
+// cleanUpText is clean_up_tokenization of Hugging Face's transformers, which knows all of
+// these but "do not".
+func cleanUpText(text string) string {
+	for i, rule := range cleanUp {
+		if i != cleanUpDoNot {
+			text = rule.Replace(text)
+		}
+	}
+	return text
+}
+
+// cleanUpDoNot is the index of "do not" in cleanUp.
+const cleanUpDoNot = 7
+
+func (d *wordPieceDecoder) decode(tokens []string, _ *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {
 		if i > 0 {
@@ -221,5 +261,5 @@ func (d *wordPieceDecoder) decode(tokens []string) []string {
 		}
 		out[i] = token
 	}
-	return out
+	return out, nil
 }

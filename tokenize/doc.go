@@ -6,7 +6,7 @@
 // and names the component that it does not know.
 //
 // [Load] reads tokenizer.json, GPT-2's vocab.json with merges.txt, or
-// sentencepiece's tokenizer.model, with the configuration files beside them;
+// sentencepiece's tokenizer.model, with the files beside them that add or name tokens;
 // [FromGGUF] takes the metadata of a GGUF file.
 //
 // A text goes through these steps, each an entry of tokenizer.json:

@@ -1,23 +1,24 @@
 package tokenize
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // tokenizerFile is tokenizer.json: the model parsed, the rest still as JSON.
 type tokenizerFile struct {
 	Version       json.RawMessage
 	Truncation    json.RawMessage // not used: the caller says what is too long
-	Padding       json.RawMessage // not used: ToTokens pads
+	Padding       json.RawMessage // its token; ToTokens pads
 	AddedTokens   json.RawMessage
 	Normalizer    json.RawMessage
 	PreTokenizer  json.RawMessage
 	PostProcessor json.RawMessage
 	Decoder       json.RawMessage
 	model         *modelFile
+	tokens        []sideToken // of AddedTokens
 }
 
 func (f *tokenizerFile) fields() map[string]*json.RawMessage {
@@ -34,7 +35,26 @@ func (f *tokenizerFile) fields() map[string]*json.RawMessage {
 }
 
 // parseTokenizer makes a tokenizer of the bytes of a tokenizer.json.
-func parseTokenizer(data []byte) (*Tokenizer, error) {
+func parseTokenizer(data []byte, s *settings) (*Tokenizer, error) {
+	f, err := readTokenizer(data)
+	if s.class == "LlamaTokenizer" && bytes.Contains(data, []byte(`"ByteLevel"`)) {
+		s.class = "" // a Llama 3, as transformers 5 finds out
+	}
+	if err == nil {
+		err = errors.Join(f.readAdded(s), f.applyClass(s))
+	}
+	if err != nil {
+		return nil, err
+	}
+	t, err := f.build()
+	if err != nil {
+		return nil, err
+	}
+	s.addClassNames()
+	return t, errors.Join(s.applyPrefixSpace(t), s.checkLegacy(t), s.checkUnknown(t.model))
+}
+
+func readTokenizer(data []byte) (*tokenizerFile, error) {
 	s, err := newJSONScanner(data)
 	if err != nil {
 		return nil, err
@@ -48,15 +68,12 @@ func parseTokenizer(data []byte) (*Tokenizer, error) {
 		}
 		into := fields[key]
 		if into == nil {
-			into = new(json.RawMessage)
+			return s.errorf("%q is no field of tokenizer.json", brief(key))
 		}
 		*into, err = s.raw()
 		return err
 	})
-	if err = errors.Join(err, s.endAfter(err)); err != nil {
-		return nil, err
-	}
-	return f.build()
+	return f, errors.Join(err, s.endAfter(err))
 }
 
 // endAfter is end, unless an error has already stopped the scanner.
@@ -70,7 +87,7 @@ func (s *jsonScanner) endAfter(err error) error {
 // build puts the components together.
 func (f *tokenizerFile) build() (*Tokenizer, error) {
 	if v := string(f.Version); v != "" && v != `"1.0"` {
-		return nil, fmt.Errorf("version %s of tokenizer.json is not known; 1.0 is", v)
+		return nil, fmt.Errorf("version %s of tokenizer.json is not known; 1.0 is", brief(v))
 	}
 	if f.model == nil {
 		return nil, errors.New(`there is no "model" in this file`)
@@ -161,15 +178,34 @@ func oneScanner(before []splitter, regex bool) scanner {
 	return nil
 }
 
-func (f *tokenizerFile) addTokens(t *Tokenizer) error {
-	var tokens []addedToken
+// readAdded reads the added tokens, and the padding token.
+func (f *tokenizerFile) readAdded(s *settings) error {
 	if !isNull(f.AddedTokens) {
-		if err := json.Unmarshal(f.AddedTokens, &tokens); err != nil {
-			return fmt.Errorf("added_tokens: %w", err)
+		if err := json.Unmarshal(f.AddedTokens, &s.fileAdded); err != nil {
+			return fmt.Errorf("added_tokens: %w", briefError(err))
 		}
 	}
-	slices.SortStableFunc(tokens, func(a, b addedToken) int { return a.ID - b.ID })
-	return t.addTokens(tokens)
+	f.tokens = s.fileAdded
+	var padding struct {
+		Token string `json:"pad_token"`
+	}
+	if !isNull(f.Padding) {
+		if err := json.Unmarshal(f.Padding, &padding); err != nil {
+			return fmt.Errorf("padding: %w", briefError(err))
+		}
+	}
+	s.filePad = padding.Token
+	return nil
+}
+
+// addTokens adds the tokens in the order of the file: that, and not the ids that it
+// has, gives them their ids.
+func (f *tokenizerFile) addTokens(t *Tokenizer) error {
+	list := make([]addedToken, len(f.tokens))
+	for i, token := range f.tokens {
+		list[i] = token.addedToken
+	}
+	return t.addTokens(list)
 }
 
 // makeAll makes the components of one entry of tokenizer.json.

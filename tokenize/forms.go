@@ -1,6 +1,8 @@
 package tokenize
 
 import (
+	"cmp"
+	"slices"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -70,13 +72,86 @@ func segment(f norm.Form, s string) int {
 			return at
 		}
 	}
-	return n
+	return n + marks(s[n:])
+}
+
+// marks returns the length of the combining marks that s begins with.
+func marks(s string) int {
+	for at, r := range s {
+		if lateRunes.has(r) || classOf(r) == 0 {
+			return at
+		}
+	}
+	return len(s)
+}
+
+// classOf is the canonical combining class of a character.
+func classOf(r rune) uint8 { return norm.NFD.PropertiesString(string(r)).CCC() }
+
+// manyMarks is the length in characters from which on a segment may have more marks than
+// norm puts in order at once, 30 when they are taken apart; it parts longer runs, as
+// Unicode's Stream-Safe Text Process does.
+const manyMarks = 10
+
+// longForm brings a segment of more marks into form f: it takes the characters apart, puts
+// the marks in the order of their classes, and composes them again (Unicode, section 3.11).
+func longForm(f norm.Form, segment string) string {
+	apart := f
+	if decomposed, ok := decomposition[f]; ok {
+		apart = decomposed
+	}
+	var runes []rune
+	for _, r := range segment {
+		runes = append(runes, []rune(apart.String(string(r)))...)
+	}
+	for start := 0; start < len(runes); start++ {
+		end := start
+		for end < len(runes) && classOf(runes[end]) > 0 {
+			end++
+		}
+		slices.SortStableFunc(runes[start:end], func(a, b rune) int { return cmp.Compare(classOf(a), classOf(b)) })
+		start = max(start, end-1)
+	}
+	if apart == f {
+		return string(runes)
+	}
+	return compose(runes)
+}
+
+// compose joins characters to the last starter before them, unless one between has their
+// class or a higher one.
+func compose(runes []rune) string {
+	out := runes[:0:0]
+	starter, last := -1, -1 // last is the class of the mark before, -1 right after a starter
+	for _, r := range runes {
+		class := int(classOf(r))
+		if starter >= 0 && last < class {
+			if both, ok := composed(out[starter], r); ok {
+				out[starter] = both
+				continue
+			}
+		}
+		out = append(out, r)
+		if last = class; class == 0 {
+			starter, last = len(out)-1, -1
+		}
+	}
+	return string(out)
+}
+
+// composed returns the one character that two make.
+func composed(a, b rune) (rune, bool) {
+	both := []rune(norm.NFC.String(string([]rune{a, b})))
+	return both[0], len(both) == 1 && !(a > 0xFFFF && both[0] <= 0xFFFF)
 }
 
 // formOf brings a segment into form f.
 func formOf(f norm.Form, segment string) string {
 	if r, _ := utf8.DecodeRuneInString(segment); lateRunes.has(r) {
 		return segment
+	}
+	if utf8.RuneCountInString(segment) > manyMarks {
+		return longForm(f, segment)
 	}
 	with := f.String(segment)
 	// norm looks pairs up by the lower 16 bits of each character, so that U+10043

@@ -61,7 +61,7 @@ func (g ggufReader) build() (*Tokenizer, error) {
 	case "llama":
 		t, err = g.buildSentencePiece()
 	default:
-		return nil, fmt.Errorf(`%smodel %q is not supported; "gpt2" and "llama" are`, ggufPrefix, kind)
+		return nil, fmt.Errorf(`%smodel %q is not supported; "gpt2" and "llama" are`, ggufPrefix, brief(kind))
 	}
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (g ggufReader) buildBPE() (*Tokenizer, error) {
 	setUp, ok := ggufPre[pre]
 	if !ok {
 		known := slices.Sorted(maps.Keys(ggufPre))
-		return nil, fmt.Errorf("%spre %q is not supported; those that are: %q", ggufPrefix, pre, known)
+		return nil, fmt.Errorf("%spre %q is not supported; those that are: %q", ggufPrefix, brief(pre), known)
 	}
 	v, added, err := g.vocabulary()
 	if err != nil {
@@ -98,6 +98,7 @@ func (g ggufReader) buildBPE() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.added = nil // the file says which tokens are special
 	return t, t.addTokens(added)
 }
 
@@ -115,9 +116,12 @@ func (g ggufReader) vocabulary() (*vocab, []addedToken, error) {
 		return nil, nil, err
 	}
 	v := newVocab(len(tokens))
+	v.size = len(tokens)
 	var added []addedToken
 	for id, token := range tokens {
-		v.add(token, id)
+		if err := v.add(token, id); err != nil {
+			return nil, nil, err
+		}
 		if kind := types[id]; kind == pieceControl || kind == pieceUser {
 			added = append(added, addedToken{ID: id, Content: token, Special: kind == pieceControl})
 		}

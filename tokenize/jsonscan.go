@@ -146,7 +146,7 @@ func (s *jsonScanner) escapedString(start int) (string, error) {
 			s.pos++
 			var out string
 			if err := json.Unmarshal([]byte(s.text[start-1:s.pos]), &out); err != nil {
-				return "", s.errorf("%v", err)
+				return "", s.errorf("%v", briefError(err))
 			}
 			return out, nil
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,9 +17,16 @@ import (
 //     there, else vocab.json with merges.txt, else tokenizer.model;
 //   - or one of these files.
 //
-// tokenizer_config.json and special_tokens_map.json beside it name the special
-// tokens. A file with a component that is not known here is refused, since
-// tokens that are slightly wrong do more harm than none.
+// tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it are
+// read as AutoTokenizer of Hugging Face's transformers 5 reads them, so that ids and texts
+// are the same; config.json tells the class of tokenizer where they do not. A field that
+// is not known, or that transformers 4 and 5 understand differently while tokenizer.json
+// says otherwise, is refused by its name, as is a component that is not known here: tokens
+// that are slightly wrong do more harm than none.
+//
+// A file cannot make Load, or the tokenizer, run for ever or fill the memory: the lengths,
+// numbers and depths of what it may hold are bounded, and so is the time for its regular
+// expressions.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -52,7 +58,7 @@ func findFile(folder string) (string, error) {
 }
 
 func loadFile(path string) (*Tokenizer, error) {
-	config, err := readConfig(filepath.Dir(path))
+	s, err := readSettings(filepath.Dir(path), formatOf(path) == formatJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -60,67 +66,71 @@ func loadFile(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := parseFile(path, data, config)
+	t, err := parseFile(path, data, s)
 	if err != nil {
 		return nil, err
 	}
-	return t, t.configure(config)
+	if err := t.configure(s); err != nil {
+		return nil, err
+	}
+	if formatOf(path) == formatJSON {
+		s.applyTemplate(t)
+		return t, nil
+	}
+	return t, s.addTemplate(t)
 }
 
-func parseFile(path string, data []byte, config *configFile) (*Tokenizer, error) {
+// A format is a way to write a tokenizer.
+type format int
+
+const (
+	formatJSON   format = iota // tokenizer.json
+	formatMerges               // vocab.json and merges.txt
+	formatModel                // sentencepiece's
+)
+
+func formatOf(path string) format {
 	switch {
 	case filepath.Base(path) == "vocab.json":
-		return loadVocabMerges(path, data, config)
+		return formatMerges
 	case filepath.Ext(path) == ".model":
-		return parseSentencePiece(data, config)
+		return formatModel
 	}
-	return parseTokenizer(data)
+	return formatJSON
 }
 
-// configure applies what the configuration files say.
-func (t *Tokenizer) configure(config *configFile) error {
-	for _, id := range slices.Sorted(maps.Keys(config.Added)) {
-		a := config.Added[id]
-		if _, ok := t.added[id]; ok {
-			continue
-		}
-		a.ID = id
-		if err := t.addToken(&a); err != nil {
-			return err
-		}
+func parseFile(path string, data []byte, s *settings) (*Tokenizer, error) {
+	switch formatOf(path) {
+	case formatMerges:
+		return loadVocabMerges(path, data, s)
+	case formatModel:
+		return parseSentencePiece(data, s)
 	}
-	if err := t.setSpecial(config); err != nil {
+	return parseTokenizer(data, s)
+}
+
+// configure applies what the files beside a tokenizer say.
+func (t *Tokenizer) configure(s *settings) error {
+	if err := t.addTokens(s.tokensToAdd()); err != nil {
 		return err
 	}
-	t.overridePrefixSpace(config)
-	return t.overrideTemplate(config)
-}
-
-// overridePrefixSpace lets add_prefix_space of tokenizer_config.json win over
-// that of tokenizer.json, as Hugging Face's transformers does.
-func (t *Tokenizer) overridePrefixSpace(config *configFile) {
-	if config.AddPrefixSpace == nil || len(t.splits) != 1 {
-		return
-	}
-	b, ok := t.splits[0].(*byteLevel)
-	if !ok || b.AddPrefixSpace == *config.AddPrefixSpace {
-		return
-	}
-	b.AddPrefixSpace = *config.AddPrefixSpace
-	t.scan = nil
-	if b.keepBytes && !b.AddPrefixSpace {
-		t.scan = oneScanner(nil, b.UseRegex)
-	}
+	t.setSpecial(s)
+	t.splitSpecial = s.splitSpecial
+	_, isBPE := t.model.(*bpe)
+	t.cleanUp = s.cleanUp && (s.cleanUpBPE || !isBPE)
+	// Such a BOS would be taken apart again, or is not written in text at all.
+	t.bosAsID = t.bosAsID || s.splitSpecial || slices.Contains(bosClasses, s.class)
+	return nil
 }
 
 // mergesHeader begins the first line of merges.txt.
 const mergesHeader = "#version"
 
 // loadVocabMerges reads GPT-2's own format: vocab.json and, beside it, merges.txt.
-func loadVocabMerges(path string, data []byte, config *configFile) (*Tokenizer, error) {
-	setUp, ok := byteLevelClasses[strings.TrimSuffix(config.Class, "Fast")]
+func loadVocabMerges(path string, data []byte, config *settings) (*Tokenizer, error) {
+	setUp, ok := byteLevelClasses[config.class]
 	if !ok {
-		return nil, fmt.Errorf("how a %s splits text is not known without its tokenizer.json", config.Class)
+		return nil, fmt.Errorf("how a %s splits text is not known without its tokenizer.json", brief(config.class))
 	}
 	s, err := newJSONScanner(data)
 	if err != nil {
@@ -138,11 +148,8 @@ func loadVocabMerges(path string, data []byte, config *configFile) (*Tokenizer, 
 	if err != nil {
 		return nil, err
 	}
-	// OPT's way to a BOS; configure checks that the token exists.
-	if bos, ok := v.ids[string(config.BOS)]; ok && config.AddBOS != nil && *config.AddBOS {
-		t.template.before = []int{bos}
-	}
-	return t, nil
+	config.addClassNames()
+	return t, config.applyPrefixSpace(t)
 }
 
 func readMerges(path string) ([][2]string, error) {

@@ -68,7 +68,7 @@ func mergeLong(merges *pairTable, word []symbol) []symbol {
 // mergeList is a word as a doubly linked list of symbols.
 type mergeList struct {
 	merges     *pairTable
-	word       []symbol // size 0: joined to the one before
+	word       []symbol // size -1: joined to the one before
 	prev, next []int32  // -1 at the ends
 	queue      mergeHeap
 }
@@ -95,7 +95,7 @@ func (l *mergeList) propose(at int32) {
 
 // pair looks up the merge of the symbol at and the one after it.
 func (l *mergeList) pair(at int32) merge {
-	if at < 0 || l.word[at].size == 0 || l.next[at] < 0 {
+	if at < 0 || l.word[at].size < 0 || l.next[at] < 0 {
 		return noMerge
 	}
 	return l.merges.get(l.word[at].id, l.word[l.next[at]].id)
@@ -110,7 +110,7 @@ func (l *mergeList) join(entry uint64) {
 	}
 	right := l.next[at]
 	l.word[at] = symbol{m.id(), l.word[at].size + l.word[right].size}
-	l.word[right].size = 0
+	l.word[right].size = -1
 	l.next[at] = l.next[right]
 	if after := l.next[at]; after >= 0 {
 		l.prev[after] = at

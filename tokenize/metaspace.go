@@ -25,13 +25,13 @@ func readMetaspace(c component) (*metaspace, error) {
 		m.PrependScheme = "never"
 	}
 	if utf8.RuneCountInString(m.Replacement) != 1 {
-		return nil, c.wrap(fmt.Errorf("replacement %q is not one character", m.Replacement))
+		return nil, c.wrap(fmt.Errorf("replacement %q is not one character", brief(m.Replacement)))
 	}
 	switch m.PrependScheme {
 	case "first", "never", "always":
 		return m, nil
 	}
-	return nil, c.wrap(fmt.Errorf("prepend_scheme %q is not known", m.PrependScheme))
+	return nil, c.wrap(fmt.Errorf("prepend_scheme %q is not known", brief(m.PrependScheme)))
 }
 
 func newMetaspaceSplit(c component) (splitter, error) {
@@ -65,7 +65,7 @@ func newMetaspaceDecoder(c component) (decoder, error) {
 
 // decode turns the replacement back into spaces; in the first token it is
 // dropped, because encoding added it.
-func (m *metaspace) decode(tokens []string) []string {
+func (m *metaspace) decode(tokens []string, _ *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {
 		with := " "
@@ -74,7 +74,7 @@ func (m *metaspace) decode(tokens []string) []string {
 		}
 		out[i] = strings.ReplaceAll(token, m.Replacement, with)
 	}
-	return out
+	return out, nil
 }
 
 // replaceAll writes with for each old in p.

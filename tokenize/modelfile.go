@@ -49,8 +49,11 @@ func (f *modelFile) parseVocab(s *jsonScanner) (err error) {
 		return err
 	}
 	f.vocab = newVocab(len(f.pieces))
+	f.vocab.size = len(f.pieces)
 	for id, p := range f.pieces {
-		f.vocab.add(p.text, id)
+		if err := f.vocab.add(p.text, id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -97,7 +100,7 @@ func (f *modelFile) get(key string, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("model: %s: %w", key, err)
+		return fmt.Errorf("model: %s: %w", key, briefError(err))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package tokenize
 
 import (
+	"errors"
 	"strings"
 	"unicode"
 
@@ -40,7 +41,10 @@ type normalizerSequence []normalizer
 func (s normalizerSequence) normalize(p piece) (piece, error) {
 	var err error
 	for _, n := range s {
-		if p, err = n.normalize(p); err != nil {
+		if p, err = n.normalize(p); err == nil {
+			err = p.limit.check()
+		}
+		if err != nil {
 			return piece{}, err
 		}
 	}
@@ -129,7 +133,10 @@ type prefixer struct {
 
 func newPrepend(c component) (normalizer, error) {
 	n := new(prefixer)
-	return n, c.read(n)
+	if err := c.read(n); err != nil {
+		return nil, err
+	}
+	return n, c.wrap(checkLength("the text to prepend", n.Prepend))
 }
 
 func (n *prefixer) normalize(p piece) (piece, error) { return prepend(p, n.Prepend), nil }
@@ -145,10 +152,7 @@ func readReplace(c component) (*replacer, error) {
 	if err := c.read(n); err != nil {
 		return nil, err
 	}
-	if err := n.Pattern.compile(); err != nil {
-		return nil, c.wrap(err)
-	}
-	return n, nil
+	return n, c.wrap(errors.Join(n.Pattern.compile(), checkLength("the replacement", n.Content)))
 }
 
 func newReplace(c component) (normalizer, error) {
@@ -168,7 +172,7 @@ func newReplaceDecoder(c component) (decoder, error) {
 }
 
 func (n *replacer) normalize(p piece) (piece, error) {
-	matches, err := n.Pattern.matches(p.text)
+	matches, err := n.Pattern.matches(p.text, p.limit)
 	if err != nil {
 		return piece{}, err
 	}
@@ -186,16 +190,16 @@ func (n *replacer) normalize(p piece) (piece, error) {
 	return e.piece(), nil
 }
 
-func (n *replacer) decode(tokens []string) []string {
+func (n *replacer) decode(tokens []string, limit *allowance) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, token := range tokens {
-		p, err := n.normalize(piece{text: token})
-		if err != nil { // the expression took too long: leave the token as it is
-			p.text = token
+		p, err := n.normalize(piece{text: token, limit: limit})
+		if err != nil {
+			return nil, err
 		}
 		out[i] = p.text
 	}
-	return out
+	return out, nil
 }
 
 // stripSpace is Strip as a normaliser: white space at the ends goes.

@@ -18,12 +18,12 @@ func (s *jsonScanner) number() (float64, error) {
 	}
 	text := string(raw)
 	if text == "" || strings.IndexByte("-0123456789", text[0]) < 0 {
-		return 0, s.errorf("%q is no number", text)
+		return 0, s.errorf("%q is no number", brief(text))
 	}
 	digits, negative := strings.CutPrefix(text, "-")
 	value := twiceRounded(digits)
 	if math.IsInf(value, 0) {
-		return 0, s.errorf("the number %s is too large", text)
+		return 0, s.errorf("the number %s is too large", brief(text))
 	}
 	if negative {
 		value = -value

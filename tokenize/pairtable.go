@@ -19,6 +19,7 @@ func (m merge) id() int32    { return int32(uint32(m)) }
 type pairTable struct {
 	slots []pairSlot // a power of two
 	shift int
+	count int
 }
 
 type pairSlot struct {
@@ -50,9 +51,30 @@ func (t *pairTable) slot(pair uint64) *pairSlot {
 	}
 }
 
+// set enters a merge; another of the same pair makes way.
 func (t *pairTable) set(left, right int32, m merge) {
 	pair := pairOf(left, right)
-	*t.slot(pair) = pairSlot{pair, m}
+	s := t.slot(pair)
+	if s.merge == noMerge {
+		if 2*t.count >= len(t.slots) {
+			t.grow()
+			s = t.slot(pair)
+		}
+		t.count++
+	}
+	*s = pairSlot{pair, m}
+}
+
+// grow makes room for twice as many.
+func (t *pairTable) grow() {
+	old := t.slots
+	*t = *newPairTable(len(old))
+	for _, s := range old {
+		if s.merge != noMerge {
+			*t.slot(s.pair) = s
+			t.count++
+		}
+	}
 }
 
 // get returns the merge of two neighbours, noMerge if they do not combine.

@@ -2,6 +2,7 @@ package tokenize
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/dlclark/regexp2"
@@ -23,13 +24,16 @@ func (p *pattern) compile() error {
 	if p.Regex == nil {
 		return nil
 	}
+	if len(*p.Regex) > maxPattern {
+		return fmt.Errorf("pattern %q has %d bytes; %d are allowed", brief(*p.Regex), len(*p.Regex), maxPattern)
+	}
 	var err error
 	p.compiled, err = compileRegex(*p.Regex)
 	return err
 }
 
 // matches covers s with the matches of p and what lies between.
-func (p *pattern) matches(s string) ([]match, error) {
+func (p *pattern) matches(s string, limit *allowance) ([]match, error) {
 	var out []match
 	done := 0
 	hit := func(start, end int) {
@@ -43,7 +47,7 @@ func (p *pattern) matches(s string) ([]match, error) {
 	if p.compiled == nil {
 		eachLiteral(s, *p.String, hit)
 	} else {
-		err = eachRegex(s, p.compiled, hit)
+		err = p.eachRegex(s, limit, hit)
 	}
 	if done < len(s) {
 		out = append(out, match{done, len(s), false})
@@ -66,19 +70,30 @@ func eachLiteral(s, literal string, hit func(start, end int)) {
 }
 
 // eachRegex calls hit with the byte offsets of each match; regexp2 counts runes.
-func eachRegex(s string, re *regexp2.Regexp, hit func(start, end int)) error {
+func (p *pattern) eachRegex(s string, limit *allowance, hit func(start, end int)) error {
 	runes := []rune(s)
 	rune2byte := make([]int, 0, len(runes)+1)
 	for at := range s {
 		rune2byte = append(rune2byte, at)
 	}
 	rune2byte = append(rune2byte, len(s))
-	m, err := re.FindRunesMatch(runes)
-	for ; m != nil && err == nil; m, err = re.FindNextMatch(m) {
-		hit(rune2byte[m.Index], rune2byte[m.Index+m.Length])
+	if err := limit.startClock(); err != nil {
+		return p.wrap(err)
 	}
-	return err
+	m, err := p.compiled.FindRunesMatch(runes)
+	for ; m != nil && err == nil; m, err = p.compiled.FindNextMatch(m) {
+		hit(rune2byte[m.Index], rune2byte[m.Index+m.Length])
+		if err := limit.checkTime(); err != nil {
+			return p.wrap(err)
+		}
+	}
+	if err != nil { // regexp2's own has the whole text in it
+		return fmt.Errorf("pattern %q takes more than %v to find one match in a text of %d bytes", brief(*p.Regex), matchTime, len(s))
+	}
+	return nil
 }
+
+func (p *pattern) wrap(err error) error { return fmt.Errorf("pattern %q: %w", brief(*p.Regex), err) }
 
 // split is the Split pre-tokenizer.
 type split struct {
@@ -112,7 +127,7 @@ func (s *split) scanner() scanner {
 }
 
 func (s *split) split(p piece, yield func(piece) error) error {
-	matches, err := s.Pattern.matches(p.text)
+	matches, err := s.Pattern.matches(p.text, p.limit)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,11 @@ type piece struct {
 	text  string
 	start int    // of text in the original, while spans is nil
 	spans []Span // of the original, for each byte of text; nil: byte i is start+i
+	limit *allowance
 }
+
+// wholeText is a text as a piece.
+func wholeText(text string) piece { return piece{text: text, limit: newAllowance(len(text))} }
 
 // span returns the place in the original text of p.text[i:j].
 func (p piece) span(i, j int) Span {
@@ -38,15 +42,16 @@ func (p piece) span(i, j int) Span {
 // slice returns the part p.text[i:j] as a piece.
 func (p piece) slice(i, j int) piece {
 	if p.spans == nil {
-		return piece{text: p.text[i:j], start: p.start + i}
+		return piece{text: p.text[i:j], start: p.start + i, limit: p.limit}
 	}
-	return piece{text: p.text[i:j], start: p.span(i, j).Start, spans: p.spans[i:j]}
+	return piece{text: p.text[i:j], start: p.span(i, j).Start, spans: p.spans[i:j], limit: p.limit}
 }
 
 // first reports whether p begins where the original text does.
 func (p piece) first() bool { return p.span(0, len(p.text)).Start == 0 }
 
-// An editor makes a changed copy of a piece, from left to right.
+// An editor makes a changed copy of a piece, from left to right. It writes no more than
+// the piece's allowance; who made it checks that.
 type editor struct {
 	from  piece
 	text  []byte
@@ -60,6 +65,9 @@ func edit(p piece) *editor {
 
 // keep copies from.text[i:j].
 func (e *editor) keep(i, j int) {
+	if !e.from.limit.spend(j - i) {
+		return
+	}
 	e.text = append(e.text, e.from.text[i:j]...)
 	for ; i < j; i++ {
 		e.spans = append(e.spans, e.from.span(i, i+1))
@@ -68,6 +76,9 @@ func (e *editor) keep(i, j int) {
 
 // replace writes with for from.text[i:j]; with an empty range it inserts.
 func (e *editor) replace(i, j int, with string) {
+	if !e.from.limit.spend(len(with)) {
+		return
+	}
 	e.text = append(e.text, with...)
 	span := e.from.span(i, j)
 	for range len(with) {
@@ -98,5 +109,5 @@ func (e *editor) rewrite(i, j int, with string) {
 }
 
 func (e *editor) piece() piece {
-	return piece{text: string(e.text), start: e.from.start, spans: e.spans}
+	return piece{text: string(e.text), start: e.from.start, spans: e.spans, limit: e.from.limit}
 }

@@ -33,7 +33,7 @@ func (t *Tokenizer) GetIDPosition(id int, ids []int, which Occurrence) (int, err
 	at := slices.Index(ids, id)
 	if at < 0 {
 		token, _ := t.IDToToken(id)
-		return 0, fmt.Errorf("token %d %q does not occur in these %d tokens", id, token, len(ids))
+		return 0, fmt.Errorf("token %d %q does not occur in these %d tokens", id, brief(token), len(ids))
 	}
 	if which == Last {
 		for i := at + 1; i < len(ids); i++ {

@@ -28,7 +28,12 @@ var splitters = map[string]func(component) (splitter, error){
 func chain(splits []splitter, word func(piece) error) func(piece) error {
 	for i := len(splits) - 1; i >= 0; i-- {
 		next, s := word, splits[i]
-		word = func(p piece) error { return s.split(p, next) }
+		word = func(p piece) error {
+			if err := p.limit.check(); err != nil {
+				return err
+			}
+			return s.split(p, next)
+		}
 	}
 	return word
 }

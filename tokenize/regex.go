@@ -13,8 +13,9 @@ import (
 func compileRegex(pattern string) (*regexp2.Regexp, error) {
 	re, err := regexp2.Compile(writeOutNew(pattern), regexp2.None)
 	if err != nil {
-		return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		return nil, fmt.Errorf("pattern %q: %s", brief(pattern), brief(err.Error()))
 	}
+	re.MatchTimeout = matchTime
 	return re, nil
 }
 

@@ -40,6 +40,9 @@ type spModel struct {
 
 	table        []byte // of character replacements
 	dummyPrefix  bool   // a blank goes before the text
+	unlessBlank  bool   // but not if the text begins with one
+	firstOnly    bool   // nor after an added token
+	sentinels    int    // a T5's <extra_id_0>, <extra_id_1>, ... after the pieces
 	removeBlanks bool   // several blanks make one, at the ends none
 	keepBlanks   bool   // blanks stay as they are, instead of "▁"
 	suffixBlanks bool   // the blank goes after the text
@@ -48,7 +51,7 @@ type spModel struct {
 // parseSentencePiece makes a tokenizer of a tokenizer.model. github.com/eliben/
 // go-sentencepiece refuses the models that need it most: those, as Llama 2's and
 // Mistral's, that set a blank before the text, and all Unigram models.
-func parseSentencePiece(data []byte, config *configFile) (*Tokenizer, error) {
+func parseSentencePiece(data []byte, s *settings) (*Tokenizer, error) {
 	m := &spModel{
 		kind: spUnigram, special: specialTokens{bos: 1, eos: 2, pad: -1, unk: 0},
 		dummyPrefix: true, removeBlanks: true, // the format's defaults
@@ -56,18 +59,22 @@ func parseSentencePiece(data []byte, config *configFile) (*Tokenizer, error) {
 	if err := m.parse(data); err != nil {
 		return nil, fmt.Errorf("sentencepiece model: %w", err)
 	}
+	if err := m.applyClass(s); err != nil {
+		return nil, err
+	}
 	t, err := m.build()
 	if err != nil {
 		return nil, err
 	}
-	return t, m.addTemplate(t, strings.TrimSuffix(config.Class, "Fast"))
+	s.useModel(m)
+	return t, m.addTemplate(t, s)
 }
 
 // addTemplate sets the special tokens around a text. They are up to the class of
 // tokenizer; a class that is not known may even number its tokens differently
 // (XLM-R shifts all ids by one).
-func (m *spModel) addTemplate(t *Tokenizer, class string) error {
-	switch {
+func (m *spModel) addTemplate(t *Tokenizer, s *settings) error {
+	switch class := s.class; {
 	case class == "" && m.kind == spBPE && m.special.bos >= 0:
 		t.template.before = []int{m.special.bos}
 	case class == "", slices.Contains(bosClasses, class): // overrideTemplate does it
@@ -77,6 +84,45 @@ func (m *spModel) addTemplate(t *Tokenizer, class string) error {
 		return fmt.Errorf("what a %s makes of sentencepiece's ids is not known; use its tokenizer.json", class)
 	}
 	return nil
+}
+
+// applyClass changes the way to text as the class of tokenizer does: in version 5 of
+// transformers a Llama sets the blank before the text only, or with legacy before each
+// stretch of it, and never a second one.
+func (m *spModel) applyClass(s *settings) error {
+	switch {
+	case !isEmpty(s.config.raw("sp_model_kwargs")):
+		return s.config.errorf("sp_model_kwargs", "settings of the sentencepiece library are not supported; leave them out")
+	case s.splitSpecial:
+		return s.config.errorf("split_special_tokens", "it is not supported for a sentencepiece model; use its tokenizer.json")
+	case s.class == "T5Tokenizer":
+		m.sentinels = 100
+		if s.extraIDs != nil {
+			m.sentinels = *s.extraIDs
+		}
+	case s.class == "" && s.legacy != nil && !*s.legacy && m.removeBlanks:
+		return s.config.errorf("legacy", "it is not supported for a sentencepiece model that removes blanks; use its tokenizer.json")
+	case s.class == "" && s.legacy != nil && !*s.legacy:
+		m.unlessBlank, m.firstOnly = true, true
+	case s.class != "LlamaTokenizer":
+		return nil
+	case m.kind != spBPE || len(m.table) > 0 || m.removeBlanks || m.keepBlanks:
+		return s.config.errorf("tokenizer_class", "a %s leaves out the normaliser of this sentencepiece model; use its tokenizer.json", s.class)
+	default:
+		m.dummyPrefix = s.prefixSpace == nil || *s.prefixSpace
+		m.unlessBlank, m.firstOnly = true, s.legacy == nil || !*s.legacy
+	}
+	return nil
+}
+
+// useModel takes what the model says for what the files leave out. Added tokens are
+// looked for in the text as it is.
+func (s *settings) useModel(m *spModel) {
+	for id, token := range s.added {
+		token.Normalized, token.hasNormalized = false, true
+		s.added[id] = token
+	}
+	s.addClassNames()
 }
 
 // parse reads the fields of ModelProto.
@@ -192,12 +238,18 @@ func (m *spModel) build() (*Tokenizer, error) {
 		return nil, err
 	}
 	v := newVocab(len(m.pieces))
+	v.size = len(m.pieces)
 	var added []addedToken
 	for id, p := range m.pieces {
-		v.add(p.text, id)
+		if err := v.add(p.text, id); err != nil {
+			return nil, err
+		}
 		if kind := m.types[id]; kind == pieceControl || kind == pieceUser {
 			added = append(added, addedToken{ID: id, Content: p.text, Special: kind == pieceControl})
 		}
+	}
+	for i := min(m.sentinels, maxID) - 1; i >= 0; i-- {
+		added = append(added, addedToken{Content: fmt.Sprintf("<extra_id_%d>", i), Special: true})
 	}
 	t := &Tokenizer{vocab: v, decoder: m.decoder(), bosAsID: true, special: m.special}
 	if err := m.addNormalizer(t); err != nil {
@@ -222,6 +274,11 @@ func (m *spModel) check() error {
 		return errors.New("treat_whitespace_as_suffix is not supported")
 	case m.kind == spBPE && slices.Contains(m.types, pieceUnused):
 		return errors.New("unused tokens in a BPE model are not supported")
+	}
+	for id, p := range m.pieces {
+		if !(math.Abs(p.score) <= math.MaxFloat32) {
+			return fmt.Errorf("token %d %q has the score %v", id, brief(p.text), p.score)
+		}
 	}
 	s := &m.special
 	for name, id := range map[string]*int{"unk_id": &s.unk, "bos_id": &s.bos, "eos_id": &s.eos, "pad_id": &s.pad} {
@@ -306,12 +363,17 @@ const meta = "▁"
 type spNormalizer struct {
 	table        *charsMap // nil: none
 	dummyPrefix  bool
+	unlessBlank  bool
+	firstOnly    bool
 	removeBlanks bool
 	blank        string
 }
 
 func (m *spModel) addNormalizer(t *Tokenizer) error {
-	n := &spNormalizer{dummyPrefix: m.dummyPrefix, removeBlanks: m.removeBlanks, blank: meta}
+	n := &spNormalizer{
+		dummyPrefix: m.dummyPrefix, unlessBlank: m.unlessBlank, firstOnly: m.firstOnly,
+		removeBlanks: m.removeBlanks, blank: meta,
+	}
 	if m.keepBlanks {
 		n.blank = " "
 	}
@@ -334,7 +396,7 @@ func (n *spNormalizer) normalize(p piece) (piece, error) {
 	if at == len(p.text) {
 		return e.piece(), nil
 	}
-	if n.dummyPrefix {
+	if n.dummyPrefix && !(n.firstOnly && !p.first()) && !(n.unlessBlank && startsBlank(p.text[at:])) {
 		e.replace(at, at, n.blank)
 	}
 	afterBlank := n.removeBlanks
@@ -355,6 +417,9 @@ func (n *spNormalizer) normalize(p piece) (piece, error) {
 	}
 	return p, nil
 }
+
+// startsBlank reports a text that begins with a blank, however it is written.
+func startsBlank(s string) bool { return strings.HasPrefix(s, " ") || strings.HasPrefix(s, meta) }
 
 // next returns what stands for the beginning of s, and how much of s that is.
 func (n *spNormalizer) next(s string) (with string, size int) {

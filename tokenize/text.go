@@ -131,7 +131,7 @@ func (t *Tokenizer) checkBOS(text string, o Options) error {
 	bos, _ := t.IDToToken(id)
 	if !o.AllowDoubleBOS && bos != "" && strings.HasPrefix(text, bos) {
 		return fmt.Errorf("the text begins with %q, and another is prepended; "+
-			"leave it out, or ask for NoBOS or AllowDoubleBOS", bos)
+			"leave it out, or ask for NoBOS or AllowDoubleBOS", brief(bos))
 	}
 	return nil
 }
@@ -164,7 +164,8 @@ func (t *Tokenizer) ToStrTokens(text string, o Options) ([]string, error) {
 	return t.StrTokens(ids)
 }
 
-// StrTokens returns each id decoded on its own.
+// StrTokens returns each id decoded on its own; "" for an id without a token (see
+// [Tokenizer.Decode]).
 func (t *Tokenizer) StrTokens(ids []int) ([]string, error) {
 	out := make([]string, len(ids))
 	for i, id := range ids {
@@ -194,7 +195,7 @@ func (t *Tokenizer) ToSingleToken(text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return 0, fmt.Errorf("%q is %d tokens: %q", text, len(ids), parts)
+	return 0, fmt.Errorf("%q is %d tokens: %s", brief(text), len(ids), brief(fmt.Sprintf("%q", parts[:min(len(parts), longestShown)])))
 }
 
 // ToSingleStrToken returns the text of one token.

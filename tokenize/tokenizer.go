@@ -1,25 +1,29 @@
 package tokenize
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
 // does. Load and FromGGUF make one. It is safe for concurrent use.
 type Tokenizer struct {
-	vocab      *vocab // the model's; added tokens are in added
-	added      map[int]*addedToken
-	addedIDs   map[string]int
-	raw        *tokenFinder // added tokens to be found in the text as it is
-	normal     *tokenFinder // and in the normalised text
-	normalizer normalizer   // nil: none
-	splits     []splitter   // pre-tokenizers, in order
-	scan       scanner      // instead of splits, where one scanner does all their work
+	vocab      *vocab // the model's
+	added      *addedTokens
+	normalizer normalizer // nil: none
+	splits     []splitter // pre-tokenizers, in order
+	scan       scanner    // instead of splits, where one scanner does all their work
 	model      model
 	template   template // special tokens around a text
 	decoder    decoder  // nil: tokens are joined with spaces
 	size       int
 
 	special specialTokens
-	bosAsID bool // a BOS goes before the ids, not before the text
+	named   specialTokens // without TransformerLens' defaults
+	bosAsID bool          // a BOS goes before the ids, not before the text
+
+	splitSpecial bool // special tokens are not found in text
+	cleanUp      bool // decoding drops blanks before punctuation
 }
 
 // model turns a word into tokens.
@@ -34,7 +38,7 @@ type model interface {
 // need UTF-8: the error names the first byte that is not, and where it is.
 func (t *Tokenizer) Encode(text string) ([]int, error) {
 	ids := make([]int, 0, len(text)/4+1)
-	if t.scan != nil && t.normalizer == nil && (t.raw.count == 0 || t.normal.count == 0) {
+	if t.scan != nil && t.normalizer == nil && (t.added.raw.count == 0 || t.added.normal.count == 0) {
 		return t.appendScanned(ids, text)
 	}
 	tokens, err := t.tokens(text)
@@ -47,9 +51,9 @@ func (t *Tokenizer) Encode(text string) ([]int, error) {
 // appendScanned is the short way for byte-level tokenizers without a normaliser:
 // a scanner cuts words off the text, and no places are kept.
 func (t *Tokenizer) appendScanned(ids []int, text string) ([]int, error) {
-	finder := t.raw
+	finder := t.search(t.added.raw)
 	if finder.count == 0 {
-		finder = t.normal
+		finder = t.search(t.added.normal)
 	}
 	m := t.model.(*bpe) // takeBytes sets scan for no other model
 	err := finder.split(piece{text: text}, func(p piece) (err error) {
@@ -61,9 +65,11 @@ func (t *Tokenizer) appendScanned(ids []int, text string) ([]int, error) {
 			s = s[n:]
 		}
 		return nil
-	}, func(a *addedToken, _ Span) { ids = append(ids, a.ID) })
+	}, func(id int, _ Span) { ids = append(ids, id) })
 	return ids, err
 }
+
+func (t *Tokenizer) search(f *tokenFinder) searcher { return searcher{f, t.added, t.splitSpecial} }
 
 // An Encoding is the tokens of a text and where they stand in it.
 type Encoding struct {
@@ -96,22 +102,34 @@ func (t *Tokenizer) tokens(text string) ([]token, error) {
 		}
 	}
 	var out []token
-	found := func(a *addedToken, at Span) { out = append(out, token{a.ID, at}) }
+	found := func(id int, at Span) { out = append(out, token{id, at}) }
 	word := func(p piece) (err error) {
-		out, err = t.model.tokenize(out, p)
+		if err = p.limit.check(); err == nil {
+			out, err = t.model.tokenize(out, p)
+		}
 		return err
 	}
 	words := chain(t.splits, word)
-	err := t.raw.split(piece{text: text}, func(p piece) error {
-		if t.normalizer != nil {
-			var err error
-			if p, err = t.normalizer.normalize(p); err != nil {
-				return err
-			}
+	err := t.search(t.added.raw).split(wholeText(text), func(p piece) error {
+		p, err := t.normalize(p)
+		if err != nil {
+			return err
 		}
-		return t.normal.split(p, words, found)
+		return t.search(t.added.normal).split(p, words, found)
 	}, found)
 	return out, err
+}
+
+// normalize runs the normaliser, if there is one.
+func (t *Tokenizer) normalize(p piece) (piece, error) {
+	if t.normalizer == nil {
+		return p, nil
+	}
+	p, err := t.normalizer.normalize(p)
+	if err == nil {
+		err = p.limit.check()
+	}
+	return p, err
 }
 
 // EncodeWithSpecial is Encode with the special tokens that the tokenizer puts
@@ -127,9 +145,11 @@ func (t *Tokenizer) EncodeWithSpecial(text string) ([]int, error) {
 
 // Decode returns the text of ids, special tokens included. Bytes that are not
 // UTF-8 become U+FFFD, as when a character is cut between two tokens. It is
-// Hugging Face's decode(ids, skip_special_tokens=False,
-// clean_up_tokenization_spaces=False), but for an id outside the vocabulary,
-// which is an error here.
+// Hugging Face's decode(ids): blanks before punctuation go if tokenizer_config.json sets
+// clean_up_tokenization_spaces, but not for BPE models.
+//
+// An id without a token is no text: models have more ids than their tokenizers,
+// for padding, and can emit them. A negative id is an error.
 func (t *Tokenizer) Decode(ids []int) (string, error) { return t.decode(ids, false) }
 
 // DecodeSkipSpecial is Decode without the special tokens.
@@ -138,20 +158,24 @@ func (t *Tokenizer) DecodeSkipSpecial(ids []int) (string, error) { return t.deco
 func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		a := t.added[id]
-		if a != nil {
-			if !a.Special || !skipSpecial {
-				tokens = append(tokens, a.spelling)
+		if text, special, ok := t.added.text(id); ok {
+			if !skipSpecial || !special {
+				tokens = append(tokens, text)
 			}
 			continue
 		}
-		token, ok := t.vocab.token(id)
-		if !ok {
-			return "", t.unknownID(id)
+		if id < 0 || id > math.MaxInt32 {
+			return "", fmt.Errorf("%d is no token id; those go from 0 to %d", id, math.MaxInt32)
 		}
-		tokens = append(tokens, token)
+		if token, ok := t.vocab.token(id); ok {
+			tokens = append(tokens, token)
+		}
 	}
-	return decodeTokens(t.decoder, tokens), nil
+	text, err := decodeTokens(t.decoder, tokens)
+	if t.cleanUp && err == nil {
+		text = cleanUpText(text)
+	}
+	return text, err
 }
 
 // DecodeBytes returns the bytes that ids stand for, also where they are not UTF-8.
@@ -183,7 +207,7 @@ func (t *Tokenizer) unknownID(id int) error {
 // TokenToID returns the id of a token as the vocabulary spells it: GPT-2's " John"
 // is "ĠJohn".
 func (t *Tokenizer) TokenToID(token string) (int, bool) {
-	if id, ok := t.addedIDs[token]; ok {
+	if id, ok := t.added.ids[token]; ok {
 		return id, true
 	}
 	id, ok := t.vocab.ids[token]
@@ -192,7 +216,7 @@ func (t *Tokenizer) TokenToID(token string) (int, bool) {
 
 // IDToToken returns a token as the vocabulary spells it. StrTokens shows it as text.
 func (t *Tokenizer) IDToToken(id int) (string, bool) {
-	if a, ok := t.added[id]; ok {
+	if a, ok := t.added.byID[id]; ok {
 		return a.Content, true
 	}
 	return t.vocab.token(id)
@@ -202,45 +226,18 @@ func (t *Tokenizer) IDToToken(id int) (string, bool) {
 // model may have more, for padding.
 func (t *Tokenizer) VocabSize() int { return t.size }
 
-// addTokens enters the added tokens. Those that the model's vocabulary has, too,
-// keep its id.
+// addTokens adds tokens to the model's.
 func (t *Tokenizer) addTokens(tokens []addedToken) error {
-	t.added = make(map[int]*addedToken, len(tokens))
-	t.addedIDs = make(map[string]int, len(tokens))
-	t.raw, t.normal = newTokenFinder(), newTokenFinder()
-	t.size = len(t.vocab.tokens)
-	for i := range tokens {
-		if err := t.addToken(&tokens[i]); err != nil {
+	if t.added == nil {
+		t.added = newAddedTokens()
+	}
+	for _, a := range tokens {
+		if err := t.added.add(&a, t.vocab); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (t *Tokenizer) addToken(a *addedToken) error {
-	if id, ok := t.vocab.ids[a.Content]; ok {
-		a.ID = id
-	}
-	if a.ID < 0 || a.ID > maxID {
-		return fmt.Errorf("added token %q has the id %d; 0 to %d is allowed", a.Content, a.ID, maxID)
-	}
-	t.added[a.ID] = a
-	t.addedIDs[a.Content] = a.ID
-	t.size = max(t.size, a.ID+1)
-	a.spelling = a.Content
-	if !a.Normalized {
-		t.raw.add(a.spelling, a)
-		return nil
-	}
-	if t.normalizer != nil {
-		p, err := t.normalizer.normalize(piece{text: a.spelling})
-		if err != nil {
-			return err
-		}
-		a.spelling = p.text
-	}
-	t.normal.add(a.spelling, a)
-	return nil
+	t.size = max(len(t.vocab.tokens), t.added.highest+1)
+	return t.added.refresh(t.normalize)
 }
 
 // invalidUTF8 is the error for a byte that this tokenizer cannot encode.

@@ -28,17 +28,9 @@ type trainedGolden struct {
 func TestTrained(t *testing.T) {
 	var texts []string
 	unmarshal(t, "trained", "texts.json", &texts)
-	folders, err := filepath.Glob(filepath.Join("testdata", "trained", "*"))
-	if err != nil || len(folders) < 20 {
-		t.Fatalf("%d fixtures, %v, want at least 20", len(folders), err)
-	}
-	for _, folder := range folders {
+	for _, folder := range trainedFolders(t) {
 		name := filepath.Base(folder)
-		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-			continue
-		}
 		t.Run(name, func(t *testing.T) {
-			folder := filepath.Join("trained", name)
 			var want trainedGolden
 			unmarshal(t, folder, "golden.json", &want)
 			tok := load(t, unpack(t, folder))
@@ -50,6 +42,21 @@ func TestTrained(t *testing.T) {
 			}
 		})
 	}
+}
+
+// trainedFolders are the fixtures of testdata/trained, relative to testdata.
+func trainedFolders(tb testing.TB) (folders []string) {
+	tb.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", "trained", "*"))
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			folders = append(folders, filepath.Join("trained", filepath.Base(path)))
+		}
+	}
+	if err != nil || len(folders) < 20 {
+		tb.Fatalf("%d fixtures, %v, want at least 20", len(folders), err)
+	}
+	return folders
 }
 
 func unmarshal(tb testing.TB, folder, name string, into any) {

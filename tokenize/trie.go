@@ -13,7 +13,7 @@ func newTrie(v *vocab, keep func(id int) bool) *trie {
 	for token := range v.ids {
 		total += len(token)
 	}
-	t := &trie{edges: newPairTable(total), ids: []int32{-1}}
+	t := emptyTrie(total)
 	for token, id := range v.ids {
 		if keep(id) {
 			t.add(token, int32(id))
@@ -21,6 +21,9 @@ func newTrie(v *vocab, keep func(id int) bool) *trie {
 	}
 	return t
 }
+
+// emptyTrie makes a trie with room for tokens of so many bytes; it grows.
+func emptyTrie(bytes int) *trie { return &trie{edges: newPairTable(bytes), ids: []int32{-1}} }
 
 func (t *trie) add(token string, id int32) {
 	node := int32(0)
@@ -36,9 +39,33 @@ func (t *trie) add(token string, id int32) {
 	t.ids[node] = id
 }
 
-// each calls found with every token that s begins with, the shortest first.
-func (t *trie) each(s string, found func(id int32, size int)) {
-	node := int32(0)
+// root is the node where every text begins.
+const root = int32(0)
+
+// node returns where the text s leads from the root, -1 if no token begins with it.
+func (t *trie) node(s string) int32 {
+	node := root
+	for i := range len(s) {
+		next := t.edges.get(node, int32(s[i]))
+		if next == noMerge {
+			return -1
+		}
+		node = next.id()
+	}
+	return node
+}
+
+// longest returns the longest token that s, after what leads to a node, begins with;
+// -1 if there is none.
+func (t *trie) longest(node int32, s string) (id int32, size int) {
+	id = -1
+	t.each(node, s, func(found int32, n int) { id, size = found, n })
+	return id, size
+}
+
+// each calls found with every token that s, after what leads to a node, begins with,
+// the shortest first.
+func (t *trie) each(node int32, s string, found func(id int32, size int)) {
 	for i := range len(s) {
 		next := t.edges.get(node, int32(s[i]))
 		if next == noMerge {

@@ -123,7 +123,7 @@ func (m *unigram) viterbi(word string) []best {
 				*way = best{m.round(score), start, id}
 			}
 		}
-		m.trie.each(word[start:], func(id int32, n int) {
+		m.trie.each(root, word[start:], func(id int32, n int) {
 			single = single || n == size
 			offer(id, n, m.scores[id]+till)
 		})
@@ -210,7 +210,7 @@ func (m *unigram) unknownSymbols(text string) ([]symbol, error) {
 		return out, nil
 	}
 	if m.unk < 0 {
-		return nil, fmt.Errorf("%q is not in the vocabulary, and there is no unknown token", text)
+		return nil, fmt.Errorf("%q is not in the vocabulary, and there is no unknown token", brief(text))
 	}
 	return []symbol{{int32(m.unk), int32(len(text))}}, nil
 }

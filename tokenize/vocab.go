@@ -16,6 +16,7 @@ const absent = "\xff"
 type vocab struct {
 	ids    map[string]int
 	tokens []string // by id; absent where there is none
+	size   int      // how many there are: the first id of added tokens
 }
 
 func newVocab(size int) *vocab {
@@ -24,12 +25,13 @@ func newVocab(size int) *vocab {
 
 // add enters a token. Of two tokens with one id, or two ids for one token, the
 // later counts.
-func (v *vocab) add(token string, id int) {
+func (v *vocab) add(token string, id int) error {
 	for len(v.tokens) <= id {
 		v.tokens = append(v.tokens, absent)
 	}
 	v.tokens[id] = token
 	v.ids[token] = id
+	return checkLength("token", token)
 }
 
 // token returns the token with this id.
@@ -48,10 +50,9 @@ func parseVocab(s *jsonScanner) (*vocab, error) {
 	err := s.object(func(token string) error {
 		id, err := s.integer()
 		if err != nil {
-			return fmt.Errorf("token %q: %w", token, err)
+			return fmt.Errorf("token %q: %w", brief(token), err)
 		}
-		v.add(token, id)
-		return nil
+		return v.add(token, id)
 	})
 	if err != nil {
 		return nil, err
@@ -59,5 +60,6 @@ func parseVocab(s *jsonScanner) (*vocab, error) {
 	if len(v.ids) == 0 {
 		return nil, errors.New("the vocabulary is empty")
 	}
+	v.size = len(v.ids)
 	return v, nil
 }

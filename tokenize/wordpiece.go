@@ -8,6 +8,8 @@ import (
 // wordPiece cuts a word into the longest tokens, from left to right (BERT).
 type wordPiece struct {
 	vocab   *vocab
+	trie    *trie
+	inside  int32  // the trie's node after prefix, -1 for none
 	unk     string // of a word that has no tokens, or is too long
 	prefix  string // of tokens inside a word
 	longest int    // in characters
@@ -22,6 +24,11 @@ func buildWordPiece(f *modelFile) (model, error) {
 			return nil, err
 		}
 	}
+	if m.longest < 0 {
+		return nil, fmt.Errorf("model: max_input_chars_per_word is %d", m.longest)
+	}
+	m.trie = newTrie(f.vocab, func(int) bool { return true })
+	m.inside = m.trie.node(m.prefix)
 	return m, nil
 }
 
@@ -43,19 +50,15 @@ func (m *wordPiece) tokenize(dst []token, w piece) ([]token, error) {
 
 // longestAt returns the longest token at word[start:], size 0 if there is none.
 func (m *wordPiece) longestAt(word string, start int) (id, size int) {
-	spelling := word
+	from := root
 	if start > 0 {
-		spelling = m.prefix + word[start:]
+		from = m.inside
 	}
-	whole := len(spelling)
-	for end := whole; end > whole-(len(word)-start); {
-		if id, ok := m.vocab.ids[spelling[:end]]; ok {
-			return id, len(word) - start - (whole - end)
-		}
-		_, last := utf8.DecodeLastRuneInString(spelling[:end])
-		end -= last
+	if from < 0 {
+		return 0, 0
 	}
-	return 0, 0
+	found, size := m.trie.longest(from, word[start:])
+	return int(found), size
 }
 
 func (m *wordPiece) unknown(dst []token, w piece) ([]token, error) {
@@ -68,7 +71,7 @@ func appendUnknown(dst []token, w piece, v *vocab, unk string) ([]token, error) 
 	id, ok := v.ids[unk]
 	if !ok {
 		return dst, fmt.Errorf("at byte %d: %q cannot be written with this vocabulary, "+
-			"and the unknown token %q is not in it", at.Start, w.text, unk)
+			"and the unknown token %q is not in it", at.Start, brief(w.text), brief(unk))
 	}
 	return append(dst, token{id: id, span: at}), nil
 }

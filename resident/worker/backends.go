@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"gopherlens/internal/brief"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -33,7 +34,7 @@ func (b *backends) get(config string) (*backend, error) {
 	}
 	real, err := newReal(config)
 	if err != nil {
-		return nil, fmt.Errorf("resident: opening the backend %q: %w", config, err)
+		return nil, fmt.Errorf("resident: opening the backend %q: %w", brief.Text(config), err)
 	}
 	x := &backend{config: config, real: real, info: describe(real, len(b.open))}
 	b.open = append(b.open, x)

@@ -8,11 +8,12 @@
 //   - an array belongs to the handles that clients have on it, to the keys under
 //     which it is kept, and to the memo; it is freed when the last lets go;
 //   - a client's handles go when its last connection closes, whatever ended it;
-//   - compiled programs stay until there are too many of them;
+//   - compiled programs stay until there are too many of them, or until the memory that
+//     their constants take is wanted;
 //   - the worker ends when the process that it watches, or its folder, is gone,
 //     or when nothing has been connected for long.
 //
-// Short of memory it lets go of remembered results first, then of kept arrays
-// that no client has attached. Only when that is not enough is a request
-// refused, and the compiled programs go, too.
+// Short of memory, by its own budget or because the machine has none left, it lets go of
+// remembered results first, then of programs with large constants, then of kept arrays
+// that no client has attached. Only when that is not enough is a request refused.
 package worker

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
@@ -229,12 +230,13 @@ func (s *server) execute(c *call, reply *response) error {
 			return nil
 		}
 	}
+	start := time.Now()
 	outputs, err := s.run(b, x, run, inputs)
 	if err != nil {
 		return err
 	}
 	if !x.donates {
-		s.store.remember(run, outputs)
+		s.store.remember(run, outputs, time.Since(start))
 	}
 	c.put(reply, outputs...)
 	c.client.free(s.store, x.donated())

@@ -1,6 +1,9 @@
 package worker
 
-import "container/list"
+import (
+	"container/list"
+	"time"
+)
 
 // The parts of the memory budget that remembered results may take: one in so many.
 // What was asked for once only has a small part, and at most onceMost bytes: nearly
@@ -18,11 +21,18 @@ const bookkeeping = 512
 // maxSeen is how many runs the memo knows to have been done once.
 const maxSeen = 1 << 14
 
+// worthPerGiB is how long computing must have taken for a result to be worth its memory
+// for long. Patching sweeps, a number for each of a thousand runs, are by far; a step of
+// a generation with the keys and values of all tokens so far is not, however often the
+// same text is generated.
+const worthPerGiB = 10 * time.Second
+
 // A memo remembers the results of executions, by what they were computed from. It is
 // Johnson and Shasha's 2Q (VLDB 1994): a result is kept for long only at second sight.
 // At first it goes to the queue once; when it leaves that, its run stays in seen for a
 // while. A run that is asked for again, from once or by a run that is in seen, goes to
-// often. Both queues drop what was used least recently. The store's lock guards it.
+// often if it is worth that. Both queues drop what was used least recently. The store's
+// lock guards it.
 type memo struct {
 	once, often queue
 	seen        *list.List // of identity, the oldest first
@@ -43,6 +53,12 @@ type result struct {
 	run     identity
 	outputs []*array
 	bytes   int64
+	took    time.Duration // to compute
+}
+
+// worth reports whether the result pays for its memory.
+func (r *result) worth() bool {
+	return r.took.Seconds() >= float64(r.bytes)/(1<<30)*worthPerGiB.Seconds()
 }
 
 func newQueue(budget int64) queue {
@@ -81,8 +97,8 @@ func (s *store) recall(run identity) ([]*array, bool) {
 
 // remember puts an execution's outputs into the memo, which takes a reference
 // on each, and lets older results go if they are too many.
-func (s *store) remember(run identity, outputs []*array) {
-	r := &result{run: run, outputs: outputs}
+func (s *store) remember(run identity, outputs []*array, took time.Duration) {
+	r := &result{run: run, outputs: outputs, took: took}
 	for _, a := range outputs {
 		r.bytes += a.size + bookkeeping
 	}
@@ -108,7 +124,7 @@ func (m *memo) find(run identity) *result {
 	if r == nil {
 		return nil
 	}
-	if m.often.fits(r) {
+	if r.worth() && m.often.fits(r) {
 		m.often.push(r)
 	} else {
 		m.once.push(r)
@@ -122,7 +138,7 @@ func (m *memo) add(r *result) bool {
 		return false
 	}
 	q := &m.once
-	if m.forget(r.run) {
+	if m.forget(r.run) && r.worth() {
 		q = &m.often
 	}
 	if !q.fits(r) {

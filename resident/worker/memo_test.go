@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"encoding/binary"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -22,6 +24,7 @@ func (b fakeBuffer) Finalize() error { b.there.Add(-1); return nil }
 // A fakeRunner does runs as the worker does: it looks into the memo first.
 type fakeRunner struct {
 	store *store
+	took  time.Duration // what a run takes; 0 for a minute
 	there atomic.Int64
 }
 
@@ -34,7 +37,7 @@ func (r *fakeRunner) run(number, bytes int) bool {
 		r.there.Add(1)
 		shape := shapes.Make(dtypes.Uint8, bytes)
 		outputs = []*array{r.store.add(nil, fakeBuffer{there: &r.there}, 0, shape, run.output(0))}
-		r.store.remember(run, outputs)
+		r.store.remember(run, outputs, cmp.Or(r.took, time.Minute))
 	}
 	r.store.release(outputs...)
 	return hit
@@ -96,6 +99,28 @@ func TestMemoSecondSight(t *testing.T) {
 	r.hits(10_000, 10_400, mega)
 	if r.store.memo.often.bytes > 640*mega/memoShare {
 		t.Errorf("%d bytes remembered for long", r.store.memo.often.bytes)
+	}
+}
+
+// A generation, token by token, takes the small part however often it is run again; a
+// sweep of numbers is there at once, and stays.
+func TestMemoOfGenerations(t *testing.T) {
+	r := &fakeRunner{store: newStore(15 << 30), took: 20 * time.Millisecond}
+	for range 3 {
+		r.hits(0, 400, 9*mega) // keys and values so far
+	}
+	if r.store.live > onceMost {
+		t.Errorf("%d bytes are held after three generations of 400 tokens", r.store.live)
+	}
+	r.hits(1000, 2000, 4)
+	if n := r.hits(1000, 2000, 4); n != 1000 {
+		t.Errorf("%d of a sweep's 1000 numbers were there", n)
+	}
+	for range 3 {
+		r.hits(0, 400, 9*mega)
+	}
+	if n := r.hits(1000, 2000, 4); n != 1000 {
+		t.Errorf("after three generations, %d of a sweep's 1000 numbers were there", n)
 	}
 }
 
