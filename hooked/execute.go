@@ -37,6 +37,9 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 	if err := j.observe(out); err != nil {
 		return nil, err
 	}
+	if err := j.trim(out.grads); err != nil {
+		return nil, err
+	}
 	return out, j.trim(out.cache)
 }
 

@@ -18,13 +18,13 @@ import (
 // "blocks.0.attn.W_Q" or "blocks.*.mlp.*". [Cache.WeightGradients] of the gradients holds them. Such a run records and
 // differentiates activations only where [Names] and [Gradients] name them.
 func GradientsOfWeights(names ...string) Option {
-	return func(r *request) error {
+	return option("GradientsOfWeights", func(r *request) error {
 		if len(names) == 0 {
 			return fmt.Errorf("GradientsOfWeights needs at least one name or glob")
 		}
 		r.weightGrads = append(r.weightGrads, names...)
 		return nil
-	}
+	})
 }
 
 // WeightGradients are the gradients with respect to weights that a run was asked for by [GradientsOfWeights], by canonical

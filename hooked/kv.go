@@ -129,7 +129,7 @@ func (j *job) turnAgain() error {
 	if kv.mask != nil {
 		options = append(options, AttentionMask(kv.mask))
 	}
-	if _, err := j.m.forward(kv.tokens, options, plan{}); err != nil {
+	if _, err := j.m.forward(kv.tokens, options, verb{takes: ofSteps}); err != nil {
 		return fmt.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
 	}
 	kv.values, kv.angles = fresh.values, angles
