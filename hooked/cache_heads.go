@@ -83,7 +83,7 @@ func (t *Tensor) first(name string) *Tensor {
 // every layer. It takes d_model/d_head times the memory of hook_z; most uses need [Cache.StackHeadResults] only.
 func (c *Cache) ComputeHeadResults() (*Cache, error) {
 	out := newCache(c.m, c.tokens)
-	out.noBatch, out.positions = c.noBatch, c.positions
+	out.noBatch, out.positions, out.mask = c.noBatch, c.positions, c.mask
 	as := func(t *Tensor) (*Tensor, error) { return t, nil }
 	for _, s := range c.order {
 		if err := out.addMapped(c, s, as); err != nil {

@@ -85,12 +85,6 @@ func (b *builder) collectGradients(add func(output, *Node), out outcome) {
 	if len(nodes) == 0 {
 		return
 	}
-	if scalar == nil {
-		exceptions.Panicf("a run without a metric or a loss has no gradients: call RunWithGradients or LossWithGradients")
-	}
-	if scalar.Rank() != 0 {
-		exceptions.Panicf("gradients are of one number, this run's scalar has shape %s: leave LossPerToken out", scalar.Shape())
-	}
 	for i, grad := range Gradient(scalar, nodes...) {
 		if outputs[i].kind == weightGradOutput && readsResidual(outputs[i].name) {
 			grad = TransposeAllAxes(grad, 1, 0, 2) // from the layout on the device

@@ -100,8 +100,6 @@ func (j *job) checkKV() error {
 		return fmt.Errorf("the key-value cache was made by another model")
 	case kv.batch != j.batch:
 		return fmt.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
-	case j.plan.fromResidual || j.plan.stop < c.NLayers || j.plan.loss || j.plan.ungroup:
-		return fmt.Errorf("a run on a key-value cache reads tokens, passes all layers, and has no loss and no ungrouped keys")
 	case kv.length+j.pos > c.longest():
 		return fmt.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
 	}

@@ -23,8 +23,10 @@ type Sampling struct {
 
 func (s Sampling) check() error {
 	switch {
-	case !(s.Temperature >= 0) || math.IsInf(s.Temperature, 1):
-		return fmt.Errorf("Temperature %v: want a number from 0, which takes the likeliest token; 1 draws as the model says", s.Temperature)
+	case s.Temperature < 0:
+		return fmt.Errorf("Temperature %v is negative: 0 takes the likeliest token, 1 draws as the model says", s.Temperature)
+	case math.IsNaN(s.Temperature) || math.IsInf(s.Temperature, 1):
+		return fmt.Errorf("Temperature %v: want a number, 1 to draw as the model says", s.Temperature)
 	case math.IsNaN(s.FreqPenalty) || math.IsInf(s.FreqPenalty, 0):
 		return fmt.Errorf("FreqPenalty %v: want a number of logits", s.FreqPenalty)
 	case s.TopK < 0:

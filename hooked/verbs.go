@@ -18,7 +18,8 @@ type verb struct {
 // Options that go together.
 var (
 	ofTexts    = []string{"PrependBOS", "PaddingSide"}
-	ofInput    = slices.Concat(ofTexts, []string{"AttentionMask", "StartAtLayer", "TokenTypes"})
+	ofInput    = slices.Concat(ofTexts, []string{"AttentionMask", "StartAtLayer"})
+	ofEncoders = []string{"AttentionMask", "StartAtLayer", "TokenTypes"}
 	ofEdits    = []string{"Edit", "Observe"}
 	ofSites    = slices.Concat(ofEdits, []string{"UngroupKV"})
 	ofRecords  = slices.Concat(ofSites, []string{"Names", "PosSlice"})
@@ -58,8 +59,6 @@ var (
 	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat([]string{"AttentionMask", "TokenTypes"}, ofEdits),
 		also: []Option{Names(NSPOut)}}
 )
-
-var ofEncoders = []string{"AttentionMask", "StartAtLayer", "TokenTypes"}
 
 // once are the options of which a second would put the first out of force.
 var once = []string{"StopAtLayer", "StartAtLayer", "LogitsAt", "PosSlice", "LossTokens", "PrependBOS", "PaddingSide", "AttentionMask",
