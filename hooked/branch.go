@@ -52,7 +52,7 @@ func (c Config) BranchSites() []Site {
 }
 
 // Branches prepares variations of the run that base was recorded in, see [Config.BranchSites]. It must have been a run of
-// tokens without padding, whole batch and all positions.
+// whole prompts, whole batch and all positions. What an attention mask called pads there are pads in its variations.
 func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {
@@ -64,6 +64,11 @@ func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
 		return nil, fmt.Errorf("Branches: the base run was another model's")
 	case base.noBatch || base.positions != nil:
 		return nil, fmt.Errorf("Branches: the base run must be whole, without PosSlice and RemoveBatchDim")
+	case base.past > 0:
+		return nil, fmt.Errorf("Branches: the base run was on a key-value cache of %d positions: run the whole text", base.past)
+	case base.mask != nil && (len(base.mask) != shape[0] || len(base.mask[0]) != shape[1]):
+		return nil, fmt.Errorf("Branches: the base run's attention mask is [%d, %d], its activations are %v: the cache must be of one whole run",
+			len(base.mask), len(base.mask[0]), first)
 	case spec.From < 0 || spec.From >= shape[1]:
 		return nil, fmt.Errorf("Branches: there is no position %d, the base run has %d", spec.From, shape[1])
 	case spec.From > 0 && m.cfg.AttentionDir != Causal:
@@ -134,12 +139,20 @@ const (
 )
 
 func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
-	rows := make([]int32, len(prompts))
+	rows, mask := make([]int32, len(prompts)), make([][]int, len(prompts))
 	for i, p := range prompts {
 		if p < 0 || p >= b.batch {
 			return fmt.Errorf("there is no prompt %d, the base run has %d", p, b.batch)
 		}
 		rows[i] = int32(p)
+		if b.base.mask != nil {
+			mask[i] = b.base.mask[p]
+		}
+	}
+	if b.base.mask != nil {
+		if err := j.set(inputMask, flatten32(mask), dtypes.Int32, len(rows), b.pos); err != nil {
+			return err
+		}
 	}
 	if want := []int{len(rows), b.pos - b.from, b.m.cfg.DModel}; !slices.Equal(x.Shape(), want) {
 		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x, want)
@@ -184,7 +197,8 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 // build builds the program of one block. The names of its inputs do not tell its layer, so that blocks with the same graph
 // are the same program.
 func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
-	plan := &plan{fromResidual: true, start: l, stop: l + 1, anyLayer: true, ungroup: b.spec.Ungroup, edits: edits}
+	plan := &plan{fromResidual: true, start: l, stop: l + 1, anyLayer: true, ungroup: b.spec.Ungroup, edits: edits,
+		masked: b.base.mask != nil}
 	for _, s := range b.spec.Record {
 		plan.record = append(plan.record, s.At(l))
 	}

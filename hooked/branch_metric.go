@@ -2,33 +2,16 @@ package hooked
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Positions are where the metric looks, counted from the beginning of a prompt of n tokens; all of them if it names none.
-func (m Metric) Positions(n int) ([]int, error) {
-	if len(m.positions) == 0 {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
-		return all, nil
-	}
-	at := make([]int, len(m.positions))
-	for i, p := range m.positions {
-		if p < -n || p >= n {
-			return nil, fmt.Errorf("the metric looks at position %d, the prompts have %d", p, n)
-		}
-		at[i] = (p + n) % n
-	}
-	return at, nil
-}
-
 // MetricOfResiduals is a metric of many runs at once, from the residual streams after the last layer at the metric's
-// positions: [run, batch, pos, d_model], as an array on the host. It returns one number a run.
+// positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on the host. It returns one number a run; one that is
+// not a number is an error.
 func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
 	if err := residuals.check(); err != nil {
 		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
@@ -36,6 +19,9 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 	shape := residuals.Shape
 	if len(shape) != 4 || shape[3] != m.cfg.DModel {
 		return nil, fmt.Errorf("MetricOfResiduals: want shape [run, batch, pos, %d], got %v", m.cfg.DModel, shape)
+	}
+	if err := metric.fits(shape[1], shape[2]); err != nil {
+		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
 	}
 	j := &job{m: m, values: make(map[string]compute.Buffer)}
 	if err := j.set(inputResidual, residuals.Data, dtypes.Float32, shape...); err != nil {
@@ -59,7 +45,29 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 	}
 	var out []float32
 	err = Try(func() { out = (&Tensor{values[0], []string{"run"}, m.eng}).Float32s() })
+	for i, number := range out {
+		if math.IsNaN(float64(number)) {
+			return nil, fmt.Errorf("the metric of run %d is NaN: some logit that it looks at is, or the metric's own arithmetic", i)
+		}
+	}
 	return out, err
+}
+
+// fits refuses residual streams of other prompts or positions than the metric looks at.
+func (m *Metric) fits(batch, pos int) error {
+	want := len(m.positions)
+	if len(m.each) > 0 {
+		if want = len(m.each[0]); len(m.each) != batch {
+			return fmt.Errorf("the metric has positions of %d prompts, the residual streams are of %d", len(m.each), batch)
+		}
+	}
+	if want > 0 && pos != want {
+		return fmt.Errorf("the metric looks at %d positions of each prompt, the residual streams are of %d", want, pos)
+	}
+	if m.f == nil {
+		return fmt.Errorf("the metric has no function: make it with NewMetric or LogitDiff")
+	}
+	return nil
 }
 
 // buildMetrics builds norm and unembedding for all runs together, then the metric of each.

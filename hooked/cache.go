@@ -17,6 +17,8 @@ import (
 type Cache struct {
 	m         *Model
 	tokens    Tokens
+	mask      [][]int // which of them are real, if some are pads; else nil
+	past      int     // positions before them, in the run's key-value cache
 	order     []Site
 	mu        sync.Mutex // guards what reading changes: at and later
 	at        map[Site]*Tensor
@@ -160,6 +162,9 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 // Tokens are the token ids that the run read; nil if it read a residual stream.
 func (c *Cache) Tokens() Tokens { return c.need().tokens }
 
+// Mask says which of the run's tokens were real (1) and which were pads (0), [batch][pos]; nil if none were.
+func (c *Cache) Mask() [][]int { return c.need().mask }
+
 // String lists the activations and their shapes, of those that are there already.
 func (c *Cache) String() string {
 	if c.check() != nil {
@@ -204,15 +209,47 @@ func (c *Cache) SliceBatch(index any) (*Cache, error) {
 		return nil, brief.Errorf("this cache has no batch axis to slice")
 	}
 	_, drops := index.(int)
-	return c.mapBatch(drops, func(t *Tensor) (out *Tensor, err error) {
+	out, err := c.mapBatch(drops, func(t *Tensor) (out *Tensor, err error) {
 		err = Try(func() { out = t.At(index) })
 		return out, err
 	})
+	if err == nil {
+		out.tokens, out.mask = rowsAt(c.tokens, index), rowsAt(c.mask, index)
+	}
+	return out, err
+}
+
+// rowsAt are the rows that an index of [Tensor.At] picks; none of none.
+func rowsAt[R ~[][]int](rows R, index any) R {
+	n := len(rows)
+	if n == 0 {
+		return nil
+	}
+	switch v := index.(type) {
+	case int:
+		return R{rows[(v+n)%n]}
+	case Range:
+		from, to := v.From, v.To
+		if from < 0 {
+			from += n
+		}
+		if to <= 0 {
+			to += n
+		}
+		return rows[from:to]
+	case []int:
+		out := make(R, len(v))
+		for i, k := range v {
+			out[i] = rows[(k+n)%n]
+		}
+		return out
+	}
+	return rows
 }
 
 func (c *Cache) mapBatch(drops bool, f func(*Tensor) (*Tensor, error)) (*Cache, error) {
 	out := newCache(c.m, c.tokens)
-	out.noBatch, out.positions = drops, c.positions
+	out.noBatch, out.positions, out.mask, out.past = drops, c.positions, c.mask, c.past
 	if err := c.readFirst(); err != nil { // so that what is wrong with f shows now
 		return nil, err
 	}

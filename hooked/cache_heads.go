@@ -86,7 +86,7 @@ func (c *Cache) ComputeHeadResults() (*Cache, error) {
 		return nil, err
 	}
 	out := newCache(c.m, c.tokens)
-	out.noBatch, out.positions = c.noBatch, c.positions
+	out.noBatch, out.positions, out.mask = c.noBatch, c.positions, c.mask
 	as := func(t *Tensor) (*Tensor, error) { return t, nil }
 	for _, s := range c.order {
 		if err := out.addMapped(c, s, as); err != nil {

@@ -32,7 +32,7 @@ func (b *builder) collect(t *tracedGraph, out outcome) {
 		add(output{site: s, kind: siteOutput, axes: tap.axes, byPrefix: b.byPrefix(tap.node)}, tap.node)
 	}
 	if b.plan.greedy { // so that no row as long as the vocabulary leaves the device
-		add(output{kind: greedyOutput, axes: []string{"batch"}}, ArgMax(Reshape(out.logits, b.batch, -1), -1))
+		add(output{kind: greedyOutput, axes: []string{"batch"}}, likeliestOf(Reshape(out.logits, b.batch, -1)))
 		out.logits = nil
 	}
 	single := []struct {
@@ -53,6 +53,15 @@ func (b *builder) collect(t *tracedGraph, out outcome) {
 		add(output{kind: kvOutput, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
 	}
 	b.collectGradients(add, out)
+}
+
+// likeliestOf is where the largest of each row of logits [batch, d_vocab] stands, -1 in rows that make no distribution: see
+// [checkLogits].
+func likeliestOf(logits *Node) *Node {
+	infinite := BroadcastToDims(Infinity(logits.Graph(), logits.DType(), 1), logits.Shape().Dimensions...)
+	top := ReduceMax(Where(Equal(logits, logits), logits, infinite), -1)
+	at := ArgMax(logits, -1)
+	return Where(IsFinite(top), at, Neg(OnesLike(at)))
 }
 
 // tapAt is the activation at a site that the run asked for.

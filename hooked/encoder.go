@@ -17,7 +17,11 @@ type Encoder struct{ m *Model }
 
 // EncoderFromPretrained is the encoder called name, found as [FromPretrained] does.
 func EncoderFromPretrained(name string, options ...LoadOptions) (*Encoder, error) {
-	m, err := fromName(name, NoProcessing, firstOption(options))
+	how, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
+	m, err := fromName(name, NoProcessing, how)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,8 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 		return input, options, nil
 	}
 	tokens, mask, err := e.ToTokens(texts...)
-	return tokens, append([]Option{AttentionMask(mask)}, options...), err
+	found := func(r *request) error { r.mask = mask; return nil } // a mask among the options comes later, and holds
+	return tokens, append([]Option{found}, options...), err
 }
 
 // Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of a text, texts or token ids. The
@@ -93,7 +98,11 @@ func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.model().Run(input, options...)
+	out, err := e.model().forward(input, options, verbEncode)
+	if err != nil {
+		return nil, err
+	}
+	return out.result(), nil
 }
 
 // RunWithCache is [Encoder.Run] with every activation along the way, or those that [Names] selects.
@@ -102,7 +111,11 @@ func (e *Encoder) RunWithCache(input any, options ...Option) (*Tensor, *Cache, e
 	if err != nil {
 		return nil, nil, err
 	}
-	return e.model().RunWithCache(input, options...)
+	out, err := e.model().forward(input, options, verbEncodeWithCache)
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.result(), out.cache, nil
 }
 
 // NextSentence computes the logits of the head that was trained to tell whether the second text follows the first
@@ -112,17 +125,17 @@ func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := e.model().Cache(input, append(options[:len(options):len(options)], Names(NSPOut))...)
+	out, err := e.model().forward(input, options, verbNextSentence)
 	if err != nil {
 		return nil, err
 	}
-	return cache.Lookup(NSPOut)
+	return out.cache.Lookup(NSPOut)
 }
 
 // TokenTypes says for an [Encoder] which of two texts each token belongs to, 0 or 1, [batch][pos]; without it all are of
 // the first.
 func TokenTypes(types [][]int) Option {
-	return func(r *request) error { r.tokenTypes = types; return nil }
+	return option("TokenTypes", func(r *request) error { r.tokenTypes = types; return nil })
 }
 
 // inputTokenTypes is the graph input [batch, pos] int32 of an encoder.

@@ -37,12 +37,19 @@ func (j *job) execute(stages []compiledStage) (*results, error) {
 	if err := j.observe(out); err != nil {
 		return nil, err
 	}
+	if err := j.trim(out.grads); err != nil {
+		return nil, err
+	}
 	return out, j.trim(out.cache)
 }
 
 // newResults are those of a run that has computed nothing yet. The residual stream that it begins with is the caller's.
 func (j *job) newResults() *results {
 	out := &results{cache: newCache(j.m, j.tokens), grads: newCache(j.m, j.tokens), held: make(map[*tensors.Tensor]bool)}
+	out.cache.mask = j.mask
+	if j.req.kv != nil {
+		out.cache.past = j.req.kv.length
+	}
 	if j.from != nil {
 		out.held[j.from.value] = true
 	}

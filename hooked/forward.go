@@ -11,7 +11,7 @@ const (
 	inputTokens   = "input.tokens"    // [batch, pos] int32
 	inputResidual = "input.residual"  // [batch, pos, d_model]
 	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
-	inputLogitsAt = "input.logits_at" // [n] int32 positions whose logits are wanted
+	inputLogitsAt = "input.logits_at" // [batch*n, 1] int32 places whose logits are wanted, counted over all prompts
 	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
 )
 
@@ -172,10 +172,8 @@ func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.want
 
 // atPositions picks the positions whose logits are wanted out of x [batch, pos, ...].
 func (b *builder) atPositions(x *Node) *Node {
-	index := b.input(inputLogitsAt, dtypes.Int32, b.plan.logitsAt)
-	d := x.Shape().Dimensions
-	flat := Gather(TransposeAllAxes(x, 1, 0, 2), InsertAxes(index, -1)) // [n, batch, ...]
-	return TransposeAllAxes(Reshape(flat, b.plan.logitsAt, d[0], d[2]), 1, 0, 2)
+	n := b.plan.logitsAt
+	return gatherPlaces(x, b.input(inputLogitsAt, dtypes.Int32, b.batch*n, 1), b.batch, n)
 }
 
 // unembed is x W_U + b_U: [batch, pos, d_vocab_out].

@@ -19,6 +19,18 @@ type Generation struct {
 	StopTokens []int
 }
 
+func (g Generation) check(c Config) error {
+	if g.MaxNewTokens < 0 {
+		return fmt.Errorf("MaxNewTokens is %d", g.MaxNewTokens)
+	}
+	for _, id := range g.StopTokens {
+		if id < 0 || id >= c.DVocabOut {
+			return fmt.Errorf("StopTokens holds %d, the model predicts tokens 0 to %d", id, c.DVocabOut-1)
+		}
+	}
+	return g.Sampling.check()
+}
+
 // A GenerationStep is one new token of each prompt.
 type GenerationStep struct {
 	Tokens []int  // of each prompt; pads where it has ended
@@ -26,13 +38,20 @@ type GenerationStep struct {
 }
 
 // Generate continues an input in any of the forms of [Model.Run] and returns prompts and continuations, [batch][pos].
-// Texts of unequal length are padded on the left. All options of a run apply to each step: edits, observers, [Names],
-// and with [WithKV] the input continues what the cache holds, which stays as it is. Edits see the whole prompt in the
-// first step and one position in each of the others.
+// Texts of unequal length are padded on the left. Edits and observers apply to each step: they see the whole prompt in the
+// first one and one position in each of the others. With [WithKV] the input continues what the cache holds, which stays as
+// it is.
+//
+// Prompts end where their rows do: tokens padded on the right are refused, those that an [AttentionMask] calls so, and without
+// a mask rows of several tokens that end in the pad token. A mask of ones says that these are meant.
 //
 // The run keeps keys and values, so that a step computes one position; steps share their compiled programs.
 func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, error) {
-	s, err := m.newGenerator(input, g, options)
+	return m.generate(input, g, options, verbGenerate)
+}
+
+func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tokens, error) {
+	s, err := m.newGenerator(input, g, options, v)
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +63,11 @@ func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, er
 	return s.tokens, nil
 }
 
-// GenerateStream is [Model.Generate] step by step, as tokens come. An error ends the steps.
+// GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that [Names] selects. An error ends
+// the steps.
 func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.Seq2[GenerationStep, error] {
 	return func(yield func(GenerationStep, error) bool) {
-		s, err := m.newGenerator(input, g, options)
+		s, err := m.newGenerator(input, g, options, verbGenerateStream)
 		if err != nil {
 			yield(GenerationStep{}, err)
 			return
@@ -58,7 +78,7 @@ func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.
 
 // GenerateText continues a text and returns it with its continuation, without BOS and end-of-text tokens.
 func (m *Model) GenerateText(prompt string, g Generation, options ...Option) (string, error) {
-	tokens, err := m.Generate(prompt, g, options...)
+	tokens, err := m.generate(prompt, g, options, verbGenerateText)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +101,8 @@ type generator struct {
 	done    []bool
 	stop    []int
 	pad     int
+
+	padding Side // that texts got; Right where they are tokens already
 
 	job    *job            // of the steps after the first, which differ in their inputs only
 	stages []compiledStage // theirs
@@ -113,19 +135,19 @@ func (s *generator) steps(yield func(GenerationStep, error) bool) {
 }
 
 // newGenerator checks everything that can be checked before the first step.
-func (m *Model) newGenerator(input any, g Generation, options []Option) (*generator, error) {
+func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) (*generator, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	if g.MaxNewTokens == 0 {
 		g.MaxNewTokens = 10
 	}
-	if g.MaxNewTokens < 0 {
-		return nil, fmt.Errorf("MaxNewTokens is %d", g.MaxNewTokens)
-	}
-	if err := g.check(); err != nil {
+	if err := g.check(m.cfg); err != nil {
 		return nil, err
 	}
 	s := &generator{m: m, g: g, options: options}
 	var r request
-	if err := Hooks(options...)(&r); err != nil {
+	if err := v.begin(&r, options); err != nil {
 		return nil, err
 	}
 	if err := s.read(input, r); err != nil {
@@ -137,10 +159,15 @@ func (m *Model) newGenerator(input any, g Generation, options []Option) (*genera
 
 // read turns the input into tokens of one length.
 func (s *generator) read(input any, r request) error {
-	if texts, ok := input.([]string); ok && r.mask == nil {
-		r.padding = Left
-		s.options = append(slices.Clone(s.options), PaddingSide(Left))
-		input = texts
+	if err := r.checkInput(input); err != nil {
+		return err
+	}
+	_, ofTexts := input.([]string)
+	if ofTexts && r.mask == nil {
+		if r.has("PaddingSide") && r.padding != Left {
+			return fmt.Errorf("PaddingSide(hooked.Right): %w", errPaddedRight)
+		}
+		r.padding, s.padding = Left, Left
 	}
 	tokens, err := s.m.tokensOf(input, r)
 	if err != nil {
@@ -149,12 +176,38 @@ func (s *generator) read(input any, r request) error {
 	if err := tokens.check(s.m.cfg); err != nil {
 		return err
 	}
+	if err := s.m.checkEnds(input, tokens, r); err != nil {
+		return err
+	}
 	s.input = tokens
 	for i, row := range tokens {
 		s.tokens = append(s.tokens, slices.Clone(row))
 		s.random = append(s.random, s.g.source(i))
 	}
 	s.done = make([]bool, len(tokens))
+	return nil
+}
+
+// errPaddedRight is why tokens padded on the right are not continued.
+var errPaddedRight = fmt.Errorf("a prompt is continued where its row ends, so pads stand on its left: ToTokens(texts, PaddingSide(hooked.Left))")
+
+// checkEnds refuses prompts whose rows end in pads.
+func (m *Model) checkEnds(input any, tokens Tokens, r request) error {
+	for i, row := range r.mask {
+		if n := len(row) - 1 - lastOne(row); n > 0 {
+			return fmt.Errorf("the attention mask says that prompt %d ends in %d pads: %w", i, n, errPaddedRight)
+		}
+	}
+	switch input.(type) {
+	case string, []string:
+		return nil
+	}
+	for i, row := range tokens {
+		if n := m.padsAfter(row); n > 0 && r.mask == nil && r.padding != Left {
+			return fmt.Errorf("the last %d of the %d tokens of prompt %d are the pad token: %w; if they are meant, say so by an AttentionMask of ones",
+				n, len(row), i, errPaddedRight)
+		}
+	}
 	return nil
 }
 
@@ -187,11 +240,11 @@ func (s *generator) reserve(from *KVCache) error {
 		s.kv = from.Clone()
 		s.kv.Unfreeze()
 	}
-	n := s.kv.Len() + len(s.tokens[0]) + s.g.MaxNewTokens - 1 // the last token is never read
-	if n > s.m.cfg.longest() {
-		return fmt.Errorf("%d positions and %d new tokens: the model's context is %d", s.kv.Len()+len(s.tokens[0]), s.g.MaxNewTokens, s.m.cfg.NCtx)
+	before := s.kv.Len() + len(s.tokens[0])
+	if s.g.MaxNewTokens-1 > s.m.cfg.longest()-before { // the last token is never read
+		return fmt.Errorf("%d positions and %d new tokens: the model's context is %d", before, s.g.MaxNewTokens, s.m.cfg.NCtx)
 	}
-	return s.kv.reserve(n)
+	return s.kv.reserve(before + s.g.MaxNewTokens - 1)
 }
 
 // run computes step i: the prompts first, then the tokens made last.
@@ -213,14 +266,13 @@ func (s *generator) run(i int) (*results, error) {
 
 // prepare finds the programs of the first step, or of all others.
 func (s *generator) prepare(i int) (err error) {
-	more := []Option{WithKV(s.kv), LogitsAt(-1)}
-	input := s.input
+	v, input := verbStep, s.input
+	v.plan = plan{logits: true, greedy: s.g.Temperature == 0, repeated: i > 0}
+	v.also = []Option{s.step}
 	if i > 0 {
-		more = append(more, continues)
-		input = s.last()
+		v.also, input = append(v.also, continues), s.last()
 	}
-	p := plan{logits: true, greedy: s.g.Temperature == 0, repeated: i > 0}
-	if s.job, err = s.m.begin(s.options, p, more...); err != nil {
+	if s.job, err = s.m.begin(s.options, v); err != nil {
 		return err
 	}
 	if err = s.job.prepare(input); err != nil {
@@ -228,6 +280,17 @@ func (s *generator) prepare(i int) (err error) {
 	}
 	s.stages, err = s.job.compile()
 	return err
+}
+
+// step says what the generation asks of each step. The options were checked against the input that they came with, which may
+// have been texts.
+func (s *generator) step(r *request) error {
+	r.given = nil
+	r.kv, r.logitsAt = s.kv, []int{-1}
+	if s.padding == Left {
+		r.padding = Left
+	}
+	return nil
 }
 
 // continues takes back what the options say of the prompts' padding: the cache knows it.
@@ -276,15 +339,18 @@ func (s *generator) choose(out *results) ([]int, error) {
 		return nil, err
 	}
 	for i := range next {
-		if s.done[i] {
+		switch {
+		case s.done[i]:
 			next[i] = s.pad
+		case next[i] < 0:
+			return nil, fmt.Errorf("prompt %d: %w", i, errNoDistribution)
 		}
 		s.done[i] = s.done[i] || slices.Contains(s.stop, next[i])
 	}
 	return next, nil
 }
 
-// greedy reads the likeliest token of each prompt.
+// greedy reads the likeliest token of each prompt, -1 where its logits have none.
 func greedy(out *results) ([]int, error) {
 	ids, err := tensors.CopyFlatData[int32](out.greedy.value)
 	if err != nil {
@@ -303,9 +369,12 @@ func (s *generator) draw(out *results) ([]int, error) {
 	vocab := len(values) / len(s.tokens)
 	next := make([]int, len(s.tokens))
 	for i, row := range s.tokens {
+		if s.done[i] {
+			continue
+		}
 		probs, err := s.g.Probabilities(values[i*vocab:(i+1)*vocab], row)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("prompt %d: %w", i, err)
 		}
 		next[i] = drawFrom(probs, s.random[i])
 	}

@@ -192,10 +192,14 @@ func TestBadGenerations(t *testing.T) {
 			_, err := m.Generate(one, hooked.Generation{Sampling: hooked.Sampling{Temperature: -1}})
 			return err
 		},
-		"reads tokens, passes all layers":            func() error { _, err := m.Generate(one, noStop(3), hooked.StopAtLayer(1)); return err },
+		"Generate does not take StopAtLayer":         func() error { _, err := m.Generate(one, noStop(3), hooked.StopAtLayer(1)); return err },
 		"token 999 is outside the vocabulary of 336": func() error { _, err := m.Generate(hooked.Tokens{{999}}, noStop(3)); return err },
-		`nearest: "blocks.0.hook_resid_pre"`:         func() error { _, err := m.Generate(one, noStop(3), hooked.Names("blocks.0.hook_resid_pr")); return err },
-		"the input has no tokens":                    func() error { _, err := m.Generate(hooked.Tokens{}, noStop(3)); return err },
+		`nearest: "blocks.0.hook_resid_pre"`: func() (err error) {
+			for _, err = range m.GenerateStream(one, noStop(3), hooked.Names("blocks.0.hook_resid_pr")) {
+			}
+			return err
+		},
+		"the input has no tokens": func() error { _, err := m.Generate(hooked.Tokens{}, noStop(3)); return err },
 	} {
 		if err := run(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

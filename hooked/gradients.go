@@ -18,13 +18,13 @@ import (
 // "blocks.0.attn.W_Q" or "blocks.*.mlp.*". [Cache.WeightGradients] of the gradients holds them. Such a run records and
 // differentiates activations only where [Names] and [Gradients] name them.
 func GradientsOfWeights(names ...string) Option {
-	return func(r *request) error {
+	return option("GradientsOfWeights", func(r *request) error {
 		if len(names) == 0 {
 			return brief.Errorf("GradientsOfWeights needs at least one name or glob")
 		}
 		r.weightGrads = append(r.weightGrads, names...)
 		return nil
-	}
+	})
 }
 
 // WeightGradients are the gradients with respect to weights that a run was asked for by [GradientsOfWeights], by canonical
@@ -84,12 +84,6 @@ func (b *builder) collectGradients(add func(output, *Node), out outcome) {
 	nodes, outputs := b.differentiated()
 	if len(nodes) == 0 {
 		return
-	}
-	if scalar == nil {
-		exceptions.Panicf("a run without a metric or a loss has no gradients: call RunWithGradients or LossWithGradients")
-	}
-	if scalar.Rank() != 0 {
-		exceptions.Panicf("gradients are of one number, this run's scalar has shape %s: leave LossPerToken out", scalar.Shape())
 	}
 	for i, grad := range Gradient(scalar, nodes...) {
 		if outputs[i].kind == weightGradOutput && readsResidual(outputs[i].name) {

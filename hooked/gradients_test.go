@@ -101,12 +101,12 @@ func TestEditGrad(t *testing.T) {
 // TestBadGradients names what is wrong.
 func TestBadGradients(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, nil)
-	if _, err := m.Run(hooked.Tokens{{1, 2}}, hooked.Gradients("resid_post")); err == nil || !strings.Contains(err.Error(), "call RunWithGradients") {
+	if _, err := m.Run(hooked.Tokens{{1, 2}}, hooked.Gradients("resid_post")); err == nil || !strings.Contains(err.Error(), "Run does not take Gradients") {
 		t.Errorf("gradients of a run without a scalar: error %v", err)
 	}
 	for want, option := range map[string]hooked.Option{
 		`"blocks.0.attn.W_X" matches no weight of the model; nearest:`: hooked.GradientsOfWeights("blocks.0.attn.W_X"),
-		"this run's scalar has shape":                                  hooked.LossPerToken(),
+		"LossWithGradients does not take LossPerToken":                 hooked.LossPerToken(),
 	} {
 		if _, _, _, err := m.LossWithGradients(hooked.Tokens{{1, 2}}, option); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)

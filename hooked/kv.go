@@ -114,8 +114,6 @@ func (j *job) checkKV() error {
 		return brief.Errorf("the key-value cache was made by another model")
 	case kv.batch != j.batch:
 		return brief.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
-	case j.plan.fromResidual || j.plan.stop < c.NLayers || j.plan.loss || j.plan.ungroup:
-		return brief.Errorf("a run on a key-value cache reads tokens, passes all layers, and has no loss and no ungrouped keys")
 	case kv.length+j.pos > c.longest():
 		return brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
 	}
@@ -143,7 +141,7 @@ func (j *job) turnAgain() error {
 	if kv.mask != nil {
 		options = append(options, AttentionMask(kv.mask))
 	}
-	if _, err := j.m.forward(kv.tokens, options, plan{}); err != nil {
+	if _, err := j.m.forward(kv.tokens, options, verb{takes: ofSteps}); err != nil {
 		return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
 	}
 	kv.values, kv.angles = fresh.values, angles

@@ -118,7 +118,7 @@ func TestBadKVCaches(t *testing.T) {
 	for want, run := range map[string]func() error{
 		"by another model":                  func() error { _, err := m.Run(one, hooked.WithKV(other.NewKVCache(1))); return err },
 		"is for 2 prompts, the input has 1": func() error { _, err := m.Run(one, hooked.WithKV(m.NewKVCache(2))); return err },
-		"reads tokens, passes all layers":   func() error { _, err := m.Loss(one, hooked.WithKV(m.NewKVCache(1))); return err },
+		"Loss does not take WithKV":         func() error { _, err := m.Loss(one, hooked.WithKV(m.NewKVCache(1))); return err },
 		"the key-value cache is empty":      func() error { _, err := m.NewKVCache(1).Keys(0); return err },
 		"layer 7 does not exist":            func() error { _, err := m.NewKVCache(1).Values(7); return err },
 	} {

@@ -44,7 +44,11 @@ type LoadOptions struct {
 // The configuration is read and checked at once; the weights when a run first needs them. A step that does not apply to
 // the family is left out and reported by [Model.Skipped].
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
-	m, err := fromName(name, processing, firstOption(options))
+	how, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
+	m, err := fromName(name, processing, how)
 	if err == nil && m.cfg.PostNorm {
 		return nil, brief.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained", name, m.cfg.Architecture)
 	}

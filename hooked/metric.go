@@ -2,14 +2,19 @@ package hooked
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
 )
 
 // A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient is taken of, and what
 // a patching sweep measures.
 type Metric struct {
-	positions []int
+	positions []int   // of every prompt; none for all
+	each      [][]int // of each prompt, in place of positions
 	values    []any
 	f         func(logits *Node, values []*Node) *Node
 
@@ -17,25 +22,50 @@ type Metric struct {
 	kinds []inputKind
 }
 
-// NewMetric is a metric of the logits at some positions (negative ones count from the end; none for all). f gets them as
-// [batch, len(positions), d_vocab], and the values as graph nodes; it returns one number per prompt [batch] or a scalar.
+// NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch, len(positions), d_vocab], and
+// the values as graph nodes; it returns one number per prompt [batch] or a scalar, and nothing else is taken.
+//
+// Negative positions count from the last token of each prompt: of texts, and under an attention mask, pads are left out. A
+// position that is a pad's is refused, and so is one among tokens that end in pad tokens if nothing tells whether they are
+// meant; [Metric.At] names the positions of each prompt.
 func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...any) Metric {
 	return Metric{positions: positions, f: f, values: values}
 }
 
-// LogitDiff is the logit of each prompt's right answer minus that of its wrong one, at the last position: answers is
-// [batch][2], right and wrong token.
+// At is the same metric at positions of each prompt, [batch][n], counted from the beginning of its row:
+//
+//	hooked.LogitDiff(answers).At(model.EndsOf(tokens))
+func (m Metric) At(positions [][]int) Metric {
+	m.positions, m.each = nil, positions
+	return m
+}
+
+// LogitDiff is the logit of each prompt's right answer minus that of its wrong one, at its last token: answers is [batch][2],
+// right and wrong token. It takes one position a prompt.
 func LogitDiff(answers Tokens) Metric {
 	return NewMetric([]int{-1}, func(logits *Node, values []*Node) *Node {
-		batch, vocab := logits.Shape().Dim(0), logits.Shape().Dim(2)
-		if d := values[0].Shape().Dimensions; d[0] != batch || d[1] != 2 {
-			panic(fmt.Errorf("LogitDiff: answers have shape %v, want [%d, 2]: the right and the wrong token of each prompt", d, batch))
-		}
-		last := Reshape(logits, batch, 1, vocab)
-		right := pick(last, SliceAxis(values[0], 1, AxisRange(0, 1)))
-		wrong := pick(last, SliceAxis(values[0], 1, AxisRange(1, 2)))
+		checkAnswers(answers, logits)
+		batch := logits.Shape().Dim(0)
+		right := pick(logits, SliceAxis(values[0], 1, AxisRange(0, 1)))
+		wrong := pick(logits, SliceAxis(values[0], 1, AxisRange(1, 2)))
 		return Reshape(Sub(right, wrong), batch)
 	}, answers)
+}
+
+// checkAnswers panics if a right and a wrong token of each prompt are not what answers are.
+func checkAnswers(answers Tokens, logits *Node) {
+	batch, n, vocab := logits.Shape().Dim(0), logits.Shape().Dim(1), logits.Shape().Dim(2)
+	if shape := answers.Shape(); shape[0] != batch || shape[1] != 2 {
+		exceptions.Panicf("LogitDiff: answers have shape %v, want [%d, 2]: the right and the wrong token of each prompt", shape, batch)
+	}
+	for i, id := range slices.Concat(answers...) {
+		if id < 0 || id >= vocab {
+			exceptions.Panicf("LogitDiff: the answer %d of prompt %d is outside the vocabulary of %d", id, i/2, vocab)
+		}
+	}
+	if n != 1 {
+		exceptions.Panicf("LogitDiff looks at one position of each prompt, not at %d", n)
+	}
 }
 
 // apply builds the metric in a run's graph and averages it over prompts.
@@ -44,16 +74,29 @@ func (m *Metric) apply(b *builder, logits *Node) *Node {
 	for i, name := range m.names {
 		values[i] = b.input(name, m.kinds[i].dtype, m.kinds[i].dims...)
 	}
-	return ReduceAllMean(m.f(logits, values))
+	out := m.f(logits, values)
+	if out == nil {
+		exceptions.Panicf("the metric's function returned nil")
+	}
+	batch, shape := logits.Shape().Dim(0), out.Shape()
+	if !shape.DType.IsFloat() || shape.Rank() > 0 && !slices.Equal(shape.Dimensions, []int{batch}) {
+		exceptions.Panicf("the metric has shape %s: want one number for each of the %d prompts, [%d], or a scalar", shape, batch, batch)
+	}
+	return ReduceAllMean(ConvertDType(out, dtypes.Float32))
 }
 
-// setMetric uploads the values of the run's metric, if it has one.
+// setMetric finds the positions of the run's metric, if it has one, and uploads its values.
 func (j *job) setMetric() (err error) {
 	if j.plan.metric == nil {
 		return nil
 	}
 	metric := *j.plan.metric
-	j.req.logitsAt = metric.positions
+	if j.logitsAt, err = metric.places(j); err != nil {
+		return err
+	}
+	if metric.f == nil {
+		return fmt.Errorf("the metric has no function: make it with NewMetric or LogitDiff")
+	}
 	metric.names, metric.kinds, err = j.setValues("metric", metric.values)
 	j.plan.metric = &metric
 	return err
@@ -61,18 +104,27 @@ func (j *job) setMetric() (err error) {
 
 // RunWithGradients runs the model, computes the metric's mean over prompts, and the gradient of that number with respect
 // to the activations that [Gradients] selects, all of them unless told otherwise. The activations themselves are in the
-// cache.
+// cache. A metric that is not a number is an error.
 func (m *Model) RunWithGradients(input any, metric Metric, options ...Option) (value *Tensor, cache, grads *Cache, err error) {
-	out, err := m.forward(input, options, plan{logits: true, metric: &metric}, recordAll, gradAll)
+	v := verbRunWithGradients
+	v.plan.metric = &metric
+	out, err := m.forward(input, options, v)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	var number float32
+	if err := Try(func() { number = out.scalar.Item() }); err != nil {
+		return nil, nil, nil, err
+	}
+	if math.IsNaN(float64(number)) {
+		return nil, nil, nil, fmt.Errorf("the metric is NaN: some logit that it looks at is, or the metric's own arithmetic")
 	}
 	return out.scalar, out.cache, out.grads, nil
 }
 
 // LossWithGradients is [Model.RunWithGradients] of the mean loss.
 func (m *Model) LossWithGradients(input any, options ...Option) (loss *Tensor, cache, grads *Cache, err error) {
-	out, err := m.forward(input, options, plan{loss: true}, recordAll, gradAll)
+	out, err := m.forward(input, options, verbLossWithGradients)
 	if err != nil {
 		return nil, nil, nil, err
 	}

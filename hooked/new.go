@@ -107,7 +107,11 @@ func fans(shape []int) (in, out int) {
 // FromStateDict makes a model of a configuration and its weights under TransformerLens' names, processed as asked. Biases
 // that are not there are zero. The weights are copied.
 func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
-	cfg.DType = cmp.Or(firstOption(options).DType, cfg.DType)
+	how, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
+	cfg.DType = cmp.Or(how.DType, cfg.DType)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -121,7 +125,7 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 		has[name] = true
 		sd[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
-	be, why, err := firstOption(options).backend()
+	be, why, err := how.backend()
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +145,15 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	return m, nil
 }
 
-func firstOption(options []LoadOptions) LoadOptions {
-	if len(options) == 0 {
-		return LoadOptions{}
+// oneOption is the LoadOptions that a variadic parameter makes optional.
+func oneOption(options []LoadOptions) (LoadOptions, error) {
+	switch len(options) {
+	case 0:
+		return LoadOptions{}, nil
+	case 1:
+		return options[0], nil
 	}
-	return options[0]
+	return LoadOptions{}, brief.Errorf("%d LoadOptions were given, and only one can be followed: join their fields in one", len(options))
 }
 
 // StateDict copies all weights to the host under TransformerLens' names: every bias is there, as zeros where the family has

@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -11,6 +12,7 @@ type Option func(*request) error
 
 // request is what the options of a run say, before the model has looked at it.
 type request struct {
+	given     []string // the options' names, in their order
 	record    []Selector
 	recordAll bool
 	observers []observer
@@ -45,13 +47,26 @@ type requestedEdit struct {
 	backward bool
 }
 
+// option is an option that a request knows by its name, so that [verb.check] can tell whether it means anything.
+func option(name string, set func(*request) error) Option {
+	return func(r *request) error {
+		r.given = append(r.given, name)
+		return set(r)
+	}
+}
+
+func (r *request) has(name string) bool { return slices.Contains(r.given, name) }
+
 // Names limits what [Model.RunWithCache] records to the sites that the selectors match, TransformerLens' names_filter.
 // What is not recorded is not computed for its own sake and takes no memory.
 func Names(selectors ...Selector) Option {
-	return func(r *request) error {
+	return option("Names", func(r *request) error {
+		if len(selectors) == 0 {
+			return fmt.Errorf("Names needs at least one selector: without it every site is recorded")
+		}
 		r.record = append(r.record, selectors...)
 		return nil
-	}
+	})
 }
 
 // Edit changes the activation at the selected sites: the model goes on with what the edit returns. An edit is a graph
@@ -73,13 +88,13 @@ func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Opt
 // changeOf is an edit as an option called name.
 func changeOf(name string, at Selector, edit any, backward bool) Option {
 	change := asIntervention(edit)
-	return func(r *request) error {
+	return option(name, func(r *request) error {
 		if change.apply == nil {
 			return fmt.Errorf("%s of %v: there is no function: give a func(*graph.Node, hooked.Site) *graph.Node or an Intervention", name, at)
 		}
 		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward})
 		return nil
-	}
+	})
 }
 
 // asIntervention is an edit in either of its forms; one without a function if that is nil.
@@ -96,13 +111,13 @@ func asIntervention(edit any) Intervention {
 
 // Observe calls f after the run with the activation at each selected site, in the order of the forward pass.
 func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
-	return func(r *request) error {
+	return option("Observe", func(r *request) error {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
 		r.observers = append(r.observers, observer{at, f})
 		return nil
-	}
+	})
 }
 
 // Hooks joins options under one name, to be used again: a set of edits that belong together.
@@ -123,79 +138,94 @@ func Hooks(options ...Option) Option {
 // StopAtLayer ends the run before layer l, which may be negative; the run returns the residual stream there,
 // [batch, pos, d_model], in place of logits.
 func StopAtLayer(l int) Option {
-	return func(r *request) error { r.stop = &l; return nil }
+	return option("StopAtLayer", func(r *request) error { r.stop = &l; return nil })
 }
 
 // StartAtLayer begins the run at layer l, which may be negative: the input is a residual stream [batch, pos, d_model].
 func StartAtLayer(l int) Option {
-	return func(r *request) error { r.start = &l; return nil }
+	return option("StartAtLayer", func(r *request) error { r.start = &l; return nil })
 }
 
 // LogitsAt computes logits at these positions only, negative ones counting from the end: [batch, len(positions), d_vocab].
 func LogitsAt(positions ...int) Option {
-	return func(r *request) error {
+	return option("LogitsAt", func(r *request) error {
 		if len(positions) == 0 {
 			return fmt.Errorf("LogitsAt needs at least one position")
 		}
 		r.logitsAt = positions
 		return nil
-	}
+	})
 }
 
 // PosSlice keeps in the cache only these positions of each activation, on the axis of the query where there are two.
 func PosSlice(positions ...int) Option {
-	return func(r *request) error { r.posSlice = positions; return nil }
+	return option("PosSlice", func(r *request) error {
+		if len(positions) == 0 {
+			return fmt.Errorf("PosSlice needs at least one position")
+		}
+		r.posSlice = positions
+		return nil
+	})
 }
 
 // LossPerToken makes a loss [batch, pos-1], one for each predicted token, in place of the mean.
 func LossPerToken() Option {
-	return func(r *request) error { r.lossPerToken = true; return nil }
+	return option("LossPerToken", func(r *request) error { r.lossPerToken = true; return nil })
 }
 
 // LossTokens gives the tokens that a run from a residual stream is to be scored on.
 func LossTokens(t Tokens) Option {
-	return func(r *request) error { r.lossTokens = t; return nil }
+	return option("LossTokens", func(r *request) error { r.lossTokens = t; return nil })
 }
 
 // PrependBOS says whether texts get the beginning-of-sequence token; without it the model's default holds. Tokens are
 // taken as they are.
 func PrependBOS(yes bool) Option {
-	return func(r *request) error { r.prependBOS = &yes; return nil }
+	return option("PrependBOS", func(r *request) error { r.prependBOS = &yes; return nil })
 }
 
 // PaddingSide says where shorter inputs are filled up. With [Left] the pads are masked and positions count from the first
 // real token; with [Right] they are ordinary tokens that nothing before them sees, as in TransformerLens.
 func PaddingSide(side Side) Option {
-	return func(r *request) error { r.padding = side; return nil }
+	return option("PaddingSide", func(r *request) error {
+		if side != Left && side != Right {
+			return fmt.Errorf("PaddingSide: there is no side %v, only hooked.Left and hooked.Right", side)
+		}
+		r.padding = side
+		return nil
+	})
 }
 
 // AttentionMask says which tokens are real (1) and which are pads (0), [batch][pos].
 func AttentionMask(mask [][]int) Option {
-	return func(r *request) error { r.mask = mask; return nil }
+	return option("AttentionMask", func(r *request) error { r.mask = mask; return nil })
 }
 
 // UngroupKV gives every query head its own key and value before their hooks, in models that share them: what
 // TransformerLens calls ungroup_grouped_query_attention.
 func UngroupKV() Option {
-	return func(r *request) error { r.ungroup = true; return nil }
+	return option("UngroupKV", func(r *request) error { r.ungroup = true; return nil })
 }
 
 // WithKV runs on top of a key-value cache: the input continues what the cache holds, and unless it is frozen the cache
 // grows by it.
 func WithKV(kv *KVCache) Option {
-	return func(r *request) error {
+	return option("WithKV", func(r *request) error {
 		if kv == nil {
 			return fmt.Errorf("WithKV(nil): make a cache with Model.NewKVCache")
 		}
 		r.kv = kv
 		return nil
-	}
+	})
 }
 
 // Gradients asks [Model.RunWithGradients] for the gradient at the selected sites.
 func Gradients(selectors ...Selector) Option {
-	return func(r *request) error {
+	return option("Gradients", func(r *request) error {
+		if len(selectors) == 0 {
+			return fmt.Errorf("Gradients needs at least one selector: without it every recorded site gets one")
+		}
 		r.grads = append(r.grads, selectors...)
 		return nil
-	}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -17,7 +18,7 @@ import (
 // [][]int, []int), or with [StartAtLayer] a residual stream (*[Tensor]). With [StopAtLayer] it returns the residual
 // stream there in place of logits.
 func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
-	out, err := m.forward(input, options, plan{logits: true})
+	out, err := m.forward(input, options, verbRun)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +27,7 @@ func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
 
 // RunWithCache is [Model.Run] with every activation along the way, or those that [Names] selects.
 func (m *Model) RunWithCache(input any, options ...Option) (*Tensor, *Cache, error) {
-	out, err := m.forward(input, options, plan{logits: true}, recordAll)
+	out, err := m.forward(input, options, verbRunWithCache)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,7 +36,7 @@ func (m *Model) RunWithCache(input any, options ...Option) (*Tensor, *Cache, err
 
 // Cache runs the model for its activations alone: nothing past the last recorded one is computed.
 func (m *Model) Cache(input any, options ...Option) (*Cache, error) {
-	out, err := m.forward(input, options, plan{}, recordAll)
+	out, err := m.forward(input, options, verbCache)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (m *Model) Cache(input any, options ...Option) (*Cache, error) {
 // Loss is the mean cross-entropy in nats of each token given those before it; with [LossPerToken] each one's own,
 // [batch, pos-1].
 func (m *Model) Loss(input any, options ...Option) (*Tensor, error) {
-	out, err := m.forward(input, options, plan{loss: true})
+	out, err := m.forward(input, options, verbLoss)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,7 @@ func (m *Model) Loss(input any, options ...Option) (*Tensor, error) {
 
 // LogitsAndLoss is [Model.Run] and [Model.Loss] in one run.
 func (m *Model) LogitsAndLoss(input any, options ...Option) (logits, loss *Tensor, err error) {
-	out, err := m.forward(input, options, plan{logits: true, loss: true})
+	out, err := m.forward(input, options, verbLogitsAndLoss)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,10 +95,13 @@ type job struct {
 	from   *Tensor                   // the residual stream that the run begins with; nil if it reads tokens
 	values map[string]compute.Buffer // other inputs that are not weights
 	mask   [][]int                   // of the padding, over the cache's positions too; nil if nothing is padded
+	ends   []int                     // how many tokens each text has, where shorter ones were padded on the right
+
+	logitsAt [][]int // positions of each prompt that the run's metric looks at; nil for all, or where it has none
 }
 
-func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*results, error) {
-	j, err := m.begin(options, p, more...)
+func (m *Model) forward(input any, options []Option, v verb) (*results, error) {
+	j, err := m.begin(options, v)
 	if err != nil {
 		return nil, err
 	}
@@ -113,19 +117,19 @@ func (m *Model) forward(input any, options []Option, p plan, more ...Option) (*r
 }
 
 // begin is a job that knows its options and has not looked at its input.
-func (m *Model) begin(options []Option, p plan, more ...Option) (*job, error) {
+func (m *Model) begin(options []Option, v verb) (*job, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	j := &job{m: m, plan: &p, values: make(map[string]compute.Buffer)}
-	return j, Hooks(slices.Concat(options, more)...)(&j.req)
+	j := &job{m: m, plan: &v.plan, values: make(map[string]compute.Buffer)}
+	return j, v.begin(&j.req, options)
 }
 
 // prepare does everything of a run but compile and execute it.
 func (j *job) prepare(input any) error {
 	for _, step := range []func() error{
 		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.setMetric, j.setLogits, j.checkKV, j.setMask, j.setKV, j.setTokenTypes, j.setPrefixes,
+		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.checkKV, j.setMask, j.checkLoss, j.setMetric, j.setLogits, j.setKV, j.setTokenTypes, j.setPrefixes,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -138,6 +142,9 @@ func (j *job) prepare(input any) error {
 
 // read takes the input in any of its forms.
 func (j *job) read(input any) error {
+	if err := j.req.checkInput(input); err != nil {
+		return err
+	}
 	if t, ok := input.(*Tensor); ok {
 		return j.readResidual(t)
 	}
@@ -148,8 +155,14 @@ func (j *job) read(input any) error {
 	if err := tokens.check(j.m.cfg); err != nil {
 		return err
 	}
+	if err := j.findEnds(input); err != nil {
+		return err
+	}
 	j.tokens = tokens
 	j.batch, j.pos = len(tokens), len(tokens[0])
+	if _, err := resolved("PosSlice", j.req.posSlice, j.pos); err != nil {
+		return err
+	}
 	return j.set(inputTokens, flatten32(tokens), dtypes.Int32, j.batch, j.pos)
 }
 
@@ -165,6 +178,9 @@ func (j *job) readResidual(t *Tensor) error {
 		return fmt.Errorf("to run from a residual stream say where it enters: StartAtLayer(l)")
 	}
 	j.batch, j.pos = shape[0], shape[1]
+	if _, err := resolved("PosSlice", j.req.posSlice, j.pos); err != nil {
+		return err
+	}
 	j.plan.fromResidual = true
 	if j.plan.loss {
 		if err := j.scoreOn(j.req.lossTokens); err != nil {
@@ -244,6 +260,14 @@ func (j *job) setSites() error {
 	if j.plan.grads, err = c.selectSites(j.req.grads...); err != nil {
 		return err
 	}
+	for _, asked := range []struct {
+		option string
+		sites  []Site
+	}{{"Names", j.plan.record}, {"Observe", observed}, {"Gradients", j.plan.grads}} {
+		if err := j.meets(asked.option, asked.sites); err != nil {
+			return err
+		}
+	}
 	both := append(slices.Clone(j.plan.record), observed...)
 	j.plan.record = j.within(filterSites(c.Sites(), func(s Site) bool { return slices.Contains(both, s) }))
 	j.plan.grads = j.within(j.plan.grads)
@@ -253,6 +277,20 @@ func (j *job) setSites() error {
 	j.plan.ungroup = j.req.ungroup
 	j.plan.lossPerToken = j.req.lossPerToken
 	return nil
+}
+
+// meets refuses an option that selects only sites which the run does not come to.
+func (j *job) meets(option string, sites []Site) error {
+	if len(sites) == 0 || len(j.within(sites)) > 0 {
+		return nil
+	}
+	var cut []string
+	for _, name := range []string{"StartAtLayer", "StopAtLayer"} {
+		if j.req.has(name) {
+			cut = append(cut, name)
+		}
+	}
+	return fmt.Errorf("%s selects %s, which %s leaves out of this run", option, sites[0], strings.Join(cut, " and "))
 }
 
 func (j *job) observed() ([]Site, error) {
@@ -289,19 +327,60 @@ func (j *job) setEdits() error {
 	return nil
 }
 
+// setLogits uploads the places [batch][n] whose logits the run or its metric wants.
 func (j *job) setLogits() error {
-	if len(j.req.logitsAt) == 0 || !j.plan.logits {
+	at := j.logitsAt
+	if at == nil && len(j.req.logitsAt) > 0 {
+		row, err := resolved("LogitsAt", j.req.logitsAt, j.pos)
+		if err != nil {
+			return err
+		}
+		at = slices.Repeat([][]int{row}, j.batch)
+	}
+	if at == nil {
 		return nil
 	}
-	at := make([]int32, len(j.req.logitsAt))
-	for i, p := range j.req.logitsAt {
-		if p < -j.pos || p >= j.pos {
-			return fmt.Errorf("LogitsAt(%d): the input has %d positions", p, j.pos)
+	places := make([]int32, 0, len(at)*len(at[0]))
+	for i, row := range at {
+		for _, p := range row {
+			places = append(places, int32(i*j.pos+p))
 		}
-		at[i] = int32((p + j.pos) % j.pos)
 	}
-	j.plan.logitsAt = len(at)
-	return j.set(inputLogitsAt, at, dtypes.Int32, len(at))
+	j.plan.logitsAt = len(at[0])
+	return j.set(inputLogitsAt, places, dtypes.Int32, len(places), 1)
+}
+
+// resolved are positions counted from the beginning, where negative ones count from the end of n.
+func resolved(option string, positions []int, n int) ([]int, error) {
+	out := make([]int, len(positions))
+	for i, p := range positions {
+		if p < -n || p >= n {
+			return nil, fmt.Errorf("%s(%d): the input has %d positions", option, p, n)
+		}
+		out[i] = (p + n) % n
+	}
+	return out, nil
+}
+
+// checkLoss refuses a loss that nothing is predicted for.
+func (j *job) checkLoss() error {
+	if !j.plan.loss {
+		return nil
+	}
+	if j.pos < 2 {
+		return fmt.Errorf("the loss is of each token given those before it: an input of one token has none")
+	}
+	for _, row := range j.mask {
+		for k := 1; k < len(row); k++ {
+			if row[k-1] == 1 && row[k] == 1 {
+				return nil
+			}
+		}
+	}
+	if j.mask != nil {
+		return fmt.Errorf("the loss is of each token given those before it: under this attention mask no two tokens follow each other")
+	}
+	return nil
 }
 
 // set uploads the value of a graph input.

@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -24,10 +25,27 @@ func (s Sampling) check() error {
 	switch {
 	case s.Temperature < 0:
 		return fmt.Errorf("Temperature %v is negative: 0 takes the likeliest token, 1 draws as the model says", s.Temperature)
+	case math.IsNaN(s.Temperature) || math.IsInf(s.Temperature, 1):
+		return fmt.Errorf("Temperature %v: want a number, 1 to draw as the model says", s.Temperature)
+	case math.IsNaN(s.FreqPenalty) || math.IsInf(s.FreqPenalty, 0):
+		return fmt.Errorf("FreqPenalty %v: want a number of logits", s.FreqPenalty)
 	case s.TopK < 0:
 		return fmt.Errorf("TopK %d is negative: 0 leaves all tokens", s.TopK)
-	case s.TopP < 0 || s.TopP > 1:
+	case !(s.TopP >= 0 && s.TopP <= 1):
 		return fmt.Errorf("TopP %v is no probability", s.TopP)
+	}
+	return nil
+}
+
+// errNoDistribution is what is wrong with logits that say nothing about the next token.
+var errNoDistribution = errors.New("the logits are no distribution: they hold NaN or an infinity, or are all -Inf; " +
+	"weights or an edit have made them so (Model.Verify checks the model)")
+
+// checkLogits refuses logits that make no distribution. Single ones may be -Inf: such a token is never drawn.
+func checkLogits(logits []float32) error {
+	top := slices.Max(logits) // NaN if any is
+	if math.IsNaN(float64(top)) || math.IsInf(float64(top), 0) {
+		return errNoDistribution
 	}
 	return nil
 }
@@ -39,6 +57,9 @@ func (s Sampling) Probabilities(logits []float32, tokens []int) ([]float64, erro
 	}
 	if len(logits) == 0 {
 		return nil, fmt.Errorf("Probabilities of no logits")
+	}
+	if err := checkLogits(logits); err != nil {
+		return nil, err
 	}
 	if s.Temperature == 0 {
 		p := make([]float64, len(logits))
@@ -54,6 +75,9 @@ func (s Sampling) Probabilities(logits []float32, tokens []int) ([]float64, erro
 			return nil, fmt.Errorf("token %d is outside the %d logits", id, len(scores))
 		}
 		scores[id] -= s.FreqPenalty
+	}
+	if top := slices.Max(scores); math.IsInf(top, 0) || math.IsNaN(top) {
+		return nil, fmt.Errorf("Temperature %v and FreqPenalty %v take the logits beyond all numbers", s.Temperature, s.FreqPenalty)
 	}
 	switch {
 	case s.TopK > 0:

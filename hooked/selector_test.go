@@ -64,7 +64,7 @@ func TestBadSelectors(t *testing.T) {
 			"Observe":   hooked.Observe(selector, func(*hooked.Tensor, hooked.Site) {}),
 			"Gradients": hooked.Gradients(selector),
 		} {
-			if _, err := m.Run(hooked.Tokens{{1, 2}}, option); err == nil || !strings.Contains(err.Error(), want) {
+			if _, _, _, err := m.LossWithGradients(hooked.Tokens{{1, 2}}, option); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error %v, want one with %q", what, err, want)
 			}
 		}

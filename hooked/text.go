@@ -40,7 +40,7 @@ func (m *Model) toTokens(texts []string, r request) (Tokens, error) {
 // otherwise. Shorter texts are padded, on the right unless [PaddingSide] says otherwise.
 func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
 	var r request
-	if err := Hooks(options...)(&r); err != nil {
+	if err := verbToTokens.begin(&r, options); err != nil {
 		return nil, err
 	}
 	return m.toTokens(texts, r)
@@ -48,7 +48,11 @@ func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
 
 // ToStrTokens splits a text into its tokens as strings.
 func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
-	tokens, err := m.ToTokens([]string{text}, options...)
+	var r request
+	if err := verbToStrTokens.begin(&r, options); err != nil {
+		return nil, err
+	}
+	tokens, err := m.toTokens([]string{text}, r)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"gopherlens/hooked"
 )
 
-// An Option changes how a sweep is computed; what comes out stays the same, save with [Ungroup].
+// An Option changes how a sweep is computed, or with [Ungroup] what it runs over, or with [AttentionMask] and [PaddingSide]
+// says which tokens are pads.
 type Option func(*settings)
 
 type settings struct {
@@ -14,6 +17,8 @@ type settings struct {
 	progress func(Progress)
 	tokens   int // positions computed in one batch
 	ungroup  bool
+	padding  []hooked.Option // of the runs, that tell pads
+	masked   bool            // by a mask of the base's tokens
 }
 
 // batchTokens is how many positions are computed together unless told otherwise: enough for matrix products to run at full
@@ -41,6 +46,20 @@ func BatchTokens(n int) Option { return func(s *settings) { s.tokens = n } }
 // Ungroup gives every query head its own key and value, so that in models with grouped queries a sweep over heads of keys
 // or values runs over query heads.
 func Ungroup() Option { return func(s *settings) { s.ungroup = true } }
+
+// AttentionMask says which tokens of the base run are real (1) and which are pads (0), [batch][pos]. It holds for a source
+// that is given as tokens too; one with other pads is given as its cache.
+func AttentionMask(mask [][]int) Option {
+	return func(s *settings) {
+		s.padding, s.masked = append(s.padding, hooked.AttentionMask(mask)), true
+	}
+}
+
+// PaddingSide with [hooked.Left] takes the pad tokens at the beginning of prompts for pads, in all runs of a sweep: base, source
+// and the prompts of a [Mean]. Pads on the right need nothing but a metric that looks elsewhere, [hooked.Metric.At].
+func PaddingSide(side hooked.Side) Option {
+	return func(s *settings) { s.padding = append(s.padding, hooked.PaddingSide(side)) }
+}
 
 // Progress tells how far a sweep is. Units are blocks computed for one variation of one prompt.
 type Progress struct {

@@ -8,7 +8,7 @@ import (
 type results struct {
 	m         *hooked.Model
 	metric    hooked.Metric
-	positions []int // where the metric looks
+	positions [][]int // where the metric looks in each prompt
 	final     []float32
 	batch     int
 
@@ -31,8 +31,8 @@ const (
 	maxRuns     = 16
 )
 
-func newResults(m *hooked.Model, metric hooked.Metric, base *hooked.Cache, tokens hooked.Tokens) (*results, error) {
-	positions, err := metric.Positions(len(tokens[0]))
+func newResults(m *hooked.Model, metric hooked.Metric, base *hooked.Cache, tokens hooked.Tokens, s *settings) (*results, error) {
+	positions, err := m.PositionsOf(metric, tokens, s.padding...)
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +41,12 @@ func newResults(m *hooked.Model, metric hooked.Metric, base *hooked.Cache, token
 	if err != nil {
 		return nil, err
 	}
-	err = hooked.Try(func() { r.final = last.At(hooked.All, positions).Float32s() })
-	r.runs = min(maxRuns, max(1, metricBytes/(4*r.batch*len(positions)*m.Config().DVocabOut)))
+	r.runs = min(maxRuns, max(1, metricBytes/(4*r.batch*len(positions[0])*m.Config().DVocabOut)))
+	err = hooked.Try(func() {
+		for i, row := range positions {
+			r.final = append(r.final, last.At(i, row).Float32s()...)
+		}
+	})
 	return r, err
 }
 
@@ -87,9 +91,10 @@ func (r *results) take(b batch, x *hooked.Tensor) (err error) {
 // copyRow puts the positions of a row that the metric looks at in their place.
 func (r *results) copyRow(resid []float32, prompt int, values []float32, from int) {
 	d := r.m.Config().DModel
-	for i, p := range r.positions {
+	row := r.positions[prompt]
+	for i, p := range row {
 		if p >= from {
-			at := (prompt*len(r.positions) + i) * d
+			at := (prompt*len(row) + i) * d
 			copy(resid[at:at+d], values[(p-from)*d:])
 		}
 	}
@@ -118,7 +123,7 @@ func (r *results) finish() ([]float32, error) {
 
 // measure computes the metric of some patches, in a program of fixed size.
 func (r *results) measure(part []ready) ([]float32, error) {
-	all := hooked.NewArray(r.runs, r.batch, len(r.positions), r.m.Config().DModel)
+	all := hooked.NewArray(r.runs, r.batch, len(r.positions[0]), r.m.Config().DModel)
 	for i := range r.runs {
 		copy(all.Data[i*len(r.final):], part[min(i, len(part)-1)].resid)
 	}

@@ -2,7 +2,7 @@ package patching
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"gopherlens/hooked"
 )
@@ -34,51 +34,62 @@ func asSource(source any) (Source, error) {
 
 type fromCache struct{ cache *hooked.Cache }
 
-func (f fromCache) activations(*hooked.Model, *hooked.Cache, []hooked.Site, *settings) (lookup, error) {
+func (f fromCache) activations(_ *hooked.Model, base *hooked.Cache, _ []hooked.Site, _ *settings) (lookup, error) {
+	if err := samePads(base.Mask(), f.cache.Mask()); err != nil {
+		return nil, err
+	}
 	return func(s hooked.Site) (*hooked.Tensor, error) { return f.cache.Lookup(s) }, nil
+}
+
+// samePads refuses a source whose pads stand elsewhere than the base's: what is real in one would be replaced by a pad.
+func samePads(base, source [][]int) error {
+	for i := range max(len(base), len(source)) {
+		if a, b := padsOf(base, i), padsOf(source, i); !slices.Equal(a, b) {
+			return fmt.Errorf("prompt %d has pads at %s in the base run and at %s in the source: prompts must be as long", i, list(a), list(b))
+		}
+	}
+	return nil
+}
+
+// padsOf are the positions of prompt i that a mask calls pads.
+func padsOf(mask [][]int, i int) (at []int) {
+	if i < len(mask) {
+		for p, v := range mask[i] {
+			if v == 0 {
+				at = append(at, p)
+			}
+		}
+	}
+	return at
+}
+
+// list shows some positions.
+func list(at []int) string {
+	switch {
+	case len(at) == 0:
+		return "none"
+	case len(at) > 8:
+		return fmt.Sprintf("%d positions", len(at))
+	}
+	return fmt.Sprint(at)
 }
 
 type fromRun struct{ tokens hooked.Tokens }
 
-func (f fromRun) activations(m *hooked.Model, _ *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
+func (f fromRun) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
 	cache, err := baseRun(m, f.tokens, sites, s) // records more than is needed, in the program of the base run
 	if err != nil {
 		return nil, fmt.Errorf("the source run: %w", err)
 	}
-	return fromCache{cache}.activations(m, nil, nil, s)
+	return fromCache{cache}.activations(m, base, nil, s)
 }
 
 func (s *settings) runOptions(sites []hooked.Site) []hooked.Option {
-	options := []hooked.Option{hooked.Names(sites)}
+	options := append([]hooked.Option{hooked.Names(sites)}, s.padding...)
 	if s.ungroup {
 		options = append(options, hooked.UngroupKV())
 	}
 	return options
-}
-
-// Mean replaces activations by their mean over a reference set of prompts, as mean ablation does. The mean is taken along the
-// named axes, separated by blanks: "batch" keeps a mean for each position, for which the reference prompts must be as long as
-// the base's; "batch pos" has one for all.
-func Mean(reference hooked.Tokens, axes string) Source { return mean{reference, strings.Fields(axes)} }
-
-type mean struct {
-	tokens hooked.Tokens
-	axes   []string
-}
-
-func (f mean) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
-	cache, err := m.Cache(f.tokens, s.runOptions(sites)...)
-	if err != nil {
-		return nil, fmt.Errorf("the reference run: %w", err)
-	}
-	return func(site hooked.Site) (t *hooked.Tensor, err error) {
-		like, err := base.Lookup(site)
-		if err != nil {
-			return nil, err
-		}
-		err = hooked.Try(func() { t = like.Scale(0).Add(cache.Get(site).Mean(f.axes...)) })
-		return t, err
-	}, nil
 }
 
 // AllZeros replaces activations by zeros.

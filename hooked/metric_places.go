@@ -1,0 +1,205 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+)
+
+// EndsOf is the position of the last token of each prompt that is no pad, [batch][1], for [Metric.At]. Pads are the pad tokens
+// at the end of a row; a row of nothing else ends with its first token, as an empty text does after its BOS. Where a prompt may
+// end in the pad token itself, make a mask and use [EndsOfMask].
+func (m *Model) EndsOf(tokens Tokens) [][]int {
+	ends := make([][]int, len(tokens))
+	for i, row := range tokens {
+		ends[i] = []int{max(0, len(row)-1-m.padsAfter(row))}
+	}
+	return ends
+}
+
+// EndsOfMask is the position of the last token of each prompt that an attention mask [batch][pos] calls one, for [Metric.At].
+func EndsOfMask(mask [][]int) ([][]int, error) {
+	ends := make([][]int, len(mask))
+	for i, row := range mask {
+		if ends[i] = []int{lastOne(row)}; ends[i][0] < 0 {
+			return nil, fmt.Errorf("the attention mask's row %d has no token", i)
+		}
+	}
+	return ends, nil
+}
+
+func lastOne(row []int) int {
+	last := -1
+	for k, v := range row {
+		if v == 1 {
+			last = k
+		}
+	}
+	return last
+}
+
+// padsAfter is how many pad tokens a row of several ends in, its first token left out: that may be a BOS, which in many models
+// is the pad token too.
+func (m *Model) padsAfter(row []int) int {
+	pad, ok := m.padToken()
+	n := 0
+	for ok && n < len(row)-1 && row[len(row)-1-n] == pad {
+		n++
+	}
+	return n
+}
+
+// PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its row: [batch][n]. Pads are told
+// as in a run, by [AttentionMask] or [PaddingSide].
+func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([][]int, error) {
+	j, err := m.begin(options, verbPositions)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.read(tokens); err != nil {
+		return nil, err
+	}
+	if err := j.setMask(); err != nil {
+		return nil, err
+	}
+	places, err := metric.places(j)
+	if places == nil && err == nil {
+		all := make([]int, j.pos)
+		for p := range all {
+			all[p] = p
+		}
+		places = slices.Repeat([][]int{all}, j.batch)
+	}
+	return places, err
+}
+
+// places are the positions of each prompt that the metric looks at; nil for all of all.
+func (m *Metric) places(j *job) ([][]int, error) {
+	switch {
+	case m.each != nil:
+		return m.each, j.checkEach(m.each)
+	case len(m.positions) == 0:
+		return nil, j.checkWhole()
+	}
+	out := make([][]int, j.batch)
+	for i := range out {
+		for _, p := range m.positions {
+			at, err := j.place(i, p)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = append(out[i], at)
+		}
+	}
+	return out, nil
+}
+
+func (j *job) checkEach(each [][]int) error {
+	if len(each) != j.batch {
+		return fmt.Errorf("the metric has positions of %d prompts, the run has %d", len(each), j.batch)
+	}
+	for i, row := range each {
+		if len(row) != len(each[0]) || len(row) == 0 {
+			return fmt.Errorf("the metric has %d positions of prompt %d and %d of prompt 0: want as many, and at least one", len(row), i, len(each[0]))
+		}
+		for _, p := range row {
+			if p < 0 || p >= j.pos {
+				return fmt.Errorf("the metric looks at position %d of prompt %d, whose row has positions 0 to %d", p, i, j.pos-1)
+			}
+			if mask := j.rowMask(i); mask != nil && mask[p] == 0 {
+				return fmt.Errorf("the metric looks at position %d of prompt %d, which the attention mask calls a pad", p, i)
+			}
+		}
+	}
+	return nil
+}
+
+// checkWhole refuses a metric of all positions where some are pads.
+func (j *job) checkWhole() error {
+	for i := range j.batch {
+		if slices.Contains(j.rowMask(i), 0) {
+			return fmt.Errorf("the metric looks at all positions, and some of prompt %d are pads: name positions (NewMetric, Metric.At)", i)
+		}
+		if n := j.tail(i); n > 0 {
+			return j.inDoubt(i, n)
+		}
+	}
+	return nil
+}
+
+// place is a position of prompt i, of which a negative one counts from its last token.
+func (j *job) place(i, p int) (int, error) {
+	mask, tail := j.rowMask(i), j.tail(i)
+	first, end := 0, j.pos
+	switch {
+	case mask != nil:
+		first, end = max(0, slices.Index(mask, 1)), lastOne(mask)+1
+	case tail > 0 && j.ends != nil:
+		end -= tail
+	case tail > 0 && (p < 0 || p >= end-tail):
+		return 0, j.inDoubt(i, tail)
+	}
+	at := p
+	if p < 0 {
+		at += end
+	}
+	switch {
+	case at < 0 || at >= j.pos:
+		return 0, fmt.Errorf("the metric looks at position %d, the prompts have %d", p, j.pos)
+	case at < first || at >= end || mask != nil && mask[at] == 0:
+		return 0, fmt.Errorf("the metric looks at position %d, which in prompt %d is a pad: its tokens are at %d to %d of %d", p, i, first, end-1, j.pos)
+	}
+	return at, nil
+}
+
+// rowMask is what tells the pads of prompt i among the run's own positions; nil if nothing does.
+func (j *job) rowMask(i int) []int {
+	switch {
+	case j.mask != nil:
+		return j.mask[i][len(j.mask[i])-j.pos:]
+	case j.req.mask != nil: // of ones
+		return j.req.mask[i]
+	}
+	return nil
+}
+
+// tail is how many pads, or what looks like them, prompt i ends in, where no mask tells.
+func (j *job) tail(i int) int {
+	switch {
+	case j.tokens == nil || j.rowMask(i) != nil || j.req.padding == Left:
+		return 0
+	case j.ends != nil:
+		return j.pos - j.ends[i]
+	}
+	return j.m.padsAfter(j.tokens[i])
+}
+
+func (j *job) inDoubt(i, n int) error {
+	if j.ends != nil {
+		return fmt.Errorf("the metric looks at all positions, and the last %d of prompt %d are pads: name positions (NewMetric, Metric.At)", n, i)
+	}
+	return fmt.Errorf("the metric looks at the end of prompt %d, where %d of its %d tokens are the pad token: say where prompts end, "+
+		"with Metric.At(model.EndsOf(tokens)) or AttentionMask; a mask of ones says that they are tokens", i, n, j.pos)
+}
+
+// findEnds counts the tokens of each text, for a run that looks at their ends.
+func (j *job) findEnds(input any) error {
+	var texts []string
+	switch v := input.(type) {
+	case string:
+		texts = []string{v}
+	case []string:
+		texts = v
+	}
+	if len(texts) == 0 || j.plan.metric == nil || j.req.padding == Left {
+		return nil
+	}
+	j.ends = make([]int, len(texts))
+	for i, text := range texts {
+		alone, err := j.m.toTokens([]string{text}, j.req)
+		if err != nil {
+			return err
+		}
+		j.ends[i] = len(alone[0])
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package hooked
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A verb is a method of a model that takes options: what it computes, and which options mean something to it. An option that
+// it would ignore is refused by [verb.check].
+type verb struct {
+	name  string
+	plan  plan
+	takes []string
+	also  []Option // what the verb itself asks for
+}
+
+// Options that go together.
+var (
+	ofTexts    = []string{"PrependBOS", "PaddingSide"}
+	ofInput    = slices.Concat(ofTexts, []string{"AttentionMask", "StartAtLayer"})
+	ofEncoders = []string{"AttentionMask", "StartAtLayer", "TokenTypes"}
+	ofEdits    = []string{"Edit", "Observe"}
+	ofSites    = slices.Concat(ofEdits, []string{"UngroupKV"})
+	ofRecords  = slices.Concat(ofSites, []string{"Names", "PosSlice"})
+	ofBackward = slices.Concat(ofRecords, []string{"EditGrad", "Gradients", "GradientsOfWeights"})
+	ofSteps    = []string{"AttentionMask", "WithKV"}
+)
+
+// The verbs. Those of a model and its encoder that compute the same differ in what they take.
+var (
+	verbRun = verb{name: "Run", plan: plan{logits: true},
+		takes: slices.Concat(ofInput, ofSites, []string{"StopAtLayer", "LogitsAt", "WithKV"})}
+	verbRunWithCache = verb{name: "RunWithCache", plan: plan{logits: true}, also: []Option{recordAll},
+		takes: slices.Concat(ofInput, ofRecords, []string{"StopAtLayer", "LogitsAt", "WithKV"})}
+	verbCache = verb{name: "Cache", also: []Option{recordAll},
+		takes: slices.Concat(ofInput, ofRecords, []string{"StopAtLayer", "WithKV"})}
+	verbLoss = verb{name: "Loss", plan: plan{loss: true},
+		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens"})}
+	verbLogitsAndLoss = verb{name: "LogitsAndLoss", plan: plan{logits: true, loss: true},
+		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens", "LogitsAt"})}
+	verbRunWithGradients = verb{name: "RunWithGradients", plan: plan{logits: true}, also: []Option{recordAll, gradAll},
+		takes: slices.Concat(ofInput, ofBackward)}
+	verbLossWithGradients = verb{name: "LossWithGradients", plan: plan{loss: true}, also: []Option{recordAll, gradAll},
+		takes: slices.Concat(ofInput, ofBackward, []string{"LossTokens"})}
+
+	verbGenerate       = verb{name: "Generate", takes: slices.Concat(ofTexts, ofSteps, ofEdits)}
+	verbGenerateStream = verb{name: "GenerateStream", takes: slices.Concat(ofTexts, ofSteps, ofEdits, []string{"Names", "PosSlice"})}
+	verbGenerateText   = verb{name: "GenerateText", takes: slices.Concat([]string{"PrependBOS"}, ofSteps, ofEdits)}
+	verbStep           = verb{name: "a step of generation", takes: verbGenerateStream.takes}
+
+	verbToTokens    = verb{name: "ToTokens", takes: ofTexts}
+	verbToStrTokens = verb{name: "ToStrTokens", takes: []string{"PrependBOS"}}
+	verbPositions   = verb{name: "PositionsOf", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
+
+	verbEncode          = verb{name: "Encoder.Run", plan: plan{logits: true}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
+	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{logits: true}, also: []Option{recordAll},
+		takes: slices.Concat(ofEncoders, ofEdits, []string{"Names", "PosSlice", "StopAtLayer", "LogitsAt"})}
+	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat([]string{"AttentionMask", "TokenTypes"}, ofEdits),
+		also: []Option{Names(NSPOut)}}
+)
+
+// once are the options of which a second would put the first out of force.
+var once = []string{"StopAtLayer", "StartAtLayer", "LogitsAt", "PosSlice", "LossTokens", "PrependBOS", "PaddingSide", "AttentionMask",
+	"WithKV", "TokenTypes"}
+
+// contradictions are options that exclude each other, and why.
+var contradictions = []struct{ a, b, why string }{
+	{"StopAtLayer", "LogitsAt", "a run that stops before its end has no logits"},
+	{"StopAtLayer", "WithKV", "a run on a key-value cache passes all layers, so that each gets its keys and values"},
+	{"StartAtLayer", "WithKV", "a run on a key-value cache reads tokens"},
+	{"UngroupKV", "WithKV", "a key-value cache holds the keys and values of groups"},
+	{"StartAtLayer", "PrependBOS", "a run from a residual stream reads no text"},
+	{"StartAtLayer", "PaddingSide", "a run from a residual stream reads no tokens: tell pads by AttentionMask"},
+	{"StartAtLayer", "TokenTypes", "a run from a residual stream reads no tokens"},
+}
+
+// conditions are options that mean something only beside another.
+var conditions = []struct {
+	option string
+	verbs  []string
+	needs  []string
+	why    string
+}{
+	{"UngroupKV", []string{"Run", "Loss", "LogitsAndLoss"}, ofEdits, "it changes what edits and observers see of keys and values, and there are none"},
+	{"PosSlice", []string{"GenerateStream"}, []string{"Names"}, "it picks positions of what is recorded, which is nothing"},
+	{"LossTokens", []string{"Loss", "LogitsAndLoss", "LossWithGradients"}, []string{"StartAtLayer"}, "a run that reads tokens is scored on these"},
+}
+
+// begin reads the options that a call of the verb was given, and those of its own.
+func (v verb) begin(r *request, options []Option) error {
+	if err := Hooks(options...)(r); err != nil {
+		return err
+	}
+	if err := v.check(r); err != nil {
+		return err
+	}
+	return Hooks(v.also...)(r)
+}
+
+// check refuses options that the verb would ignore.
+func (v verb) check(r *request) error {
+	for i, name := range r.given {
+		if !slices.Contains(v.takes, name) {
+			return fmt.Errorf("%s does not take %s, which would do nothing there; it takes %s", v.name, name, strings.Join(v.takes, ", "))
+		}
+		if slices.Contains(once, name) && slices.Contains(r.given[:i], name) {
+			return fmt.Errorf("%s was given %s twice, and can follow only one", v.name, name)
+		}
+	}
+	for _, c := range contradictions {
+		if r.has(c.a) && r.has(c.b) {
+			return fmt.Errorf("%s cannot follow %s and %s together: %s", v.name, c.a, c.b, c.why)
+		}
+	}
+	for _, c := range conditions {
+		if r.has(c.option) && slices.Contains(c.verbs, v.name) && !slices.ContainsFunc(c.needs, r.has) {
+			return fmt.Errorf("%s needs %s beside %s: %s", v.name, strings.Join(c.needs, " or "), c.option, c.why)
+		}
+	}
+	return nil
+}
+
+// checkInput refuses options that mean nothing to an input of this form.
+func (r *request) checkInput(input any) error {
+	switch input.(type) {
+	case *Tensor:
+	case string:
+		if r.has("PaddingSide") {
+			return fmt.Errorf("PaddingSide would do nothing: one text (string) is not padded")
+		}
+	case []string:
+	default:
+		if r.has("PrependBOS") && r.padding != Left {
+			return fmt.Errorf("PrependBOS would do nothing: the input is %T, whose tokens are taken as they are; it is for texts", input)
+		}
+		if r.padding == Left && r.mask != nil {
+			return fmt.Errorf("PaddingSide and AttentionMask both say where the pads of the input's tokens are: leave one out")
+		}
+	}
+	return nil
+}
