@@ -24,10 +24,12 @@ func TestGenerateFromPadded(t *testing.T) {
 	onLeft := [][]int{onRight[0], slices.Concat(make([]int, pads), slices.Repeat([]int{1}, len(short)))}
 	ones := [][]int{onRight[0], onRight[0]}
 	for what, got := range map[string]func() (hooked.Tokens, error){
-		"texts":              func() (hooked.Tokens, error) { return m.Generate(someTexts, noStop(4)) },
-		"tokens and a mask":  func() (hooked.Tokens, error) { return m.Generate(left, noStop(4), hooked.AttentionMask(onLeft)) },
-		"tokens and a side":  func() (hooked.Tokens, error) { return m.Generate(left, noStop(4), hooked.PaddingSide(hooked.Left)) },
-		"texts and the side": func() (hooked.Tokens, error) { return m.Generate(someTexts, noStop(4), hooked.PaddingSide(hooked.Left)) },
+		"texts":             func() (hooked.Tokens, error) { return m.Generate(someTexts, noStop(4)) },
+		"tokens and a mask": func() (hooked.Tokens, error) { return m.Generate(left, noStop(4), hooked.AttentionMask(onLeft)) },
+		"tokens and a side": func() (hooked.Tokens, error) { return m.Generate(left, noStop(4), hooked.PaddingSide(hooked.Left)) },
+		"texts and the side": func() (hooked.Tokens, error) {
+			return m.Generate(someTexts, noStop(4), hooked.PaddingSide(hooked.Left))
+		},
 	} {
 		batch := hooked.Must(got())
 		for i, text := range someTexts {
