@@ -180,7 +180,7 @@ func (b *builder) scores(l int, q, k *Node, queries, keys span) *Node {
 	grouped := Reshape(TransposeAllAxes(q, 0, 2, 1, 3), q.Shape().Dim(0), groups, -1, b.cfg.DHead)
 	scores := queryKey(grouped, k, q.Shape().Dim(1))
 	scores = Reshape(scores, q.Shape().Dim(0), b.cfg.NHeads, q.Shape().Dim(1), k.Shape().Dim(1))
-	return b.shape(l, DivScalar(scores, b.cfg.attnScale(l)), queries, keys)
+	return b.shape(l, DivScalar(scores, b.cfg.AttnScaleAt(l)), queries, keys)
 }
 
 // shape applies to the scores what lies between the product and the hook: soft cap, bias of position, mask.

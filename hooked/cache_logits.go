@@ -3,6 +3,8 @@ package hooked
 import (
 	"fmt"
 	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // IncorrectTokens makes [Cache.LogitAttrs] attribute a logit difference: the tokens' logit minus these'.
@@ -14,7 +16,9 @@ func (i incorrect) setStack(r *stackRequest) { r.incorrect = i.tokens }
 
 // LogitAttrs is how much each entry of a stack adds to the logit of a token, or with [IncorrectTokens] to a difference of
 // logits: direct logit attribution, after the final norm with the run's own scale. The stack is [..., d_model], see
-// [Cache.ApplyLNToStack] for its axes; the result is the same without d_model. Bias b_U is not in it.
+// [Cache.ApplyLNToStack] for its axes; the result is the same without d_model. Bias b_U is not in it, and in models with a final
+// soft cap (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it. [Cache.LogitDiffs] has the
+// whole difference both before the cap and capped.
 //
 // Tokens are a text that is one token (string), a token id (int), one for each prompt ([]int), or one for each position
 // too ([Tokens]). [Pos] and [Prompt] say where the stack lies.
@@ -78,43 +82,115 @@ func (m *Model) logitDirection(tokens, incorrect any) (*Tensor, error) {
 	return right.Sub(wrong), nil
 }
 
+// LogitDiffs are the differences of the logits of tokens and incorrect ones in the run, in the forms of [Cache.LogitAttrs] and
+// with its axes, [batch, pos] but for what [Pos] and [Prompt] pick. The one before the cap is what the attributions of all parts
+// of the residual stream add up to, without b_U; capped is the difference of the run's own logits, after b_U and the model's
+// final soft cap. The cache must hold the last residual stream and the final norm's scale.
+func (c *Cache) LogitDiffs(tokens, incorrect any, options ...StackOption) (beforeCap, capped *Tensor, err error) {
+	r, err := c.stackRequest("LogitDiffs", stackTakes{axes: axesStack}, options)
+	if err == nil {
+		if e := Try(func() { beforeCap, capped, err = c.logitDiffs(tokens, incorrect, r) }); e != nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("LogitDiffs: %w", err)
+	}
+	return beforeCap, capped, nil
+}
+
+func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, capped *Tensor, err error) {
+	if c.m.cfg.Normalization.HasWeights() {
+		return nil, nil, fmt.Errorf("the norms of the model have weights of their own: load it with FoldLN")
+	}
+	last, err := c.Lookup(ResidPost.At(-1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if pos, ok := r.of("pos"); ok { // prompts are picked where the norm is applied
+		last = last.pickEntries(last.axis("pos"), pos)
+	}
+	var before, after [2]*Tensor
+	for i, of := range []any{tokens, incorrect} {
+		if before[i], err = c.logitAttrs(last, of, r); err != nil {
+			return nil, nil, err
+		}
+		bias, err := c.m.biasOf(of)
+		if err != nil {
+			return nil, nil, err
+		}
+		axes, shape := before[i].runAxes()
+		if own := bias.Shape(); len(own) > len(axes) || !slices.Equal(own, shape[:len(own)]) {
+			return nil, nil, fmt.Errorf("tokens of shape %v do not fit logits of shape %v", own, shape)
+		}
+		bias = bias.Named(spaced(axes[:len(bias.axes)]))
+		if after[i], err = c.m.SoftCap(before[i].Add(bias)); err != nil {
+			return nil, nil, err
+		}
+	}
+	return before[0].Sub(before[1]), after[0].Sub(after[1]), nil
+}
+
+// SoftCap applies the model's final soft cap, c*tanh(x/c), to logits of any shape. In a model without a cap it is the logits
+// themselves.
+func (m *Model) SoftCap(logits *Tensor) (*Tensor, error) {
+	if err := logits.check(); err != nil {
+		return nil, fmt.Errorf("SoftCap: %w", err)
+	}
+	c := m.cfg.OutputLogitsSoftCap
+	if c == 0 {
+		return logits, nil
+	}
+	var out *Tensor
+	err := Try(func() { out = logits.each(fmt.Sprint("soft cap ", c), func(x *Node) *Node { return softCap(x, c) }) })
+	return out, err
+}
+
 // directionOf is the direction of tokens in any of the forms of LogitAttrs: [d_model], [batch, d_model] or [batch, pos,
 // d_model].
 func (m *Model) directionOf(tokens any) (*Tensor, error) {
-	switch v := asTokenRows(tokens).(type) {
-	case string:
-		id, err := m.ToSingleToken(v)
-		if err != nil {
-			return nil, err
-		}
-		return m.directionOf(id)
-	case int:
-		t, err := m.TokensToResidualDirections(Tokens{{v}})
-		if err != nil {
-			return nil, err
-		}
-		return t.At(0, 0), nil
-	case []int:
-		if len(v) == 0 {
-			break
-		}
-		t, err := m.TokensToResidualDirections(Tokens{v})
-		if err != nil {
-			return nil, err
-		}
-		return t.At(0), nil
-	case Tokens:
-		if len(v) == 0 || len(v[0]) == 0 {
-			break
-		}
-		return m.TokensToResidualDirections(v)
+	ids, rank, err := m.tokenIDs(tokens)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("tokens of type %T: want a text, a token id, []int (one a prompt) or Tokens (one a position), not empty", tokens)
+	t, err := m.TokensToResidualDirections(ids)
+	if err != nil {
+		return nil, err
+	}
+	return t.At(slices.Repeat([]any{0}, 2-rank)...), nil
 }
 
-func asTokenRows(tokens any) any {
-	if rows, ok := tokens.([][]int); ok {
-		return Tokens(rows)
+// biasOf is b_U of tokens in any of these forms: a scalar, [batch] or [batch, pos].
+func (m *Model) biasOf(tokens any) (*Tensor, error) {
+	ids, rank, err := m.tokenIDs(tokens)
+	if err != nil {
+		return nil, err
 	}
-	return tokens
+	bU, err := m.BU()
+	if err != nil {
+		return nil, err
+	}
+	t := bU.gather(0, slices.Concat(ids...)).reshape([]string{"batch", "pos"}, len(ids), len(ids[0]))
+	return t.At(slices.Repeat([]any{0}, 2-rank)...), nil
+}
+
+// tokenIDs are tokens in any of these forms as a table, and of how many axes: none for one, then [batch] and [batch, pos].
+func (m *Model) tokenIDs(tokens any) (ids Tokens, rank int, err error) {
+	switch v := tokens.(type) {
+	case string:
+		id, err := m.ToSingleToken(v)
+		return Tokens{{id}}, 0, err
+	case int:
+		return Tokens{{v}}, 0, nil
+	case []int:
+		ids, rank = Tokens{v}, 1
+	case [][]int:
+		ids, rank = v, 2
+	case Tokens:
+		ids, rank = v, 2
+	}
+	if len(ids) == 0 || len(ids[0]) == 0 {
+		return nil, 0, fmt.Errorf("tokens of type %T: want a text, a token id, []int (one a prompt) or Tokens (one a position), not empty", tokens)
+	}
+	return ids, rank, nil
 }

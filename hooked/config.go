@@ -215,8 +215,8 @@ func (c Config) longest() int {
 // groupSize is the number of query heads that share a key-value head.
 func (c Config) groupSize() int { return c.NHeads / c.NKeyValueHeads }
 
-// attnScale is what the scores of layer l are divided by.
-func (c Config) attnScale(l int) float64 {
+// AttnScaleAt is what the scores of layer l are divided by.
+func (c Config) AttnScaleAt(l int) float64 {
 	if c.ScaleAttnByInverseLayerIdx {
 		return c.AttnScale * float64(l+1)
 	}

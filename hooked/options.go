@@ -12,7 +12,8 @@ type Option func(*request) error
 
 // request is what the options of a run say, before the model has looked at it.
 type request struct {
-	given     []string // the options' names, in their order
+	verb      string   // the method that the options were given to
+	given     []string // their names, in their order
 	record    []Selector
 	recordAll bool
 	observers []observer

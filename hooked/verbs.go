@@ -84,6 +84,7 @@ var conditions = []struct {
 }{
 	{"UngroupKV", []string{"Run", "Loss", "LogitsAndLoss"}, ofEdits, "it changes what edits and observers see of keys and values, and there are none"},
 	{"PosSlice", []string{"GenerateStream"}, []string{"Names"}, "it picks positions of what is recorded, which is nothing"},
+	{"StartAtLayer", []string{"Loss", "LogitsAndLoss", "LossWithGradients"}, []string{"LossTokens"}, "a residual stream does not tell which tokens come"},
 	{"LossTokens", []string{"Loss", "LogitsAndLoss", "LossWithGradients"}, []string{"StartAtLayer"}, "a run that reads tokens is scored on these"},
 }
 
@@ -95,6 +96,7 @@ func (v verb) begin(r *request, options []Option) error {
 	if err := v.check(r); err != nil {
 		return err
 	}
+	r.verb = v.name
 	return Hooks(v.also...)(r)
 }
 
@@ -127,15 +129,15 @@ func (r *request) checkInput(input any) error {
 	case *Tensor:
 	case string:
 		if r.has("PaddingSide") {
-			return fmt.Errorf("PaddingSide would do nothing: one text (string) is not padded")
+			return fmt.Errorf("%s: PaddingSide would do nothing, one text (string) is not padded", r.verb)
 		}
 	case []string:
 	default:
 		if r.has("PrependBOS") && r.padding != Left {
-			return fmt.Errorf("PrependBOS would do nothing: the input is %T, whose tokens are taken as they are; it is for texts", input)
+			return fmt.Errorf("%s: PrependBOS would do nothing, it is for texts: the input is %T, whose tokens are taken as they are", r.verb, input)
 		}
 		if r.padding == Left && r.mask != nil {
-			return fmt.Errorf("PaddingSide and AttentionMask both say where the pads of the input's tokens are: leave one out")
+			return fmt.Errorf("%s: PaddingSide and AttentionMask both say where the pads of the input's tokens are: leave one out", r.verb)
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func (s *weightStore) likes() []int {
 	s.alike.Do(func() {
 		first := make(map[string]int)
 		for l := range s.cfg.NLayers {
-			kind := fmt.Sprint(s.cfg.local(l), s.cfg.attnScale(l), s.weightsOf(l))
+			kind := fmt.Sprint(s.cfg.local(l), s.cfg.AttnScaleAt(l), s.weightsOf(l))
 			if _, known := first[kind]; !known {
 				first[kind] = l
 			}

@@ -91,10 +91,17 @@ type Detection struct {
 	ExcludeCurrent bool    // attention to the query's own token does not count
 }
 
-// DetectHead says how much each head attends as a pattern tells, on the average over prompts: [layer, head].
+// DetectHead says how much each head attends as a pattern tells, on the average over prompts: [layer, head]. Prompts must be
+// equally long; rows that end in pad tokens are refused, since what pads attend to would count.
 func DetectHead(m *hooked.Model, tokens hooked.Tokens, pattern Pattern, d Detection) (*hooked.Tensor, error) {
 	if d.Measure != "" && d.Measure != Mul && d.Measure != Abs {
 		return nil, fmt.Errorf("measure %q: want lens.Mul or lens.Abs", d.Measure)
+	}
+	for i, end := range m.EndsOf(tokens) {
+		if n := len(tokens[i]) - 1 - end[0]; n > 0 {
+			return nil, fmt.Errorf("DetectHead: the last %d of the %d tokens of prompt %d are the pad token: give prompts of one length, "+
+				"or one by one", n, len(tokens[i]), i)
+		}
 	}
 	cache, err := m.Cache(tokens, hooked.Names(hooked.AttnPattern))
 	if err != nil {

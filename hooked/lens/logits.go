@@ -10,7 +10,8 @@ import (
 // LogitLensRunScale reads the residual stream as it grows through the unembedding (nostalgebraist 2020), every entry divided
 // by the scale that the final norm had in the run: so the entries are steps towards the run's own logits, and differences
 // between entries add up. This is what TransformerLens' accumulated_resid with apply_ln gives. Logits are [component, batch,
-// pos, d_vocab] and without b_U; options are those of [hooked.Cache.AccumulatedResid]. A whole run's are large: pick positions.
+// pos, d_vocab], without b_U and before a final soft cap (Gemma 2), under which they would not add up: [Capped] applies it.
+// Options are those of [hooked.Cache.AccumulatedResid]. A whole run's are large: pick positions.
 func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
 	stack, labels, err := cache.AccumulatedResid(append([]hooked.StackOption{hooked.ApplyLN}, options...)...)
 	if err != nil {
@@ -20,8 +21,8 @@ func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 	return logits, labels, err
 }
 
-// LogitLensOwnScale is the logit lens in which every entry passes the final norm by itself, with a scale of its own: the
-// distribution that the model would predict if it ended there. Otherwise it is as [LogitLensRunScale].
+// LogitLensOwnScale is the logit lens in which every entry passes the final norm by itself, with a scale of its own: with b_U
+// added the logits that the model would give if it ended there, a final soft cap applied. Otherwise it is as [LogitLensRunScale].
 func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
 	stack, labels, err := cache.AccumulatedResid(options...)
 	if err != nil {
@@ -41,16 +42,48 @@ func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 	if err != nil {
 		return nil, nil, err
 	}
-	logits, err = unembed(m, stack)
+	if logits, err = unembed(m, stack); err == nil {
+		logits, err = Capped(m, logits)
+	}
 	return logits, labels, err
 }
 
-// unembed multiplies a normalized stack [..., d_model] with W_U. The final norm's weights must have been folded into it.
-func unembed(m *hooked.Model, stack *hooked.Tensor) (logits *hooked.Tensor, err error) {
+// Capped is what the model makes of logits without b_U, again without b_U: its final soft cap c*tanh(x/c) of logits with the
+// bias, less the bias. In a model without a cap (all but Gemma 2) it is the logits themselves.
+func Capped(m *hooked.Model, logits *hooked.Tensor) (capped *hooked.Tensor, err error) {
+	if m.Config().OutputLogitsSoftCap == 0 {
+		return logits, nil
+	}
+	logits, vocab, err := vocabularyLast(logits)
+	if err != nil {
+		return nil, fmt.Errorf("Capped: %w", err)
+	}
+	bU, err := m.BU()
+	if err != nil {
+		return nil, err
+	}
+	bU = bU.Named(vocab)
+	if err = hooked.Try(func() { logits = logits.Add(bU) }); err != nil {
+		return nil, err
+	}
+	if capped, err = m.SoftCap(logits); err != nil {
+		return nil, err
+	}
+	err = hooked.Try(func() { capped = capped.Sub(bU) })
+	return capped, err
+}
+
+// foldedWU is W_U of a model whose final norm's weights were folded into it.
+func foldedWU(m *hooked.Model) (*hooked.Tensor, error) {
 	if m.Config().Normalization.HasWeights() {
 		return nil, fmt.Errorf("the logit lens needs a model whose norms are folded: load it with hooked.FoldLN")
 	}
-	wU, err := m.WU()
+	return m.WU()
+}
+
+// unembed multiplies a normalized stack [..., d_model] with W_U.
+func unembed(m *hooked.Model, stack *hooked.Tensor) (logits *hooked.Tensor, err error) {
+	wU, err := foldedWU(m)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +111,14 @@ func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.T
 
 // HeadAttribution is what each head adds directly to the output along a direction [batch, d_model], such as a difference of
 // logits, on the average over prompts: [layer, head]. It looks at one position, by default the last.
+//
+// Under a final soft cap (Gemma 2) what all parts add up to is the difference before the cap; [hooked.Cache.LogitDiffs] is both,
+// before it and capped.
 func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, error) {
+	if m.Config().NormalizationBeforeAndAfter {
+		return nil, fmt.Errorf("HeadAttribution: in this model (%s) what heads write is normalized before it is added, all together: "+
+			"see LayerAttribution", m.Config().Architecture)
+	}
 	stack, err := attributed((*hooked.Cache).StackHeadResults, cache, direction, options)
 	if err != nil {
 		return nil, err
@@ -88,7 +128,8 @@ func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Ten
 }
 
 // LayerAttribution is what the embeddings and each layer's attention and MLP add directly to the output along a direction
-// [batch, d_model], on the average over prompts: [component], with labels. It looks at one position, by default the last.
+// [batch, d_model], on the average over prompts: [component], with labels. It looks at one position, by default the last. Under
+// a final soft cap it adds up to the difference before the cap, see [HeadAttribution].
 func LayerAttribution(cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, []string, error) {
 	var labels []string
 	decompose := func(c *hooked.Cache, o ...hooked.StackOption) (stack *hooked.Tensor, _ []string, err error) {

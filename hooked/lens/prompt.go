@@ -34,7 +34,8 @@ type Guess struct {
 const testPromptTop = 10
 
 // TestPrompt runs a prompt followed by an answer and tells how likely each token of the answer was: TransformerLens'
-// test_prompt. An answer that does not begin with a blank gets one. Print the result to see it.
+// test_prompt. An answer that does not begin with a blank gets one. Print the result to see it. The one option is
+// [hooked.PrependBOS].
 func TestPrompt(m *hooked.Model, prompt, answer string, options ...hooked.Option) (*PromptTest, error) {
 	if !strings.HasPrefix(answer, " ") {
 		answer = " " + answer
@@ -72,8 +73,12 @@ func TestPrompt(m *hooked.Model, prompt, answer string, options ...hooked.Option
 
 // answerToken compares a token with the logits [d_vocab] in its place.
 func answerToken(m *hooked.Model, logits *hooked.Tensor, id int) (AnswerToken, error) {
-	values, probs := logits.Float32s(), logits.Softmax("d_vocab").Float32s()
-	_, indices := logits.TopK(min(testPromptTop, len(values)), "d_vocab")
+	logits, vocab, err := vocabularyLast(logits)
+	if err != nil {
+		return AnswerToken{}, err
+	}
+	values, probs := logits.Float32s(), logits.Softmax(vocab).Float32s()
+	_, indices := logits.TopK(min(testPromptTop, len(values)), vocab)
 	top := indices.Ints()
 	texts, err := m.StrTokens(append([]int{id}, top...))
 	if err != nil {

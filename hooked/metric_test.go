@@ -1,0 +1,141 @@
+package hooked_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/hooked"
+	"gopherlens/internal/golden"
+)
+
+// metricOf is a metric of a run; nothing else of the run is asked for.
+func metricOf(m *hooked.Model, input any, metric hooked.Metric, options ...hooked.Option) (float32, error) {
+	options = append(options, hooked.Names("hook_embed"), hooked.Gradients("hook_embed"))
+	value, _, _, err := m.RunWithGradients(input, metric, options...)
+	if err != nil {
+		return 0, err
+	}
+	return value.Item(), nil
+}
+
+// TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and told in every way, give the
+// mean of what they give alone.
+func TestLogitDiffOfUnequalPrompts(t *testing.T) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		for _, name := range []string{"gpt2", "llama"} {
+			if golden.LeftOut(be, name, "gpt2") {
+				continue
+			}
+			m := load(t, name, hooked.DefaultProcessing, be)
+			answers := hooked.Tokens{{10, 20}, {30, 40}}
+			var want float32
+			for i, text := range someTexts {
+				want += hooked.Must(metricOf(m, text, hooked.LogitDiff(answers[i:i+1]))) / 2
+			}
+			right := hooked.Must(m.ToTokens(someTexts))
+			left := hooked.Must(m.ToTokens(someTexts, hooked.PaddingSide(hooked.Left)))
+			n := len(hooked.Must(m.ToTokens(someTexts[1:]))[0])
+			mask := [][]int{slices.Repeat([]int{1}, len(right[0])), slices.Concat(slices.Repeat([]int{1}, n), make([]int, len(right[0])-n))}
+			metric := hooked.LogitDiff(answers)
+			for what, got := range map[string]func() (float32, error){
+				"texts":             func() (float32, error) { return metricOf(m, someTexts, metric) },
+				"texts on the left": func() (float32, error) { return metricOf(m, someTexts, metric, hooked.PaddingSide(hooked.Left)) },
+				"tokens at EndsOf":  func() (float32, error) { return metricOf(m, right, metric.At(m.EndsOf(right))) },
+				"tokens at EndsOfMask": func() (float32, error) {
+					return metricOf(m, right, metric.At(hooked.Must(hooked.EndsOfMask(mask))))
+				},
+				"tokens with a mask": func() (float32, error) { return metricOf(m, right, metric, hooked.AttentionMask(mask)) },
+				"tokens on the left": func() (float32, error) { return metricOf(m, left, metric, hooked.PaddingSide(hooked.Left)) },
+			} {
+				value, err := got()
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, what, err)
+					continue
+				}
+				golden.Close(t, name+", "+what, []float32{value}, []float32{want}, golden.Tolerance{Abs: 1e-5, Rel: 1e-5})
+			}
+			ones := hooked.AttentionMask(slices.Repeat([][]int{slices.Repeat([]int{1}, len(right[0]))}, 2))
+			if value, err := metricOf(m, right, metric, ones); err != nil || value == want {
+				t.Errorf("a mask of ones makes the pads tokens, whose metric is another; got %v, %v", value, err)
+			}
+		}
+	})
+}
+
+// TestMetricAtPositions compares a metric at positions of each prompt with the logits there.
+func TestMetricAtPositions(t *testing.T) {
+	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
+	tokens := hooked.Tokens{{1, 2, 3, 4}, {5, 6, 7, 8}}
+	at := [][]int{{3, 0}, {1, 2}}
+	sum := hooked.NewMetric(nil, func(logits *Node, _ []*Node) *Node { return ReduceMax(SliceAxis(logits, 1, AxisElem(0)), -1, -2) })
+	logits := hooked.Must(m.Run(tokens))
+	want := (logits.At(0, 3).Max().Item() + logits.At(1, 1).Max().Item()) / 2
+	got := hooked.Must(metricOf(m, tokens, sum.At(at)))
+	golden.Close(t, "metric", []float32{got}, []float32{want}, golden.Default)
+	if found := hooked.Must(m.PositionsOf(sum.At(at), tokens)); !slices.EqualFunc(found, at, slices.Equal) {
+		t.Errorf("PositionsOf: %v", found)
+	}
+	if found := hooked.Must(m.PositionsOf(hooked.NewMetric([]int{-2, 1}, nil), tokens)); !slices.Equal(found[1], []int{2, 1}) {
+		t.Errorf("PositionsOf: %v", found)
+	}
+}
+
+// TestBadMetrics checks that what is no metric, or looks at pads, is refused with its shape or position.
+func TestBadMetrics(t *testing.T) {
+	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
+	tokens := hooked.Tokens{{1, 2, 3, 4}, {5, 6, 7, 8}}
+	right := hooked.Must(m.ToTokens(someTexts))
+	mask := [][]int{{1, 1, 1, 1}, {0, 1, 1, 0}}
+	shaped := func(f func(logits *Node) *Node) hooked.Metric {
+		return hooked.NewMetric([]int{-1}, func(logits *Node, _ []*Node) *Node { return f(logits) })
+	}
+	of := func(metric hooked.Metric, o ...hooked.Option) error {
+		_, err := metricOf(m, tokens, metric, o...)
+		return err
+	}
+	residuals := func(n int, metric hooked.Metric) error {
+		_, err := m.MetricOfResiduals(hooked.NewArray(1, 2, n, m.Config().DModel), metric)
+		return err
+	}
+	logits := shaped(func(x *Node) *Node { return x })
+	all := hooked.NewMetric(nil, func(x *Node, _ []*Node) *Node { return ReduceAllMean(x) })
+	nan := shaped(func(x *Node) *Node { return Log(AddScalar(MulScalar(ReduceAllMean(x), 0), -1)) })
+	good := hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 4}})
+	_, inTexts := metricOf(m, someTexts, all)
+	_, doubtful := metricOf(m, right, good)
+	_, doubtfulAll := metricOf(m, right, all)
+	for want, err := range map[string]error{
+		"the metric has shape (Float32)[2, 1, 336]: want one n": of(logits),
+		"the metric has shape (Float32)[1, 336]":                of(shaped(func(x *Node) *Node { return ReduceMean(x, 0) })),
+		"the metric has shape (Float32)[2, 1]: want":            of(shaped(func(x *Node) *Node { return ReduceMean(x, 2) })),
+		"the metric has shape (Int32)[2]":                       of(shaped(func(x *Node) *Node { return Reshape(ArgMax(x, -1), 2) })),
+		"metric: the metric has shape (Float32)[2, 1, 336]":     residuals(1, logits),
+		"looks at 1 positions of each prompt, the residual str": residuals(2, good),
+		"the metric of run 0 is NaN":                            residuals(1, nan),
+		"the metric is NaN":                                     of(nan),
+		"the metric's function returned nil":                    of(shaped(func(*Node) *Node { return nil })),
+		"the metric has no function":                            of(hooked.Metric{}),
+		"answers have shape [1 2], want [2, 2]":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}})),
+		"the answer 999 of prompt 1 is outside":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 999}})),
+		"the answer -1 of prompt 0 is outside":                  of(hooked.LogitDiff(hooked.Tokens{{-1, 2}, {3, 4}})),
+		"looks at one position of each prompt, not at 2":        of(good.At([][]int{{1, 2}, {1, 2}})),
+		"positions of 1 prompts, the run has 2":                 of(good.At([][]int{{1}})),
+		"2 positions of prompt 1 and 1 of prompt 0":             of(good.At([][]int{{1}, {1, 2}})),
+		"position 4 of prompt 1, whose row has":                 of(good.At([][]int{{1}, {4}})),
+		"position -1 of prompt 1, whose row has":                of(good.At([][]int{{1}, {-1}})),
+		"position 3 of prompt 1, which the attention mask":      of(good.At([][]int{{1}, {3}}), hooked.AttentionMask(mask)),
+		"position 0, which in prompt 1 is a pad":                of(hooked.NewMetric([]int{0}, nil), hooked.AttentionMask(mask)),
+		"all positions, and some of prompt 1 are pads":          of(all, hooked.AttentionMask(mask)),
+		"all positions, and the last 3 of prompt 1 are pads":    inTexts,
+		"with Metric.At(model.EndsOf(tokens)) or AttentionMask": doubtful,
+		"at the end of prompt 1, where 3 of its":                doubtfulAll,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+}
