@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -102,12 +101,13 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if len(values) != len(b.spec.Edits) {
 		return nil, nil, fmt.Errorf("Block: values for %d edits, there are %d", len(values), len(b.spec.Edits))
 	}
-	j := &job{m: b.m, batch: b.batch, pos: b.pos, values: make(map[string]compute.Buffer)}
-	if err := b.setInputs(j, l, prompts, x); err != nil {
+	in := b.m.newInputs()
+	in.length = b.pos
+	if err := b.setInputs(in, l, prompts, x); err != nil {
 		return nil, nil, err
 	}
 	like := b.m.weights.firstLike(l, 1)
-	edits, err := b.setEdits(j, like, values)
+	edits, err := b.setEdits(in, like, values)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,16 +115,16 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 	if err != nil {
 		return nil, nil, fmt.Errorf("block %d: %w", l, err)
 	}
-	return b.run(p, j, l, x)
+	return b.run(p, in, l, x)
 }
 
 // setEdits uploads the run-time values of the edits in a block like layer l.
-func (b *Branches) setEdits(j *job, l int, values [][]any) (edits []*edit, err error) {
+func (b *Branches) setEdits(in *inputs, l int, values [][]any) (edits []*edit, err error) {
 	edits = make([]*edit, len(values))
 	for i, e := range b.spec.Edits {
 		apply := func(x *Node, _ Site, v []*Node) *Node { return e.Apply(x, v) }
 		edits[i] = &edit{at: map[Site]bool{e.At.At(l): true}, Intervention: Intervention{apply: apply}}
-		if edits[i].names, edits[i].kinds, err = j.setValues(fmt.Sprintf("edit.%d", i), values[i]); err != nil {
+		if edits[i].operands, err = (operands{values: values[i]}).uploaded(in, fmt.Sprintf("edit.%d", i)); err != nil {
 			return nil, fmt.Errorf("edit of %s: %w", e.At, err)
 		}
 	}
@@ -138,7 +138,7 @@ const (
 	inputBaseV = "branch.v"    // the same of its values
 )
 
-func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
+func (b *Branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {
 	rows, mask := make([]int32, len(prompts)), make([][]int, len(prompts))
 	for i, p := range prompts {
 		if p < 0 || p >= b.batch {
@@ -150,7 +150,7 @@ func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
 		}
 	}
 	if b.base.mask != nil {
-		if err := j.set(inputMask, flatten32(mask), dtypes.Int32, len(rows), b.pos); err != nil {
+		if err := in.set(inputMask, flatten32(mask), dtypes.Int32, len(rows), b.pos); err != nil {
 			return err
 		}
 	}
@@ -163,14 +163,14 @@ func (b *Branches) setInputs(j *job, l int, prompts []int, x *Tensor) error {
 		if err != nil {
 			return err
 		}
-		if err := j.setTensor(name, t); err != nil {
+		if err := in.setTensor(name, t); err != nil {
 			return err
 		}
 	}
-	if err := j.set(inputPast, []int32{int32(b.from)}, dtypes.Int32); err != nil {
+	if err := in.set(inputPast, []int32{int32(b.from)}, dtypes.Int32); err != nil {
 		return err
 	}
-	return j.set(inputRows, rows, dtypes.Int32, len(rows), 1)
+	return in.set(inputRows, rows, dtypes.Int32, len(rows), 1)
 }
 
 // block finds or compiles the program of layer l, which serves all layers of its kind.
@@ -182,40 +182,40 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.blocks[key]; p != nil {
-		return p, p.err
+		return p, nil
 	}
-	traced, err := b.m.traceWith(func(t *tracedGraph) { b.build(t, l, rows, edits) })
+	traced, err := b.m.trace(func(t *program) { b.build(t, l, rows, edits) })
 	if err != nil {
 		return nil, err
 	}
-	p := b.m.eng.get("block " + traced.fingerprint)
-	p.once.Do(func() { p.adopt(traced) })
-	b.blocks[key] = p
-	return p, p.err
+	p, err := b.m.eng.fingerprinted("block", traced)
+	if err == nil {
+		b.blocks[key] = p
+	}
+	return p, err
 }
 
 // build builds the program of one block. The names of its inputs do not tell its layer, so that blocks with the same graph
 // are the same program.
-func (b *Branches) build(t *tracedGraph, l, rows int, edits []*edit) {
-	plan := &plan{fromResidual: true, start: l, stop: l + 1, anyLayer: true, ungroup: b.spec.Ungroup, edits: edits,
-		masked: b.base.mask != nil}
+func (b *Branches) build(t *program, l, rows int, edits []*edit) {
+	p := &plan{edits: edits, scope: scope{batch: rows, pos: b.pos - b.from, fromResidual: true, start: l, stop: l + 1, anyLayer: true,
+		ungroup: b.spec.Ungroup, masked: b.base.mask != nil}}
 	for _, s := range b.spec.Record {
-		plan.record = append(plan.record, s.At(l))
+		p.record = append(p.record, s.At(l))
 	}
 	if b.from > 0 {
-		plan.kvRoom = b.pos
+		p.kvRoom = b.pos
 	}
-	plan.seal()
-	g := newBuilder(b.m.cfg, plan, t.graph, b.m.weights.shapes, rows, b.pos-b.from)
+	p.seal()
+	g := newBuilder(b.m.cfg, p, t.graph, b.m.weights.shapes)
 	if b.from > 0 {
 		g.past = g.input(inputPast, dtypes.Int32)
 		b.remembered(g, l)
 	}
 	g.setPositions()
-	out := g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
+	g.residual = g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
 	g.newKV = nil
-	g.collect(t, outcome{residual: out})
-	t.inputs = g.inputs
+	g.collect(t)
 }
 
 // remembered gives each row the keys and values of its prompt in the base run.
@@ -232,14 +232,14 @@ func (b *Branches) remembered(g *builder, l int) {
 }
 
 // run executes a block's program with the weights of layer l on the rows' residual stream.
-func (b *Branches) run(p *program, j *job, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
-	values, err := j.call(p, l, from)
+func (b *Branches) run(p *program, in *inputs, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
+	values, err := in.call(p, l, from)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, o := range p.outputs {
+	for _, o := range p.results {
 		t := &Tensor{o.value(values, from), append([]string{"row"}, o.axes[1:]...), b.m.eng}
-		if o.kind == residualOutput {
+		if o.kind == residualResult {
 			x = t
 		} else {
 			recorded = append(recorded, t)

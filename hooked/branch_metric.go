@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
@@ -23,23 +22,23 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 	if err := metric.fits(shape[1], shape[2]); err != nil {
 		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
 	}
-	j := &job{m: m, values: make(map[string]compute.Buffer)}
-	if err := j.set(inputResidual, residuals.Data, dtypes.Float32, shape...); err != nil {
+	in := m.newInputs()
+	if err := in.set(inputResidual, residuals.Data, dtypes.Float32, shape...); err != nil {
 		return nil, err
 	}
 	var err error
-	if metric.names, metric.kinds, err = j.setValues("metric", metric.values); err != nil {
+	if metric.operands, err = metric.uploaded(in, "metric"); err != nil {
 		return nil, fmt.Errorf("metric: %w", err)
 	}
-	traced, err := m.traceWith(func(t *tracedGraph) { m.buildMetrics(t, shape, &metric) })
+	traced, err := m.trace(func(t *program) { m.buildMetrics(t, shape, &metric) })
 	if err != nil {
 		return nil, fmt.Errorf("metric: %w", err)
 	}
-	p := m.eng.get("metric " + traced.fingerprint)
-	if p.once.Do(func() { p.adopt(traced) }); p.err != nil {
-		return nil, p.err
+	p, err := m.eng.fingerprinted("metric", traced)
+	if err != nil {
+		return nil, err
 	}
-	values, err := j.call(p, outsideLayers, nil)
+	values, err := in.call(p, outsideLayers, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +70,16 @@ func (m *Metric) fits(batch, pos int) error {
 }
 
 // buildMetrics builds norm and unembedding for all runs together, then the metric of each.
-func (m *Model) buildMetrics(t *tracedGraph, shape []int, metric *Metric) {
+func (m *Model) buildMetrics(t *program, shape []int, metric *Metric) {
 	runs, batch, pos := shape[0], shape[1], shape[2]
-	plan := &plan{fromResidual: true, start: m.cfg.NLayers, stop: m.cfg.NLayers, logits: true}
-	plan.seal()
-	b := newBuilder(m.cfg, plan, t.graph, m.weights.shapes, runs*batch, pos)
+	p := &plan{scope: scope{batch: runs * batch, pos: pos, fromResidual: true, start: m.cfg.NLayers, stop: m.cfg.NLayers, logits: true}}
+	p.seal()
+	b := newBuilder(m.cfg, p, t.graph, m.weights.shapes)
 	x := b.input(inputResidual, dtypes.Float32, shape...)
-	logits := b.finish(Reshape(x, runs*batch, pos, m.cfg.DModel)).logits
+	b.finish(Reshape(x, runs*batch, pos, m.cfg.DModel))
 	numbers := make([]*Node, runs)
 	for i := range numbers {
-		one := metric.apply(b, SliceAxis(logits, 0, AxisRange(i*batch, (i+1)*batch)))
+		one := metric.apply(b, SliceAxis(b.logits, 0, AxisRange(i*batch, (i+1)*batch)))
 		numbers[i] = Reshape(one, 1)
 	}
 	t.nodes = []*Node{Concatenate(numbers, 0)}

@@ -33,6 +33,11 @@ type builder struct {
 	turns    map[angleKey][2]*Node
 	kvPlace  [2]*Node // for each position of the cache's room: is it new, and which of the new ones is it
 	newKV    []*Node  // keys and values of each layer, for the next run
+
+	// What was built last; nil unless the plan asks for it.
+	residual *Node // [batch, pos, d_model]
+	logits   *Node // [batch, pos, d_vocab_out]
+	loss     *Node // scalar, or [batch, pos-1] per token
 }
 
 // tapped is a site's activation in the graph, after its edits.

@@ -22,7 +22,7 @@ type Cache struct {
 	order     []Site
 	mu        sync.Mutex // guards what reading changes: at and later
 	at        map[Site]*Tensor
-	later     map[Site]deferral
+	later     map[Site]computing
 	noBatch   bool               // the batch axis was removed
 	positions []int              // kept by PosSlice; nil for all
 	weights   map[string]*Tensor // gradients with respect to weights, see [GradientsOfWeights]
@@ -46,8 +46,11 @@ func (c *Cache) need() *Cache {
 	return c
 }
 
+// computing computes an activation that a run has recorded and left for later, and perhaps others with it.
+type computing func(s Site) (map[Site]*Tensor, error)
+
 func newCache(m *Model, tokens Tokens) *Cache {
-	return &Cache{m: m, tokens: tokens, at: make(map[Site]*Tensor), later: make(map[Site]deferral)}
+	return &Cache{m: m, tokens: tokens, at: make(map[Site]*Tensor), later: make(map[Site]computing)}
 }
 
 func (c *Cache) add(s Site, t *Tensor) {
@@ -58,7 +61,7 @@ func (c *Cache) add(s Site, t *Tensor) {
 }
 
 // addLater adds an activation that is computed when it is read.
-func (c *Cache) addLater(s Site, compute deferral) {
+func (c *Cache) addLater(s Site, compute computing) {
 	c.order = append(c.order, s)
 	c.later[s] = compute
 }
@@ -301,10 +304,10 @@ func (c *Cache) isLater(s Site) bool {
 }
 
 // trim keeps in a cache the positions that the run asked for, and of keys in a key-value cache those that are filled.
-func (j *job) trim(c *Cache) error {
-	c.positions = j.req.posSlice
+func (r *run) trim(c *Cache) error {
+	c.positions = r.req.posSlice
 	for s, t := range c.at {
-		found, err := j.trimmed(map[Site]*Tensor{s: t})
+		found, err := r.trimmed(map[Site]*Tensor{s: t})
 		if err != nil {
 			return err
 		}
@@ -316,23 +319,23 @@ func (j *job) trim(c *Cache) error {
 			if err != nil {
 				return nil, err
 			}
-			return j.trimmed(found)
+			return r.trimmed(found)
 		}
 	}
-	if len(j.req.posSlice) > 0 {
+	if len(r.req.posSlice) > 0 {
 		return c.readFirst()
 	}
 	return nil
 }
 
 // trimmed trims activations.
-func (j *job) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
+func (r *run) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
 	for s, t := range found {
-		if j.plan.kvRoom > 0 {
-			t = t.filled(j.kvLength())
+		if r.plan.kvRoom > 0 {
+			t = t.filled(r.kvLength())
 		}
-		if len(j.req.posSlice) > 0 {
-			if err := Try(func() { t = t.atPositions(j.req.posSlice) }); err != nil {
+		if len(r.req.posSlice) > 0 {
+			if err := Try(func() { t = t.atPositions(r.req.posSlice) }); err != nil {
 				return nil, brief.Errorf("PosSlice: %w", err)
 			}
 		}
@@ -342,11 +345,11 @@ func (j *job) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
 }
 
 // kvLength is the number of positions that the run's queries could see.
-func (j *job) kvLength() int {
-	if kv := j.req.kv; !kv.frozen {
+func (r *run) kvLength() int {
+	if kv := r.req.kv; !kv.frozen {
 		return kv.length
 	}
-	return j.req.kv.length + j.pos
+	return r.req.kv.length + r.plan.pos
 }
 
 // filled drops the keys that the cache has room for and does not hold yet.

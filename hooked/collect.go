@@ -5,54 +5,55 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-func newBuilder(cfg Config, p *plan, g *Graph, weightShapes map[string][]int, batch, pos int) *builder {
-	return &builder{cfg: cfg, plan: p, g: g, shapes: weightShapes, batch: batch, pos: pos,
+func newBuilder(cfg Config, p *plan, g *Graph, weightShapes map[string][]int) *builder {
+	return &builder{cfg: cfg, plan: p, g: g, shapes: weightShapes, batch: p.batch, pos: p.pos,
 		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), turns: make(map[angleKey][2]*Node)}
 }
 
-// collect lists the run's results. A node that stands at several sites, as a layer's output and the next one's input
-// do, is one output of the graph.
-func (b *builder) collect(t *tracedGraph, out outcome) {
+// collect makes what was built the results of a program. A node that stands at several sites, as a layer's output and the
+// next one's input do, is one result of the graph.
+func (b *builder) collect(p *program) {
 	if b.plan.anyLayer {
-		t.layer = b.plan.start
+		p.layer = b.plan.start
 	}
 	slots := map[*Node]int{b.byName[inputResidual]: inputSlot}
-	add := func(o output, n *Node) {
+	add := func(r result, n *Node) {
 		slot, ok := slots[n]
 		if !ok {
-			slot = len(t.nodes)
+			slot = len(p.nodes)
 			slots[n] = slot
-			t.nodes = append(t.nodes, n)
+			p.nodes = append(p.nodes, n)
 		}
-		o.slot = slot
-		t.outputs = append(t.outputs, o)
+		r.slot = slot
+		p.results = append(p.results, r)
 	}
 	for _, s := range b.plan.record {
 		tap := b.tapAt(s)
-		add(output{site: s, kind: siteOutput, axes: tap.axes, byPrefix: b.byPrefix(tap.node)}, tap.node)
+		add(result{site: s, kind: siteResult, axes: tap.axes, byPrefix: b.byPrefix(tap.node)}, tap.node)
 	}
 	if b.plan.greedy { // so that no row as long as the vocabulary leaves the device
-		add(output{kind: greedyOutput, axes: []string{"batch"}}, likeliestOf(Reshape(out.logits, b.batch, -1)))
-		out.logits = nil
+		add(result{kind: greedyResult, axes: []string{"batch"}}, likeliestOf(Reshape(b.logits, b.batch, -1)))
+		b.logits = nil
 	}
 	single := []struct {
-		kind outputKind
+		kind resultKind
 		node *Node
 		axes []string
 	}{
-		{residualOutput, out.residual, []string{"batch", "pos", "d_model"}},
-		{logitsOutput, out.logits, []string{"batch", "pos", "d_vocab"}},
-		{lossOutput, out.loss, []string{"batch", "pos"}},
+		{residualResult, b.residual, []string{"batch", "pos", "d_model"}},
+		{logitsResult, b.logits, []string{"batch", "pos", "d_vocab"}},
+		{lossResult, b.loss, []string{"batch", "pos"}},
 	}
 	for _, r := range single {
 		if r.node != nil {
-			add(output{kind: r.kind, axes: r.axes[:r.node.Rank()]}, r.node)
+			add(result{kind: r.kind, axes: r.axes[:r.node.Rank()]}, r.node)
 		}
 	}
 	for _, n := range b.newKV {
-		add(output{kind: kvOutput, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
+		add(result{kind: kvResult, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
 	}
-	b.collectGradients(add, out)
+	b.collectGradients(add)
+	p.inputs = b.inputs
 }
 
 // likeliestOf is where the largest of each row of logits [batch, d_vocab] stands, -1 in rows that make no distribution: see

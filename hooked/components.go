@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -110,18 +109,18 @@ func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Nod
 		return nil, brief.Errorf("%s: %w", c.name, err)
 	}
 	var shapes []string
-	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
+	r := &run{m: m, plan: new(plan), in: m.newInputs()}
 	for i, t := range inputs {
 		if err := m.checkInput(c, t, inputs[0]); err != nil {
 			return nil, err
 		}
-		if err := j.setTensor(componentInput(i), t); err != nil {
+		if err := r.in.setTensor(componentInput(i), t); err != nil {
 			return nil, err
 		}
 		shapes = append(shapes, fmt.Sprint(t.Shape()))
 	}
-	j.batch, j.pos = outerSizes(inputs[0].Shape())
-	out, err := j.component(c, fmt.Sprint(shapes), func(b *builder, l int) *Node {
+	r.plan.batch, r.plan.pos = outerSizes(inputs[0].Shape())
+	out, err := r.component(c, fmt.Sprint(shapes), func(b *builder, l int) *Node {
 		in := make([]*Node, len(inputs))
 		for i, t := range inputs {
 			in[i] = b.input(componentInput(i), dtypes.Float32, t.Shape()...)
@@ -172,11 +171,11 @@ func (m *Model) callOnTokens(name string, input any, build func(b *builder, l in
 	if err := m.check(); err != nil {
 		return nil, brief.Errorf("%s: %w", name, err)
 	}
-	j := &job{m: m, plan: new(plan), values: make(map[string]compute.Buffer)}
-	if err := j.read(input); err != nil {
+	r := &run{m: m, plan: new(plan), in: m.newInputs()}
+	if err := r.read(input); err != nil {
 		return nil, brief.Errorf("%s: %w", name, err)
 	}
-	out, err := j.component(component{name, outsideLayers}, fmt.Sprint(j.batch, j.pos), build)
+	out, err := r.component(component{name, outsideLayers}, fmt.Sprint(r.plan.batch, r.plan.pos), build)
 	if err != nil {
 		return nil, err
 	}
@@ -186,39 +185,35 @@ func (m *Model) callOnTokens(name string, input any, build func(b *builder, l in
 
 // component finds or compiles a component's program and executes it. Layers of one kind share a program, which gets the
 // layer's weights as inputs.
-func (j *job) component(c component, shapes string, build func(b *builder, l int) *Node) (*Tensor, error) {
+func (r *run) component(c component, shapes string, build func(b *builder, l int) *Node) (*Tensor, error) {
 	like, layer := outsideLayers, outsideLayers
 	if c.layer != outsideLayers {
-		l, err := j.m.cfg.layer(c.layer)
+		l, err := r.m.cfg.layer(c.layer)
 		if err != nil {
 			return nil, brief.Errorf("%s: %w", c.name, err)
 		}
-		like, layer = j.m.weights.firstLike(l, 1), l
+		like, layer = r.m.weights.firstLike(l, 1), l
 	}
-	p := j.m.eng.get(fmt.Sprint("component ", j.m.id, c.name, like, shapes))
-	p.once.Do(func() { p.err = j.compileComponent(p, like, build) })
-	if p.err != nil {
-		return nil, brief.Errorf("%s: %w", c.name, p.err)
+	key := programKey{kind: "component", model: r.m.id, graph: fmt.Sprint(c.name, like, shapes)}
+	p, err := r.m.eng.program(key, func() (*program, error) { return r.traceComponent(like, build) })
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	values, err := j.call(p, layer, nil)
+	r.in.length = r.plan.pos
+	values, err := r.in.call(p, layer, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &Tensor{value: values[0], eng: j.m.eng}, nil
+	return &Tensor{value: values[0], eng: r.m.eng}, nil
 }
 
-// compileComponent makes p the program of a component of layers like l.
-func (j *job) compileComponent(p *program, l int, build func(b *builder, l int) *Node) error {
-	traced, err := j.m.traceWith(func(t *tracedGraph) {
-		plan := *j.plan
+// traceComponent builds the graph of a component of layers like l.
+func (r *run) traceComponent(l int, build func(b *builder, l int) *Node) (*program, error) {
+	return r.m.trace(func(p *program) {
+		plan := *r.plan
 		plan.start, plan.anyLayer = l, l != outsideLayers
-		b := newBuilder(j.m.cfg, &plan, t.graph, j.m.weights.shapes, j.batch, j.pos)
-		t.nodes = []*Node{build(b, l)}
-		t.inputs = b.inputs
+		b := newBuilder(r.m.cfg, &plan, p.graph, r.m.weights.shapes)
+		p.nodes = []*Node{build(b, l)}
+		p.inputs = b.inputs
 	})
-	if err != nil {
-		return err
-	}
-	p.adopt(traced)
-	return p.err
 }

@@ -7,17 +7,14 @@ import "slices"
 // Of a thousand tokens a model of 135 million weights has 3.5 GB of activations, most of which nobody looks at.
 var eagerBytes = 256 << 20
 
-// A deferral computes an activation that a run has recorded and not kept, and perhaps others with it.
-type deferral func(s Site) (map[Site]*Tensor, error)
-
 // deferring reports whether the run leaves activations for later.
-func (j *job) deferring() bool {
-	if j.plan.kvRoom > 0 || len(j.req.observers) > 0 {
+func (r *run) deferring() bool {
+	if r.plan.kvRoom > 0 || len(r.req.observers) > 0 {
 		return false
 	}
-	sizes := j.axisSizes()
+	sizes := r.axisSizes()
 	total := 0
-	for _, s := range j.plan.record {
+	for _, s := range r.plan.record {
 		n := 4
 		for _, axis := range s.Axes() {
 			n *= max(1, sizes[axis])
@@ -28,29 +25,29 @@ func (j *job) deferring() bool {
 }
 
 // axisSizes are the sizes of the named axes of the run's activations.
-func (j *job) axisSizes() map[string]int {
-	c := j.m.cfg
-	return map[string]int{"batch": j.batch, "pos": j.pos, "query": j.pos, "key": j.pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
+func (r *run) axisSizes() map[string]int {
+	c := r.m.cfg
+	return map[string]int{"batch": r.plan.batch, "pos": r.plan.pos, "query": r.plan.pos, "key": r.plan.pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
 		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP}
 }
 
-// deferred cuts from a stage's plan what need not be computed now. An edited layer has nothing to defer: the functions of an
-// edit run once.
-func (s stage) deferred() (now stage, later []Site) {
+// leaveForLater takes out of a step's plan what need not be computed now. An edited layer has nothing to leave: the functions
+// of an edit run once.
+func (s *step) leaveForLater() {
 	if s.layer == outsideLayers || len(s.plan.edits) > 0 {
-		return s, nil
+		return
 	}
 	p := *s.plan
 	isFree := func(site Site) bool { return site.info == ResidPre.info || site.info == ResidPost.info && p.residual }
-	later = filterSites(p.record, func(site Site) bool { return !isFree(site) })
+	s.later = filterSites(p.record, func(site Site) bool { return !isFree(site) })
 	p.record = filterSites(p.record, isFree)
 	p.seal()
-	return stage{&p, s.layer}, later
+	s.plan = &p
 }
 
-// leavesForLater reports whether a run of these stages computes some of its activations when they are read.
-func leavesForLater(stages []compiledStage) bool {
-	return slices.ContainsFunc(stages, func(s compiledStage) bool { return len(s.later) > 0 })
+// leavesForLater reports whether a run of these steps computes some of its activations when they are read.
+func leavesForLater(steps []step) bool {
+	return slices.ContainsFunc(steps, func(s step) bool { return len(s.later) > 0 })
 }
 
 // together are the sites of a layer that are computed when one of them is read.
@@ -66,33 +63,32 @@ func (s Site) square() bool {
 	return slices.Contains(s.Axes(), "query") && slices.Contains(s.Axes(), "key")
 }
 
-// deferTo makes the cache compute what a stage has left for later from x, the residual stream before it.
-func (r *results) deferTo(j *job, s compiledStage, x *Tensor) {
+// deferTo makes the cache compute what a step has left for later from x, the residual stream before it.
+func (out *results) deferTo(r *run, s step, x *Tensor) {
 	compute := func(site Site) (map[Site]*Tensor, error) {
 		p := *s.plan
 		p.record = together(site.At(p.start), s.later)
 		p.residual = false
 		p.seal()
-		return j.recompute(stage{&p, s.layer}, x)
+		return r.recompute(step{plan: &p, layer: s.layer}, x)
 	}
 	for _, site := range s.later {
-		r.held[x.value] = true
-		r.cache.addLater(s.here(site, s.plan.start), compute)
+		out.held[x.value] = true
+		out.cache.addLater(s.siteOf(site, s.plan.start), compute)
 	}
 }
 
-// recompute computes a stage once more for the activations that its plan records.
-func (j *job) recompute(s stage, x *Tensor) (map[Site]*Tensor, error) {
-	program, err := j.m.programFor(s.plan, j.batch, j.pos)
+// recompute computes a step once more for the activations that its plan records.
+func (r *run) recompute(s step, x *Tensor) (found map[Site]*Tensor, err error) {
+	if s.program, err = r.m.programOf(s.plan); err != nil {
+		return nil, err
+	}
+	values, err := r.in.call(s.program, s.layer, x)
 	if err != nil {
 		return nil, err
 	}
-	values, err := j.call(program, s.layer, x)
-	if err != nil {
-		return nil, err
-	}
-	out := j.newResults()
-	j.collect(compiledStage{stage: s, program: program}, x, values, out)
+	out := r.newResults()
+	r.file(s, x, values, out)
 	for _, site := range out.cache.order {
 		if _, err := out.cache.tensor(site); err != nil {
 			return nil, err

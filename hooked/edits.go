@@ -5,22 +5,21 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // An Intervention is a change of an activation that takes run-time values: the values enter the compiled program as
 // inputs, so that a run with others compiles nothing. [With] makes one; [ZeroHead], [Replace] and the like are made of it.
 type Intervention struct {
-	values []any
-	apply  func(x *Node, s Site, values []*Node) *Node
-	local  bool // apply keeps no node for another site
+	operands
+	apply func(x *Node, s Site, values []*Node) *Node
+	local bool // apply keeps no node for another site
 }
 
 // With is an intervention by a graph function that also gets values: numbers, slices of numbers, or [Tensor]s, as graph
 // nodes. It must return a node of x's shape.
 func With(apply func(x *Node, s Site, values []*Node) *Node, values ...any) Intervention {
-	return Intervention{values: values, apply: apply}
+	return Intervention{operands: operands{values: values}, apply: apply}
 }
 
 // edit is an intervention at some sites of one run.
@@ -28,23 +27,13 @@ type edit struct {
 	at       map[Site]bool
 	backward bool // it changes the gradient that flows back through the site
 	Intervention
-	names []string // of the graph inputs that hold the values
-	kinds []inputKind
-}
-
-type inputKind struct {
-	dtype dtypes.DType
-	dims  []int
 }
 
 // sites are those that the edit changes.
 func (e *edit) sites() []Site { return slices.Collect(maps.Keys(e.at)) }
 
 func (e *edit) apply(b *builder, x *Node, s Site) *Node {
-	values := make([]*Node, len(e.names))
-	for i, name := range e.names {
-		values[i] = b.input(name, e.kinds[i].dtype, e.kinds[i].dims...)
-	}
+	values := e.nodes(b)
 	if e.backward {
 		return IdentityWithCustomGradient(x, func(_, v *Node) (gradient *Node) {
 			named(fmt.Sprintf("the edit of the gradient at %s", s), func() { gradient = e.Intervention.apply(v, s, values) })

@@ -142,38 +142,38 @@ func TokenTypes(types [][]int) Option {
 const inputTokenTypes = "input.token_types"
 
 // setTokenTypes uploads the token types of an encoder's run.
-func (j *job) setTokenTypes() error {
-	types := j.req.tokenTypes
-	if !j.m.cfg.PostNorm || j.plan.fromResidual {
+func (r *run) setTokenTypes() error {
+	types := r.req.tokenTypes
+	if !r.m.cfg.PostNorm || r.plan.fromResidual {
 		if types != nil {
 			return brief.Errorf("TokenTypes is for encoders that read tokens")
 		}
 		return nil
 	}
 	if types == nil {
-		types = make([][]int, j.batch)
+		types = make([][]int, r.plan.batch)
 		for i := range types {
-			types[i] = make([]int, j.pos)
+			types[i] = make([]int, r.plan.pos)
 		}
 	}
-	if len(types) != j.batch {
-		return brief.Errorf("TokenTypes has %d rows, the input %d prompts", len(types), j.batch)
+	if len(types) != r.plan.batch {
+		return brief.Errorf("TokenTypes has %d rows, the input %d prompts", len(types), r.plan.batch)
 	}
 	for i, row := range types {
-		if len(row) != j.pos {
-			return brief.Errorf("TokenTypes' row %d has %d entries, the input %d positions", i, len(row), j.pos)
+		if len(row) != r.plan.pos {
+			return brief.Errorf("TokenTypes' row %d has %d entries, the input %d positions", i, len(row), r.plan.pos)
 		}
 		for _, v := range row {
-			if v < 0 || v >= j.m.cfg.NTokenTypes {
-				return brief.Errorf("TokenTypes' row %d has the type %d: the model knows 0 to %d", i, v, j.m.cfg.NTokenTypes-1)
+			if v < 0 || v >= r.m.cfg.NTokenTypes {
+				return brief.Errorf("TokenTypes' row %d has the type %d: the model knows 0 to %d", i, v, r.m.cfg.NTokenTypes-1)
 			}
 		}
 	}
-	return j.set(inputTokenTypes, flatten32(types), dtypes.Int32, j.batch, j.pos)
+	return r.in.set(inputTokenTypes, flatten32(types), dtypes.Int32, r.plan.batch, r.plan.pos)
 }
 
 // encode builds an encoder's run: embed, the blocks, the heads.
-func (b *builder) encode() outcome {
+func (b *builder) encode() {
 	b.setPositions()
 	var resid *Node
 	if b.plan.fromResidual {
@@ -184,13 +184,12 @@ func (b *builder) encode() outcome {
 	for l := b.plan.start; l < b.plan.stop; l++ {
 		resid = b.encoderBlock(l, resid)
 	}
-	if b.plan.residual {
-		return outcome{residual: resid}
+	switch {
+	case b.plan.residual:
+		b.residual = resid
+	case b.plan.stop == b.cfg.NLayers:
+		b.encoderHeads(resid)
 	}
-	if b.plan.stop < b.cfg.NLayers {
-		return outcome{}
-	}
-	return b.encoderHeads(resid)
 }
 
 // encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its type. Positions are
@@ -216,22 +215,21 @@ func (b *builder) encoderBlock(l int, resid *Node) *Node {
 }
 
 // encoderHeads are the two heads on top of the last layer [batch, pos, d_model], as far as the run wants them.
-func (b *builder) encoderHeads(resid *Node) outcome {
+func (b *builder) encoderHeads(resid *Node) {
 	if b.wants(PoolerOut) || b.wants(NSPOut) {
 		first := Squeeze(SliceAxis(resid, 1, AxisElem(0)), 1) // the token [CLS]
 		pooled := b.tap(PoolerOut, Tanh(dense(first, b.w("pooler.W"), b.bias("pooler.b"))))
 		b.tap(NSPOut, dense(pooled, b.w("nsp_head.W"), b.bias("nsp_head.b")))
 	}
 	if !b.plan.logits && !b.wants(MLMLNScale) && !b.wants(MLMLNNormed) {
-		return outcome{}
+		return
 	}
 	if b.plan.logitsAt > 0 {
 		resid = b.atPositions(resid)
 	}
 	hidden := activations[b.cfg.ActFn](dense(resid, b.w("mlm_head.W"), b.bias("mlm_head.b")))
 	logits := b.unembed(b.norm(LN, "mlm_head.ln", mlmLNSites, hidden))
-	if !b.plan.logits {
-		return outcome{}
+	if b.plan.logits {
+		b.logits = logits
 	}
-	return outcome{logits: logits}
 }

@@ -1,13 +1,9 @@
 package hooked
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"reflect"
 	"runtime"
-	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -25,98 +21,43 @@ type engine struct {
 	meter   deviceMeter
 
 	mu       sync.Mutex
-	programs map[string]*program
-	recent   []string // keys, the most recently used last
+	programs map[programKey]*compiled
+	uses     int // of programs so far
 }
 
 // maxPrograms bounds what an engine keeps: a notebook that tries many shapes must not fill the memory with code.
 const maxPrograms = 512
 
 func newEngine(backend compute.Backend) *engine {
-	return &engine{backend: backend, programs: make(map[string]*program)}
+	return &engine{backend: backend, programs: make(map[programKey]*compiled)}
 }
 
-// A program is a compiled graph. Building is done once, by whoever asks first.
-type program struct {
-	once    sync.Once
-	err     error
-	graph   *Graph
-	empty   bool     // nothing is to be computed
-	inputs  []string // names of the parameters, in order
-	outputs []output
-	layer   int // the first that it was built as, if it serves several
-}
-
-// output is one named result; several may share a graph output, since the same value stands at several sites.
-type output struct {
-	site     Site
-	name     string // of the weight, if it is the gradient of one
-	kind     outputKind
-	axes     []string
-	byPrefix bool // it is [1, prefix, ...] and stands for [batch, pos, ...]
-
-	slot int // which of the program's results it is, or inputSlot
-}
-
-// of is the site or the weight that the result belongs to, in a program that was built as that of the layers from layer on and
-// may serve others.
-func (o output) of(layer int) string {
-	if o.site.info == nil {
-		return o.name
-	}
-	return fmt.Sprint(o.site.info.path, o.site.layer-layer)
-}
-
-// value is the result among a program's results, or x, the residual stream that it has read.
-func (o output) value(results []*tensors.Tensor, x *Tensor) *tensors.Tensor {
-	if o.slot == inputSlot {
-		return x.value
-	}
-	return results[o.slot]
-}
-
-// inputSlot says that an output is the residual stream that the program reads, as it is.
-const inputSlot = -1
-
-type outputKind int
-
-const (
-	siteOutput outputKind = iota
-	gradOutput
-	logitsOutput
-	lossOutput
-	residualOutput
-	kvOutput
-	scalarOutput
-	weightGradOutput
-	greedyOutput
-)
-
-// get returns the program called key, new or known, and notes its use.
-func (e *engine) get(key string) *program {
+// get is the program called key, new or known, and notes its use.
+func (e *engine) get(key programKey) *compiled {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	p, ok := e.programs[key]
+	c, ok := e.programs[key]
 	if !ok {
-		p = new(program)
-		e.programs[key] = p
+		c = new(compiled)
+		e.programs[key] = c
 	}
-	e.touch(key)
-	return p
+	e.uses++
+	if c.lastUse = e.uses; len(e.programs) > maxPrograms {
+		e.forget()
+	}
+	return c
 }
 
-func (e *engine) touch(key string) {
-	for i, k := range e.recent {
-		if k == key {
-			e.recent = append(e.recent[:i], e.recent[i+1:]...)
-			break
+// forget drops the program that was not used for the longest time.
+func (e *engine) forget() {
+	var oldest programKey
+	least := e.uses
+	for key, c := range e.programs {
+		if c.lastUse < least {
+			oldest, least = key, c.lastUse
 		}
 	}
-	e.recent = append(e.recent, key)
-	if len(e.recent) > maxPrograms {
-		delete(e.programs, e.recent[0])
-		e.recent = e.recent[1:]
-	}
+	delete(e.programs, oldest)
 }
 
 // run executes a compiled program on device buffers.
@@ -140,95 +81,37 @@ func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	return e.backend.BufferFromFlatData(0, flat, shape)
 }
 
-// eager runs a small program on tensors: the graph that build makes of the inputs, compiled once for each key and set
-// of input shapes.
-func (e *engine) eager(key string, build func(in []*Node) *Node, inputs ...*tensors.Tensor) *tensors.Tensor {
-	for _, t := range inputs {
-		key += t.Shape().String()
-	}
-	p := e.get("eager " + key)
-	p.once.Do(func() { p.err = e.compileEager(p, key, build, inputs) })
-	out, err := e.runEager(p, inputs)
-	if err != nil {
-		fail("%s: %v", key, err)
-	}
-	return out
-}
-
-func (e *engine) runEager(p *program, inputs []*tensors.Tensor) (*tensors.Tensor, error) {
-	if p.err != nil {
-		return nil, p.err
-	}
+// eager runs a small program on tensors: the graph that build makes of the inputs, compiled once for each name and set of
+// input shapes.
+func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*tensors.Tensor) *tensors.Tensor {
+	key := programKey{kind: "eager", graph: name}
 	buffers := make([]compute.Buffer, len(inputs))
 	for i, t := range inputs {
+		key.graph += t.Shape().String()
 		var err error
 		if buffers[i], err = t.Buffer(e.backend, 0); err != nil {
-			return nil, err
+			fail("%s: %v", name, err)
 		}
+	}
+	p, err := e.program(key, func() (*program, error) { return e.traceEager(name, build, inputs) })
+	if err != nil {
+		fail("%s: %v", name, err)
 	}
 	outputs, err := e.run(p, buffers)
 	if err != nil {
-		return nil, err
+		fail("%s: %v", name, err)
 	}
-	return outputs[0], nil
+	return outputs[0]
 }
 
-func (e *engine) compileEager(p *program, key string, build func(in []*Node) *Node, inputs []*tensors.Tensor) error {
-	return exceptions.TryCatch[error](func() {
-		g := NewGraph(e.backend, key)
+func (e *engine) traceEager(name string, build func(in []*Node) *Node, inputs []*tensors.Tensor) (*program, error) {
+	p := &program{graph: NewGraph(e.backend, name)}
+	err := exceptions.TryCatch[error](func() {
 		in := make([]*Node, len(inputs))
 		for i, t := range inputs {
-			in[i] = Parameter(g, fmt.Sprintf("x%d", i), t.Shape())
+			in[i] = Parameter(p.graph, fmt.Sprintf("x%d", i), t.Shape())
 		}
-		if err := g.Compile(build(in)); err != nil {
-			panic(err)
-		}
-		p.graph = g
+		p.nodes = []*Node{build(in)}
 	})
-}
-
-// A watchedBackend notes the constants that go into a graph. GoMLX does not keep large ones, and without them two
-// graphs that differ only in a table of numbers would look alike.
-type watchedBackend struct {
-	compute.Backend
-	seen hash.Hash
-}
-
-func (w watchedBackend) Builder(name string) compute.Builder {
-	return watchedBuilder{w.Backend.Builder(name), w.seen}
-}
-
-type watchedBuilder struct {
-	compute.Builder
-	seen hash.Hash
-}
-
-func (w watchedBuilder) Main() compute.Function { return watchedFunction{w.Builder.Main(), w.seen} }
-
-type watchedFunction struct {
-	compute.Function
-	seen hash.Hash
-}
-
-func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) {
-	fmt.Fprint(w.seen, dims, flat, ";")
-	return w.Function.Constant(flat, dims...)
-}
-
-// identify names a traced graph: its operations, its constants, which of its nodes are results, and of what.
-func (t *tracedGraph) identify(constants hash.Hash) string {
-	h := sha256.New()
-	for _, n := range t.graph.Nodes() {
-		fmt.Fprintln(h, n)
-	}
-	var ids []string
-	for _, n := range t.nodes {
-		ids = append(ids, fmt.Sprint(n.Id()))
-	}
-	fmt.Fprintln(h, strings.Join(ids, " "))
-	for _, o := range t.outputs {
-		fmt.Fprintln(h, o.of(t.layer), o.kind, o.slot, o.byPrefix, o.axes)
-	}
-	h.Write(constants.Sum(nil))
-	return hex.EncodeToString(h.Sum(nil))
+	return p, err
 }

@@ -6,19 +6,11 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Names of graph inputs that are not weights.
-const (
-	inputTokens   = "input.tokens"    // [batch, pos] int32
-	inputResidual = "input.residual"  // [batch, pos, d_model]
-	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
-	inputLogitsAt = "input.logits_at" // [batch*n, 1] int32 places whose logits are wanted, counted over all prompts
-	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
-)
-
-// forward builds the run: embed, the blocks, unembed.
-func (b *builder) forward() outcome {
+// forward builds what the plan says: embed, the blocks, unembed.
+func (b *builder) forward() {
 	if b.cfg.PostNorm {
-		return b.encode()
+		b.encode()
+		return
 	}
 	if b.plan.kvRoom > 0 {
 		b.past = b.input(inputPast, dtypes.Int32)
@@ -29,20 +21,12 @@ func (b *builder) forward() outcome {
 	for l := b.plan.start; l < stop; l++ {
 		resid = b.block(l, resid)
 	}
-	if b.plan.residual {
-		return outcome{residual: resid}
+	switch {
+	case b.plan.residual:
+		b.residual = resid
+	case stop == b.cfg.NLayers:
+		b.finish(resid)
 	}
-	if stop < b.cfg.NLayers {
-		return outcome{}
-	}
-	return b.finish(resid)
-}
-
-// outcome are the results of a run; those that it does not ask for are nil.
-type outcome struct {
-	residual *Node // [batch, pos, d_model]
-	logits   *Node // [batch, pos, d_vocab_out]
-	loss     *Node // scalar, or [batch, pos-1] per token
 }
 
 // start is the residual stream before the first layer that the run computes.
@@ -135,10 +119,10 @@ func (b *builder) postNorm(l int, name string, sites normSites, x *Node) *Node {
 }
 
 // finish turns the last residual stream into logits and loss, as far as the run wants them.
-func (b *builder) finish(resid *Node) outcome {
+func (b *builder) finish(resid *Node) {
 	p := b.plan
 	if !p.logits && !p.loss && !b.wantsFinalNorm() {
-		return outcome{}
+		return
 	}
 	if p.logitsAt > 0 {
 		resid = b.everywhere(resid)
@@ -149,23 +133,21 @@ func (b *builder) finish(resid *Node) outcome {
 	}
 	x := b.norm(b.cfg.finalNorm(), "ln_final", lnFinalSites, resid)
 	if !p.logits && !p.loss {
-		return outcome{}
+		return
 	}
 	if p.logitsAt > 0 && !p.loss && !early {
 		x = b.atPositions(x)
 	}
 	logits := b.everywhere(b.unembed(x))
-	var out outcome
 	if p.loss {
-		out.loss = b.loss(logits)
+		b.loss = b.crossEntropy(logits)
 	}
 	if p.logits {
-		out.logits = logits
+		b.logits = logits
 	}
 	if p.logits && p.loss && p.logitsAt > 0 {
-		out.logits = b.atPositions(logits)
+		b.logits = b.atPositions(logits)
 	}
-	return out
 }
 
 func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.wants(LNFinalNormed) }
@@ -185,9 +167,9 @@ func (b *builder) unembed(x *Node) *Node {
 	return logits
 }
 
-// loss is the mean cross-entropy, in nats, of each token given those before it, or with plan.lossPerToken each one's own,
+// crossEntropy is the mean cross-entropy, in nats, of each token given those before it, or with plan.lossPerToken each one's own,
 // [batch, pos-1]. With a mask only pairs of real tokens count.
-func (b *builder) loss(logits *Node) *Node {
+func (b *builder) crossEntropy(logits *Node) *Node {
 	n := b.pos - 1
 	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]
 	next := SliceAxis(b.tokens(), 1, AxisRange(1))                         // [batch, pos-1]

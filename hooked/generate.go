@@ -104,8 +104,8 @@ type generator struct {
 
 	padding Side // that texts got; Right where they are tokens already
 
-	job    *job            // of the steps after the first, which differ in their inputs only
-	stages []compiledStage // theirs
+	again    *run   // computes the steps of generation after the first, which differ in their inputs only
+	programs []step // its steps
 }
 
 // steps makes one token of each prompt after the other.
@@ -253,11 +253,11 @@ func (s *generator) run(i int) (*results, error) {
 		if err := s.prepare(i); err != nil {
 			return nil, err
 		}
-	} else if err := s.job.proceed(s.last()); err != nil {
+	} else if err := s.again.proceed(s.last()); err != nil {
 		return nil, err
 	}
 	before := s.kv.values
-	out, err := s.job.execute(s.stages)
+	out, err := s.again.execute(s.programs)
 	if err != nil || i == 0 { // the first step's input may be shared with the caller's cache
 		return out, err
 	}
@@ -267,18 +267,18 @@ func (s *generator) run(i int) (*results, error) {
 // prepare finds the programs of the first step, or of all others.
 func (s *generator) prepare(i int) (err error) {
 	v, input := verbStep, s.input
-	v.plan = plan{logits: true, greedy: s.g.Temperature == 0, repeated: i > 0}
+	v.plan = plan{scope: scope{logits: true, greedy: s.g.Temperature == 0}, repeated: i > 0}
 	v.also = []Option{s.step}
 	if i > 0 {
 		v.also, input = append(v.also, continues), s.last()
 	}
-	if s.job, err = s.m.begin(s.options, v); err != nil {
+	if s.again, err = s.m.begin(s.options, v); err != nil {
 		return err
 	}
-	if err = s.job.prepare(input); err != nil {
+	if err = s.again.prepare(input); err != nil {
 		return err
 	}
-	s.stages, err = s.job.compile()
+	s.programs, err = s.again.steps()
 	return err
 }
 
@@ -299,9 +299,9 @@ func continues(r *request) error {
 	return nil
 }
 
-// proceed gives a job the next tokens to read on top of its key-value cache.
-func (j *job) proceed(tokens Tokens) error {
-	for _, step := range []func() error{func() error { return j.read(tokens) }, j.checkKV, j.setMask, j.setKV} {
+// proceed gives a run the next tokens to read on top of its key-value cache.
+func (r *run) proceed(tokens Tokens) error {
+	for _, step := range []func() error{func() error { return r.read(tokens) }, r.checkKV, r.setMask, r.setKV} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -39,21 +39,21 @@ func (c *Cache) addWeight(name string, t *Tensor) {
 }
 
 // setWeightGrads finds the weights that the run's patterns mean.
-func (j *job) setWeightGrads() error {
-	if len(j.req.weightGrads) == 0 {
+func (r *run) setWeightGrads() error {
+	if len(r.req.weightGrads) == 0 {
 		return nil
 	}
-	known := slices.Sorted(maps.Keys(j.m.cfg.weightSpecs()))
-	for _, pattern := range j.req.weightGrads {
-		n := len(j.plan.weightGrads)
+	known := slices.Sorted(maps.Keys(r.m.cfg.weightSpecs()))
+	for _, pattern := range r.req.weightGrads {
+		n := len(r.plan.weightGrads)
 		for _, name := range known {
 			if ok, err := path.Match(pattern, name); err != nil {
 				return brief.Errorf("GradientsOfWeights: %q: %w", pattern, err)
-			} else if ok && !slices.Contains(j.plan.weightGrads, name) {
-				j.plan.weightGrads = append(j.plan.weightGrads, name)
+			} else if ok && !slices.Contains(r.plan.weightGrads, name) {
+				r.plan.weightGrads = append(r.plan.weightGrads, name)
 			}
 		}
-		if len(j.plan.weightGrads) == n {
+		if len(r.plan.weightGrads) == n {
 			return brief.Errorf("GradientsOfWeights: %q matches no weight of the model%s", pattern, nearest.Hint(pattern, known))
 		}
 	}
@@ -72,33 +72,33 @@ func (b *builder) missingBias(name string) *Node {
 }
 
 // collectGradients lists the run's scalar and its gradients.
-func (b *builder) collectGradients(add func(output, *Node), out outcome) {
+func (b *builder) collectGradients(add func(result, *Node)) {
 	if len(b.plan.grads)+len(b.plan.weightGrads) == 0 && b.plan.metric == nil {
 		return
 	}
-	scalar := out.loss
+	scalar := b.loss
 	if b.plan.metric != nil {
-		scalar = b.plan.metric.apply(b, out.logits)
-		add(output{kind: scalarOutput}, scalar)
+		scalar = b.plan.metric.apply(b, b.logits)
+		add(result{kind: scalarResult}, scalar)
 	}
-	nodes, outputs := b.differentiated()
+	nodes, results := b.differentiated()
 	if len(nodes) == 0 {
 		return
 	}
 	for i, grad := range Gradient(scalar, nodes...) {
-		if outputs[i].kind == weightGradOutput && readsResidual(outputs[i].name) {
+		if results[i].kind == weightGradResult && readsResidual(results[i].name) {
 			grad = TransposeAllAxes(grad, 1, 0, 2) // from the layout on the device
 		}
-		add(outputs[i], grad)
+		add(results[i], grad)
 	}
 }
 
-// differentiated are the nodes whose gradients the run wants, and the outputs that the gradients become.
-func (b *builder) differentiated() (nodes []*Node, outputs []output) {
+// differentiated are the nodes whose gradients the run wants, and the results that the gradients become.
+func (b *builder) differentiated() (nodes []*Node, results []result) {
 	for _, s := range b.plan.grads {
 		tap := b.tapAt(s)
 		nodes = append(nodes, tap.node)
-		outputs = append(outputs, output{site: s, kind: gradOutput, axes: tap.axes})
+		results = append(results, result{site: s, kind: gradResult, axes: tap.axes})
 	}
 	for _, name := range b.plan.weightGrads {
 		node := b.byName[name]
@@ -106,7 +106,7 @@ func (b *builder) differentiated() (nodes []*Node, outputs []output) {
 			exceptions.Panicf("the run never reads weight %q, so it has no gradient", name)
 		}
 		nodes = append(nodes, node)
-		outputs = append(outputs, output{name: name, kind: weightGradOutput, axes: axesOf(name, b.cfg.weightSpecs()[name].shape)})
+		results = append(results, result{name: name, kind: weightGradResult, axes: axesOf(name, b.cfg.weightSpecs()[name].shape)})
 	}
-	return nodes, outputs
+	return nodes, results
 }

@@ -68,17 +68,17 @@ func ScaleBy(factor any, at ...Entries) Intervention {
 
 // changeAt is the intervention that puts f's result in place of the picked entries. f gets the operands spread to x's
 // shape.
-func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, operands ...any) Intervention {
-	values := slices.Clone(operands)
+func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
+	values := slices.Clone(given)
 	for _, e := range at {
 		values = append(values, e.indices)
 	}
-	n := len(operands)
+	n := len(given)
 	apply := func(x *Node, s Site, nodes []*Node) *Node {
 		checkPicks(s, at)
 		indices := nodes[n:]
 		spread := make([]*Node, n)
-		for i, operand := range operands {
+		for i, operand := range given {
 			spread[i] = operandFor(x, s, operand, nodes[i], at, indices)
 		}
 		changed := f(x, s, spread)
@@ -87,7 +87,7 @@ func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, ope
 		}
 		return Where(maskOfEntries(s, x, at, indices), changed, x)
 	}
-	return Intervention{values: values, apply: apply, local: true}
+	return Intervention{operands: operands{values: values}, apply: apply, local: true}
 }
 
 // checkPicks refuses Head() and the like: no entries would look the same as all of them.

@@ -68,13 +68,13 @@ func (kv *KVCache) Clone() *KVCache {
 }
 
 // hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of its own.
-func (j *job) hold() (release func(), err error) {
-	kv := j.req.kv
+func (r *run) hold() (release func(), err error) {
+	kv := r.req.kv
 	switch {
 	case kv == nil:
 		return func() {}, nil
 	case kv.frozen:
-		j.req.kv = kv.Clone()
+		r.req.kv = kv.Clone()
 		return func() {}, nil
 	case !kv.inUse.CompareAndSwap(false, true):
 		return nil, brief.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
@@ -104,45 +104,46 @@ func (kv *KVCache) entry(l, which int) (*Tensor, error) {
 }
 
 // checkKV refuses a run that a key-value cache cannot serve.
-func (j *job) checkKV() error {
-	kv, c := j.req.kv, j.m.cfg
+func (r *run) checkKV() error {
+	kv, c := r.req.kv, r.m.cfg
+	r.in.length = r.length()
 	if kv == nil {
 		return nil
 	}
 	switch {
-	case kv.m != j.m:
+	case kv.m != r.m:
 		return brief.Errorf("the key-value cache was made by another model")
-	case kv.batch != j.batch:
-		return brief.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, j.batch)
-	case kv.length+j.pos > c.longest():
-		return brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, j.pos, c.NCtx)
+	case kv.batch != r.plan.batch:
+		return brief.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, r.plan.batch)
+	case kv.length+r.plan.pos > c.longest():
+		return brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, r.plan.pos, c.NCtx)
 	}
-	return j.turnAgain()
+	return r.turnAgain()
 }
 
 // turnAgain computes a cache's keys and values once more where the run makes the text so long that all its rotary angles
 // change. Keys are kept before rotation, but those of the second layer on were computed from what the old angles gave.
-func (j *job) turnAgain() error {
-	kv := j.req.kv
-	angles := j.m.cfg.RotaryScaling.lengthClass(j.length())
+func (r *run) turnAgain() error {
+	kv := r.req.kv
+	angles := r.m.cfg.RotaryScaling.lengthClass(r.length())
 	if kv.length == 0 || angles == kv.angles {
 		kv.angles = angles
 		return nil
 	}
-	if len(j.plan.edits) > 0 {
+	if len(r.plan.edits) > 0 {
 		return brief.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
-			"and it was computed without this run's edits: run the whole text at once", j.m.cfg.RotaryScaling.Kind, j.length())
+			"and it was computed without this run's edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.length())
 	}
-	fresh := j.m.NewKVCache(kv.batch)
+	fresh := r.m.NewKVCache(kv.batch)
 	if err := fresh.reserve(kv.room); err != nil { // the same room, which the programs of the next steps were compiled for
 		return err
 	}
-	options := []Option{WithKV(fresh), inTextOf(j.length())}
+	options := []Option{WithKV(fresh), inTextOf(r.length())}
 	if kv.mask != nil {
 		options = append(options, AttentionMask(kv.mask))
 	}
-	if _, err := j.m.forward(kv.tokens, options, verb{takes: ofSteps}); err != nil {
-		return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", j.length(), err)
+	if _, err := r.m.forward(kv.tokens, options, verb{takes: ofSteps}); err != nil {
+		return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.length(), err)
 	}
 	kv.values, kv.angles = fresh.values, angles
 	return nil
@@ -154,21 +155,21 @@ func inTextOf(n int) Option {
 }
 
 // setKV prepares the inputs of a run on top of a cache.
-func (j *job) setKV() error {
-	kv := j.req.kv
+func (r *run) setKV() error {
+	kv := r.req.kv
 	if kv == nil {
 		return nil
 	}
-	if err := kv.reserve(kv.length + j.pos); err != nil {
+	if err := kv.reserve(kv.length + r.plan.pos); err != nil {
 		return err
 	}
-	j.plan.kvRoom = kv.room
+	r.plan.kvRoom = kv.room
 	for i, value := range kv.values {
-		if err := j.setTensor(kvName(i/2, "kv"[i%2:i%2+1]), &Tensor{value: value}); err != nil {
+		if err := r.in.setTensor(kvName(i/2, "kv"[i%2:i%2+1]), &Tensor{value: value}); err != nil {
 			return err
 		}
 	}
-	return j.set(inputPast, []int32{int32(kv.length)}, dtypes.Int32)
+	return r.in.set(inputPast, []int32{int32(kv.length)}, dtypes.Int32)
 }
 
 // reserve makes room for n positions, at least doubling what there is.
@@ -194,15 +195,15 @@ func (kv *KVCache) reserve(n int) error {
 }
 
 // grow adds a run's keys and values to its cache.
-func (j *job) grow(values []*tensors.Tensor) {
-	kv := j.req.kv
+func (r *run) grow(values []*tensors.Tensor) {
+	kv := r.req.kv
 	if kv == nil || kv.frozen {
 		return
 	}
 	kv.values = values
-	kv.length += j.pos
-	kv.tokens = kv.tokens.followedBy(j.tokens)
-	if j.plan.masked {
-		kv.mask = j.mask
+	kv.length += r.plan.pos
+	kv.tokens = kv.tokens.followedBy(r.tokens)
+	if r.plan.masked {
+		kv.mask = r.mask
 	}
 }

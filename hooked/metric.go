@@ -13,13 +13,10 @@ import (
 // A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient is taken of, and what
 // a patching sweep measures.
 type Metric struct {
+	operands
 	positions []int   // of every prompt; none for all
 	each      [][]int // of each prompt, in place of positions
-	values    []any
 	f         func(logits *Node, values []*Node) *Node
-
-	names []string // of the graph inputs that hold the values, once a run has uploaded them
-	kinds []inputKind
 }
 
 // NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch, len(positions), d_vocab], and
@@ -29,7 +26,7 @@ type Metric struct {
 // position that is a pad's is refused, and so is one among tokens that end in pad tokens if nothing tells whether they are
 // meant; [Metric.At] names the positions of each prompt.
 func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...any) Metric {
-	return Metric{positions: positions, f: f, values: values}
+	return Metric{operands: operands{values: values}, positions: positions, f: f}
 }
 
 // At is the same metric at positions of each prompt, [batch][n], counted from the beginning of its row:
@@ -70,11 +67,7 @@ func checkAnswers(answers Tokens, logits *Node) {
 
 // apply builds the metric in a run's graph and averages it over prompts.
 func (m *Metric) apply(b *builder, logits *Node) *Node {
-	values := make([]*Node, len(m.names))
-	for i, name := range m.names {
-		values[i] = b.input(name, m.kinds[i].dtype, m.kinds[i].dims...)
-	}
-	out := m.f(logits, values)
+	out := m.f(logits, m.nodes(b))
 	if out == nil {
 		exceptions.Panicf("the metric's function returned nil")
 	}
@@ -86,19 +79,19 @@ func (m *Metric) apply(b *builder, logits *Node) *Node {
 }
 
 // setMetric finds the positions of the run's metric, if it has one, and uploads its values.
-func (j *job) setMetric() (err error) {
-	if j.plan.metric == nil {
+func (r *run) setMetric() (err error) {
+	if r.plan.metric == nil {
 		return nil
 	}
-	metric := *j.plan.metric
-	if j.logitsAt, err = metric.places(j); err != nil {
+	metric := *r.plan.metric
+	if r.logitsAt, err = metric.places(r); err != nil {
 		return err
 	}
 	if metric.f == nil {
 		return fmt.Errorf("the metric has no function: make it with NewMetric or LogitDiff")
 	}
-	metric.names, metric.kinds, err = j.setValues("metric", metric.values)
-	j.plan.metric = &metric
+	metric.operands, err = metric.uploaded(r.in, "metric")
+	r.plan.metric = &metric
 	return err
 }
 

@@ -51,39 +51,39 @@ func (m *Model) padsAfter(row []int) int {
 // PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its row: [batch][n]. Pads are told
 // as in a run, by [AttentionMask] or [PaddingSide].
 func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([][]int, error) {
-	j, err := m.begin(options, verbPositions)
+	r, err := m.begin(options, verbPositions)
 	if err != nil {
 		return nil, err
 	}
-	if err := j.read(tokens); err != nil {
+	if err := r.read(tokens); err != nil {
 		return nil, err
 	}
-	if err := j.setMask(); err != nil {
+	if err := r.setMask(); err != nil {
 		return nil, err
 	}
-	places, err := metric.places(j)
+	places, err := metric.places(r)
 	if places == nil && err == nil {
-		all := make([]int, j.pos)
+		all := make([]int, r.plan.pos)
 		for p := range all {
 			all[p] = p
 		}
-		places = slices.Repeat([][]int{all}, j.batch)
+		places = slices.Repeat([][]int{all}, r.plan.batch)
 	}
 	return places, err
 }
 
 // places are the positions of each prompt that the metric looks at; nil for all of all.
-func (m *Metric) places(j *job) ([][]int, error) {
+func (m *Metric) places(r *run) ([][]int, error) {
 	switch {
 	case m.each != nil:
-		return m.each, j.checkEach(m.each)
+		return m.each, r.checkEach(m.each)
 	case len(m.positions) == 0:
-		return nil, j.checkWhole()
+		return nil, r.checkWhole()
 	}
-	out := make([][]int, j.batch)
+	out := make([][]int, r.plan.batch)
 	for i := range out {
 		for _, p := range m.positions {
-			at, err := j.place(i, p)
+			at, err := r.place(i, p)
 			if err != nil {
 				return nil, err
 			}
@@ -93,19 +93,19 @@ func (m *Metric) places(j *job) ([][]int, error) {
 	return out, nil
 }
 
-func (j *job) checkEach(each [][]int) error {
-	if len(each) != j.batch {
-		return fmt.Errorf("the metric has positions of %d prompts, the run has %d", len(each), j.batch)
+func (r *run) checkEach(each [][]int) error {
+	if len(each) != r.plan.batch {
+		return fmt.Errorf("the metric has positions of %d prompts, the run has %d", len(each), r.plan.batch)
 	}
 	for i, row := range each {
 		if len(row) != len(each[0]) || len(row) == 0 {
 			return fmt.Errorf("the metric has %d positions of prompt %d and %d of prompt 0: want as many, and at least one", len(row), i, len(each[0]))
 		}
 		for _, p := range row {
-			if p < 0 || p >= j.pos {
-				return fmt.Errorf("the metric looks at position %d of prompt %d, whose row has positions 0 to %d", p, i, j.pos-1)
+			if p < 0 || p >= r.plan.pos {
+				return fmt.Errorf("the metric looks at position %d of prompt %d, whose row has positions 0 to %d", p, i, r.plan.pos-1)
 			}
-			if mask := j.rowMask(i); mask != nil && mask[p] == 0 {
+			if mask := r.rowMask(i); mask != nil && mask[p] == 0 {
 				return fmt.Errorf("the metric looks at position %d of prompt %d, which the attention mask calls a pad", p, i)
 			}
 		}
@@ -114,75 +114,75 @@ func (j *job) checkEach(each [][]int) error {
 }
 
 // checkWhole refuses a metric of all positions where some are pads.
-func (j *job) checkWhole() error {
-	for i := range j.batch {
-		if slices.Contains(j.rowMask(i), 0) {
+func (r *run) checkWhole() error {
+	for i := range r.plan.batch {
+		if slices.Contains(r.rowMask(i), 0) {
 			return fmt.Errorf("the metric looks at all positions, and some of prompt %d are pads: name positions (NewMetric, Metric.At)", i)
 		}
-		if n := j.tail(i); n > 0 {
-			return j.inDoubt(i, n)
+		if n := r.tail(i); n > 0 {
+			return r.inDoubt(i, n)
 		}
 	}
 	return nil
 }
 
 // place is a position of prompt i, of which a negative one counts from its last token.
-func (j *job) place(i, p int) (int, error) {
-	mask, tail := j.rowMask(i), j.tail(i)
-	first, end := 0, j.pos
+func (r *run) place(i, p int) (int, error) {
+	mask, tail := r.rowMask(i), r.tail(i)
+	first, end := 0, r.plan.pos
 	switch {
 	case mask != nil:
 		first, end = max(0, slices.Index(mask, 1)), lastOne(mask)+1
-	case tail > 0 && j.ends != nil:
+	case tail > 0 && r.ends != nil:
 		end -= tail
 	case tail > 0 && (p < 0 || p >= end-tail):
-		return 0, j.inDoubt(i, tail)
+		return 0, r.inDoubt(i, tail)
 	}
 	at := p
 	if p < 0 {
 		at += end
 	}
 	switch {
-	case at < 0 || at >= j.pos:
-		return 0, fmt.Errorf("the metric looks at position %d, the prompts have %d", p, j.pos)
+	case at < 0 || at >= r.plan.pos:
+		return 0, fmt.Errorf("the metric looks at position %d, the prompts have %d", p, r.plan.pos)
 	case at < first || at >= end || mask != nil && mask[at] == 0:
-		return 0, fmt.Errorf("the metric looks at position %d, which in prompt %d is a pad: its tokens are at %d to %d of %d", p, i, first, end-1, j.pos)
+		return 0, fmt.Errorf("the metric looks at position %d, which in prompt %d is a pad: its tokens are at %d to %d of %d", p, i, first, end-1, r.plan.pos)
 	}
 	return at, nil
 }
 
 // rowMask is what tells the pads of prompt i among the run's own positions; nil if nothing does.
-func (j *job) rowMask(i int) []int {
+func (r *run) rowMask(i int) []int {
 	switch {
-	case j.mask != nil:
-		return j.mask[i][len(j.mask[i])-j.pos:]
-	case j.req.mask != nil: // of ones
-		return j.req.mask[i]
+	case r.mask != nil:
+		return r.mask[i][len(r.mask[i])-r.plan.pos:]
+	case r.req.mask != nil: // of ones
+		return r.req.mask[i]
 	}
 	return nil
 }
 
 // tail is how many pads, or what looks like them, prompt i ends in, where no mask tells.
-func (j *job) tail(i int) int {
+func (r *run) tail(i int) int {
 	switch {
-	case j.tokens == nil || j.rowMask(i) != nil || j.req.padding == Left:
+	case r.tokens == nil || r.rowMask(i) != nil || r.req.padding == Left:
 		return 0
-	case j.ends != nil:
-		return j.pos - j.ends[i]
+	case r.ends != nil:
+		return r.plan.pos - r.ends[i]
 	}
-	return j.m.padsAfter(j.tokens[i])
+	return r.m.padsAfter(r.tokens[i])
 }
 
-func (j *job) inDoubt(i, n int) error {
-	if j.ends != nil {
+func (r *run) inDoubt(i, n int) error {
+	if r.ends != nil {
 		return fmt.Errorf("the metric looks at all positions, and the last %d of prompt %d are pads: name positions (NewMetric, Metric.At)", n, i)
 	}
 	return fmt.Errorf("the metric looks at the end of prompt %d, where %d of its %d tokens are the pad token: say where prompts end, "+
-		"with Metric.At(model.EndsOf(tokens)) or AttentionMask; a mask of ones says that they are tokens", i, n, j.pos)
+		"with Metric.At(model.EndsOf(tokens)) or AttentionMask; a mask of ones says that they are tokens", i, n, r.plan.pos)
 }
 
 // findEnds counts the tokens of each text, for a run that looks at their ends.
-func (j *job) findEnds(input any) error {
+func (r *run) findEnds(input any) error {
 	var texts []string
 	switch v := input.(type) {
 	case string:
@@ -190,16 +190,16 @@ func (j *job) findEnds(input any) error {
 	case []string:
 		texts = v
 	}
-	if len(texts) == 0 || j.plan.metric == nil || j.req.padding == Left {
+	if len(texts) == 0 || r.plan.metric == nil || r.req.padding == Left {
 		return nil
 	}
-	j.ends = make([]int, len(texts))
+	r.ends = make([]int, len(texts))
 	for i, text := range texts {
-		alone, err := j.m.toTokens([]string{text}, j.req)
+		alone, err := r.m.toTokens([]string{text}, r.req)
 		if err != nil {
 			return err
 		}
-		j.ends[i] = len(alone[0])
+		r.ends[i] = len(alone[0])
 	}
 	return nil
 }

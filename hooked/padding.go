@@ -9,41 +9,41 @@ import (
 
 // setMask finds out which tokens are real. As in TransformerLens a mask is used if one is given or the padding is on the
 // left; with padding on the right, what is before the pads does not see them anyway.
-func (j *job) setMask() error {
-	mask := j.req.mask
-	if mask == nil && j.tokens != nil && j.req.padding == Left {
-		mask = j.m.leftMask(j.tokens, j.m.wantsBOS(j.req))
+func (r *run) setMask() error {
+	mask := r.req.mask
+	if mask == nil && r.tokens != nil && r.req.padding == Left {
+		mask = r.m.leftMask(r.tokens, r.m.wantsBOS(r.req))
 	}
-	if err := j.checkMask(mask); err != nil {
+	if err := r.checkMask(mask); err != nil {
 		return err
 	}
-	kv := j.req.kv
+	kv := r.req.kv
 	if kv == nil {
 		if mask == nil || allOnes(mask) {
 			return nil
 		}
-		return j.useMask(mask, j.pos)
+		return r.useMask(mask, r.plan.pos)
 	}
-	whole := joinMasks(kv.mask, mask, j.batch, kv.length, j.pos)
+	whole := joinMasks(kv.mask, mask, r.plan.batch, kv.length, r.plan.pos)
 	if whole == nil {
 		return nil
 	}
-	if err := kv.reserve(kv.length + j.pos); err != nil {
+	if err := kv.reserve(kv.length + r.plan.pos); err != nil {
 		return err
 	}
-	return j.useMask(whole, kv.room)
+	return r.useMask(whole, kv.room)
 }
 
-func (j *job) checkMask(mask [][]int) error {
+func (r *run) checkMask(mask [][]int) error {
 	if mask == nil {
 		return nil
 	}
-	if len(mask) != j.batch {
-		return fmt.Errorf("the attention mask has %d rows, the input %d prompts", len(mask), j.batch)
+	if len(mask) != r.plan.batch {
+		return fmt.Errorf("the attention mask has %d rows, the input %d prompts", len(mask), r.plan.batch)
 	}
 	for i, row := range mask {
-		if len(row) != j.pos {
-			return fmt.Errorf("the attention mask's row %d has %d entries, the input %d positions", i, len(row), j.pos)
+		if len(row) != r.plan.pos {
+			return fmt.Errorf("the attention mask's row %d has %d entries, the input %d positions", i, len(row), r.plan.pos)
 		}
 		if k := slices.IndexFunc(row, func(v int) bool { return v != 0 && v != 1 }); k >= 0 {
 			return fmt.Errorf("the attention mask's row %d, position %d is %d: want 1 for a token, 0 for a pad", i, k, row[k])
@@ -53,15 +53,15 @@ func (j *job) checkMask(mask [][]int) error {
 }
 
 // useMask makes mask an input, filled up with zeros to the number of keys.
-func (j *job) useMask(mask [][]int, keys int) error {
+func (r *run) useMask(mask [][]int, keys int) error {
 	padded := make([][]int, len(mask))
 	for i, row := range mask {
 		padded[i] = make([]int, keys)
 		copy(padded[i], row)
 	}
-	j.mask = mask
-	j.plan.masked = true
-	return j.set(inputMask, flatten32(padded), dtypes.Int32, j.batch, keys)
+	r.mask = mask
+	r.plan.masked = true
+	return r.in.set(inputMask, flatten32(padded), dtypes.Int32, r.plan.batch, keys)
 }
 
 // joinMasks is the mask of a cache's positions followed by a run's; nil if nothing is padded.

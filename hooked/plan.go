@@ -1,13 +1,10 @@
 package hooked
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // A plan says what one run computes. It decides the graph: what is not in it is not built.
 type plan struct {
+	scope
 	record []Site        // sites whose activations are results
 	grads  []Site        // sites whose gradients are results
 	edits  []*edit       // in the order in which they apply
@@ -15,6 +12,13 @@ type plan struct {
 	metric *Metric       // the scalar that is differentiated; nil for the loss
 
 	weightGrads []string // canonical names of the weights whose gradients are results
+
+	repeated bool // it will be run many times: a program that is long to compile and quick to run pays
+}
+
+// scope is what of a plan can be compared. It is part of a program's key as it is: whatever decides the graph belongs here.
+type scope struct {
+	batch, pos int // of the tokens or the residual stream that the run reads
 
 	logits, loss, lossPerToken, residual bool // which results
 	greedy                               bool // of the logits only which is the largest
@@ -26,7 +30,6 @@ type plan struct {
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
 	anyLayer     bool // it is of layers alone, and its program serves others too
-	repeated     bool // it will be run many times: a program that is long to compile and quick to run pays
 	prefixes     int  // how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
 }
 
@@ -61,21 +64,6 @@ func (p *plan) shorten() {
 			p.stop = max(p.stop, l+1)
 		}
 	}
-}
-
-// key identifies the graph of a plan without edits and metric, whose graph functions cannot be compared.
-func (p *plan) key(batch, pos int) string {
-	var b strings.Builder
-	fmt.Fprint(&b, batch, pos, p.logits, p.loss, p.lossPerToken, p.residual, p.greedy, p.logitsAt, p.start, p.stop, p.fromResidual,
-		p.masked, p.ungroup, p.kvRoom, p.anyLayer, p.prefixes)
-	for _, s := range p.record {
-		fmt.Fprint(&b, " ", s.Name())
-	}
-	for _, s := range p.grads {
-		fmt.Fprint(&b, " grad ", s.Name())
-	}
-	fmt.Fprint(&b, p.weightGrads)
-	return b.String()
 }
 
 // traced reports whether the graph must be built to know which it is: it holds graph functions of the user's.

@@ -61,12 +61,12 @@ const (
 )
 
 // setPrefixes makes the run one by prefixes where that saves a quarter of the work or more.
-func (j *job) setPrefixes() error {
-	p, c := j.plan, j.m.cfg
-	if j.tokens == nil || p.fromResidual || p.masked || p.kvRoom > 0 || len(p.edits) > 0 || c.AttentionDir != Causal || p.whole(c) {
+func (r *run) setPrefixes() error {
+	p, c := r.plan, r.m.cfg
+	if r.tokens == nil || p.fromResidual || p.masked || p.kvRoom > 0 || len(p.edits) > 0 || c.AttentionDir != Causal || p.whole(c) {
 		return nil
 	}
-	distinct := j.tokens.prefixes()
+	distinct := r.tokens.prefixes()
 	total := len(distinct.of)
 	step := prefixStep(total)
 	n := (len(distinct.token) + step - 1) / step * step
@@ -85,7 +85,7 @@ func (j *job) setPrefixes() error {
 		{inputPrefixFirst, distinct.first, []int{n, 1}},
 		{inputPrefixOf, distinct.of, []int{total, 1}},
 	} {
-		if err := j.set(in.name, in.flat, dtypes.Int32, in.dims...); err != nil {
+		if err := r.in.set(in.name, in.flat, dtypes.Int32, in.dims...); err != nil {
 			return err
 		}
 	}
@@ -112,17 +112,17 @@ func gatherPlaces(x, places *Node, n, m int) *Node {
 }
 
 // everywhere is [builder.everywhere] of an activation that a run by prefixes has left.
-func (j *job) everywhere(t *Tensor) (out *Tensor, err error) {
-	if j.plan.prefixes == 0 {
+func (r *run) everywhere(t *Tensor) (out *Tensor, err error) {
+	if r.plan.prefixes == 0 {
 		return t, nil
 	}
-	of, err := tensors.FromBuffer(j.values[inputPrefixOf])
+	of, err := tensors.FromBuffer(r.in.values[inputPrefixOf])
 	if err != nil {
 		return nil, err
 	}
 	err = Try(func() {
-		value := j.m.eng.eager(fmt.Sprint("everywhere ", j.batch, j.pos), func(in []*Node) *Node {
-			return gatherPlaces(in[0], in[1], j.batch, j.pos)
+		value := r.m.eng.eager(fmt.Sprint("everywhere ", r.plan.batch, r.plan.pos), func(in []*Node) *Node {
+			return gatherPlaces(in[0], in[1], r.plan.batch, r.plan.pos)
 		}, t.value, of)
 		out = &Tensor{value, t.axes, t.eng}
 	})

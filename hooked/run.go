@@ -1,17 +1,12 @@
 package hooked
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/support/exceptions"
 )
 
 // Run computes the logits [batch, pos, d_vocab] of an input: a text (string), texts ([]string), token ids ([Tokens],
@@ -84,219 +79,222 @@ func (r *results) result() *Tensor {
 	return r.logits
 }
 
-// job is one run in the making: what it reads, what it computes, and the values of its graph's inputs.
-type job struct {
+// run is a run in the making: what it was asked for, what it computes, and what its programs read.
+type run struct {
 	m      *Model
 	req    request
 	plan   *plan
+	in     *inputs
 	tokens Tokens
-	batch  int
-	pos    int
-	from   *Tensor                   // the residual stream that the run begins with; nil if it reads tokens
-	values map[string]compute.Buffer // other inputs that are not weights
-	mask   [][]int                   // of the padding, over the cache's positions too; nil if nothing is padded
-	ends   []int                     // how many tokens each text has, where shorter ones were padded on the right
+	from   *Tensor // the residual stream that it begins with; nil if it reads tokens
+	mask   [][]int // of the padding, over the cache's positions too; nil if nothing is padded
+	ends   []int   // how many tokens each text has, where shorter ones were padded on the right
 
 	logitsAt [][]int // positions of each prompt that the run's metric looks at; nil for all, or where it has none
 }
 
+// forward does a run from end to end: it plans, finds the programs of its steps, and calls them.
 func (m *Model) forward(input any, options []Option, v verb) (*results, error) {
-	j, err := m.begin(options, v)
+	r, err := m.begin(options, v)
 	if err != nil {
 		return nil, err
 	}
-	release, err := j.hold()
+	release, err := r.hold()
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := j.prepare(input); err != nil {
+	if err := r.prepare(input); err != nil {
 		return nil, err
 	}
-	return j.run()
+	steps, err := r.steps()
+	if err != nil {
+		return nil, err
+	}
+	return r.execute(steps)
 }
 
-// begin is a job that knows its options and has not looked at its input.
-func (m *Model) begin(options []Option, v verb) (*job, error) {
+// begin is a run that knows its options and has not looked at its input.
+func (m *Model) begin(options []Option, v verb) (*run, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	j := &job{m: m, plan: &v.plan, values: make(map[string]compute.Buffer)}
-	return j, v.begin(&j.req, options)
+	r := &run{m: m, plan: &v.plan, in: m.newInputs()}
+	return r, v.begin(&r.req, options)
 }
 
 // prepare does everything of a run but compile and execute it.
-func (j *job) prepare(input any) error {
+func (r *run) prepare(input any) error {
 	for _, step := range []func() error{
-		func() error { return j.read(input) },
-		j.setLayers, j.setSites, j.setWeightGrads, j.setEdits, j.checkKV, j.setMask, j.checkLoss, j.setMetric, j.setLogits, j.setKV, j.setTokenTypes, j.setPrefixes,
+		func() error { return r.read(input) },
+		r.setLayers, r.setSites, r.setWeightGrads, r.setEdits, r.checkKV, r.setMask, r.checkLoss, r.setMetric, r.setLogits, r.setKV, r.setTokenTypes, r.setPrefixes,
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	j.plan.seal()
-	j.plan.shorten()
+	r.plan.seal()
+	r.plan.shorten()
 	return nil
 }
 
 // read takes the input in any of its forms.
-func (j *job) read(input any) error {
-	if err := j.req.checkInput(input); err != nil {
+func (r *run) read(input any) error {
+	if err := r.req.checkInput(input); err != nil {
 		return err
 	}
 	if t, ok := input.(*Tensor); ok {
-		return j.readResidual(t)
+		return r.readResidual(t)
 	}
-	tokens, err := j.m.tokensOf(input, j.req)
+	tokens, err := r.m.tokensOf(input, r.req)
 	if err != nil {
 		return err
 	}
-	if err := tokens.check(j.m.cfg); err != nil {
+	if err := tokens.check(r.m.cfg); err != nil {
 		return err
 	}
-	if err := j.findEnds(input); err != nil {
+	if err := r.findEnds(input); err != nil {
 		return err
 	}
-	j.tokens = tokens
-	j.batch, j.pos = len(tokens), len(tokens[0])
-	if _, err := resolved("PosSlice", j.req.posSlice, j.pos); err != nil {
+	r.tokens = tokens
+	r.plan.batch, r.plan.pos = len(tokens), len(tokens[0])
+	if _, err := resolved("PosSlice", r.req.posSlice, r.plan.pos); err != nil {
 		return err
 	}
-	return j.set(inputTokens, flatten32(tokens), dtypes.Int32, j.batch, j.pos)
+	return r.in.set(inputTokens, flatten32(tokens), dtypes.Int32, r.plan.batch, r.plan.pos)
 }
 
-func (j *job) readResidual(t *Tensor) error {
+func (r *run) readResidual(t *Tensor) error {
 	if err := t.check(); err != nil {
 		return fmt.Errorf("the residual stream to run from: %w", err)
 	}
 	shape := t.Shape()
-	if len(shape) != 3 || shape[2] != j.m.cfg.DModel {
-		return fmt.Errorf("a residual stream has shape [batch, pos, %d], this tensor has %v", j.m.cfg.DModel, shape)
+	if len(shape) != 3 || shape[2] != r.m.cfg.DModel {
+		return fmt.Errorf("a residual stream has shape [batch, pos, %d], this tensor has %v", r.m.cfg.DModel, shape)
 	}
-	if j.req.start == nil {
+	if r.req.start == nil {
 		return fmt.Errorf("to run from a residual stream say where it enters: StartAtLayer(l)")
 	}
-	j.batch, j.pos = shape[0], shape[1]
-	if _, err := resolved("PosSlice", j.req.posSlice, j.pos); err != nil {
+	r.plan.batch, r.plan.pos = shape[0], shape[1]
+	if _, err := resolved("PosSlice", r.req.posSlice, r.plan.pos); err != nil {
 		return err
 	}
-	j.plan.fromResidual = true
-	if j.plan.loss {
-		if err := j.scoreOn(j.req.lossTokens); err != nil {
+	r.plan.fromResidual = true
+	if r.plan.loss {
+		if err := r.scoreOn(r.req.lossTokens); err != nil {
 			return err
 		}
 	}
-	j.from = t
+	r.from = t
 	return nil
 }
 
 // scoreOn gives the tokens of the loss to a run that does not read them.
-func (j *job) scoreOn(tokens Tokens) error {
-	if err := tokens.check(j.m.cfg); err != nil {
+func (r *run) scoreOn(tokens Tokens) error {
+	if err := tokens.check(r.m.cfg); err != nil {
 		return fmt.Errorf("the loss of a run from a residual stream needs LossTokens: %w", err)
 	}
-	if len(tokens) != j.batch || len(tokens[0]) != j.pos {
-		return fmt.Errorf("LossTokens has shape %v, the residual stream [%d, %d]", tokens.Shape(), j.batch, j.pos)
+	if len(tokens) != r.plan.batch || len(tokens[0]) != r.plan.pos {
+		return fmt.Errorf("LossTokens has shape %v, the residual stream [%d, %d]", tokens.Shape(), r.plan.batch, r.plan.pos)
 	}
-	return j.set(inputTokens, flatten32(tokens), dtypes.Int32, j.batch, j.pos)
+	return r.in.set(inputTokens, flatten32(tokens), dtypes.Int32, r.plan.batch, r.plan.pos)
 }
 
-func (j *job) setLayers() error {
-	c := j.m.cfg
-	j.plan.stop = c.NLayers
-	if s := j.req.stop; s != nil {
+func (r *run) setLayers() error {
+	c := r.m.cfg
+	r.plan.stop = c.NLayers
+	if s := r.req.stop; s != nil {
 		if *s < -c.NLayers || *s > c.NLayers {
 			return fmt.Errorf("StopAtLayer(%d): the model has %d layers", *s, c.NLayers)
 		}
-		j.plan.stop = *s
+		r.plan.stop = *s
 		if *s < 0 {
-			j.plan.stop += c.NLayers
+			r.plan.stop += c.NLayers
 		}
-		j.plan.residual, j.plan.logits, j.plan.loss = true, false, false
+		r.plan.residual, r.plan.logits, r.plan.loss = true, false, false
 	}
-	if s := j.req.start; s != nil {
+	if s := r.req.start; s != nil {
 		l, err := c.layer(*s)
 		if err != nil {
 			return fmt.Errorf("StartAtLayer: %w", err)
 		}
-		if !j.plan.fromResidual {
+		if !r.plan.fromResidual {
 			return fmt.Errorf("StartAtLayer(%d) needs a residual stream as input, not tokens", *s)
 		}
-		j.plan.start = l
+		r.plan.start = l
 	}
 	return nil
 }
 
 // within drops the sites that lie outside the layers that this run computes.
-func (j *job) within(sites []Site) []Site {
+func (r *run) within(sites []Site) []Site {
 	return filterSites(sites, func(s Site) bool {
 		if l, ok := s.Layer(); ok {
-			return j.plan.start <= l && l < j.plan.stop
+			return r.plan.start <= l && l < r.plan.stop
 		}
 		if s.has(afterAll) {
-			return j.plan.stop == j.m.cfg.NLayers && !j.plan.residual
+			return r.plan.stop == r.m.cfg.NLayers && !r.plan.residual
 		}
-		return !j.plan.fromResidual
+		return !r.plan.fromResidual
 	})
 }
 
-func (j *job) setSites() error {
-	c := j.m.cfg
+func (r *run) setSites() error {
+	c := r.m.cfg
 	var err error
 	switch {
-	case len(j.req.record) > 0:
-		j.plan.record, err = c.selectSites(j.req.record...)
-	case j.req.recordAll:
-		j.plan.record = c.defaultSites()
+	case len(r.req.record) > 0:
+		r.plan.record, err = c.selectSites(r.req.record...)
+	case r.req.recordAll:
+		r.plan.record = c.defaultSites()
 	}
 	if err != nil {
 		return err
 	}
-	observed, err := j.observed()
+	observed, err := r.observed()
 	if err != nil {
 		return err
 	}
-	if j.plan.grads, err = c.selectSites(j.req.grads...); err != nil {
+	if r.plan.grads, err = c.selectSites(r.req.grads...); err != nil {
 		return err
 	}
 	for _, asked := range []struct {
 		option string
 		sites  []Site
-	}{{"Names", j.plan.record}, {"Observe", observed}, {"Gradients", j.plan.grads}} {
-		if err := j.meets(asked.option, asked.sites); err != nil {
+	}{{"Names", r.plan.record}, {"Observe", observed}, {"Gradients", r.plan.grads}} {
+		if err := r.meets(asked.option, asked.sites); err != nil {
 			return err
 		}
 	}
-	both := append(slices.Clone(j.plan.record), observed...)
-	j.plan.record = j.within(filterSites(c.Sites(), func(s Site) bool { return slices.Contains(both, s) }))
-	j.plan.grads = j.within(j.plan.grads)
-	if j.req.gradAll && len(j.req.grads) == 0 {
-		j.plan.grads = j.plan.record
+	both := append(slices.Clone(r.plan.record), observed...)
+	r.plan.record = r.within(filterSites(c.Sites(), func(s Site) bool { return slices.Contains(both, s) }))
+	r.plan.grads = r.within(r.plan.grads)
+	if r.req.gradAll && len(r.req.grads) == 0 {
+		r.plan.grads = r.plan.record
 	}
-	j.plan.ungroup = j.req.ungroup
-	j.plan.lossPerToken = j.req.lossPerToken
+	r.plan.ungroup = r.req.ungroup
+	r.plan.lossPerToken = r.req.lossPerToken
 	return nil
 }
 
 // meets refuses an option that selects only sites which the run does not come to.
-func (j *job) meets(option string, sites []Site) error {
-	if len(sites) == 0 || len(j.within(sites)) > 0 {
+func (r *run) meets(option string, sites []Site) error {
+	if len(sites) == 0 || len(r.within(sites)) > 0 {
 		return nil
 	}
 	var cut []string
 	for _, name := range []string{"StartAtLayer", "StopAtLayer"} {
-		if j.req.has(name) {
+		if r.req.has(name) {
 			cut = append(cut, name)
 		}
 	}
 	return fmt.Errorf("%s selects %s, which %s leaves out of this run", option, sites[0], strings.Join(cut, " and "))
 }
 
-func (j *job) observed() ([]Site, error) {
+func (r *run) observed() ([]Site, error) {
 	var all []Site
-	for _, o := range j.req.observers {
-		sites, err := j.m.cfg.selectSites(o.at)
+	for _, o := range r.req.observers {
+		sites, err := r.m.cfg.selectSites(o.at)
 		if err != nil {
 			return nil, fmt.Errorf("Observe: %w", err)
 		}
@@ -305,13 +303,13 @@ func (j *job) observed() ([]Site, error) {
 	return all, nil
 }
 
-func (j *job) setEdits() error {
-	for i, requested := range j.req.edits {
-		sites, err := j.m.cfg.selectSites(requested.at)
+func (r *run) setEdits() error {
+	for i, requested := range r.req.edits {
+		sites, err := r.m.cfg.selectSites(requested.at)
 		if err != nil {
 			return fmt.Errorf("edit %d: %w", i, err)
 		}
-		if sites = j.within(sites); len(sites) == 0 {
+		if sites = r.within(sites); len(sites) == 0 {
 			return fmt.Errorf("edit %d: none of its sites lies in the layers that this run computes", i)
 		}
 		e := &edit{at: make(map[Site]bool), backward: requested.backward, Intervention: requested.edit}
@@ -319,23 +317,23 @@ func (j *job) setEdits() error {
 			e.at[s] = true
 		}
 		prefix := fmt.Sprintf("edit.%d", i)
-		if e.names, e.kinds, err = j.setValues(prefix, requested.edit.values); err != nil {
+		if e.operands, err = requested.edit.uploaded(r.in, prefix); err != nil {
 			return fmt.Errorf("edit of %s: %w", sites[0], err)
 		}
-		j.plan.edits = append(j.plan.edits, e)
+		r.plan.edits = append(r.plan.edits, e)
 	}
 	return nil
 }
 
 // setLogits uploads the places [batch][n] whose logits the run or its metric wants.
-func (j *job) setLogits() error {
-	at := j.logitsAt
-	if at == nil && len(j.req.logitsAt) > 0 {
-		row, err := resolved("LogitsAt", j.req.logitsAt, j.pos)
+func (r *run) setLogits() error {
+	at := r.logitsAt
+	if at == nil && len(r.req.logitsAt) > 0 {
+		row, err := resolved("LogitsAt", r.req.logitsAt, r.plan.pos)
 		if err != nil {
 			return err
 		}
-		at = slices.Repeat([][]int{row}, j.batch)
+		at = slices.Repeat([][]int{row}, r.plan.batch)
 	}
 	if at == nil {
 		return nil
@@ -343,11 +341,11 @@ func (j *job) setLogits() error {
 	places := make([]int32, 0, len(at)*len(at[0]))
 	for i, row := range at {
 		for _, p := range row {
-			places = append(places, int32(i*j.pos+p))
+			places = append(places, int32(i*r.plan.pos+p))
 		}
 	}
-	j.plan.logitsAt = len(at[0])
-	return j.set(inputLogitsAt, places, dtypes.Int32, len(places), 1)
+	r.plan.logitsAt = len(at[0])
+	return r.in.set(inputLogitsAt, places, dtypes.Int32, len(places), 1)
 }
 
 // resolved are positions counted from the beginning, where negative ones count from the end of n.
@@ -363,62 +361,34 @@ func resolved(option string, positions []int, n int) ([]int, error) {
 }
 
 // checkLoss refuses a loss that nothing is predicted for.
-func (j *job) checkLoss() error {
-	if !j.plan.loss {
+func (r *run) checkLoss() error {
+	if !r.plan.loss {
 		return nil
 	}
-	if j.pos < 2 {
+	if r.plan.pos < 2 {
 		return fmt.Errorf("the loss is of each token given those before it: an input of one token has none")
 	}
-	for _, row := range j.mask {
+	for _, row := range r.mask {
 		for k := 1; k < len(row); k++ {
 			if row[k-1] == 1 && row[k] == 1 {
 				return nil
 			}
 		}
 	}
-	if j.mask != nil {
+	if r.mask != nil {
 		return fmt.Errorf("the loss is of each token given those before it: under this attention mask no two tokens follow each other")
 	}
 	return nil
 }
 
-// set uploads the value of a graph input.
-func (j *job) set(name string, flat any, dtype dtypes.DType, dims ...int) error {
-	buffer, err := j.m.eng.upload(flat, shapes.Make(dtype, dims...))
-	if err != nil {
-		return fmt.Errorf("uploading %s: %w", name, err)
-	}
-	j.values[name] = buffer
-	return nil
-}
-
-func (j *job) setTensor(name string, t *Tensor) error {
-	buffer, err := t.value.Buffer(j.m.eng.backend, 0)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	j.values[name] = buffer
-	return nil
-}
-
-// run computes the job.
-func (j *job) run() (*results, error) {
-	stages, err := j.compile()
-	if err != nil {
-		return nil, err
-	}
-	return j.execute(stages)
-}
-
 // observe calls the observers; what only they asked for leaves the cache again.
-func (j *job) observe(out *results) error {
-	for _, o := range j.req.observers {
-		sites, err := j.m.cfg.selectSites(o.at)
+func (r *run) observe(out *results) error {
+	for _, o := range r.req.observers {
+		sites, err := r.m.cfg.selectSites(o.at)
 		if err != nil {
 			return err
 		}
-		for _, s := range j.within(sites) {
+		for _, s := range r.within(sites) {
 			t, err := out.cache.tensor(s)
 			if err != nil {
 				return err
@@ -428,86 +398,8 @@ func (j *job) observe(out *results) error {
 			}
 		}
 	}
-	if len(j.req.observers) > 0 && !j.req.recordAll && len(j.req.record) == 0 {
-		out.cache = newCache(j.m, j.tokens)
+	if len(r.req.observers) > 0 && !r.req.recordAll && len(r.req.record) == 0 {
+		out.cache = newCache(r.m, r.tokens)
 	}
 	return nil
-}
-
-// programFor is the compiled program of a plan. A plan without graph functions of the user's is known by its key alone;
-// else the graph is traced, and compiled only if no graph with the same fingerprint was.
-func (m *Model) programFor(p *plan, batch, pos int) (*program, error) {
-	if !p.traced() {
-		prog := m.eng.get(m.id + p.key(batch, pos))
-		prog.once.Do(func() {
-			traced, err := m.trace(p, batch, pos)
-			if err != nil {
-				prog.err = err
-				return
-			}
-			prog.adopt(traced)
-		})
-		return prog, prog.err
-	}
-	traced, err := m.trace(p, batch, pos)
-	if err != nil {
-		return nil, err
-	}
-	prog := m.eng.get(traced.fingerprint)
-	prog.once.Do(func() { prog.adopt(traced) })
-	return prog, prog.err
-}
-
-// adopt compiles a traced graph as this program.
-func (p *program) adopt(t *tracedGraph) {
-	p.inputs, p.outputs, p.graph, p.layer = t.inputs, t.outputs, t.graph, t.layer
-	if p.empty = len(t.nodes) == 0; p.empty { // its results are what it reads
-		return
-	}
-	p.err = exceptions.TryCatch[error](func() {
-		if err := t.graph.Compile(t.nodes...); err != nil {
-			panic(err)
-		}
-	})
-}
-
-// tracedGraph is a graph that is built and not yet compiled.
-type tracedGraph struct {
-	graph       *Graph
-	nodes       []*Node // graph outputs
-	inputs      []string
-	outputs     []output
-	layer       int // the first that it was built as, if it serves several
-	fingerprint string
-}
-
-func (m *Model) trace(p *plan, batch, pos int) (*tracedGraph, error) {
-	return m.traceWith(func(t *tracedGraph) {
-		b := newBuilder(m.cfg, p, t.graph, m.weights.shapes, batch, pos)
-		b.collect(t, b.forward())
-		t.inputs = b.inputs
-	})
-}
-
-// traceWith builds a graph without compiling it.
-func (m *Model) traceWith(build func(t *tracedGraph)) (t *tracedGraph, err error) {
-	constants := sha256.New()
-	t = &tracedGraph{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
-	err = exceptions.TryCatch[error](func() {
-		build(t)
-		t.endWithOutput()
-	})
-	if err != nil {
-		return nil, err
-	}
-	t.fingerprint = t.identify(constants)
-	return t, nil
-}
-
-// endWithOutput makes an output the last node of the graph. The pure Go backend (compute v0.1.3) has no room for parameters
-// that come after all outputs, which a run that records only some activations leaves unused.
-func (t *tracedGraph) endWithOutput() {
-	if last := len(t.nodes) - 1; last >= 0 {
-		t.nodes[last] = Identity(t.nodes[last])
-	}
 }

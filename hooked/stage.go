@@ -8,61 +8,64 @@ import (
 	"sync"
 )
 
-// A stage is a part of a run that is one program: the embedding, a layer or a few, the end. Layers that differ in their
-// weights alone share theirs, so that a model of thirty layers compiles three small programs in place of a large one, and an
-// edit in one layer compiles the program of that layer and no other.
-type stage struct {
-	plan  *plan
-	layer int // the first whose weights a program that serves several gets; outsideLayers for any other program
+// A step is a stretch of a run that is one program: the embedding, a layer or a few, the end. Layers that differ in their
+// weights alone share their program, so that a model of thirty layers compiles three small ones in place of a large one, and
+// an edit in one layer compiles the program of that layer and no other.
+type step struct {
+	plan    *plan
+	layer   int // the first whose weights a program that serves several gets; outsideLayers for any other program
+	program *program
+	later   []Site // what it leaves for when it is read
 }
 
-// The parts of a run are numbered: 0 is the embedding, then come the layers that it computes, then the end.
+// A run goes through places that are numbered: 0 is the embedding, then come the layers that it computes, then the end.
 
-// partOf is the part that a site lies in.
-func (p *plan) partOf(s Site) int {
+// placeOf is where a site lies.
+func (p *plan) placeOf(s Site) int {
 	if l, ok := s.Layer(); ok {
 		return 1 + l - p.start
 	}
 	if s.has(afterAll) {
-		return p.endPart()
+		return p.end()
 	}
 	return 0
 }
 
-func (p *plan) endPart() int { return 1 + p.stop - p.start }
+// end is the place after the layers.
+func (p *plan) end() int { return 1 + p.stop - p.start }
 
-// bounds are the first part that the run computes and the one after its last.
+// bounds are the first place that the run computes and the one after its last.
 func (p *plan) bounds(c Config) (first, past int) {
 	if p.fromResidual {
 		first = 1
 	}
-	past = p.endPart()
+	past = p.end()
 	if p.stop == c.NLayers && !p.residual && (p.logits || p.loss || p.touches(LNFinalScale) || p.touches(LNFinalNormed)) {
 		past++
 	}
 	return first, past
 }
 
-// stages cuts the run into its programs. like is [weightStore.firstLike].
-func (p *plan) stages(c Config, like func(layer, n int) int) []stage {
+// cut cuts the run into steps, without programs yet. like is [weightStore.firstLike].
+func (p *plan) cut(c Config, like func(layer, n int) int) []step {
 	if p.whole(c) {
-		return []stage{{p, outsideLayers}}
+		return []step{{plan: p, layer: outsideLayers}}
 	}
-	var stages []stage
+	var steps []step
 	first, past := p.bounds(c)
 	from, to := p.joined()
-	for part := first; part < past; {
-		last := part
+	for place := first; place < past; {
+		last := place
 		switch {
-		case from >= 0 && part == max(from, first):
-			last = max(to, part)
-		case from < 0 && 0 < part && part < p.endPart():
+		case from >= 0 && place == max(from, first):
+			last = max(to, place)
+		case from < 0 && 0 < place && place < p.end():
 			last += p.layersTogether() - 1
 		}
-		stages = append(stages, p.cut(c, like, part, last))
-		part = last + 1
+		steps = append(steps, p.stretch(c, like, place, last))
+		place = last + 1
 	}
-	return stages
+	return steps
 }
 
 // mostTogether bounds the layers in one program of a step that is repeated. To begin a program takes a fifth as long as a
@@ -90,7 +93,7 @@ func (p *plan) whole(c Config) bool {
 		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil
 }
 
-// joined are the first and the last part that graph functions of the user's edit: these parts are one program, since a
+// joined are the first and the last place that graph functions of the user's edit: all between are one program, since a
 // function may keep a node that it sees at one site and use it at another. There is none if the first is -1.
 func (p *plan) joined() (from, to int) {
 	from, to = -1, -1
@@ -99,28 +102,28 @@ func (p *plan) joined() (from, to int) {
 			continue
 		}
 		for s := range e.at {
-			part := p.partOf(s)
+			place := p.placeOf(s)
 			if from < 0 {
-				from, to = part, part
+				from, to = place, place
 			}
-			from, to = min(from, part), max(to, part)
+			from, to = min(from, place), max(to, place)
 		}
 	}
 	return from, to
 }
 
-// cut is the stage of parts first to last.
-func (p *plan) cut(c Config, like func(layer, n int) int, first, last int) stage {
+// stretch is the step from place first to last.
+func (p *plan) stretch(c Config, like func(layer, n int) int, first, last int) step {
 	_, past := p.bounds(c)
 	q := *p
 	q.fromResidual = p.fromResidual || first > 0
 	q.start = p.start + max(first-1, 0)
 	q.stop = min(p.start+last, p.stop)
 	q.residual = last < past-1 || p.residual
-	if last < p.endPart() {
+	if last < p.end() {
 		q.logits, q.loss, q.lossPerToken, q.greedy, q.logitsAt = false, false, false, false, 0
 	}
-	inside := func(s Site) bool { return first <= p.partOf(s) && p.partOf(s) <= last }
+	inside := func(s Site) bool { return first <= p.placeOf(s) && p.placeOf(s) <= last }
 	q.record = filterSites(p.record, inside)
 	q.edits = nil
 	for _, e := range p.edits {
@@ -128,8 +131,8 @@ func (p *plan) cut(c Config, like func(layer, n int) int, first, last int) stage
 			q.edits = append(q.edits, e)
 		}
 	}
-	s := stage{&q, outsideLayers}
-	if 0 < first && last < p.endPart() {
+	s := step{plan: &q, layer: outsideLayers}
+	if 0 < first && last < p.end() {
 		s.layer = q.start
 		q.serves(like(q.start, q.stop-q.start))
 	}
@@ -150,9 +153,9 @@ func (p *plan) serves(like int) {
 	p.start, p.stop = like, like+p.stop-p.start
 }
 
-// here is a site of a program that was built as that of the layers from builtAs on, as it is called in the layers that the
-// stage stands for.
-func (s stage) here(site Site, builtAs int) Site {
+// siteOf is what a site of a program, which was built as that of the layers from builtAs on, is in the layers that the step
+// stands for.
+func (s step) siteOf(site Site, builtAs int) Site {
 	if s.layer == outsideLayers {
 		return site
 	}
@@ -188,31 +191,23 @@ func cutLayer(prefix, name string) (layer int, rest string, ok bool) {
 	return layer, rest, ok && err == nil
 }
 
-// A compiledStage is a stage with its program.
-type compiledStage struct {
-	stage
-	program *program
-	later   []Site // what it leaves for when it is read
-}
-
-// compile finds or compiles the programs of the run's stages, side by side.
-func (j *job) compile() ([]compiledStage, error) {
-	stages := j.plan.stages(j.m.cfg, j.m.weights.firstLike)
-	deferring := j.deferring()
-	compiled := make([]compiledStage, len(stages))
-	errs := make([]error, len(stages))
+// steps are those of the run with their programs, which are found or compiled side by side.
+func (r *run) steps() ([]step, error) {
+	steps := r.plan.cut(r.m.cfg, r.m.weights.firstLike)
+	deferring := r.deferring()
+	errs := make([]error, len(steps))
 	var wait sync.WaitGroup
-	for i, s := range stages {
+	for i := range steps {
+		s := &steps[i]
 		if deferring {
-			s, compiled[i].later = s.deferred()
+			s.leaveForLater()
 		}
-		compiled[i].stage = s
-		run := func() { compiled[i].program, errs[i] = j.m.programFor(s.plan, j.batch, j.pos) }
+		find := func() { s.program, errs[i] = r.m.programOf(s.plan) }
 		if s.plan.traced() { // graph functions of the user's run in their order
-			run()
+			find()
 			continue
 		}
-		wait.Go(run)
+		wait.Go(find)
 	}
 	wait.Wait()
 	for _, err := range errs {
@@ -220,5 +215,5 @@ func (j *job) compile() ([]compiledStage, error) {
 			return nil, err
 		}
 	}
-	return compiled, nil
+	return steps, nil
 }

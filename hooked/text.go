@@ -128,12 +128,15 @@ func (m *Model) wantsBOS(r request) bool {
 // TokensToResidualDirections are the directions in the residual stream that raise the logits of tokens: columns of W_U
 // as rows, before a final soft cap (Gemma 2). For tokens [batch][n] the result is [batch, n, d_model].
 func (m *Model) TokensToResidualDirections(tokens Tokens) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	if len(tokens) == 0 || len(tokens[0]) == 0 {
-		return nil, fmt.Errorf("TokensToResidualDirections: there are no tokens")
+		return nil, brief.Errorf("TokensToResidualDirections: there are no tokens")
 	}
 	for i, row := range tokens {
 		if len(row) != len(tokens[0]) {
-			return nil, fmt.Errorf("TokensToResidualDirections: row %d has %d tokens, row 0 has %d", i, len(row), len(tokens[0]))
+			return nil, brief.Errorf("TokensToResidualDirections: row %d has %d tokens, row 0 has %d", i, len(row), len(tokens[0]))
 		}
 	}
 	flat := slices.Concat(tokens...)

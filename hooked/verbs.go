@@ -29,19 +29,19 @@ var (
 
 // The verbs. Those of a model and its encoder that compute the same differ in what they take.
 var (
-	verbRun = verb{name: "Run", plan: plan{logits: true},
+	verbRun = verb{name: "Run", plan: plan{scope: scope{logits: true}},
 		takes: slices.Concat(ofInput, ofSites, []string{"StopAtLayer", "LogitsAt", "WithKV"})}
-	verbRunWithCache = verb{name: "RunWithCache", plan: plan{logits: true}, also: []Option{recordAll},
+	verbRunWithCache = verb{name: "RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll},
 		takes: slices.Concat(ofInput, ofRecords, []string{"StopAtLayer", "LogitsAt", "WithKV"})}
 	verbCache = verb{name: "Cache", also: []Option{recordAll},
 		takes: slices.Concat(ofInput, ofRecords, []string{"StopAtLayer", "WithKV"})}
-	verbLoss = verb{name: "Loss", plan: plan{loss: true},
+	verbLoss = verb{name: "Loss", plan: plan{scope: scope{loss: true}},
 		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens"})}
-	verbLogitsAndLoss = verb{name: "LogitsAndLoss", plan: plan{logits: true, loss: true},
+	verbLogitsAndLoss = verb{name: "LogitsAndLoss", plan: plan{scope: scope{logits: true, loss: true}},
 		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens", "LogitsAt"})}
-	verbRunWithGradients = verb{name: "RunWithGradients", plan: plan{logits: true}, also: []Option{recordAll, gradAll},
+	verbRunWithGradients = verb{name: "RunWithGradients", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll, gradAll},
 		takes: slices.Concat(ofInput, ofBackward)}
-	verbLossWithGradients = verb{name: "LossWithGradients", plan: plan{loss: true}, also: []Option{recordAll, gradAll},
+	verbLossWithGradients = verb{name: "LossWithGradients", plan: plan{scope: scope{loss: true}}, also: []Option{recordAll, gradAll},
 		takes: slices.Concat(ofInput, ofBackward, []string{"LossTokens"})}
 
 	verbGenerate       = verb{name: "Generate", takes: slices.Concat(ofTexts, ofSteps, ofEdits)}
@@ -53,8 +53,8 @@ var (
 	verbToStrTokens = verb{name: "ToStrTokens", takes: []string{"PrependBOS"}}
 	verbPositions   = verb{name: "PositionsOf", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
 
-	verbEncode          = verb{name: "Encoder.Run", plan: plan{logits: true}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
-	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{logits: true}, also: []Option{recordAll},
+	verbEncode          = verb{name: "Encoder.Run", plan: plan{scope: scope{logits: true}}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
+	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll},
 		takes: slices.Concat(ofEncoders, ofEdits, []string{"Names", "PosSlice", "StopAtLayer", "LogitsAt"})}
 	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat([]string{"AttentionMask", "TokenTypes"}, ofEdits),
 		also: []Option{Names(NSPOut)}}

@@ -1,0 +1,225 @@
+package hooked
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// A program is a graph: traced by a builder, and then compiled by the engine, once for all who need it.
+type program struct {
+	graph   *Graph
+	nodes   []*Node  // the graph's results
+	inputs  []string // names of the parameters, in order
+	results []result
+	layer   int // the first that it was built as, if it serves several
+
+	fingerprint string
+}
+
+// empty reports whether nothing is to be computed: what the program gives is what it reads.
+func (p *program) empty() bool { return len(p.nodes) == 0 }
+
+// A result is one named result of a program; several may share a node of the graph, since the same value stands at several
+// sites.
+type result struct {
+	site     Site
+	name     string // of the weight, if it is the gradient of one
+	kind     resultKind
+	axes     []string
+	byPrefix bool // it is [1, prefix, ...] and stands for [batch, pos, ...]
+
+	slot int // which of the program's nodes it is, or inputSlot
+}
+
+// of is the site or the weight that the result belongs to, in a program that was built as that of the layers from layer on and
+// may serve others.
+func (r result) of(layer int) string {
+	if r.site.info == nil {
+		return r.name
+	}
+	return fmt.Sprint(r.site.info.path, r.site.layer-layer)
+}
+
+// value is the result among the values of a program's nodes, or x, the residual stream that it has read.
+func (r result) value(values []*tensors.Tensor, x *Tensor) *tensors.Tensor {
+	if r.slot == inputSlot {
+		return x.value
+	}
+	return values[r.slot]
+}
+
+// inputSlot says that a result is the residual stream that the program reads, as it is.
+const inputSlot = -1
+
+type resultKind int
+
+const (
+	siteResult resultKind = iota
+	gradResult
+	logitsResult
+	lossResult
+	residualResult
+	kvResult
+	scalarResult
+	weightGradResult
+	greedyResult
+)
+
+// A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph nothing can be left out but
+// what is in none of its fields.
+type programKey struct {
+	kind  string // what computes: a run, a component, a block of a branch, a metric, a tensor's method
+	model string // [weightsKept.graphID]; the weights themselves are inputs
+	scope        // of the plan
+
+	record, grads, weightGrads string // names
+	graph                      string // of other graphs: the fingerprint, or a name and the shapes of the inputs
+}
+
+// keyOf is the key of a plan without functions of the user's, which cannot be compared.
+func (m *Model) keyOf(p *plan) programKey {
+	return programKey{kind: "run", model: m.id, scope: p.scope, record: siteNames(p.record), grads: siteNames(p.grads),
+		weightGrads: strings.Join(p.weightGrads, " ")}
+}
+
+func siteNames(sites []Site) string {
+	names := make([]string, len(sites))
+	for i, s := range sites {
+		names[i] = s.Name()
+	}
+	return strings.Join(names, " ")
+}
+
+// compiled is a program that is being compiled or was.
+type compiled struct {
+	once    sync.Once
+	program *program
+	err     error
+
+	lastUse int // counted by the engine
+}
+
+// program is the compiled program called key: known, or traced and compiled now. Whoever asks first does it, and others wait.
+func (e *engine) program(key programKey, trace func() (*program, error)) (*program, error) {
+	c := e.get(key)
+	c.once.Do(func() {
+		if c.program, c.err = trace(); c.err == nil {
+			c.err = c.program.compile()
+		}
+	})
+	return c.program, c.err
+}
+
+// fingerprinted is the compiled program of a traced graph: one that was compiled for the same graph, if there is one.
+func (e *engine) fingerprinted(kind string, p *program) (*program, error) {
+	return e.program(programKey{kind: kind, graph: p.fingerprint}, func() (*program, error) { return p, nil })
+}
+
+func (p *program) compile() error {
+	if p.empty() {
+		return nil
+	}
+	return exceptions.TryCatch[error](func() {
+		if err := p.graph.Compile(p.nodes...); err != nil {
+			panic(err)
+		}
+	})
+}
+
+// programOf is the compiled program of a plan. A plan without functions of the user's is known by its key alone; else the graph
+// is traced, and compiled only if no graph with the same fingerprint was.
+func (m *Model) programOf(p *plan) (*program, error) {
+	trace := func() (*program, error) {
+		return m.trace(func(t *program) {
+			b := newBuilder(m.cfg, p, t.graph, m.weights.shapes)
+			b.forward()
+			b.collect(t)
+		})
+	}
+	if !p.traced() {
+		return m.eng.program(m.keyOf(p), trace)
+	}
+	traced, err := trace()
+	if err != nil {
+		return nil, err
+	}
+	return m.eng.fingerprinted("run", traced)
+}
+
+// trace builds a graph without compiling it.
+func (m *Model) trace(build func(p *program)) (p *program, err error) {
+	constants := sha256.New()
+	p = &program{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
+	err = exceptions.TryCatch[error](func() {
+		build(p)
+		p.endWithResult()
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.fingerprint = p.identify(constants)
+	return p, nil
+}
+
+// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has no room for parameters
+// that come after all results, which a run that records only some activations leaves unused.
+func (p *program) endWithResult() {
+	if last := len(p.nodes) - 1; last >= 0 {
+		p.nodes[last] = Identity(p.nodes[last])
+	}
+}
+
+// A watchedBackend notes the constants that go into a graph. GoMLX does not keep large ones, and without them two
+// graphs that differ only in a table of numbers would look alike.
+type watchedBackend struct {
+	compute.Backend
+	seen hash.Hash
+}
+
+func (w watchedBackend) Builder(name string) compute.Builder {
+	return watchedBuilder{w.Backend.Builder(name), w.seen}
+}
+
+type watchedBuilder struct {
+	compute.Builder
+	seen hash.Hash
+}
+
+func (w watchedBuilder) Main() compute.Function { return watchedFunction{w.Builder.Main(), w.seen} }
+
+type watchedFunction struct {
+	compute.Function
+	seen hash.Hash
+}
+
+func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) {
+	fmt.Fprint(w.seen, dims, flat, ";")
+	return w.Function.Constant(flat, dims...)
+}
+
+// identify names a traced graph: its operations, its constants, which of its nodes are results, and of what.
+func (p *program) identify(constants hash.Hash) string {
+	h := sha256.New()
+	for _, n := range p.graph.Nodes() {
+		fmt.Fprintln(h, n)
+	}
+	var ids []string
+	for _, n := range p.nodes {
+		ids = append(ids, fmt.Sprint(n.Id()))
+	}
+	fmt.Fprintln(h, strings.Join(ids, " "))
+	for _, r := range p.results {
+		fmt.Fprintln(h, r.of(p.layer), r.kind, r.slot, r.byPrefix, r.axes)
+	}
+	h.Write(constants.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil))
+}

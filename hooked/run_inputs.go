@@ -1,0 +1,197 @@
+package hooked
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/brief"
+)
+
+// Names of graph inputs that are not weights. Those of prefixes, key-value caches, edits and branches stand where they are
+// used.
+const (
+	inputTokens   = "input.tokens"    // [batch, pos] int32
+	inputResidual = "input.residual"  // [batch, pos, d_model]
+	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
+	inputLogitsAt = "input.logits_at" // [batch*n, 1] int32: which positions' logits are wanted, counted over all prompts
+	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
+)
+
+// inputs are what a program reads besides weights: buffers on the device, by the names of the graph's parameters.
+type inputs struct {
+	m      *Model
+	values map[string]compute.Buffer
+	length int // of the texts, in tokens: some rotary angles depend on it
+}
+
+func (m *Model) newInputs() *inputs {
+	return &inputs{m: m, values: make(map[string]compute.Buffer)}
+}
+
+// set uploads the value of an input.
+func (in *inputs) set(name string, flat any, dtype dtypes.DType, dims ...int) error {
+	buffer, err := in.m.eng.upload(flat, shapes.Make(dtype, dims...))
+	if err != nil {
+		return fmt.Errorf("uploading %s: %w", name, err)
+	}
+	in.values[name] = buffer
+	return nil
+}
+
+// setTensor makes a tensor the value of an input; nothing is copied.
+func (in *inputs) setTensor(name string, t *Tensor) error {
+	buffer, err := t.value.Buffer(in.m.eng.backend, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	in.values[name] = buffer
+	return nil
+}
+
+// call runs a program on the inputs, with the weights of the layers from layer on if it serves several, and on the residual
+// stream x where it reads one that is not among the inputs.
+func (in *inputs) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) {
+	if p.empty() {
+		return nil, nil
+	}
+	buffers := make([]compute.Buffer, len(p.inputs))
+	for i, name := range p.inputs {
+		var err error
+		if buffers[i], err = in.buffer(nameAt(layer, name), x); err != nil {
+			return nil, err
+		}
+	}
+	return in.m.eng.run(p, buffers)
+}
+
+func (in *inputs) buffer(name string, x *Tensor) (compute.Buffer, error) {
+	if value, ok := in.values[name]; ok {
+		return value, nil
+	}
+	if name == inputResidual {
+		return x.value.Buffer(in.m.eng.backend, 0)
+	}
+	return in.m.weights.buffer(name, in.length)
+}
+
+// operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that a run with other values
+// compiles nothing.
+type operands struct {
+	values []any
+	names  []string // of the inputs that hold them, once uploaded
+	kinds  []inputKind
+}
+
+type inputKind struct {
+	dtype dtypes.DType
+	dims  []int
+}
+
+// uploaded are the operands as inputs whose names begin with prefix.
+func (o operands) uploaded(in *inputs, prefix string) (operands, error) {
+	out := operands{values: o.values}
+	for i, v := range o.values {
+		name := fmt.Sprintf("%s.%d", prefix, i)
+		kind, err := in.setValue(name, v)
+		if err != nil {
+			return out, fmt.Errorf("run-time value %d: %w", i, err)
+		}
+		out.names, out.kinds = append(out.names, name), append(out.kinds, kind)
+	}
+	return out, nil
+}
+
+// nodes are the operands in a graph.
+func (o operands) nodes(b *builder) []*Node {
+	nodes := make([]*Node, len(o.names))
+	for i, name := range o.names {
+		nodes[i] = b.input(name, o.kinds[i].dtype, o.kinds[i].dims...)
+	}
+	return nodes
+}
+
+func (in *inputs) setValue(name string, value any) (inputKind, error) {
+	if t, ok := value.(*Tensor); ok {
+		if err := t.check(); err != nil {
+			return inputKind{}, err
+		}
+		return inputKind{t.value.DType(), t.Shape()}, in.setTensor(name, t)
+	}
+	flat, kind, err := hostValue(value)
+	if err != nil {
+		return kind, err
+	}
+	return kind, in.set(name, flat, kind.dtype, kind.dims...)
+}
+
+// hostValue is a Go value as the flat data and shape of a graph input. Numbers become float32, whole ones int32.
+func hostValue(value any) (flat any, kind inputKind, err error) {
+	switch v := value.(type) {
+	case float32:
+		return floats([]float32{v})
+	case float64:
+		return narrowed([]float64{v})
+	case []float32:
+		return floats(v, len(v))
+	case []float64:
+		return narrowed(v, len(v))
+	case *Array:
+		if err := v.check(); err != nil {
+			return nil, kind, err
+		}
+		return floats(v.Data, v.Shape...)
+	case int:
+		return whole32([][]int{{v}})
+	case []int:
+		return whole32([][]int{v}, len(v))
+	case Tokens:
+		return whole32(v, v.Shape()...)
+	case [][]int:
+		return whole32(v, Tokens(v).Shape()...)
+	}
+	return nil, kind, brief.Errorf("%v of type %T: want a number, a slice of numbers, a *Tensor or an *Array", value, value)
+}
+
+func floats(v []float32, dims ...int) (any, inputKind, error) {
+	return v, inputKind{dtypes.Float32, dims}, nil
+}
+
+// narrowed refuses what float32 cannot hold: it would become infinite in silence.
+func narrowed(v []float64, dims ...int) (any, inputKind, error) {
+	out := narrow(v)
+	for i, x := range v {
+		if math.IsInf(float64(out[i]), 0) && !math.IsInf(x, 0) {
+			return nil, inputKind{}, brief.Errorf("%v is too large for float32", x)
+		}
+	}
+	return floats(out, dims...)
+}
+
+// whole32 refuses what int32 cannot hold, and rows of unequal length.
+func whole32(rows [][]int, dims ...int) (any, inputKind, error) {
+	for i, row := range rows {
+		if len(row) != len(rows[0]) {
+			return nil, inputKind{}, brief.Errorf("row %d has %d entries, row 0 has %d: want equal rows", i, len(row), len(rows[0]))
+		}
+		for _, v := range row {
+			if int(int32(v)) != v {
+				return nil, inputKind{}, brief.Errorf("%d is too large for int32", v)
+			}
+		}
+	}
+	return flatten32(rows), inputKind{dtypes.Int32, dims}, nil
+}
+
+func narrow(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, x := range v {
+		out[i] = float32(x)
+	}
+	return out
+}
