@@ -117,7 +117,7 @@ func (b *blobWriter) open() error {
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	b.f, b.sums = f, newSums(b.info.size)
+	b.f, b.sums = f, newSums(b.info)
 	if b.done, err = io.Copy(b.sums, f); err == nil && b.info.size >= 0 && b.done > b.info.size {
 		err = b.restart()
 	}
@@ -130,7 +130,7 @@ func (b *blobWriter) open() error {
 
 // restart throws away what is there.
 func (b *blobWriter) restart() error {
-	b.sums = newSums(b.info.size)
+	b.sums = newSums(b.info)
 	b.done = 0
 	if err := b.f.Truncate(0); err != nil {
 		return permanent{err}

@@ -43,7 +43,7 @@ var constants = map[string]bool{
 // refusal is the error for a name that is not on the list.
 type refusal string
 
-func (r refusal) Error() string { return "it asks for " + string(r) }
+func (r refusal) Error() string { return "it asks for " + brief.Text(string(r)) }
 
 // allowedGlobal admits a name of the list.
 func allowedGlobal(module, name string) (any, error) {
