@@ -100,6 +100,9 @@ func (c *Cache) LogitDiffs(tokens, incorrect any, options ...StackOption) (befor
 }
 
 func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, capped *Tensor, err error) {
+	if r.layer != c.m.cfg.NLayers {
+		return nil, nil, fmt.Errorf("Layer(%d) would do nothing: logits are after the last layer", r.layer)
+	}
 	if c.m.cfg.Normalization.HasWeights() {
 		return nil, nil, fmt.Errorf("the norms of the model have weights of their own: load it with FoldLN")
 	}

@@ -27,6 +27,15 @@ func EndsOfMask(mask [][]int) ([][]int, error) {
 	return ends, nil
 }
 
+// EndsOf is where the prompts of the cache's run end, [batch][1]: [EndsOfMask] of a masked run, else [Model.EndsOf] its tokens;
+// nil if it read none.
+func (c *Cache) EndsOf() ([][]int, error) {
+	if c.mask != nil {
+		return EndsOfMask(c.mask)
+	}
+	return c.m.EndsOf(c.tokens), nil
+}
+
 func lastOne(row []int) int {
 	last := -1
 	for k, v := range row {

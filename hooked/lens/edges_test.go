@@ -122,7 +122,9 @@ func TestNoCircuit(t *testing.T) {
 		"FullOV: in this model (Gemma2ForCausalLM) what heads":   failure(lens.FullOV(gemma, 0, 0)),
 		"HeadAttribution: in this model (Gemma2ForCausalLM)":     failure(lens.HeadAttribution(gemma, cache, direction)),
 		"DetectHead: the last 3 of the 6 tokens of prompt 1":     failure(lens.DetectHead(padded, right, lens.PreviousToken, lens.Detection{})),
-		"TestPrompt": nil,
+		"prompt 1 ends at position 2 of 6, and then come pads":   failure(lens.HeadAttribution(padded, hooked.Must(padded.Cache(right)), hooked.Must(lens.LogitDiffDirections(padded, hooked.Tokens{{1, 2}, {3, 4}})))),
+		"Layer(1) would do nothing":                              failure2(cache.LogitDiffs(1, 2, hooked.Layer(1))),
+		"TestPrompt":                                             nil,
 	} {
 		if want == "TestPrompt" {
 			_, err = lens.TestPrompt(padded, "When", "Mary", hooked.Edit(hooked.AttnZ, hooked.Zero()))
@@ -135,6 +137,8 @@ func TestNoCircuit(t *testing.T) {
 }
 
 func failure[T any](_ T, err error) error { return err }
+
+func failure2[T, U any](_ T, _ U, err error) error { return err }
 
 // TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the difference before it, that
 // the capped one is that of the run's logits, and that both logit lenses end with the run's logits.

@@ -2,6 +2,7 @@ package lens
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopherlens/hooked"
@@ -144,7 +145,10 @@ func LayerAttribution(cache *hooked.Cache, direction *hooked.Tensor, options ...
 func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Tensor, []string, error), cache *hooked.Cache,
 	direction *hooked.Tensor, options []hooked.StackOption) (*hooked.Tensor, error) {
 	all := []hooked.StackOption{hooked.ApplyLN, hooked.ProjectOnto(direction)}
-	if len(options) == 0 {
+	if !slices.ContainsFunc(options, picksPositions) {
+		if err := endTogether(cache); err != nil {
+			return nil, err
+		}
 		all = append(all, hooked.Pos(-1))
 	}
 	stack, _, err := decompose(cache, append(all, options...)...)
@@ -153,4 +157,27 @@ func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Te
 	}
 	err = hooked.Try(func() { stack = stack.Mean(stack.AxisNames()[1:]...) })
 	return stack, err
+}
+
+func picksPositions(o hooked.StackOption) bool {
+	e, ok := o.(hooked.Entries)
+	return ok && e.Axis() == "pos"
+}
+
+// endTogether refuses a run whose prompts do not all end at its last position.
+func endTogether(cache *hooked.Cache) error {
+	ends, err := cache.EndsOf()
+	if err != nil {
+		return err
+	}
+	rows := cache.Mask()
+	if rows == nil {
+		rows = cache.Tokens()
+	}
+	for i, end := range ends {
+		if last := len(rows[i]) - 1; end[0] != last {
+			return fmt.Errorf("prompt %d ends at position %d of %d, and then come pads: pad on the left, or say which position with hooked.Pos", i, end[0], last+1)
+		}
+	}
+	return nil
 }

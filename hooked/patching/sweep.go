@@ -20,7 +20,11 @@ import (
 // pads what the base gives. The numbers are the metric's mean over prompts, in its own units; [Grid.Normalized] makes them
 // fractions.
 func Sweep(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	r, err := newRunner(m, site, over, base, source, metric, newSettings(options))
+	s, err := newSettings(options)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRunner(m, site, over, base, source, metric, s)
 	if err != nil {
 		return nil, fmt.Errorf("patching %s: %w", site, err)
 	}
