@@ -199,7 +199,7 @@ func (j *job) findEnds(input any) error {
 	case []string:
 		texts = v
 	}
-	if len(texts) == 0 || j.plan.metric == nil || j.req.padding == Left {
+	if len(texts) == 0 || j.plan.metric == nil && len(j.req.logitsAt) == 0 || j.req.padding == Left {
 		return nil
 	}
 	j.ends = make([]int, len(texts))

@@ -139,3 +139,33 @@ func TestBadMetrics(t *testing.T) {
 		}
 	}
 }
+
+// TestLogitsAtTheEnd checks that positions from the end are those of each prompt, as if it ran alone.
+func TestLogitsAtTheEnd(t *testing.T) {
+	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
+	right := hooked.Must(m.ToTokens(someTexts))
+	mask := slices.Clone(right)
+	for i, end := range m.EndsOf(right) {
+		mask[i] = slices.Concat(slices.Repeat([]int{1}, end[0]+1), make([]int, len(right[0])-end[0]-1))
+	}
+	for what, got := range map[string]*hooked.Tensor{
+		"texts":             hooked.Must(m.Run(someTexts, hooked.LogitsAt(-1, -2))),
+		"texts on the left": hooked.Must(m.Run(someTexts, hooked.LogitsAt(-1, -2), hooked.PaddingSide(hooked.Left))),
+		"a mask":            hooked.Must(m.Run(right, hooked.LogitsAt(-1, -2), hooked.AttentionMask(mask))),
+	} {
+		for i, text := range someTexts {
+			alone := hooked.Must(m.Run(text, hooked.LogitsAt(-1, -2))).At(0)
+			golden.Close(t, what, got.At(i).Float32s(), alone.Float32s(), golden.Tolerance{Abs: 1e-5, Rel: 1e-5})
+		}
+	}
+	for want, err := range map[string]error{
+		"prompt 1 has 3 pad tokens and others have none": err2(m.Run(right, hooked.LogitsAt(-1))),
+		"LogitsAt(-5): prompt 1 has only 3 positions":    err2(m.Run(someTexts, hooked.LogitsAt(-5))),
+		"LogitsAt(9): the input has 6 positions":         err2(m.Run(right, hooked.LogitsAt(9))),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+	hooked.Must(m.Run(right, hooked.LogitsAt(5))) // counted from the beginning it is what it is
+}

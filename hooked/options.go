@@ -133,7 +133,8 @@ func StartAtLayer(l int) Option {
 	return option("StartAtLayer", func(r *request) error { r.start = &l; return nil })
 }
 
-// LogitsAt computes logits at these positions only, negative ones counting from the end: [batch, len(positions), d_vocab].
+// LogitsAt computes logits at these positions only: [batch, len(positions), d_vocab]. Negative ones count from the end of each
+// prompt: of texts, and under an attention mask, from its last token.
 func LogitsAt(positions ...int) Option {
 	return option("LogitsAt", func(r *request) error {
 		if len(positions) == 0 {
