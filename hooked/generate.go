@@ -28,7 +28,23 @@ func (g Generation) check(c Config) error {
 			return fmt.Errorf("StopTokens holds %d, the model predicts tokens 0 to %d", id, c.DVocabOut-1)
 		}
 	}
-	return g.Sampling.check()
+	if err := g.Sampling.check(); err != nil {
+		return err
+	}
+	return g.contradicts()
+}
+
+// contradicts refuses settings of the sampling that others put out of force. [Sampling.Probabilities] takes them as TransformerLens'
+// sample_logits does.
+func (s Sampling) contradicts() error {
+	switch {
+	case s.Temperature == 0 && (s.TopK > 0 || s.TopP > 0 || s.FreqPenalty != 0):
+		return fmt.Errorf("TopK %d, TopP %v and FreqPenalty %v mean nothing at Temperature 0, which takes the likeliest token: Temperature 1 draws "+
+			"as the model says", s.TopK, s.TopP, s.FreqPenalty)
+	case s.TopK > 0 && s.TopP > 0:
+		return fmt.Errorf("TopP %v would do nothing beside TopK %d: leave one out", s.TopP, s.TopK)
+	}
+	return nil
 }
 
 // A GenerationStep is one new token of each prompt.

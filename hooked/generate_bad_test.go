@@ -100,6 +100,9 @@ func TestMeaninglessGenerations(t *testing.T) {
 		"Temperature NaN":                             {Sampling: hooked.Sampling{Temperature: nan}},
 		"Temperature +Inf":                            {Sampling: hooked.Sampling{Temperature: math.Inf(1)}},
 		"TopP NaN":                                    {Sampling: hooked.Sampling{Temperature: 1, TopP: nan}},
+		"TopK 50, TopP 0 and FreqPenalty 0 mean":      {Sampling: hooked.Sampling{TopK: 50}},
+		"TopK 0, TopP 0 and FreqPenalty 2 mean":       {Sampling: hooked.Sampling{FreqPenalty: 2}},
+		"TopP 0.9 would do nothing beside TopK 4":     {Sampling: hooked.Sampling{Temperature: 1, TopK: 4, TopP: 0.9}},
 		"FreqPenalty NaN":                             {Sampling: hooked.Sampling{Temperature: 1, FreqPenalty: nan}},
 		"FreqPenalty -Inf":                            {Sampling: hooked.Sampling{Temperature: 1, FreqPenalty: math.Inf(-1)}},
 	} {
