@@ -143,8 +143,12 @@ func failure2[T, U any](_ T, _ U, err error) error { return err }
 // TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the difference before it, that
 // the capped one is that of the run's logits, and that both logit lenses end with the run's logits.
 func TestAttributionUnderACap(t *testing.T) {
-	for _, family := range []string{"gemma2", "gpt2"} {
-		m := openModel(t, family, hooked.DefaultProcessing)
+	finalRMS := hooked.Config{NLayers: 2, DModel: 12, NCtx: 16, DHead: 4, NHeads: 3, DVocab: 50, ActFn: "gelu", Normalization: hooked.LNPre, FinalRMS: true}
+	for family, m := range map[string]*hooked.Model{
+		"gemma2":          openModel(t, "gemma2", hooked.DefaultProcessing),
+		"gpt2":            openModel(t, "gpt2", hooked.DefaultProcessing),
+		"a last RMS norm": hooked.Must(hooked.New(finalRMS, hooked.LoadOptions{Backend: golden.PureGo(t)})),
+	} {
 		tokens, answers := hooked.Tokens{{1, 5, 9, 13}, {1, 7, 11, 20}}, hooked.Tokens{{10, 20}, {30, 40}}
 		logits, cache := hooked.Must2(m.RunWithCache(tokens))
 		tol := golden.Tolerance{Abs: 2e-5, Rel: 1e-4}

@@ -34,7 +34,7 @@ func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 		switch {
 		case c.Normalization == hooked.NoNorm:
 			return
-		case c.Normalization.Centred():
+		case c.Normalization.Centred() && !c.FinalRMS:
 			stack = stack.Sub(stack.Mean("d_model"))
 		}
 		scale := stack.Mul(stack).Mean("d_model").Shift(c.Eps).Sqrt()
