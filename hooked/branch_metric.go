@@ -56,10 +56,11 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 // fits refuses residual streams of other prompts or positions than the metric looks at.
 func (m *Metric) fits(batch, pos int) error {
 	want := len(m.positions)
-	if len(m.each) > 0 {
-		if want = len(m.each[0]); len(m.each) != batch {
+	if m.each != nil {
+		if len(m.each) != batch {
 			return fmt.Errorf("the metric has positions of %d prompts, the residual streams are of %d", len(m.each), batch)
 		}
+		want = len(m.each[0])
 	}
 	if want > 0 && pos != want {
 		return fmt.Errorf("the metric looks at %d positions of each prompt, the residual streams are of %d", want, pos)

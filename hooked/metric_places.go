@@ -7,7 +7,7 @@ import (
 
 // EndsOf is the position of the last token of each prompt that is no pad, [batch][1], for [Metric.At]. Pads are the pad tokens
 // at the end of a row; a row of nothing else ends with its first token, as an empty text does after its BOS. Where a prompt may
-// end in the pad token itself, make a mask and use [EndsOfMask].
+// end in the pad token itself, make a mask and use [EndsOfMask]. A model that knows no pad token has none.
 func (m *Model) EndsOf(tokens Tokens) [][]int {
 	ends := make([][]int, len(tokens))
 	for i, row := range tokens {
@@ -140,6 +140,8 @@ func (j *job) place(i, p int) (int, error) {
 	mask, tail := j.rowMask(i), j.tail(i)
 	first, end := 0, j.pos
 	switch {
+	case mask != nil && lastOne(mask) < 0:
+		return 0, fmt.Errorf("the metric looks at position %d, and the attention mask leaves prompt %d no token", p, i)
 	case mask != nil:
 		first, end = max(0, slices.Index(mask, 1)), lastOne(mask)+1
 	case tail > 0 && j.ends != nil:

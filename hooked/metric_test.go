@@ -123,6 +123,8 @@ func TestBadMetrics(t *testing.T) {
 		"the answer 999 of prompt 1 is outside":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 999}})),
 		"the answer -1 of prompt 0 is outside":                  of(hooked.LogitDiff(hooked.Tokens{{-1, 2}, {3, 4}})),
 		"looks at one position of each prompt, not at 2":        of(good.At([][]int{{1, 2}, {1, 2}})),
+		"positions of 0 prompts, the run has 2":                 of(good.At(nil)),
+		"the attention mask leaves prompt 1 no token":           of(good, hooked.AttentionMask([][]int{{1, 1, 1, 1}, {0, 0, 0, 0}})),
 		"positions of 1 prompts, the run has 2":                 of(good.At([][]int{{1}})),
 		"2 positions of prompt 1 and 1 of prompt 0":             of(good.At([][]int{{1}, {1, 2}})),
 		"position 4 of prompt 1, whose row has":                 of(good.At([][]int{{1}, {4}})),

@@ -43,6 +43,9 @@ func (f mean) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Si
 
 // check refuses reference prompts of which nothing tells the pads.
 func (f mean) check(m *hooked.Model, s *settings) error {
+	if len(f.axes) == 0 {
+		return fmt.Errorf("Mean names no axes: want \"batch\", or \"batch pos\"")
+	}
 	if s.masked {
 		return fmt.Errorf("AttentionMask is of the base's tokens, and Mean has others: pad both on the left and say PaddingSide(hooked.Left)")
 	}

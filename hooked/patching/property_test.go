@@ -107,6 +107,8 @@ func TestErrors(t *testing.T) {
 		"no such site":                       sweep(hooked.HookEmbed, "pos", f.clean),
 		"a source of type string":            sweep(hooked.ResidPre, "layer pos", "clean"),
 		"as many and as long":                sweep(hooked.ResidPre, "layer pos", f.clean[:2]),
+		"a nil *hooked.Cache":                sweep(hooked.ResidPre, "layer pos", (*hooked.Cache)(nil)),
+		"Mean names no axes":                 sweep(hooked.ResidPre, "layer pos", patching.Mean(f.clean, "")),
 		"heads receive at hook_q":            path(patching.Heads(hooked.AttnZ, patching.HeadAt{Layer: 1})),
 		"heads [0] of layer 0 cannot":        path(patching.Heads(hooked.AttnQ, patching.HeadAt{})),
 		"the metric looks at position 99, t": metricError(f),

@@ -23,6 +23,9 @@ func asSource(source any) (Source, error) {
 	case Source:
 		return v, nil
 	case *hooked.Cache:
+		if v == nil {
+			return nil, fmt.Errorf("the source is a nil *hooked.Cache")
+		}
 		return fromCache{v}, nil
 	case hooked.Tokens:
 		return fromRun{v}, nil
