@@ -9,9 +9,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last layer at the metric's
-// positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on the host. It returns one number a run; one that is
-// not a number is an error.
+// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last
+// layer at the metric's positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on
+// the host. It returns one number a run; one that is not a number is an error.
 func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
 	if err := residuals.check(); err != nil {
 		return nil, fmt.Errorf("MetricOfResiduals: %w", err)

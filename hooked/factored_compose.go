@@ -12,10 +12,12 @@ const (
 	VComposition CompositionMode = "V"
 )
 
-// AllCompositionScores says how much each head reads of what each earlier head writes (Elhage et al. 2021): [left layer, left
-// head, right layer, right head], zero where left does not lie in a layer below right. The score is |L R| / (|L| |R|) in
-// Frobenius norms, L the left head's OV circuit, R the right one's QK circuit (Q), its transpose (K) or OV circuit (V). Norms
-// that keep weights of their own, and norms of queries, keys or of what attention writes, stand between: such models are refused.
+// AllCompositionScores says how much each head reads of what each earlier head writes (Elhage et
+// al. 2021): [left layer, left head, right layer, right head], zero where left does not lie in a
+// layer below right. The score is |L R| / (|L| |R|) in Frobenius norms, L the left head's OV
+// circuit, R the right one's QK circuit (Q), its transpose (K) or OV circuit (V). Norms that keep
+// weights of their own, and norms of queries, keys or of what attention writes, stand between: such
+// models are refused.
 func (m *Model) AllCompositionScores(mode CompositionMode) (*Tensor, error) {
 	if err := m.composes(mode); err != nil {
 		return nil, fmt.Errorf("AllCompositionScores: %w", err)

@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestGenerateFromPadded checks that prompts of unequal length, padded on the left, go on as each does alone, and that padding on
-// the right is refused however it is told.
+// TestGenerateFromPadded checks that prompts of unequal length, padded on the left, go on as each
+// does alone, and that padding on the right is refused however it is told.
 func TestGenerateFromPadded(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	right := hooked.Must(m.ToTokens(someTexts))
@@ -61,8 +61,8 @@ func TestGenerateFromPadded(t *testing.T) {
 	}
 }
 
-// TestNoDistribution checks that logits that are none end a generation with an error that says so, whichever way tokens are
-// chosen, and that single -Inf logits do not.
+// TestNoDistribution checks that logits that are none end a generation with an error that says so,
+// whichever way tokens are chosen, and that single -Inf logits do not.
 func TestNoDistribution(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)
@@ -88,7 +88,8 @@ func TestNoDistribution(t *testing.T) {
 	}
 }
 
-// TestMeaninglessGenerations checks that numbers that mean nothing are refused before the first step.
+// TestMeaninglessGenerations checks that numbers that mean nothing are refused before the first
+// step.
 func TestMeaninglessGenerations(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	nan := math.NaN()

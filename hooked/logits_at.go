@@ -29,8 +29,9 @@ func (j *job) setLogits() error {
 	return j.set(inputLogitsAt, places, dtypes.Int32, len(places), 1)
 }
 
-// logitPlaces are the positions of each prompt that LogitsAt means. Negative ones count from its last token, where it is known;
-// where some rows of tokens end in pad tokens and others do not, it is not.
+// logitPlaces are the positions of each prompt that LogitsAt means. Negative ones count from its
+// last token, where it is known; where some rows of tokens end in pad tokens and others do not, it
+// is not.
 func (j *job) logitPlaces() ([][]int, error) {
 	if _, err := resolved("LogitsAt", j.req.logitsAt, j.pos); err != nil {
 		return nil, err
@@ -66,7 +67,8 @@ func (j *job) end(i int) int {
 	return j.pos
 }
 
-// doubtful is a prompt whose tokens end in what may be pads, where others do not; -1 if there is none.
+// doubtful is a prompt whose tokens end in what may be pads, where others do not; -1 if there is
+// none.
 func (j *job) doubtful() int {
 	if j.ends != nil || j.req.kv != nil {
 		return -1

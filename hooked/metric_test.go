@@ -22,8 +22,8 @@ func metricOf(m *hooked.Model, input any, metric hooked.Metric, options ...hooke
 	return value.Item(), nil
 }
 
-// TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and told in every way, give the
-// mean of what they give alone.
+// TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and
+// told in every way, give the mean of what they give alone.
 func TestLogitDiffOfUnequalPrompts(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range []string{"gpt2", "llama"} {
@@ -84,7 +84,8 @@ func TestMetricAtPositions(t *testing.T) {
 	}
 }
 
-// TestBadMetrics checks that what is no metric, or looks at pads, is refused with its shape or position.
+// TestBadMetrics checks that what is no metric, or looks at pads, is refused with its shape or
+// position.
 func TestBadMetrics(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	tokens := hooked.Tokens{{1, 2, 3, 4}, {5, 6, 7, 8}}
@@ -142,7 +143,8 @@ func TestBadMetrics(t *testing.T) {
 	}
 }
 
-// TestLogitsAtTheEnd checks that positions from the end are those of each prompt, as if it ran alone.
+// TestLogitsAtTheEnd checks that positions from the end are those of each prompt, as if it ran
+// alone.
 func TestLogitsAtTheEnd(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	right := hooked.Must(m.ToTokens(someTexts))

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A verb is a method of a model that takes options: what it computes, and which options mean something to it. An option that
-// it would ignore is refused by [verb.check].
+// A verb is a method of a model that takes options: what it computes, and which options mean
+// something to it. An option that it would ignore is refused by [verb.check].
 type verb struct {
 	name  string
 	plan  plan

@@ -21,8 +21,8 @@ func openModel(t *testing.T, family string, p hooked.Processing) *hooked.Model {
 	return m
 }
 
-// TestTopTokens checks the texts of the largest entries along the vocabulary, wherever that axis stands and whatever others
-// there are.
+// TestTopTokens checks the texts of the largest entries along the vocabulary, wherever that axis
+// stands and whatever others there are.
 func TestTopTokens(t *testing.T) {
 	m := openModel(t, "gpt2", hooked.DefaultProcessing)
 	logits := hooked.Must(m.Run(hooked.Tokens{{1, 2, 3}, {4, 5, 6}}))
@@ -65,8 +65,9 @@ func TestTopTokens(t *testing.T) {
 	}
 }
 
-// TestPreviousTokenScoresInTheForwardPass compares the scores with patterns of the forward pass itself, in which every layer's
-// attention reads position vectors alone: whatever the layers do with their scores is in both.
+// TestPreviousTokenScoresInTheForwardPass compares the scores with patterns of the forward pass
+// itself, in which every layer's attention reads position vectors alone: whatever the layers do
+// with their scores is in both.
 func TestPreviousTokenScoresInTheForwardPass(t *testing.T) {
 	plain := hooked.Config{NLayers: 3, DModel: 12, NCtx: 16, DHead: 4, NHeads: 3, DVocab: 11, ActFn: "gelu", Normalization: hooked.LNPre,
 		InitializerRange: 1.5, Seed: 3}
@@ -140,8 +141,9 @@ func failure[T any](_ T, err error) error { return err }
 
 func failure2[T, U any](_ T, _ U, err error) error { return err }
 
-// TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the difference before it, that
-// the capped one is that of the run's logits, and that both logit lenses end with the run's logits.
+// TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the
+// difference before it, that the capped one is that of the run's logits, and that both logit lenses
+// end with the run's logits.
 func TestAttributionUnderACap(t *testing.T) {
 	finalRMS := hooked.Config{NLayers: 2, DModel: 12, NCtx: 16, DHead: 4, NHeads: 3, DVocab: 50, ActFn: "gelu", Normalization: hooked.LNPre, FinalRMS: true}
 	for family, m := range map[string]*hooked.Model{

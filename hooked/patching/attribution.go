@@ -8,10 +8,11 @@ import (
 	"gopherlens/hooked"
 )
 
-// Attribution approximates [Sweep] with two forward passes and one backward pass in place of one run for each cell: the
-// difference between source and base times the gradient of the metric in the base run, summed over prompts and over all
-// axes that are not named (Nanda 2023, "Attribution Patching: Activation Patching At Industrial Scale"). The numbers are the
-// predicted change of the metric, where a sweep's are the metric itself; near saturated parts, such as the residual stream
+// Attribution approximates [Sweep] with two forward passes and one backward pass in place of one
+// run for each cell: the difference between source and base times the gradient of the metric in the
+// base run, summed over prompts and over all axes that are not named (Nanda 2023, "Attribution
+// Patching: Activation Patching At Industrial Scale"). The numbers are the predicted change of the
+// metric, where a sweep's are the metric itself; near saturated parts, such as the residual stream
 // of early layers, they can be far off. [OnProgress] and [BatchTokens] are for sweeps.
 func Attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
 	s, err := newSettings(options)

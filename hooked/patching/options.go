@@ -8,8 +8,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// An Option changes how a sweep is computed, or with [Ungroup] what it runs over, or with [AttentionMask] and [PaddingSide]
-// says which tokens are pads.
+// An Option changes how a sweep is computed, or with [Ungroup] what it runs over, or with
+// [AttentionMask] and [PaddingSide] says which tokens are pads.
 type Option func(*settings)
 
 type settings struct {
@@ -69,16 +69,18 @@ func BatchTokens(n int) Option {
 // or values runs over query heads.
 func Ungroup() Option { return func(s *settings) { s.ungroup = true } }
 
-// AttentionMask says which tokens of the base run are real (1) and which are pads (0), [batch][pos]. It holds for a source
-// that is given as tokens too; one with other pads is given as its cache.
+// AttentionMask says which tokens of the base run are real (1) and which are pads (0),
+// [batch][pos]. It holds for a source that is given as tokens too; one with other pads is given as
+// its cache.
 func AttentionMask(mask [][]int) Option {
 	return func(s *settings) {
 		s.padding, s.masked = append(s.padding, hooked.AttentionMask(mask)), true
 	}
 }
 
-// PaddingSide with [hooked.Left] takes the pad tokens at the beginning of prompts for pads, in all runs of a sweep: base, source
-// and the prompts of a [Mean]. Pads on the right need nothing but a metric that looks elsewhere, [hooked.Metric.At].
+// PaddingSide with [hooked.Left] takes the pad tokens at the beginning of prompts for pads, in all
+// runs of a sweep: base, source and the prompts of a [Mean]. Pads on the right need nothing but a
+// metric that looks elsewhere, [hooked.Metric.At].
 func PaddingSide(side hooked.Side) Option {
 	return func(s *settings) { s.padding = append(s.padding, hooked.PaddingSide(side)) }
 }
