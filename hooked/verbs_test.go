@@ -266,7 +266,9 @@ func TestContradictoryOptions(t *testing.T) {
 	mask := hooked.AttentionMask([][]int{{0, 1, 1}, {1, 1, 1}})
 	_, two := hooked.New(m.Config(), hooked.LoadOptions{}, hooked.LoadOptions{Backend: golden.PureGo(t)})
 	_, twice := hooked.FromPretrained("testdata/arch/gpt2", hooked.NoProcessing, hooked.LoadOptions{}, hooked.LoadOptions{})
+	_, revised := hooked.New(m.Config(), hooked.LoadOptions{Revision: "step1000"})
 	for want, err := range map[string]error{
+		"LoadOptions.Revision":                                  revised,
 		"Loss does not take StopAtLayer":                        loss(tokens, hooked.StopAtLayer(1)),
 		"LogitsAndLoss does not take StopAtLayer":               both(tokens, hooked.StopAtLayer(1)),
 		"RunWithGradients does not take StopAtLayer":            grads(hooked.StopAtLayer(1)),
