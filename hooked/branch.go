@@ -50,8 +50,9 @@ func (c Config) BranchSites() []Site {
 	return []Site{ResidPre, AttnK, AttnV}
 }
 
-// Branches prepares variations of the run that base was recorded in, see [Config.BranchSites]. It must have been a run of
-// whole prompts, whole batch and all positions. What an attention mask called pads there are pads in its variations.
+// Branches prepares variations of the run that base was recorded in, see [Config.BranchSites]. It
+// must have been a run of whole prompts, whole batch and all positions. What an attention mask
+// called pads there are pads in its variations.
 func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last layer at the metric's
-// positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on the host. It returns one number a run; one that is
-// not a number is an error.
+// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last
+// layer at the metric's positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on
+// the host. It returns one number a run; one that is not a number is an error.
 func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
 	if err := residuals.check(); err != nil {
 		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
@@ -55,10 +55,11 @@ func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, e
 // fits refuses residual streams of other prompts or positions than the metric looks at.
 func (m *Metric) fits(batch, pos int) error {
 	want := len(m.positions)
-	if len(m.each) > 0 {
-		if want = len(m.each[0]); len(m.each) != batch {
+	if m.each != nil {
+		if len(m.each) != batch {
 			return fmt.Errorf("the metric has positions of %d prompts, the residual streams are of %d", len(m.each), batch)
 		}
+		want = len(m.each[0])
 	}
 	if want > 0 && pos != want {
 		return fmt.Errorf("the metric looks at %d positions of each prompt, the residual streams are of %d", want, pos)

@@ -165,7 +165,8 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 // Tokens are the token ids that the run read; nil if it read a residual stream.
 func (c *Cache) Tokens() Tokens { return c.need().tokens }
 
-// Mask says which of the run's tokens were real (1) and which were pads (0), [batch][pos]; nil if none were.
+// Mask says which of the run's tokens were real (1) and which were pads (0), [batch][pos]; nil if
+// none were.
 func (c *Cache) Mask() [][]int { return c.need().mask }
 
 // String lists the activations and their shapes, of those that are there already.

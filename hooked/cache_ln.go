@@ -53,7 +53,15 @@ func (c *Cache) applyLN(stack *Tensor, r *stackRequest) (*Tensor, error) {
 	if err != nil || scale == nil {
 		return stack, err
 	}
-	return stack.normedBy(scale, c.m.cfg.Normalization.Centred()), nil
+	return stack.normedBy(scale, r.centred(c.m.cfg)), nil
+}
+
+// centred reports whether the norm that reads the stream at the request's layer subtracts the mean.
+func (r *stackRequest) centred(c Config) bool {
+	if r.layer == c.NLayers {
+		return c.finalNorm().Centred()
+	}
+	return c.Normalization.Centred()
 }
 
 // scaleFor is the divisor of the norm that reads the residual stream at the request's layer, with axes that a tensor

@@ -14,11 +14,12 @@ type incorrect struct{ tokens any }
 
 func (i incorrect) setStack(r *stackRequest) { r.incorrect = i.tokens }
 
-// LogitAttrs is how much each entry of a stack adds to the logit of a token, or with [IncorrectTokens] to a difference of
-// logits: direct logit attribution, after the final norm with the run's own scale. The stack is [..., d_model], see
-// [Cache.ApplyLNToStack] for its axes; the result is the same without d_model. Bias b_U is not in it, and in models with a final
-// soft cap (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it. [Cache.LogitDiffs] has the
-// whole difference both before the cap and capped.
+// LogitAttrs is how much each entry of a stack adds to the logit of a token, or with
+// [IncorrectTokens] to a difference of logits: direct logit attribution, after the final norm with
+// the run's own scale. The stack is [..., d_model], see [Cache.ApplyLNToStack] for its axes; the
+// result is the same without d_model. Bias b_U is not in it, and in models with a final soft cap
+// (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it.
+// [Cache.LogitDiffs] has the whole difference both before the cap and capped.
 //
 // Tokens are a text that is one token (string), a token id (int), one for each prompt ([]int), or one for each position
 // too ([Tokens]). [Pos] and [Prompt] say where the stack lies.
@@ -82,10 +83,11 @@ func (m *Model) logitDirection(tokens, incorrect any) (*Tensor, error) {
 	return right.Sub(wrong), nil
 }
 
-// LogitDiffs are the differences of the logits of tokens and incorrect ones in the run, in the forms of [Cache.LogitAttrs] and
-// with its axes, [batch, pos] but for what [Pos] and [Prompt] pick. The one before the cap is what the attributions of all parts
-// of the residual stream add up to, without b_U; capped is the difference of the run's own logits, after b_U and the model's
-// final soft cap. The cache must hold the last residual stream and the final norm's scale.
+// LogitDiffs are the differences of the logits of tokens and incorrect ones in the run, in the
+// forms of [Cache.LogitAttrs] and with its axes, [batch, pos] but for what [Pos] and [Prompt] pick.
+// The one before the cap is what the attributions of all parts of the residual stream add up to,
+// without b_U; capped is the difference of the run's own logits, after b_U and the model's final
+// soft cap. The cache must hold the last residual stream and the final norm's scale.
 func (c *Cache) LogitDiffs(tokens, incorrect any, options ...StackOption) (beforeCap, capped *Tensor, err error) {
 	r, err := c.stackRequest("LogitDiffs", stackTakes{axes: axesStack}, options)
 	if err == nil {
@@ -100,6 +102,9 @@ func (c *Cache) LogitDiffs(tokens, incorrect any, options ...StackOption) (befor
 }
 
 func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, capped *Tensor, err error) {
+	if r.layer != c.m.cfg.NLayers {
+		return nil, nil, fmt.Errorf("Layer(%d) would do nothing: logits are after the last layer", r.layer)
+	}
 	if c.m.cfg.Normalization.HasWeights() {
 		return nil, nil, fmt.Errorf("the norms of the model have weights of their own: load it with FoldLN")
 	}
@@ -131,8 +136,8 @@ func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, c
 	return before[0].Sub(before[1]), after[0].Sub(after[1]), nil
 }
 
-// SoftCap applies the model's final soft cap, c*tanh(x/c), to logits of any shape. In a model without a cap it is the logits
-// themselves.
+// SoftCap applies the model's final soft cap, c*tanh(x/c), to logits of any shape. In a model
+// without a cap it is the logits themselves.
 func (m *Model) SoftCap(logits *Tensor) (*Tensor, error) {
 	if err := logits.check(); err != nil {
 		return nil, fmt.Errorf("SoftCap: %w", err)
@@ -174,7 +179,8 @@ func (m *Model) biasOf(tokens any) (*Tensor, error) {
 	return t.At(slices.Repeat([]any{0}, 2-rank)...), nil
 }
 
-// tokenIDs are tokens in any of these forms as a table, and of how many axes: none for one, then [batch] and [batch, pos].
+// tokenIDs are tokens in any of these forms as a table, and of how many axes: none for one, then
+// [batch] and [batch, pos].
 func (m *Model) tokenIDs(tokens any) (ids Tokens, rank int, err error) {
 	switch v := tokens.(type) {
 	case string:

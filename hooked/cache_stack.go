@@ -61,7 +61,7 @@ func (d *decomposition) prepare() (err error) {
 	if d.r.direction, err = d.r.direction.alongStack(embed.axes[:len(embed.axes)-1], embed.Shape()); err != nil {
 		return brief.Errorf("ProjectOnto: %w", err)
 	}
-	if d.r.has(ApplyLN) && d.c.m.cfg.Normalization.Centred() {
+	if d.r.has(ApplyLN) && d.r.centred(d.c.m.cfg) {
 		d.r.direction = d.r.direction.Sub(d.r.direction.Mean("d_model"))
 	}
 	return nil
@@ -170,7 +170,7 @@ func (d *decomposition) join() (*Tensor, error) {
 	if err != nil || scale == nil {
 		return out, err
 	}
-	return out.normedBy(scale, d.r.direction == nil && d.c.m.cfg.Normalization.Centred()), nil
+	return out.normedBy(scale, d.r.direction == nil && d.r.centred(d.c.m.cfg)), nil
 }
 
 func (d *decomposition) labels() []string {

@@ -56,8 +56,8 @@ func (b *builder) collect(p *program) {
 	p.inputs = b.inputs
 }
 
-// likeliestOf is where the largest of each row of logits [batch, d_vocab] stands, -1 in rows that make no distribution: see
-// [checkLogits].
+// likeliestOf is where the largest of each row of logits [batch, d_vocab] stands, -1 in rows that
+// make no distribution: see [checkLogits].
 func likeliestOf(logits *Node) *Node {
 	infinite := BroadcastToDims(Infinity(logits.Graph(), logits.DType(), 1), logits.Shape().Dimensions...)
 	top := ReduceMax(Where(Equal(logits, logits), logits, infinite), -1)

@@ -21,7 +21,8 @@
 // [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run time: another
 // head, position or vector compiles nothing. Your own functions in several layers make these, and what lies between them, one program,
 // since one may use at a site what it saw at another. [Observe] reads a value after the run. There are no hooks to forget on the
-// model: they are arguments of a run, and [Hooks] bundles those that are used together.
+// model: they are arguments of a run, and [Hooks] bundles those that are used together. An option that a method would ignore is
+// refused by an error that names both.
 //
 // # What is computed
 //

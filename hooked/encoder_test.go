@@ -97,9 +97,21 @@ func TestEncoderRefusals(t *testing.T) {
 	_, asModel := hooked.FromPretrained(bertDir, hooked.DefaultProcessing, here)
 	_, asEncoder := hooked.EncoderFromPretrained("testdata/arch/gpt2", here)
 	e := loadEncoder(t, golden.PureGo(t))
+	all, one := hooked.Must(e.Run([]int{1, 2, 3})), hooked.Must(e.Run([]int{1, 2, 3}, hooked.LogitsAt(-2)))
+	golden.Close(t, "LogitsAt", one.At(0, 0).Float32s(), all.At(0, 1).Float32s(), golden.Default)
 	_, unknownType := e.Run([]int{1, 2}, hooked.TokenTypes([][]int{{0, 2}}))
 	_, short := e.Run([]int{1, 2}, hooked.TokenTypes([][]int{{0}}))
-	for want, err := range map[string]error{"EncoderFromPretrained": asModel, "load it with FromPretrained": asEncoder,
+	run := func(o ...hooked.Option) error { _, err := e.Run([]int{1, 2}, o...); return err }
+	_, _, cached := e.RunWithCache([]int{1, 2}, hooked.UngroupKV())
+	_, stopped := e.NextSentence([]int{1, 2}, hooked.StopAtLayer(1))
+	_, twice := hooked.EncoderFromPretrained(bertDir, here, here)
+	for want, err := range map[string]error{"Encoder.Run does not take Names": run(hooked.Names("*")),
+		"Encoder.Run does not take PrependBOS":         run(hooked.PrependBOS(true)),
+		"Encoder.Run does not take PaddingSide":        run(hooked.PaddingSide(hooked.Left)),
+		"StopAtLayer and LogitsAt":                     run(hooked.StopAtLayer(1), hooked.LogitsAt(0)),
+		"Encoder.RunWithCache does not take UngroupKV": cached,
+		"NextSentence does not take StopAtLayer":       stopped,
+		"2 LoadOptions were given":                     twice, "EncoderFromPretrained": asModel, "load it with FromPretrained": asEncoder,
 		"0 to 1": unknownType, "1 entries, the input 2": short} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that says %q", err, want)

@@ -34,6 +34,9 @@ func Neuron(indices ...int) Entries { return Entries{"d_mlp", indices} }
 // Prompt picks prompts of the batch.
 func Prompt(indices ...int) Entries { return Entries{"batch", indices} }
 
+// Axis is the axis whose entries are picked: "pos", "key", "head", "d_mlp" or "batch".
+func (e Entries) Axis() string { return e.axis }
+
 // String is how the entries are written in Go.
 func (e Entries) String() string { return fmt.Sprintf("%s%v", e.axis, e.indices) }
 

@@ -16,10 +16,16 @@ const (
 	VComposition CompositionMode = "V"
 )
 
-// AllCompositionScores says how much each head reads of what each earlier head writes (Elhage et al. 2021): [left layer, left
-// head, right layer, right head], zero where left does not lie in a layer below right. The score is |L R| / (|L| |R|) in
-// Frobenius norms, L the left head's OV circuit, R the right one's QK circuit (Q), its transpose (K) or OV circuit (V).
+// AllCompositionScores says how much each head reads of what each earlier head writes (Elhage et
+// al. 2021): [left layer, left head, right layer, right head], zero where left does not lie in a
+// layer below right. The score is |L R| / (|L| |R|) in Frobenius norms, L the left head's OV
+// circuit, R the right one's QK circuit (Q), its transpose (K) or OV circuit (V). Norms that keep
+// weights of their own, and norms of queries, keys or of what attention writes, stand between: such
+// models are refused.
 func (m *Model) AllCompositionScores(mode CompositionMode) (*Tensor, error) {
+	if err := m.composes(mode); err != nil {
+		return nil, fmt.Errorf("AllCompositionScores: %w", err)
+	}
 	left, err := m.OV()
 	if err != nil {
 		return nil, err
@@ -40,6 +46,19 @@ func (m *Model) AllCompositionScores(mode CompositionMode) (*Tensor, error) {
 	var out *Tensor
 	err = Try(func() { out = composeAll(left, right) })
 	return out, err
+}
+
+// composes refuses a model in which products of weights do not say what heads read of each other.
+func (m *Model) composes(mode CompositionMode) error {
+	switch c := m.cfg; {
+	case c.Normalization.HasWeights():
+		return fmt.Errorf("the norms of the model have weights of their own, which stand between heads: load it with FoldLN")
+	case c.NormalizationBeforeAndAfter:
+		return fmt.Errorf("in this model (%s) what heads write is normalized before it is added", c.Architecture)
+	case c.UseQKNorm && mode != VComposition:
+		return fmt.Errorf("in this model (%s) heads normalize their queries and keys: only VComposition is told by weights", c.Architecture)
+	}
+	return nil
 }
 
 // composeAll takes one left layer at a time: all pairs of heads at once would take much memory.

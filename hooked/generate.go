@@ -28,7 +28,23 @@ func (g Generation) check(c Config) error {
 			return fmt.Errorf("StopTokens holds %d, the model predicts tokens 0 to %d", id, c.DVocabOut-1)
 		}
 	}
-	return g.Sampling.check()
+	if err := g.Sampling.check(); err != nil {
+		return err
+	}
+	return g.contradicts()
+}
+
+// contradicts refuses settings of the sampling that others put out of force.
+// [Sampling.Probabilities] takes them as TransformerLens' sample_logits does.
+func (s Sampling) contradicts() error {
+	switch {
+	case s.Temperature == 0 && (s.TopK > 0 || s.TopP > 0 || s.FreqPenalty != 0):
+		return fmt.Errorf("TopK %d, TopP %v and FreqPenalty %v mean nothing at Temperature 0, which takes the likeliest token: Temperature 1 draws "+
+			"as the model says", s.TopK, s.TopP, s.FreqPenalty)
+	case s.TopK > 0 && s.TopP > 0:
+		return fmt.Errorf("TopP %v would do nothing beside TopK %d: leave one out", s.TopP, s.TopK)
+	}
+	return nil
 }
 
 // A GenerationStep is one new token of each prompt.
@@ -37,13 +53,14 @@ type GenerationStep struct {
 	Cache  *Cache // the activations that [Names] selects, at the positions read in this step: first the prompts, then one
 }
 
-// Generate continues an input in any of the forms of [Model.Run] and returns prompts and continuations, [batch][pos].
-// Texts of unequal length are padded on the left. Edits and observers apply to each step: they see the whole prompt in the
-// first one and one position in each of the others. With [WithKV] the input continues what the cache holds, which stays as
-// it is.
+// Generate continues an input in any of the forms of [Model.Run] and returns prompts and
+// continuations, [batch][pos]. Texts of unequal length are padded on the left. Edits and observers
+// apply to each step: they see the whole prompt in the first one and one position in each of the
+// others. With [WithKV] the input continues what the cache holds, which stays as it is.
 //
-// Prompts end where their rows do: tokens padded on the right are refused, those that an [AttentionMask] calls so, and without
-// a mask rows of several tokens that end in the pad token. A mask of ones says that these are meant.
+// Prompts end where their rows do: tokens padded on the right are refused, those that an
+// [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
+// mask of ones says that these are meant.
 //
 // The run keeps keys and values, so that a step computes one position; steps share their compiled programs.
 func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, error) {
@@ -63,8 +80,8 @@ func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tok
 	return s.tokens, nil
 }
 
-// GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that [Names] selects. An error ends
-// the steps.
+// GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that
+// [Names] selects. An error ends the steps.
 func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.Seq2[GenerationStep, error] {
 	return func(yield func(GenerationStep, error) bool) {
 		s, err := m.newGenerator(input, g, options, verbGenerateStream)
@@ -282,8 +299,8 @@ func (s *generator) prepare(i int) (err error) {
 	return err
 }
 
-// step says what the generation asks of each step. The options were checked against the input that they came with, which may
-// have been texts.
+// step says what the generation asks of each step. The options were checked against the input that
+// they came with, which may have been texts.
 func (s *generator) step(r *request) error {
 	r.given = nil
 	r.kv, r.logitsAt = s.kv, []int{-1}

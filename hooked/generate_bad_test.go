@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestGenerateFromPadded checks that prompts of unequal length, padded on the left, go on as each does alone, and that padding on
-// the right is refused however it is told.
+// TestGenerateFromPadded checks that prompts of unequal length, padded on the left, go on as each
+// does alone, and that padding on the right is refused however it is told.
 func TestGenerateFromPadded(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	right := hooked.Must(m.ToTokens(someTexts))
@@ -61,8 +61,8 @@ func TestGenerateFromPadded(t *testing.T) {
 	}
 }
 
-// TestNoDistribution checks that logits that are none end a generation with an error that says so, whichever way tokens are
-// chosen, and that single -Inf logits do not.
+// TestNoDistribution checks that logits that are none end a generation with an error that says so,
+// whichever way tokens are chosen, and that single -Inf logits do not.
 func TestNoDistribution(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)
@@ -88,7 +88,8 @@ func TestNoDistribution(t *testing.T) {
 	}
 }
 
-// TestMeaninglessGenerations checks that numbers that mean nothing are refused before the first step.
+// TestMeaninglessGenerations checks that numbers that mean nothing are refused before the first
+// step.
 func TestMeaninglessGenerations(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	nan := math.NaN()
@@ -100,6 +101,9 @@ func TestMeaninglessGenerations(t *testing.T) {
 		"Temperature NaN":                             {Sampling: hooked.Sampling{Temperature: nan}},
 		"Temperature +Inf":                            {Sampling: hooked.Sampling{Temperature: math.Inf(1)}},
 		"TopP NaN":                                    {Sampling: hooked.Sampling{Temperature: 1, TopP: nan}},
+		"TopK 50, TopP 0 and FreqPenalty 0 mean":      {Sampling: hooked.Sampling{TopK: 50}},
+		"TopK 0, TopP 0 and FreqPenalty 2 mean":       {Sampling: hooked.Sampling{FreqPenalty: 2}},
+		"TopP 0.9 would do nothing beside TopK 4":     {Sampling: hooked.Sampling{Temperature: 1, TopK: 4, TopP: 0.9}},
 		"FreqPenalty NaN":                             {Sampling: hooked.Sampling{Temperature: 1, FreqPenalty: nan}},
 		"FreqPenalty -Inf":                            {Sampling: hooked.Sampling{Temperature: 1, FreqPenalty: math.Inf(-1)}},
 	} {

@@ -19,26 +19,29 @@ type Metric struct {
 	f         func(logits *Node, values []*Node) *Node
 }
 
-// NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch, len(positions), d_vocab], and
-// the values as graph nodes; it returns one number per prompt [batch] or a scalar, and nothing else is taken.
+// NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch,
+// len(positions), d_vocab], and the values as graph nodes; it returns one number per prompt [batch]
+// or a scalar, and nothing else is taken.
 //
-// Negative positions count from the last token of each prompt: of texts, and under an attention mask, pads are left out. A
-// position that is a pad's is refused, and so is one among tokens that end in pad tokens if nothing tells whether they are
-// meant; [Metric.At] names the positions of each prompt.
+// Negative positions count from the last token of each prompt: of texts, and under an attention
+// mask, pads are left out. A position that is a pad's is refused, and so is one among tokens that
+// end in pad tokens if nothing tells whether they are meant; [Metric.At] names the positions of
+// each prompt.
 func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...any) Metric {
 	return Metric{operands: operands{values: values}, positions: positions, f: f}
 }
 
-// At is the same metric at positions of each prompt, [batch][n], counted from the beginning of its row:
+// At is the same metric at positions of each prompt, [batch][n], counted from the beginning of its
+// row:
 //
 //	hooked.LogitDiff(answers).At(model.EndsOf(tokens))
 func (m Metric) At(positions [][]int) Metric {
-	m.positions, m.each = nil, positions
+	m.positions, m.each = nil, append([][]int{}, positions...) // not nil, which would be all positions
 	return m
 }
 
-// LogitDiff is the logit of each prompt's right answer minus that of its wrong one, at its last token: answers is [batch][2],
-// right and wrong token. It takes one position a prompt.
+// LogitDiff is the logit of each prompt's right answer minus that of its wrong one, at its last
+// token: answers is [batch][2], right and wrong token. It takes one position a prompt.
 func LogitDiff(answers Tokens) Metric {
 	return NewMetric([]int{-1}, func(logits *Node, values []*Node) *Node {
 		checkAnswers(answers, logits)
@@ -95,9 +98,10 @@ func (r *run) setMetric() (err error) {
 	return err
 }
 
-// RunWithGradients runs the model, computes the metric's mean over prompts, and the gradient of that number with respect
-// to the activations that [Gradients] selects, all of them unless told otherwise. The activations themselves are in the
-// cache. A metric that is not a number is an error.
+// RunWithGradients runs the model, computes the metric's mean over prompts, and the gradient of
+// that number with respect to the activations that [Gradients] selects, all of them unless told
+// otherwise. The activations themselves are in the cache. A metric that is not a number is an
+// error.
 func (m *Model) RunWithGradients(input any, metric Metric, options ...Option) (value *Tensor, cache, grads *Cache, err error) {
 	v := verbRunWithGradients
 	v.plan.metric = &metric

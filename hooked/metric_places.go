@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// EndsOf is the position of the last token of each prompt that is no pad, [batch][1], for [Metric.At]. Pads are the pad tokens
-// at the end of a row; a row of nothing else ends with its first token, as an empty text does after its BOS. Where a prompt may
-// end in the pad token itself, make a mask and use [EndsOfMask].
+// EndsOf is the position of the last token of each prompt that is no pad, [batch][1], for
+// [Metric.At]. Pads are the pad tokens at the end of a row; a row of nothing else ends with its
+// first token, as an empty text does after its BOS. Where a prompt may end in the pad token itself,
+// make a mask and use [EndsOfMask]. A model that knows no pad token has none.
 func (m *Model) EndsOf(tokens Tokens) [][]int {
 	ends := make([][]int, len(tokens))
 	for i, row := range tokens {
@@ -16,7 +17,8 @@ func (m *Model) EndsOf(tokens Tokens) [][]int {
 	return ends
 }
 
-// EndsOfMask is the position of the last token of each prompt that an attention mask [batch][pos] calls one, for [Metric.At].
+// EndsOfMask is the position of the last token of each prompt that an attention mask [batch][pos]
+// calls one, for [Metric.At].
 func EndsOfMask(mask [][]int) ([][]int, error) {
 	ends := make([][]int, len(mask))
 	for i, row := range mask {
@@ -25,6 +27,15 @@ func EndsOfMask(mask [][]int) ([][]int, error) {
 		}
 	}
 	return ends, nil
+}
+
+// EndsOf is where the prompts of the cache's run end, [batch][1]: [EndsOfMask] of a masked run,
+// else [Model.EndsOf] its tokens; nil if it read none.
+func (c *Cache) EndsOf() ([][]int, error) {
+	if c.mask != nil {
+		return EndsOfMask(c.mask)
+	}
+	return c.m.EndsOf(c.tokens), nil
 }
 
 func lastOne(row []int) int {
@@ -37,8 +48,8 @@ func lastOne(row []int) int {
 	return last
 }
 
-// padsAfter is how many pad tokens a row of several ends in, its first token left out: that may be a BOS, which in many models
-// is the pad token too.
+// padsAfter is how many pad tokens a row of several ends in, its first token left out: that may be
+// a BOS, which in many models is the pad token too.
 func (m *Model) padsAfter(row []int) int {
 	pad, ok := m.padToken()
 	n := 0
@@ -48,8 +59,8 @@ func (m *Model) padsAfter(row []int) int {
 	return n
 }
 
-// PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its row: [batch][n]. Pads are told
-// as in a run, by [AttentionMask] or [PaddingSide].
+// PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its
+// row: [batch][n]. Pads are told as in a run, by [AttentionMask] or [PaddingSide].
 func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([][]int, error) {
 	r, err := m.begin(options, verbPositions)
 	if err != nil {
@@ -131,6 +142,8 @@ func (r *run) place(i, p int) (int, error) {
 	mask, tail := r.rowMask(i), r.tail(i)
 	first, end := 0, r.plan.pos
 	switch {
+	case mask != nil && lastOne(mask) < 0:
+		return 0, fmt.Errorf("the metric looks at position %d, and the attention mask leaves prompt %d no token", p, i)
 	case mask != nil:
 		first, end = max(0, slices.Index(mask, 1)), lastOne(mask)+1
 	case tail > 0 && r.ends != nil:
@@ -190,7 +203,7 @@ func (r *run) findEnds(input any) error {
 	case []string:
 		texts = v
 	}
-	if len(texts) == 0 || r.plan.metric == nil || r.req.padding == Left {
+	if len(texts) == 0 || r.plan.metric == nil && len(r.req.logitsAt) == 0 || r.req.padding == Left {
 		return nil
 	}
 	r.ends = make([]int, len(texts))

@@ -22,8 +22,8 @@ func metricOf(m *hooked.Model, input any, metric hooked.Metric, options ...hooke
 	return value.Item(), nil
 }
 
-// TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and told in every way, give the
-// mean of what they give alone.
+// TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and
+// told in every way, give the mean of what they give alone.
 func TestLogitDiffOfUnequalPrompts(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range []string{"gpt2", "llama"} {
@@ -84,7 +84,8 @@ func TestMetricAtPositions(t *testing.T) {
 	}
 }
 
-// TestBadMetrics checks that what is no metric, or looks at pads, is refused with its shape or position.
+// TestBadMetrics checks that what is no metric, or looks at pads, is refused with its shape or
+// position.
 func TestBadMetrics(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	tokens := hooked.Tokens{{1, 2, 3, 4}, {5, 6, 7, 8}}
@@ -123,6 +124,8 @@ func TestBadMetrics(t *testing.T) {
 		"the answer 999 of prompt 1 is outside":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 999}})),
 		"the answer -1 of prompt 0 is outside":                  of(hooked.LogitDiff(hooked.Tokens{{-1, 2}, {3, 4}})),
 		"looks at one position of each prompt, not at 2":        of(good.At([][]int{{1, 2}, {1, 2}})),
+		"positions of 0 prompts, the run has 2":                 of(good.At(nil)),
+		"the attention mask leaves prompt 1 no token":           of(good, hooked.AttentionMask([][]int{{1, 1, 1, 1}, {0, 0, 0, 0}})),
 		"positions of 1 prompts, the run has 2":                 of(good.At([][]int{{1}})),
 		"2 positions of prompt 1 and 1 of prompt 0":             of(good.At([][]int{{1}, {1, 2}})),
 		"position 4 of prompt 1, whose row has":                 of(good.At([][]int{{1}, {4}})),
@@ -138,4 +141,35 @@ func TestBadMetrics(t *testing.T) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}
+}
+
+// TestLogitsAtTheEnd checks that positions from the end are those of each prompt, as if it ran
+// alone.
+func TestLogitsAtTheEnd(t *testing.T) {
+	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
+	right := hooked.Must(m.ToTokens(someTexts))
+	mask := slices.Clone(right)
+	for i, end := range m.EndsOf(right) {
+		mask[i] = slices.Concat(slices.Repeat([]int{1}, end[0]+1), make([]int, len(right[0])-end[0]-1))
+	}
+	for what, got := range map[string]*hooked.Tensor{
+		"texts":             hooked.Must(m.Run(someTexts, hooked.LogitsAt(-1, -2))),
+		"texts on the left": hooked.Must(m.Run(someTexts, hooked.LogitsAt(-1, -2), hooked.PaddingSide(hooked.Left))),
+		"a mask":            hooked.Must(m.Run(right, hooked.LogitsAt(-1, -2), hooked.AttentionMask(mask))),
+	} {
+		for i, text := range someTexts {
+			alone := hooked.Must(m.Run(text, hooked.LogitsAt(-1, -2))).At(0)
+			golden.Close(t, what, got.At(i).Float32s(), alone.Float32s(), golden.Tolerance{Abs: 1e-5, Rel: 1e-5})
+		}
+	}
+	for want, err := range map[string]error{
+		"prompt 1 has 3 pad tokens and others have none": err2(m.Run(right, hooked.LogitsAt(-1))),
+		"LogitsAt(-5): prompt 1 has only 3 positions":    err2(m.Run(someTexts, hooked.LogitsAt(-5))),
+		"LogitsAt(9): the input has 6 positions":         err2(m.Run(right, hooked.LogitsAt(9))),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+	hooked.Must(m.Run(right, hooked.LogitsAt(5))) // counted from the beginning it is what it is
 }

@@ -111,6 +111,9 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if err != nil {
 		return nil, err
 	}
+	if how.Revision != "" || how.Progress != nil {
+		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
+	}
 	cfg.DType = cmp.Or(how.DType, cfg.DType)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {

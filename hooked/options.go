@@ -48,7 +48,8 @@ type requestedEdit struct {
 	backward bool
 }
 
-// option is an option that a request knows by its name, so that [verb.check] can tell whether it means anything.
+// option is an option that a request knows by its name, so that [verb.check] can tell whether it
+// means anything.
 func option(name string, set func(*request) error) Option {
 	return func(r *request) error {
 		r.given = append(r.given, name)
@@ -147,7 +148,8 @@ func StartAtLayer(l int) Option {
 	return option("StartAtLayer", func(r *request) error { r.start = &l; return nil })
 }
 
-// LogitsAt computes logits at these positions only, negative ones counting from the end: [batch, len(positions), d_vocab].
+// LogitsAt computes logits at these positions only: [batch, len(positions), d_vocab]. Negative ones
+// count from the end of each prompt: of texts, and under an attention mask, from its last token.
 func LogitsAt(positions ...int) Option {
 	return option("LogitsAt", func(r *request) error {
 		if len(positions) == 0 {

@@ -325,41 +325,6 @@ func (r *run) setEdits() error {
 	return nil
 }
 
-// setLogits uploads the places [batch][n] whose logits the run or its metric wants.
-func (r *run) setLogits() error {
-	at := r.logitsAt
-	if at == nil && len(r.req.logitsAt) > 0 {
-		row, err := resolved("LogitsAt", r.req.logitsAt, r.plan.pos)
-		if err != nil {
-			return err
-		}
-		at = slices.Repeat([][]int{row}, r.plan.batch)
-	}
-	if at == nil {
-		return nil
-	}
-	places := make([]int32, 0, len(at)*len(at[0]))
-	for i, row := range at {
-		for _, p := range row {
-			places = append(places, int32(i*r.plan.pos+p))
-		}
-	}
-	r.plan.logitsAt = len(at[0])
-	return r.in.set(inputLogitsAt, places, dtypes.Int32, len(places), 1)
-}
-
-// resolved are positions counted from the beginning, where negative ones count from the end of n.
-func resolved(option string, positions []int, n int) ([]int, error) {
-	out := make([]int, len(positions))
-	for i, p := range positions {
-		if p < -n || p >= n {
-			return nil, fmt.Errorf("%s(%d): the input has %d positions", option, p, n)
-		}
-		out[i] = (p + n) % n
-	}
-	return out, nil
-}
-
 // checkLoss refuses a loss that nothing is predicted for.
 func (r *run) checkLoss() error {
 	if !r.plan.loss {

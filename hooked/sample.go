@@ -41,7 +41,8 @@ func (s Sampling) check() error {
 var errNoDistribution = errors.New("the logits are no distribution: they hold NaN or an infinity, or are all -Inf; " +
 	"weights or an edit have made them so (Model.Verify checks the model)")
 
-// checkLogits refuses logits that make no distribution. Single ones may be -Inf: such a token is never drawn.
+// checkLogits refuses logits that make no distribution. Single ones may be -Inf: such a token is
+// never drawn.
 func checkLogits(logits []float32) error {
 	top := slices.Max(logits) // NaN if any is
 	if math.IsNaN(float64(top)) || math.IsInf(float64(top), 0) {

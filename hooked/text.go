@@ -125,8 +125,9 @@ func (m *Model) wantsBOS(r request) bool {
 	return m.cfg.DefaultPrependBOS
 }
 
-// TokensToResidualDirections are the directions in the residual stream that raise the logits of tokens: columns of W_U
-// as rows, before a final soft cap (Gemma 2). For tokens [batch][n] the result is [batch, n, d_model].
+// TokensToResidualDirections are the directions in the residual stream that raise the logits of
+// tokens: columns of W_U as rows, before a final soft cap (Gemma 2). For tokens [batch][n] the
+// result is [batch, n, d_model].
 func (m *Model) TokensToResidualDirections(tokens Tokens) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err

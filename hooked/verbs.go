@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A verb is a method of a model that takes options: what it computes, and which options mean something to it. An option that
-// it would ignore is refused by [verb.check].
+// A verb is a method of a model that takes options: what it computes, and which options mean
+// something to it. An option that it would ignore is refused by [verb.check].
 type verb struct {
 	name  string
 	plan  plan
@@ -104,7 +104,7 @@ func (v verb) begin(r *request, options []Option) error {
 func (v verb) check(r *request) error {
 	for i, name := range r.given {
 		if !slices.Contains(v.takes, name) {
-			return fmt.Errorf("%s does not take %s, which would do nothing there; it takes %s", v.name, name, strings.Join(v.takes, ", "))
+			return fmt.Errorf("%s does not take %s; it takes %s", v.name, name, strings.Join(v.takes, ", "))
 		}
 		if slices.Contains(once, name) && slices.Contains(r.given[:i], name) {
 			return fmt.Errorf("%s was given %s twice, and can follow only one", v.name, name)

@@ -130,8 +130,8 @@ var verbCalls = map[string]verbCall{
 
 var someTexts = []string{"When John and Mary went", "The cat"}
 
-// optionCase is an option and what it is tried with: an input, and options beside it. What it changes is told by a comparison
-// with the call without it.
+// optionCase is an option and what it is tried with: an input, and options beside it. What it
+// changes is told by a comparison with the call without it.
 type optionCase struct {
 	option hooked.Option
 	ofOne  hooked.Option // for a method of one text, if it is another
@@ -175,14 +175,16 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 	}
 }
 
-// withoutEffect are pairs whose comparison cannot tell: what the option does there is shown by other tests.
+// withoutEffect are pairs whose comparison cannot tell: what the option does there is shown by
+// other tests.
 var withoutEffect = map[string]string{
 	"Generate PaddingSide":       "texts are padded on the left anyway",
 	"GenerateStream PaddingSide": "texts are padded on the left anyway",
 	"PositionsOf AttentionMask":  "both prompts have a token last",
 }
 
-// TestVerbsAndOptions tries every option with every method that takes some: it changes what comes out, or an error names both.
+// TestVerbsAndOptions tries every option with every method that takes some: it changes what comes
+// out, or an error names both.
 func TestVerbsAndOptions(t *testing.T) {
 	m := load(t, "llama", hooked.DefaultProcessing, golden.PureGo(t))
 	met := 0
@@ -248,7 +250,8 @@ func TestAllOptionsAreTried(t *testing.T) {
 	}
 }
 
-// TestContradictoryOptions checks that options which exclude each other, or an input, are refused by an error that names both.
+// TestContradictoryOptions checks that options which exclude each other, or an input, are refused
+// by an error that names both.
 func TestContradictoryOptions(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
 	tokens := hooked.Tokens{{1, 2, 3}, {4, 5, 6}}
@@ -263,7 +266,9 @@ func TestContradictoryOptions(t *testing.T) {
 	mask := hooked.AttentionMask([][]int{{0, 1, 1}, {1, 1, 1}})
 	_, two := hooked.New(m.Config(), hooked.LoadOptions{}, hooked.LoadOptions{Backend: golden.PureGo(t)})
 	_, twice := hooked.FromPretrained("testdata/arch/gpt2", hooked.NoProcessing, hooked.LoadOptions{}, hooked.LoadOptions{})
+	_, revised := hooked.New(m.Config(), hooked.LoadOptions{Revision: "step1000"})
 	for want, err := range map[string]error{
+		"LoadOptions.Revision":                                  revised,
 		"Loss does not take StopAtLayer":                        loss(tokens, hooked.StopAtLayer(1)),
 		"LogitsAndLoss does not take StopAtLayer":               both(tokens, hooked.StopAtLayer(1)),
 		"RunWithGradients does not take StopAtLayer":            grads(hooked.StopAtLayer(1)),

@@ -7,7 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// circuit is what the weights of a model are put together for. Not every model lets it be told from weights alone.
+// circuit is what the weights of a model are put together for. Not every model lets it be told from
+// weights alone.
 type circuit uint
 
 const (
@@ -17,7 +18,8 @@ const (
 	givesLogits // what a head writes, through the unembedding
 )
 
-// obstacles are what stands between the weights of some models, so that their product is no circuit.
+// obstacles are what stands between the weights of some models, so that their product is no
+// circuit.
 var obstacles = []struct {
 	to  circuit
 	in  func(c hooked.Config) bool
@@ -61,8 +63,8 @@ func fromTokensToTokens(name string, m *hooked.Model) (ov *hooked.FactoredMatrix
 	return ov, wE, wU, err
 }
 
-// FullOV is what a head writes to the logits when it attends to a token, W_E W_V W_O W_U: [d_vocab, d_vocab], source tokens in
-// rows, before a final soft cap. It stays factored.
+// FullOV is what a head writes to the logits when it attends to a token, W_E W_V W_O W_U: [d_vocab,
+// d_vocab], source tokens in rows, before a final soft cap. It stays factored.
 func FullOV(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err error) {
 	ov, wE, wU, err := fromTokensToTokens("FullOV", m)
 	if err != nil {
@@ -72,9 +74,10 @@ func FullOV(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err 
 	return full, err
 }
 
-// FullQK is how much a head's query at one token (rows) wants each token as key (columns), W_E W_Q W_K^T W_E^T: [d_vocab,
-// d_vocab], without biases, and before positions, scaling ([hooked.Config.AttnScaleAt]) and soft cap. With rotary positions it is
-// what holds where both stand at one position. It stays factored.
+// FullQK is how much a head's query at one token (rows) wants each token as key (columns), W_E W_Q
+// W_K^T W_E^T: [d_vocab, d_vocab], without biases, and before positions, scaling
+// ([hooked.Config.AttnScaleAt]) and soft cap. With rotary positions it is what holds where both
+// stand at one position. It stays factored.
 func FullQK(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err error) {
 	if err := (readsTokens | givesScores).check("FullQK", m); err != nil {
 		return nil, err
@@ -86,9 +89,9 @@ func FullQK(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err 
 	return between(m, wE, layer, head)
 }
 
-// PositionQK is how much a head's query at one position (rows) wants each position as key (columns), W_pos W_Q W_K^T W_pos^T:
-// [pos, pos], without biases, and before scaling ([hooked.Config.AttnScaleAt]) and soft cap. The model must have learned
-// positions.
+// PositionQK is how much a head's query at one position (rows) wants each position as key
+// (columns), W_pos W_Q W_K^T W_pos^T: [pos, pos], without biases, and before scaling
+// ([hooked.Config.AttnScaleAt]) and soft cap. The model must have learned positions.
 func PositionQK(m *hooked.Model, layer, head int) (full *hooked.FactoredMatrix, err error) {
 	if err := (readsPositions | givesScores).check("PositionQK", m); err != nil {
 		return nil, err
@@ -112,9 +115,10 @@ func between(m *hooked.Model, x *hooked.Tensor, layer, head int) (full *hooked.F
 	return full, err
 }
 
-// PreviousTokenScores is the share of attention that each head gives to the position just before, if it saw positions alone:
-// the mean over the first n positions, but for the very first, of the softmax of the scores that the layer makes of
-// [PositionQK]: divided by [hooked.Config.AttnScaleAt], capped, masked causally and in local layers to their window. [layer,
+// PreviousTokenScores is the share of attention that each head gives to the position just before,
+// if it saw positions alone: the mean over the first n positions, but for the very first, of the
+// softmax of the scores that the layer makes of [PositionQK]: divided by
+// [hooked.Config.AttnScaleAt], capped, masked causally and in local layers to their window. [layer,
 // head]. The model must have learned positions.
 func PreviousTokenScores(m *hooked.Model, n int) (scores *hooked.Tensor, err error) {
 	c := m.Config()

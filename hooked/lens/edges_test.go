@@ -21,8 +21,8 @@ func openModel(t *testing.T, family string, p hooked.Processing) *hooked.Model {
 	return m
 }
 
-// TestTopTokens checks the texts of the largest entries along the vocabulary, wherever that axis stands and whatever others
-// there are.
+// TestTopTokens checks the texts of the largest entries along the vocabulary, wherever that axis
+// stands and whatever others there are.
 func TestTopTokens(t *testing.T) {
 	m := openModel(t, "gpt2", hooked.DefaultProcessing)
 	logits := hooked.Must(m.Run(hooked.Tokens{{1, 2, 3}, {4, 5, 6}}))
@@ -65,8 +65,9 @@ func TestTopTokens(t *testing.T) {
 	}
 }
 
-// TestPreviousTokenScoresInTheForwardPass compares the scores with patterns of the forward pass itself, in which every layer's
-// attention reads position vectors alone: whatever the layers do with their scores is in both.
+// TestPreviousTokenScoresInTheForwardPass compares the scores with patterns of the forward pass
+// itself, in which every layer's attention reads position vectors alone: whatever the layers do
+// with their scores is in both.
 func TestPreviousTokenScoresInTheForwardPass(t *testing.T) {
 	plain := hooked.Config{NLayers: 3, DModel: 12, NCtx: 16, DHead: 4, NHeads: 3, DVocab: 11, ActFn: "gelu", Normalization: hooked.LNPre,
 		InitializerRange: 1.5, Seed: 3}
@@ -122,7 +123,9 @@ func TestNoCircuit(t *testing.T) {
 		"FullOV: in this model (Gemma2ForCausalLM) what heads":   failure(lens.FullOV(gemma, 0, 0)),
 		"HeadAttribution: in this model (Gemma2ForCausalLM)":     failure(lens.HeadAttribution(gemma, cache, direction)),
 		"DetectHead: the last 3 of the 6 tokens of prompt 1":     failure(lens.DetectHead(padded, right, lens.PreviousToken, lens.Detection{})),
-		"TestPrompt": nil,
+		"prompt 1 ends at position 2 of 6, and then come pads":   failure(lens.HeadAttribution(padded, hooked.Must(padded.Cache(right)), hooked.Must(lens.LogitDiffDirections(padded, hooked.Tokens{{1, 2}, {3, 4}})))),
+		"Layer(1) would do nothing":                              failure2(cache.LogitDiffs(1, 2, hooked.Layer(1))),
+		"TestPrompt":                                             nil,
 	} {
 		if want == "TestPrompt" {
 			_, err = lens.TestPrompt(padded, "When", "Mary", hooked.Edit(hooked.AttnZ, hooked.Zero()))
@@ -136,11 +139,18 @@ func TestNoCircuit(t *testing.T) {
 
 func failure[T any](_ T, err error) error { return err }
 
-// TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the difference before it, that
-// the capped one is that of the run's logits, and that both logit lenses end with the run's logits.
+func failure2[T, U any](_ T, _ U, err error) error { return err }
+
+// TestAttributionUnderACap checks in a model with a final soft cap that attributions add up to the
+// difference before it, that the capped one is that of the run's logits, and that both logit lenses
+// end with the run's logits.
 func TestAttributionUnderACap(t *testing.T) {
-	for _, family := range []string{"gemma2", "gpt2"} {
-		m := openModel(t, family, hooked.DefaultProcessing)
+	finalRMS := hooked.Config{NLayers: 2, DModel: 12, NCtx: 16, DHead: 4, NHeads: 3, DVocab: 50, ActFn: "gelu", Normalization: hooked.LNPre, FinalRMS: true}
+	for family, m := range map[string]*hooked.Model{
+		"gemma2":          openModel(t, "gemma2", hooked.DefaultProcessing),
+		"gpt2":            openModel(t, "gpt2", hooked.DefaultProcessing),
+		"a last RMS norm": hooked.Must(hooked.New(finalRMS, hooked.LoadOptions{Backend: golden.PureGo(t)})),
+	} {
 		tokens, answers := hooked.Tokens{{1, 5, 9, 13}, {1, 7, 11, 20}}, hooked.Tokens{{10, 20}, {30, 40}}
 		logits, cache := hooked.Must2(m.RunWithCache(tokens))
 		tol := golden.Tolerance{Abs: 2e-5, Rel: 1e-4}

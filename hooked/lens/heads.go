@@ -91,8 +91,9 @@ type Detection struct {
 	ExcludeCurrent bool    // attention to the query's own token does not count
 }
 
-// DetectHead says how much each head attends as a pattern tells, on the average over prompts: [layer, head]. Prompts must be
-// equally long; rows that end in pad tokens are refused, since what pads attend to would count.
+// DetectHead says how much each head attends as a pattern tells, on the average over prompts:
+// [layer, head]. Prompts must be equally long; rows that end in pad tokens are refused, since what
+// pads attend to would count.
 func DetectHead(m *hooked.Model, tokens hooked.Tokens, pattern Pattern, d Detection) (*hooked.Tensor, error) {
 	if d.Measure != "" && d.Measure != Mul && d.Measure != Abs {
 		return nil, fmt.Errorf("measure %q: want lens.Mul or lens.Abs", d.Measure)

@@ -2,16 +2,19 @@ package lens
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopherlens/hooked"
 )
 
-// LogitLensRunScale reads the residual stream as it grows through the unembedding (nostalgebraist 2020), every entry divided
-// by the scale that the final norm had in the run: so the entries are steps towards the run's own logits, and differences
-// between entries add up. This is what TransformerLens' accumulated_resid with apply_ln gives. Logits are [component, batch,
-// pos, d_vocab], without b_U and before a final soft cap (Gemma 2), under which they would not add up: [Capped] applies it.
-// Options are those of [hooked.Cache.AccumulatedResid]. A whole run's are large: pick positions.
+// LogitLensRunScale reads the residual stream as it grows through the unembedding (nostalgebraist
+// 2020), every entry divided by the scale that the final norm had in the run: so the entries are
+// steps towards the run's own logits, and differences between entries add up. This is what
+// TransformerLens' accumulated_resid with apply_ln gives. Logits are [component, batch, pos,
+// d_vocab], without b_U and before a final soft cap (Gemma 2), under which they would not add up:
+// [Capped] applies it. Options are those of [hooked.Cache.AccumulatedResid]. A whole run's are
+// large: pick positions.
 func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
 	stack, labels, err := cache.AccumulatedResid(append([]hooked.StackOption{hooked.ApplyLN}, options...)...)
 	if err != nil {
@@ -21,8 +24,9 @@ func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 	return logits, labels, err
 }
 
-// LogitLensOwnScale is the logit lens in which every entry passes the final norm by itself, with a scale of its own: with b_U
-// added the logits that the model would give if it ended there, a final soft cap applied. Otherwise it is as [LogitLensRunScale].
+// LogitLensOwnScale is the logit lens in which every entry passes the final norm by itself, with a
+// scale of its own: with b_U added the logits that the model would give if it ended there, a final
+// soft cap applied. Otherwise it is as [LogitLensRunScale].
 func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
 	stack, labels, err := cache.AccumulatedResid(options...)
 	if err != nil {
@@ -33,7 +37,7 @@ func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 		switch {
 		case c.Normalization == hooked.NoNorm:
 			return
-		case c.Normalization.Centred():
+		case c.Normalization.Centred() && !c.FinalRMS:
 			stack = stack.Sub(stack.Mean("d_model"))
 		}
 		scale := stack.Mul(stack).Mean("d_model").Shift(c.Eps).Sqrt()
@@ -48,8 +52,9 @@ func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 	return logits, labels, err
 }
 
-// Capped is what the model makes of logits without b_U, again without b_U: its final soft cap c*tanh(x/c) of logits with the
-// bias, less the bias. In a model without a cap (all but Gemma 2) it is the logits themselves.
+// Capped is what the model makes of logits without b_U, again without b_U: its final soft cap
+// c*tanh(x/c) of logits with the bias, less the bias. In a model without a cap (all but Gemma 2) it
+// is the logits themselves.
 func Capped(m *hooked.Model, logits *hooked.Tensor) (capped *hooked.Tensor, err error) {
 	if m.Config().OutputLogitsSoftCap == 0 {
 		return logits, nil
@@ -112,8 +117,8 @@ func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.T
 // HeadAttribution is what each head adds directly to the output along a direction [batch, d_model], such as a difference of
 // logits, on the average over prompts: [layer, head]. It looks at one position, by default the last.
 //
-// Under a final soft cap (Gemma 2) what all parts add up to is the difference before the cap; [hooked.Cache.LogitDiffs] is both,
-// before it and capped.
+// Under a final soft cap (Gemma 2) what all parts add up to is the difference before the cap;
+// [hooked.Cache.LogitDiffs] is both, before it and capped.
 func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, error) {
 	if m.Config().NormalizationBeforeAndAfter {
 		return nil, fmt.Errorf("HeadAttribution: in this model (%s) what heads write is normalized before it is added, all together: "+
@@ -127,9 +132,10 @@ func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Ten
 	return m.NewTensor(&hooked.Array{Shape: []int{c.NLayers, c.NHeads}, Data: stack.Float32s()}, "layer head")
 }
 
-// LayerAttribution is what the embeddings and each layer's attention and MLP add directly to the output along a direction
-// [batch, d_model], on the average over prompts: [component], with labels. It looks at one position, by default the last. Under
-// a final soft cap it adds up to the difference before the cap, see [HeadAttribution].
+// LayerAttribution is what the embeddings and each layer's attention and MLP add directly to the
+// output along a direction [batch, d_model], on the average over prompts: [component], with labels.
+// It looks at one position, by default the last. Under a final soft cap it adds up to the
+// difference before the cap, see [HeadAttribution].
 func LayerAttribution(cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, []string, error) {
 	var labels []string
 	decompose := func(c *hooked.Cache, o ...hooked.StackOption) (stack *hooked.Tensor, _ []string, err error) {
@@ -144,7 +150,10 @@ func LayerAttribution(cache *hooked.Cache, direction *hooked.Tensor, options ...
 func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Tensor, []string, error), cache *hooked.Cache,
 	direction *hooked.Tensor, options []hooked.StackOption) (*hooked.Tensor, error) {
 	all := []hooked.StackOption{hooked.ApplyLN, hooked.ProjectOnto(direction)}
-	if len(options) == 0 {
+	if !slices.ContainsFunc(options, picksPositions) {
+		if err := endTogether(cache); err != nil {
+			return nil, err
+		}
 		all = append(all, hooked.Pos(-1))
 	}
 	stack, _, err := decompose(cache, append(all, options...)...)
@@ -153,4 +162,27 @@ func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Te
 	}
 	err = hooked.Try(func() { stack = stack.Mean(stack.AxisNames()[1:]...) })
 	return stack, err
+}
+
+func picksPositions(o hooked.StackOption) bool {
+	e, ok := o.(hooked.Entries)
+	return ok && e.Axis() == "pos"
+}
+
+// endTogether refuses a run whose prompts do not all end at its last position.
+func endTogether(cache *hooked.Cache) error {
+	ends, err := cache.EndsOf()
+	if err != nil {
+		return err
+	}
+	rows := cache.Mask()
+	if rows == nil {
+		rows = cache.Tokens()
+	}
+	for i, end := range ends {
+		if last := len(rows[i]) - 1; end[0] != last {
+			return fmt.Errorf("prompt %d ends at position %d of %d, and then come pads: pad on the left, or say which position with hooked.Pos", i, end[0], last+1)
+		}
+	}
+	return nil
 }

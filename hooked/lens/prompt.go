@@ -33,9 +33,9 @@ type Guess struct {
 // testPromptTop is how many of the likeliest tokens TestPrompt tells, as many as TransformerLens does.
 const testPromptTop = 10
 
-// TestPrompt runs a prompt followed by an answer and tells how likely each token of the answer was: TransformerLens'
-// test_prompt. An answer that does not begin with a blank gets one. Print the result to see it. The one option is
-// [hooked.PrependBOS].
+// TestPrompt runs a prompt followed by an answer and tells how likely each token of the answer was:
+// TransformerLens' test_prompt. An answer that does not begin with a blank gets one. Print the
+// result to see it. The one option is [hooked.PrependBOS].
 func TestPrompt(m *hooked.Model, prompt, answer string, options ...hooked.Option) (*PromptTest, error) {
 	if !strings.HasPrefix(answer, " ") {
 		answer = " " + answer

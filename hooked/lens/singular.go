@@ -70,8 +70,9 @@ func throughVocabulary(m *hooked.Model, vectors *hooked.Tensor, n int) (logits *
 	return logits, err
 }
 
-// TopTokens are the texts of the k largest entries of logits along their vocabulary (the axis d_vocab or d_vocab_out), largest
-// first: one row for each entry of the other axes, in row-major order, so that [batch, pos, d_vocab] has batch*pos rows.
+// TopTokens are the texts of the k largest entries of logits along their vocabulary (the axis
+// d_vocab or d_vocab_out), largest first: one row for each entry of the other axes, in row-major
+// order, so that [batch, pos, d_vocab] has batch*pos rows.
 func TopTokens(m *hooked.Model, logits *hooked.Tensor, k int) (texts [][]string, err error) {
 	logits, vocab, err := vocabularyLast(logits)
 	if err != nil {

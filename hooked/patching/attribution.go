@@ -8,13 +8,21 @@ import (
 	"gopherlens/hooked"
 )
 
-// Attribution approximates [Sweep] with two forward passes and one backward pass in place of one run for each cell: the
-// difference between source and base times the gradient of the metric in the base run, summed over prompts and over all
-// axes that are not named (Nanda 2023, "Attribution Patching: Activation Patching At Industrial Scale"). The numbers are the
-// predicted change of the metric, where a sweep's are the metric itself; near saturated parts, such as the residual stream
-// of early layers, they can be far off.
+// Attribution approximates [Sweep] with two forward passes and one backward pass in place of one
+// run for each cell: the difference between source and base times the gradient of the metric in the
+// base run, summed over prompts and over all axes that are not named (Nanda 2023, "Attribution
+// Patching: Activation Patching At Industrial Scale"). The numbers are the predicted change of the
+// metric, where a sweep's are the metric itself; near saturated parts, such as the residual stream
+// of early layers, they can be far off. [OnProgress] and [BatchTokens] are for sweeps.
 func Attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	grid, err := attribution(m, site, over, base, source, metric, newSettings(options))
+	s, err := newSettings(options)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.given) > 0 {
+		return nil, fmt.Errorf("attribution patching does not take %s: it is two runs, not a sweep in batches", s.given[0])
+	}
+	grid, err := attribution(m, site, over, base, source, metric, s)
 	if err != nil {
 		return nil, fmt.Errorf("attribution patching of %s: %w", site, err)
 	}
@@ -24,6 +32,9 @@ func Attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tok
 func attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, s *settings) (*Grid, error) {
 	from, err := asSource(source)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
 	sites, err := layersOf(m, site)
@@ -44,12 +55,15 @@ func attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tok
 		return nil, err
 	}
 	g := newGrid(sp.names, sp.labels(m, base))
-	for i, s := range sites {
-		replacement, err := find(s)
+	for i, site := range sites {
+		if err := s.ctx.Err(); err != nil {
+			return nil, err
+		}
+		replacement, err := find(site)
 		if err != nil {
 			return nil, fmt.Errorf("the source: %w", err)
 		}
-		values, err := sp.linear(cache.Get(s), replacement, grads.Get(s))
+		values, err := sp.linear(cache.Get(site), replacement, grads.Get(site))
 		if err != nil {
 			return nil, err
 		}

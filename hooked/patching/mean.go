@@ -8,9 +8,10 @@ import (
 	"gopherlens/hooked"
 )
 
-// Mean replaces activations by their mean over a reference set of prompts, as mean ablation does. The mean is taken along the
-// named axes, separated by blanks: "batch" keeps a mean for each position, for which the reference prompts must be as long as
-// the base's; "batch pos" has one for all. Pads are left out, where [PaddingSide] tells them.
+// Mean replaces activations by their mean over a reference set of prompts, as mean ablation does.
+// The mean is taken along the named axes, separated by blanks: "batch" keeps a mean for each
+// position, for which the reference prompts must be as long as the base's; "batch pos" has one for
+// all. Pads are left out, where [PaddingSide] tells them.
 func Mean(reference hooked.Tokens, axes string) Source { return mean{reference, strings.Fields(axes)} }
 
 type mean struct {
@@ -43,6 +44,9 @@ func (f mean) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Si
 
 // check refuses reference prompts of which nothing tells the pads.
 func (f mean) check(m *hooked.Model, s *settings) error {
+	if len(f.axes) == 0 {
+		return fmt.Errorf("Mean names no axes: want \"batch\", or \"batch pos\"")
+	}
 	if s.masked {
 		return fmt.Errorf("AttentionMask is of the base's tokens, and Mean has others: pad both on the left and say PaddingSide(hooked.Left)")
 	}
@@ -58,8 +62,8 @@ func (f mean) check(m *hooked.Model, s *settings) error {
 	return nil
 }
 
-// of is the mean of an activation x along the axes, of the tokens that mask [batch][pos] calls real. Base is the mask of the
-// prompts that the mean is for.
+// of is the mean of an activation x along the axes, of the tokens that mask [batch][pos] calls
+// real. Base is the mask of the prompts that the mean is for.
 func (f mean) of(m *hooked.Model, x *hooked.Tensor, mask, base [][]int) (*hooked.Tensor, error) {
 	if mask == nil {
 		return x.Mean(f.axes...), nil
@@ -105,8 +109,8 @@ func positionAxis(x *hooked.Tensor) string {
 	return "key"
 }
 
-// tokensAveraged counts the real tokens that a mean over the batch, over positions, or both takes together at prompt i and
-// position p.
+// tokensAveraged counts the real tokens that a mean over the batch, over positions, or both takes
+// together at prompt i and position p.
 func tokensAveraged(mask [][]int, batch, pos bool) func(i, p int) int {
 	total, ofRow, ofPos := 0, make([]int, len(mask)), make([]int, len(mask[0]))
 	for i, row := range mask {

@@ -14,7 +14,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// pairs are prompts of unequal length that a sweep patches from other ones into, with the answers to tell apart.
+// pairs are prompts of unequal length that a sweep patches from other ones into, with the answers
+// to tell apart.
 type pairs struct {
 	m            *hooked.Model
 	base, source hooked.Tokens
@@ -57,8 +58,8 @@ var paddedSweeps = map[string]paddedSweep{
 	},
 }
 
-// TestPaddedSweeps checks that prompts padded on the left give the mean of what they give alone, in families with learned,
-// rotary and ALiBi positions, local attention and grouped heads.
+// TestPaddedSweeps checks that prompts padded on the left give the mean of what they give alone, in
+// families with learned, rotary and ALiBi positions, local attention and grouped heads.
 func TestPaddedSweeps(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range []string{"gpt2", "bloom", "gemma2", "gpt_neox", "llama", "opt"} {
@@ -90,7 +91,8 @@ func TestPaddedActPatches(t *testing.T) {
 	}
 }
 
-// check compares a sweep of the padded prompts with the mean of sweeps of each alone. At a prompt's pads nothing changes.
+// check compares a sweep of the padded prompts with the mean of sweeps of each alone. At a prompt's
+// pads nothing changes.
 func (p pairs) check(t *testing.T, what string, sweep paddedSweep) {
 	t.Helper()
 	base, mask := p.padded(p.base)
@@ -123,7 +125,8 @@ func (p pairs) check(t *testing.T, what string, sweep paddedSweep) {
 	}
 }
 
-// shifted calls f with the place of each cell of a padded grid and the number that a prompt with so many pads has there alone.
+// shifted calls f with the place of each cell of a padded grid and the number that a prompt with so
+// many pads has there alone.
 func shifted(padded, alone *patching.Grid, pads int, atPads float32, f func(at int, v float32)) {
 	shape := padded.Shape()
 	for flat := range padded.Float32s() {
@@ -161,7 +164,8 @@ func ones(tokens hooked.Tokens) [][]int {
 	return slices.Repeat([][]int{slices.Repeat([]int{1}, len(tokens[0]))}, len(tokens))
 }
 
-// TestPaddedMean checks that pads do not enter a mean: over prompts and positions it is the mean of all real tokens.
+// TestPaddedMean checks that pads do not enter a mean: over prompts and positions it is the mean of
+// all real tokens.
 func TestPaddedMean(t *testing.T) {
 	f := openFixture(t, "gpt2", golden.PureGo(t))
 	texts := []string{"When John and Mary went", "The cat"}
@@ -196,7 +200,8 @@ func TestPaddedMean(t *testing.T) {
 	golden.Close(t, "mean", grid.Float32s(), want, f.tol)
 }
 
-// TestPadsInDoubt checks that sweeps refuse pads that nothing tells, and sources whose pads stand elsewhere.
+// TestPadsInDoubt checks that sweeps refuse pads that nothing tells, and sources whose pads stand
+// elsewhere.
 func TestPadsInDoubt(t *testing.T) {
 	f := openFixture(t, "gpt2", golden.PureGo(t))
 	right := hooked.Must(f.m.ToTokens([]string{"When John and Mary went", "The cat"}))

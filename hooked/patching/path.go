@@ -39,7 +39,10 @@ func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 //
 // TransformerLens 2 has no such function; base is what ARENA calls orig, source what it calls new.
 func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	s := newSettings(options)
+	s, err := newSettings(options)
+	if err != nil {
+		return nil, err
+	}
 	if err := to.check(m.Config(), s); err != nil {
 		return nil, fmt.Errorf("path patching: %w", err)
 	}

@@ -95,15 +95,29 @@ func TestErrors(t *testing.T) {
 		_, err := patching.PathPatch(f.m, to, f.clean, f.corrupted, f.metric)
 		return err
 	}
+	attribute := func(options ...patching.Option) error {
+		_, err := patching.Attribution(f.m, hooked.AttnZ, "layer head", f.corrupted, f.clean, f.metric, options...)
+		return err
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
 	for want, err := range map[string]error{
 		`cannot run over "layer head"`:       sweep(hooked.ResidPre, "layer head", f.clean),
 		`must run over "layer" too`:          sweep(hooked.ResidPre, "pos", f.clean),
 		"no such site":                       sweep(hooked.HookEmbed, "pos", f.clean),
 		"a source of type string":            sweep(hooked.ResidPre, "layer pos", "clean"),
 		"as many and as long":                sweep(hooked.ResidPre, "layer pos", f.clean[:2]),
+		"a nil *hooked.Cache":                sweep(hooked.ResidPre, "layer pos", (*hooked.Cache)(nil)),
+		"Mean names no axes":                 sweep(hooked.ResidPre, "layer pos", patching.Mean(f.clean, "")),
 		"heads receive at hook_q":            path(patching.Heads(hooked.AttnZ, patching.HeadAt{Layer: 1})),
 		"heads [0] of layer 0 cannot":        path(patching.Heads(hooked.AttnQ, patching.HeadAt{})),
 		"the metric looks at position 99, t": metricError(f),
+		"does not take OnProgress":           attribute(patching.OnProgress(func(patching.Progress) {})),
+		"does not take BatchTokens":          attribute(patching.BatchTokens(7)),
+		"BatchTokens(0): want at least 1":    attribute(patching.BatchTokens(0)),
+		"OnProgress needs a function":        attribute(patching.OnProgress(nil)),
+		"context canceled":                   attribute(patching.WithContext(cancelled)),
+		"PaddingSide and AttentionMask both": attribute(patching.PaddingSide(hooked.Left), patching.AttentionMask(ones(f.corrupted))),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)

@@ -23,6 +23,9 @@ func asSource(source any) (Source, error) {
 	case Source:
 		return v, nil
 	case *hooked.Cache:
+		if v == nil {
+			return nil, fmt.Errorf("the source is a nil *hooked.Cache")
+		}
 		return fromCache{v}, nil
 	case hooked.Tokens:
 		return fromRun{v}, nil
@@ -41,7 +44,8 @@ func (f fromCache) activations(_ *hooked.Model, base *hooked.Cache, _ []hooked.S
 	return func(s hooked.Site) (*hooked.Tensor, error) { return f.cache.Lookup(s) }, nil
 }
 
-// samePads refuses a source whose pads stand elsewhere than the base's: what is real in one would be replaced by a pad.
+// samePads refuses a source whose pads stand elsewhere than the base's: what is real in one would
+// be replaced by a pad.
 func samePads(base, source [][]int) error {
 	for i := range max(len(base), len(source)) {
 		if a, b := padsOf(base, i), padsOf(source, i); !slices.Equal(a, b) {

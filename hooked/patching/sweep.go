@@ -14,13 +14,18 @@ import (
 //
 //	patching.Sweep(model, hooked.AttnZ, "layer head", corrupted, clean, hooked.LogitDiff(answers))
 //
-// is TransformerLens' get_act_patch_attn_head_out_all_pos. The site may be one layer's, site.At(l). Source is the tokens of
-// another run ([hooked.Tokens]), its cache (*[hooked.Cache]), [Mean] or [AllZeros]; prompts of source and base must be as many and
-// as long. Pads on the left are told by [PaddingSide] or [AttentionMask]; a prompt so padded gives what it gives alone, and at its
-// pads what the base gives. The numbers are the metric's mean over prompts, in its own units; [Grid.Normalized] makes them
-// fractions.
+// is TransformerLens' get_act_patch_attn_head_out_all_pos. The site may be one layer's, site.At(l).
+// Source is the tokens of another run ([hooked.Tokens]), its cache (*[hooked.Cache]), [Mean] or
+// [AllZeros]; prompts of source and base must be as many and as long. Pads on the left are told by
+// [PaddingSide] or [AttentionMask]; a prompt so padded gives what it gives alone, and at its pads
+// what the base gives. The numbers are the metric's mean over prompts, in its own units;
+// [Grid.Normalized] makes them fractions.
 func Sweep(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	r, err := newRunner(m, site, over, base, source, metric, newSettings(options))
+	s, err := newSettings(options)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRunner(m, site, over, base, source, metric, s)
 	if err != nil {
 		return nil, fmt.Errorf("patching %s: %w", site, err)
 	}
