@@ -208,7 +208,7 @@ func (b *Branches) build(t *program, l, rows int, edits []*edit) {
 		p.kvRoom = b.pos
 	}
 	p.seal()
-	g := newBuilder(b.m.cfg, p, t.graph, b.m.weights.shapes)
+	g := b.m.newBuilder(p, t.graph)
 	if b.from > 0 {
 		g.past = g.input(inputPast, dtypes.Int32)
 		b.remembered(g, l)
@@ -216,7 +216,7 @@ func (b *Branches) build(t *program, l, rows int, edits []*edit) {
 	g.setPositions()
 	g.residual = g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
 	g.newKV = nil
-	g.collect(t)
+	g.nameResults(t)
 }
 
 // remembered gives each row the keys and values of its prompt in the base run.

@@ -75,7 +75,7 @@ func (m *Model) buildMetrics(t *program, shape []int, metric *Metric) {
 	runs, batch, pos := shape[0], shape[1], shape[2]
 	p := &plan{scope: scope{batch: runs * batch, pos: pos, fromResidual: true, start: m.cfg.NLayers, stop: m.cfg.NLayers, logits: true}}
 	p.seal()
-	b := newBuilder(m.cfg, p, t.graph, m.weights.shapes)
+	b := m.newBuilder(p, t.graph)
 	x := b.input(inputResidual, dtypes.Float32, shape...)
 	b.finish(Reshape(x, runs*batch, pos, m.cfg.DModel))
 	numbers := make([]*Node, runs)

@@ -52,14 +52,14 @@ func (c *Cache) DecomposeResid(options ...StackOption) (stack *Tensor, labels []
 
 // addEmbeds adds the embedding and, where positions are added to the stream, their vectors.
 func (d *decomposition) addEmbeds() error {
-	if err := d.add("embed", HookEmbed); err != nil {
+	if err := d.add("embed", Embed); err != nil {
 		return err
 	}
 	positions := d.c.m.cfg.PositionalEmbedding
 	if !positions.Learned() || positions == ShortformerPositions {
 		return nil
 	}
-	return d.add("pos_embed", HookPosEmbed)
+	return d.add("pos_embed", PosEmbed)
 }
 
 func (d *decomposition) addSublayers() error {

@@ -221,7 +221,7 @@ func (b *builder) encoderHeads(resid *Node) {
 		pooled := b.tap(PoolerOut, Tanh(dense(first, b.w("pooler.W"), b.bias("pooler.b"))))
 		b.tap(NSPOut, dense(pooled, b.w("nsp_head.W"), b.bias("nsp_head.b")))
 	}
-	if !b.plan.logits && !b.wants(MLMLNScale) && !b.wants(MLMLNNormed) {
+	if !b.plan.logits && !b.wants(MLMLNScale) && !b.wants(MLMLNNormalized) {
 		return
 	}
 	if b.plan.logitsAt > 0 {

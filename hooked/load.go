@@ -74,7 +74,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	key, err := keptKey(name, where, processing, o.DType)
+	key, err := keeperKey(name, where, processing, o.DType)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func newModel(cfg Config, processing Processing, has map[string]bool, be compute
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	return bareModel(be, why, keptModel{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
+	return bareModel(be, why, modelRecord{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of tensors.
@@ -365,7 +365,7 @@ func matchesAny(patterns []string, name string) bool {
 // stream reads, processes and uploads a checkpoint piece by piece, see [source.pieces]. At no
 // time does this process hold more than a piece besides what is on the device.
 func (s *source) stream(m *Model, put func(string, *Array) error) error {
-	pieces, specs := s.pieces(), m.cfg.weightSpecs()
+	pieces, specs := s.pieces(), m.weights.specs
 	return inParallel(len(pieces), func(i int) error {
 		sd, err := s.load(pieces[i])
 		if err != nil {

@@ -1,6 +1,9 @@
 package hooked
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // This file holds the steps that are sums and products; refactorFactored has its own file.
 
@@ -14,7 +17,7 @@ func foldLN(c Config, sd StateDict) {
 	kind := c.finalNorm()
 	n := norm{sd: sd, name: "ln_final", shift: kind == LN}
 	// TransformerLens centres W_U even where the last norm is RMS, which keeps the mean: that changes predictions.
-	n.into(c, "unembed.W_U", "unembed.b_U", kind.Centred())
+	n.into("unembed.W_U", "unembed.b_U", kind.Centred())
 	n.remove()
 }
 
@@ -25,21 +28,21 @@ func foldBlock(c Config, sd StateDict, p string) {
 	centred := c.Normalization.Centred()
 	ln1 := norm{sd: sd, name: p + "ln1", shift: centred}
 	for _, which := range []string{"Q", "K", "V"} {
-		ln1.into(c, p+"attn.W_"+which, p+"attn.b_"+which, centred)
+		ln1.into(p+"attn.W_"+which, p+"attn.b_"+which, centred)
 	}
 	ln1.remove()
 	if c.AttnOnly {
 		return
 	}
 	ln2 := norm{sd: sd, name: p + "ln2", shift: centred}
-	ln2.into(c, p+"mlp.W_in", p+"mlp.b_in", centred)
+	ln2.into(p+"mlp.W_in", p+"mlp.b_in", centred)
 	if c.GatedMLP {
-		ln2.into(c, p+"mlp.W_gate", p+"mlp.b_gate", false)
+		ln2.into(p+"mlp.W_gate", p+"mlp.b_gate", false)
 	}
 	ln2.remove()
 	if c.ActFn.hasLN() {
 		inner := norm{sd: sd, name: p + "mlp.ln", shift: true}
-		inner.into(c, p+"mlp.W_out", p+"mlp.b_out", true)
+		inner.into(p+"mlp.W_out", p+"mlp.b_out", true)
 		inner.remove()
 	}
 }
@@ -58,7 +61,7 @@ func (n norm) remove() {
 
 // into folds the norm into a weight whose reading axis has the length of the norm: [d_model, out], or
 // [head, d_model, d_head].
-func (n norm) into(c Config, weight, bias string, center bool) {
+func (n norm) into(weight, bias string, center bool) {
 	scale, w := n.sd[n.name+".w"], n.sd[weight]
 	if scale == nil || w == nil {
 		return
@@ -67,7 +70,7 @@ func (n norm) into(c Config, weight, bias string, center bool) {
 	if shift := n.sd[n.name+".b"]; shift != nil && n.shift {
 		b := n.sd[bias]
 		if b == nil {
-			b = NewArray(c.weightSpecs()[bias].shape...)
+			b = NewArray(append(slices.Clone(w.Shape[:len(w.Shape)-2]), cols)...) // [out], or [head, d_head]
 			n.sd[bias] = b
 		}
 		for h := range heads {

@@ -78,7 +78,7 @@ const (
 // what is in none of its fields.
 type programKey struct {
 	kind  string // what computes: a run, a component, a block of a branch, a metric, a tensor's method
-	model string // [weightsKept.graphID]; the weights themselves are inputs
+	model string // [modelRecord.graphID]; the weights themselves are inputs
 	scope        // of the plan
 
 	record, grads, weightGrads string // names
@@ -140,9 +140,9 @@ func (p *program) compile() error {
 func (m *Model) programOf(p *plan) (*program, error) {
 	trace := func() (*program, error) {
 		return m.trace(func(t *program) {
-			b := newBuilder(m.cfg, p, t.graph, m.weights.shapes)
+			b := m.newBuilder(p, t.graph)
 			b.forward()
-			b.collect(t)
+			b.nameResults(t)
 		})
 	}
 	if !p.traced() {

@@ -78,9 +78,9 @@ func (m *Model) Weight(name string) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	spec, ok := m.cfg.weightSpecs()[name]
+	spec, ok := m.weights.specs[name]
 	if !ok {
-		return nil, brief.Errorf("the model has no weight %q%s", name, nearest.Hint(name, slices.Collect(maps.Keys(m.cfg.weightSpecs()))))
+		return nil, brief.Errorf("the model has no weight %q%s", name, nearest.Hint(name, slices.Collect(maps.Keys(m.weights.specs))))
 	}
 	value, err := m.weights.tensor(name)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestErrors(t *testing.T) {
 	for want, err := range map[string]error{
 		`cannot run over "layer head"`:       sweep(hooked.ResidPre, "layer head", f.clean),
 		`must run over "layer" too`:          sweep(hooked.ResidPre, "pos", f.clean),
-		"no such site":                       sweep(hooked.HookEmbed, "pos", f.clean),
+		"no such site":                       sweep(hooked.Embed, "pos", f.clean),
 		"a source of type string":            sweep(hooked.ResidPre, "layer pos", "clean"),
 		"as many and as long":                sweep(hooked.ResidPre, "layer pos", f.clean[:2]),
 		"a nil *hooked.Cache":                sweep(hooked.ResidPre, "layer pos", (*hooked.Cache)(nil)),

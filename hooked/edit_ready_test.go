@@ -91,7 +91,7 @@ func hookedRuns(f *fixture, clean, corrupted *hooked.Cache) map[string][]hooked.
 			hooked.Edit(hooked.AttnOut.At(0), hooked.ScaleBy(2.0)), lastTwo},
 		"halve_embed":      {hooked.Edit("hook_embed", hooked.ScaleBy(2.0)), lastTwo},
 		"patch_q":          {hooked.Edit(hooked.AttnQ.At(1), hooked.Replace(corrupted.Get("q", 1), hooked.Head(0))), lastTwo},
-		"patch_normalized": {hooked.Edit(hooked.LNFinalNormed, hooked.Replace(corrupted.Get("normalized"))), lastTwo},
+		"patch_normalized": {hooked.Edit(hooked.LNFinalNormalized, hooked.Replace(corrupted.Get("normalized"))), lastTwo},
 	}
 }
 

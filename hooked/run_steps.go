@@ -40,7 +40,7 @@ func (p *plan) bounds(c Config) (first, past int) {
 		first = 1
 	}
 	past = p.end()
-	if p.stop == c.NLayers && !p.residual && (p.logits || p.loss || p.touches(LNFinalScale) || p.touches(LNFinalNormed)) {
+	if p.stop == c.NLayers && !p.residual && (p.logits || p.loss || p.touches(LNFinalScale) || p.touches(LNFinalNormalized)) {
 		past++
 	}
 	return first, past

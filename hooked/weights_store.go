@@ -19,7 +19,8 @@ import (
 type weightStore struct {
 	eng    *engine
 	cfg    Config
-	shapes map[string][]int // on the device, of the weights that the model has
+	specs  map[string]weightSpec // of the weights that such a model may have
+	shapes map[string][]int      // on the device, of those that it has
 
 	once    sync.Once
 	load    func(put func(name string, a *Array) error) error
@@ -163,7 +164,7 @@ func (s *weightStore) table(name string, length int) (compute.Buffer, error) {
 	if b, ok := s.tables[key]; ok {
 		return b, nil
 	}
-	a := s.cfg.turns(name, key.length)
+	a := s.cfg.rotaryTable(name, key.length)
 	if a == nil {
 		return nil, brief.Errorf("the model has no weight %q", name)
 	}
@@ -205,7 +206,7 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 
 // array copies a weight to the host, in TransformerLens' shape; zeros if it is a bias that the family does not have.
 func (s *weightStore) array(name string) (*Array, error) {
-	spec, ok := s.cfg.weightSpecs()[name]
+	spec, ok := s.specs[name]
 	if !ok {
 		return nil, brief.Errorf("the model has no weight %q", name)
 	}

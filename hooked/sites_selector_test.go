@@ -18,7 +18,7 @@ func TestSelectors(t *testing.T) {
 	}{
 		{hooked.AttnZ, inBoth("attn.hook_z")},
 		{hooked.AttnZ.At(-1), []string{"blocks.1.attn.hook_z"}},
-		{hooked.HookEmbed.At(7), []string{"hook_embed"}},
+		{hooked.Embed.At(7), []string{"hook_embed"}},
 		{"blocks.0.attn.hook_q", []string{"blocks.0.attn.hook_q"}},
 		{"resid_post", inBoth("hook_resid_post")},
 		{"pattern", inBoth("attn.hook_pattern")},
@@ -30,7 +30,7 @@ func TestSelectors(t *testing.T) {
 		{"*.hook_result", inBoth("attn.hook_result")}, // optional, so only when written out
 		{func(name string) bool { return strings.HasSuffix(name, "hook_v") }, inBoth("attn.hook_v")},
 		{[]string{"v1", "v0", "v1"}, inBoth("attn.hook_v")}, // in the order of the forward pass, each once
-		{[]hooked.Site{hooked.AttnQ.At(1), hooked.HookEmbed}, []string{"hook_embed", "blocks.1.attn.hook_q"}},
+		{[]hooked.Site{hooked.AttnQ.At(1), hooked.Embed}, []string{"hook_embed", "blocks.1.attn.hook_q"}},
 		{[]hooked.Selector{"q0", hooked.AttnK.At(0)}, []string{"blocks.0.attn.hook_q", "blocks.0.attn.hook_k"}},
 	} {
 		_, cache, err := m.RunWithCache(hooked.Tokens{{1, 2}}, hooked.Names(c.selector))

@@ -10,14 +10,14 @@ type normSites struct{ scale, normalized Site }
 var (
 	ln1Sites     = normSites{LN1Scale, LN1Normalized}
 	ln2Sites     = normSites{LN2Scale, LN2Normalized}
-	ln1PostSites = normSites{LN1PostScale, LN1PostNormed}
-	ln2PostSites = normSites{LN2PostScale, LN2PostNormed}
+	ln1PostSites = normSites{LN1PostScale, LN1PostNormalized}
+	ln2PostSites = normSites{LN2PostScale, LN2PostNormalized}
 	qNormSites   = normSites{QNormScale, QNormNormalized}
 	kNormSites   = normSites{KNormScale, KNormNormalized}
 	mlpLNSites   = normSites{MLPLNScale, MLPLNNormalized}
-	embedLNSites = normSites{EmbedLNScale, EmbedLNNormed}
-	lnFinalSites = normSites{LNFinalScale, LNFinalNormed}
-	mlmLNSites   = normSites{MLMLNScale, MLMLNNormed}
+	embedLNSites = normSites{EmbedLNScale, EmbedLNNormalized}
+	lnFinalSites = normSites{LNFinalScale, LNFinalNormalized}
+	mlmLNSites   = normSites{MLMLNScale, MLMLNNormalized}
 )
 
 func (n normSites) at(l int) normSites { return normSites{n.scale.At(l), n.normalized.At(l)} }

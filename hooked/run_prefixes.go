@@ -95,8 +95,8 @@ func (r *run) setPrefixes() error {
 // byPrefix reports whether x is an activation of prefixes.
 func (b *builder) byPrefix(x *Node) bool { return b.plan.prefixes > 0 && x.Shape().Dim(0) == 1 }
 
-// everywhere gives each position of each prompt the activation of the prefix that ends there.
-func (b *builder) everywhere(x *Node) *Node {
+// spreadPrefixes gives each position of each prompt the activation of the prefix that ends there.
+func (b *builder) spreadPrefixes(x *Node) *Node {
 	if !b.byPrefix(x) {
 		return x
 	}
@@ -111,8 +111,8 @@ func gatherPlaces(x, places *Node, n, m int) *Node {
 	return Reshape(Gather(Reshape(x, d[0]*d[1], sizeOf(rest)), places), append([]int{n, m}, rest...)...)
 }
 
-// everywhere is [builder.everywhere] of an activation that a run by prefixes has left.
-func (r *run) everywhere(t *Tensor) (out *Tensor, err error) {
+// spreadPrefixes is [builder.spreadPrefixes] of an activation that a run by prefixes has left.
+func (r *run) spreadPrefixes(t *Tensor) (out *Tensor, err error) {
 	if r.plan.prefixes == 0 {
 		return t, nil
 	}
@@ -129,7 +129,7 @@ func (r *run) everywhere(t *Tensor) (out *Tensor, err error) {
 	return out, err
 }
 
-// oncePerPrefix undoes everywhere, in runs by prefixes.
+// oncePerPrefix undoes spreadPrefixes, in runs by prefixes.
 func (b *builder) oncePerPrefix(x *Node) *Node {
 	if b.plan.prefixes == 0 {
 		return x

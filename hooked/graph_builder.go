@@ -15,7 +15,8 @@ type builder struct {
 	cfg    Config
 	plan   *plan
 	g      *Graph
-	shapes map[string][]int // of the weights, by canonical name
+	specs  map[string]weightSpec // of the weights that such a model may have, by canonical name
+	shapes map[string][]int      // on the device, of those that it has
 
 	batch, pos int   // of the tokens or the residual stream that this run reads
 	past       *Node // scalar: positions in the key-value cache before this run; nil without a cache
@@ -25,14 +26,14 @@ type builder struct {
 	taps   map[Site]*tapped // sites met so far
 	met    []Site           // their order
 
-	padding  *Node          // [batch, key] true where there is a token; nil when nothing is padded
-	allIDs   *Node          // [1 or batch, key] int32 position of each key
-	posIDs   *Node          // [1 or batch, pos] int32 position of each token of this run
-	posEmbed *Node          // [batch, pos, d_model] learned position vectors, if the model has them
-	masks    map[bool]*Node // by whether the layer is local
-	turns    map[angleKey][2]*Node
-	kvPlace  [2]*Node // for each position of the cache's room: is it new, and which of the new ones is it
-	newKV    []*Node  // keys and values of each layer, for the next run
+	padding     *Node          // [batch, key] true where there is a token; nil when nothing is padded
+	allIDs      *Node          // [1 or batch, key] int32 position of each key
+	posIDs      *Node          // [1 or batch, pos] int32 position of each token of this run
+	posEmbed    *Node          // [batch, pos, d_model] learned position vectors, if the model has them
+	masks       map[bool]*Node // by whether the layer is local
+	angleTables map[angleKey][2]*Node
+	kvPlace     [2]*Node // for each position of the cache's room: is it new, and which of the new ones is it
+	newKV       []*Node  // keys and values of each layer, for the next run
 
 	// What was built last; nil unless the plan asks for it.
 	residual *Node // [batch, pos, d_model]

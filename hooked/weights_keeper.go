@@ -30,8 +30,8 @@ type keeper interface {
 // not taken for this one's.
 const layoutVersion = 1
 
-// keptKey names a model in a keeper: the files as they are now, how they are processed, and by which version.
-func keptKey(name, where string, processing Processing, precision DType) (string, error) {
+// keeperKey names a model in a keeper: the files as they are now, how they are processed, and by which version.
+func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
@@ -53,8 +53,8 @@ func settings(where string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// keptModel is what a keeper holds besides the weights.
-type keptModel struct {
+// modelRecord is what a keeper holds besides the weights.
+type modelRecord struct {
 	Config  Config
 	Applied Processing
 	Skipped []SkippedStep
@@ -72,7 +72,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	if err != nil || !found {
 		return nil, err
 	}
-	var kept keptModel
+	var kept modelRecord
 	if err := json.Unmarshal(blob, &kept); err != nil {
 		return nil, brief.Errorf("attaching to a kept model: %w", err)
 	}
@@ -91,7 +91,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(keptModel{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
+	blob, err := json.Marshal(modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
 	if err != nil {
 		return err
 	}
@@ -104,20 +104,20 @@ func (m *Model) keep(key string) error {
 }
 
 // bareModel is a model without weights and tokenizer.
-func bareModel(be compute.Backend, why string, k keptModel) *Model {
+func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 	eng := sharedEngine(be)
 	return &Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, shapes: k.Shapes,
+		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes,
 			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
 	}
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their programs, since weights are
 // inputs, and so are the tables of rotary angles.
-func (k keptModel) graphID() string {
+func (k modelRecord) graphID() string {
 	k.Config.ModelName, k.Notes = "", nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys

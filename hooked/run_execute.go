@@ -24,7 +24,7 @@ func (r *run) execute(steps []step) (*results, error) {
 	}
 	if r.plan.residual {
 		var err error
-		if out.residual, err = r.everywhere(x); err != nil {
+		if out.residual, err = r.spreadPrefixes(x); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +81,7 @@ func (r *run) add(c *Cache, s Site, t *Tensor, byPrefix bool) {
 		return
 	}
 	c.addLater(s, func(s Site) (map[Site]*Tensor, error) {
-		all, err := r.everywhere(t)
+		all, err := r.spreadPrefixes(t)
 		return map[Site]*Tensor{s: all}, err
 	})
 }

@@ -33,8 +33,8 @@ func (b *builder) visible(l int, queries span, keys int) span {
 	return span{max(0, queries.from-b.cfg.WindowSize+1), queries.to}
 }
 
-// movedUnseen is [builder.moved] without scores and patterns that a hook could see.
-func (b *builder) movedUnseen(l int, q, k, v *Node) *Node {
+// weightedValuesUnseen is [builder.weightedValues] without scores and patterns that a hook could see.
+func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
 	var parts []*Node
 	for _, queries := range querySpans(q.Shape().Dim(1)) {
 		keys := b.visible(l, queries, k.Shape().Dim(1))

@@ -43,11 +43,11 @@ type angleKey struct {
 // angles are sine and cosine of the angle of each entry, [1 or batch, pos, 1, rotary_dim]. Layers share them.
 func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	key := angleKey{positions, b.cfg.local(l) && b.cfg.RotaryBaseLocal != 0}
-	if cached, ok := b.turns[key]; ok {
+	if cached, ok := b.angleTables[key]; ok {
 		return cached[0], cached[1]
 	}
 	n, dim := doubled(positionsStep, b.keys()), b.cfg.RotaryDim
-	table := b.input(turnsName(key.local, n), dtypes.Float32, 2, n, dim)
+	table := b.input(rotaryTableName(key.local, n), dtypes.Float32, 2, n, dim)
 	at := func(which int) *Node {
 		turns := Reshape(SliceAxis(table, 0, AxisElem(which)), n, dim)
 		if b.fromZero(positions) {
@@ -56,7 +56,7 @@ func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 		return InsertAxes(Gather(turns, InsertAxes(positions, -1)), 2)
 	}
 	sin, cos = at(0), at(1)
-	b.turns[key] = [2]*Node{sin, cos}
+	b.angleTables[key] = [2]*Node{sin, cos}
 	return sin, cos
 }
 
@@ -65,12 +65,12 @@ func (b *builder) fromZero(positions *Node) bool {
 	return b.padding == nil && b.plan.prefixes == 0 && (b.past == nil || positions == b.allIDs)
 }
 
-// turnsName is the graph input that holds sines and cosines of the first n positions, [2, n, rotary_dim]. Computed in the
+// rotaryTableName is the graph input that holds sines and cosines of the first n positions, [2, n, rotary_dim]. Computed in the
 // graph, where XLA does so for each head and each entry again, they would cost a twentieth of a step of generation.
-func turnsName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
+func rotaryTableName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
 
-// turns is the table called name in a text of a length; nil if it is none.
-func (c Config) turns(name string, length int) *Array {
+// rotaryTable is the table called name in a text of a length; nil if it is none.
+func (c Config) rotaryTable(name string, length int) *Array {
 	var local bool
 	var n int
 	if _, err := fmt.Sscanf(name, "rotary.%t.%d", &local, &n); err != nil {

@@ -29,8 +29,9 @@ func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	}
 	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
 	sd := make(StateDict)
-	for _, name := range slices.Sorted(maps.Keys(cfg.weightSpecs())) {
-		sd[name] = initial(cfg, name, init, random)
+	specs := cfg.weightSpecs()
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		sd[name] = initial(cfg, name, specs[name].shape, init, random)
 	}
 	return FromStateDict(cfg, sd, NoProcessing, options...)
 }
@@ -70,8 +71,8 @@ func muP(_ Config, name string, fanIn, _ int) float64 {
 }
 
 // initial is a weight before training.
-func initial(c Config, name string, mode initMode, random *rand.Rand) *Array {
-	a := NewArray(c.weightSpecs()[name].shape...)
+func initial(c Config, name string, shape []int, mode initMode, random *rand.Rand) *Array {
+	a := NewArray(shape...)
 	last := name[strings.LastIndex(name, ".")+1:]
 	switch {
 	case last == "w":
@@ -166,7 +167,7 @@ func (m *Model) StateDict() (StateDict, error) {
 		return nil, err
 	}
 	sd := make(StateDict)
-	for name := range m.cfg.weightSpecs() {
+	for name := range m.weights.specs {
 		a, err := m.weights.array(name)
 		if err != nil {
 			return nil, err

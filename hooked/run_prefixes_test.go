@@ -33,7 +33,7 @@ func TestPrefixes(t *testing.T) {
 			{"optional sites", []hooked.Option{hooked.Names("*", splitSites, "hook_tokens")}},
 			{"edited", []hooked.Option{edit}},
 			{"edited in the end", []hooked.Option{hooked.Edit(hooked.LNFinalScale, hooked.ScaleBy(2.0))}},
-			{"edited at once", []hooked.Option{hooked.Edit(hooked.HookEmbed, hooked.ScaleBy(2.0, hooked.Pos(0)))}},
+			{"edited at once", []hooked.Option{hooked.Edit(hooked.Embed, hooked.ScaleBy(2.0, hooked.Pos(0)))}},
 			{"logits at two positions", []hooked.Option{hooked.LogitsAt(-1, 2)}},
 			{"some positions", []hooked.Option{hooked.PosSlice(-1, 0)}},
 			{"stopped", []hooked.Option{hooked.StopAtLayer(last)}},

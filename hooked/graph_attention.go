@@ -32,17 +32,17 @@ func (b *builder) attend(l int, in attnInputs) *Node {
 		q = b.tap(AttnRotQ.At(l), b.rotate(l, q, b.posIDs))
 		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
 	}
-	z := b.tap(AttnZ.At(l), b.moved(l, b.everywhere(q), b.everywhere(k), b.everywhere(v)))
+	z := b.tap(AttnZ.At(l), b.weightedValues(l, b.spreadPrefixes(q), b.spreadPrefixes(k), b.spreadPrefixes(v)))
 	return b.headsOut(l, b.oncePerPrefix(z))
 }
 
-// moved is what each query gets of the values, [batch, query, head, d_head]. q is [batch, query, head, d_head], k and v are
+// weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch, query, head, d_head], k and v are
 // [batch, key, kv_head, d_head].
-func (b *builder) moved(l int, q, k, v *Node) *Node {
+func (b *builder) weightedValues(l int, q, k, v *Node) *Node {
 	if b.wants(AttnScores.At(l)) || b.wants(AttnPattern.At(l)) {
 		return b.mix(b.pattern(l, q, k), v)
 	}
-	return b.movedUnseen(l, q, k, v)
+	return b.weightedValuesUnseen(l, q, k, v)
 }
 
 // attnInputs normalizes the residual stream for the three projections. With a hook on a head's own input each head

@@ -212,7 +212,7 @@ func (r *run) traceComponent(l int, build func(b *builder, l int) *Node) (*progr
 	return r.m.trace(func(p *program) {
 		plan := *r.plan
 		plan.start, plan.anyLayer = l, l != outsideLayers
-		b := newBuilder(r.m.cfg, &plan, p.graph, r.m.weights.shapes)
+		b := r.m.newBuilder(&plan, p.graph)
 		p.nodes = []*Node{build(b, l)}
 		p.inputs = b.inputs
 	})

@@ -38,7 +38,7 @@ func (b *builder) start() *Node {
 	if !b.cfg.PositionalEmbedding.Learned() {
 		return embed
 	}
-	b.posEmbed = b.tap(HookPosEmbed, b.positionVectors())
+	b.posEmbed = b.tap(PosEmbed, b.positionVectors())
 	if b.cfg.PositionalEmbedding == ShortformerPositions {
 		return embed
 	}
@@ -65,14 +65,14 @@ func (b *builder) tokensRead() *Node {
 
 // embed looks tokens [batch, pos] up: [batch, pos, d_model].
 func (b *builder) embed(tokens *Node) *Node {
-	if b.wants(HookTokens) {
-		tokens = b.tap(HookTokens, tokens)
+	if b.wants(TokenIDs) {
+		tokens = b.tap(TokenIDs, tokens)
 	}
 	x := wide(Gather(b.rawWeight("embed.W_E"), InsertAxes(tokens, -1)))
 	if b.cfg.PostEmbeddingLN {
 		x = b.norm(LN, "embed.ln", embedLNSites, x)
 	}
-	return b.tap(HookEmbed, x)
+	return b.tap(Embed, x)
 }
 
 // positionVectors are the learned vectors of the positions, [batch, pos, d_model]; those of pads are zero.
@@ -125,7 +125,7 @@ func (b *builder) finish(resid *Node) {
 		return
 	}
 	if p.logitsAt > 0 {
-		resid = b.everywhere(resid)
+		resid = b.spreadPrefixes(resid)
 	}
 	early := p.logitsAt > 0 && !p.loss && !b.wantsFinalNorm()
 	if early { // before the norm, so that nothing is computed for other positions
@@ -138,7 +138,7 @@ func (b *builder) finish(resid *Node) {
 	if p.logitsAt > 0 && !p.loss && !early {
 		x = b.atPositions(x)
 	}
-	logits := b.everywhere(b.unembed(x))
+	logits := b.spreadPrefixes(b.unembed(x))
 	if p.loss {
 		b.loss = b.crossEntropy(logits)
 	}
@@ -150,7 +150,7 @@ func (b *builder) finish(resid *Node) {
 	}
 }
 
-func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.wants(LNFinalNormed) }
+func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.wants(LNFinalNormalized) }
 
 // atPositions picks the positions whose logits are wanted out of x [batch, pos, ...].
 func (b *builder) atPositions(x *Node) *Node {

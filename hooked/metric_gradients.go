@@ -43,7 +43,7 @@ func (r *run) setWeightGrads() error {
 	if len(r.req.weightGrads) == 0 {
 		return nil
 	}
-	known := slices.Sorted(maps.Keys(r.m.cfg.weightSpecs()))
+	known := slices.Sorted(maps.Keys(r.m.weights.specs))
 	for _, pattern := range r.req.weightGrads {
 		n := len(r.plan.weightGrads)
 		for _, name := range known {
@@ -66,13 +66,13 @@ func (b *builder) missingBias(name string) *Node {
 		return nil
 	}
 	if b.byName[name] == nil {
-		b.byName[name] = Zeros(b.g, shapes.Make(dtypes.Float32, b.cfg.weightSpecs()[name].shape...))
+		b.byName[name] = Zeros(b.g, shapes.Make(dtypes.Float32, b.specs[name].shape...))
 	}
 	return b.byName[name]
 }
 
-// collectGradients lists the run's scalar and its gradients.
-func (b *builder) collectGradients(add func(result, *Node)) {
+// nameGradients lists the run's scalar and its gradients.
+func (b *builder) nameGradients(add func(result, *Node)) {
 	if len(b.plan.grads)+len(b.plan.weightGrads) == 0 && b.plan.metric == nil {
 		return
 	}
@@ -106,7 +106,7 @@ func (b *builder) differentiated() (nodes []*Node, results []result) {
 			exceptions.Panicf("the run never reads weight %q, so it has no gradient", name)
 		}
 		nodes = append(nodes, node)
-		results = append(results, result{name: name, kind: weightGradResult, axes: axesOf(name, b.cfg.weightSpecs()[name].shape)})
+		results = append(results, result{name: name, kind: weightGradResult, axes: axesOf(name, b.specs[name].shape)})
 	}
 	return nodes, results
 }

@@ -5,14 +5,14 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-func newBuilder(cfg Config, p *plan, g *Graph, weightShapes map[string][]int) *builder {
-	return &builder{cfg: cfg, plan: p, g: g, shapes: weightShapes, batch: p.batch, pos: p.pos,
-		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), turns: make(map[angleKey][2]*Node)}
+func (m *Model) newBuilder(p *plan, g *Graph) *builder {
+	return &builder{cfg: m.cfg, plan: p, g: g, specs: m.weights.specs, shapes: m.weights.shapes, batch: p.batch, pos: p.pos,
+		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), angleTables: make(map[angleKey][2]*Node)}
 }
 
-// collect makes what was built the results of a program. A node that stands at several sites, as a layer's output and the
+// nameResults makes what was built the results of a program. A node that stands at several sites, as a layer's output and the
 // next one's input do, is one result of the graph.
-func (b *builder) collect(p *program) {
+func (b *builder) nameResults(p *program) {
 	if b.plan.anyLayer {
 		p.layer = b.plan.start
 	}
@@ -52,7 +52,7 @@ func (b *builder) collect(p *program) {
 	for _, n := range b.newKV {
 		add(result{kind: kvResult, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
 	}
-	b.collectGradients(add)
+	b.nameGradients(add)
 	p.inputs = b.inputs
 }
 
