@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"fmt"
+
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/nativemem"
@@ -40,6 +42,23 @@ func (r *run) execute(steps []step) (*results, error) {
 		return nil, err
 	}
 	return out, r.trim(out.cache)
+}
+
+// results are a run's results as tensors; those that it did not ask for are nil.
+type results struct {
+	logits, loss, residual, scalar *Tensor
+	greedy                         *Tensor // [batch] token with the largest logit
+	cache, grads                   *Cache
+	kv                             []*tensors.Tensor        // keys and values of each layer in turn
+	held                           map[*tensors.Tensor]bool // what the caches hold, or will compute from
+}
+
+// result is what a run gives in the end: logits, or the residual stream at which it stopped.
+func (out *results) result() *Tensor {
+	if out.residual != nil {
+		return out.residual
+	}
+	return out.logits
 }
 
 // newResults are those of a run that has computed nothing yet. The residual stream that it begins with is the caller's.
@@ -114,4 +133,27 @@ func (r *run) file(s step, x *Tensor, values []*tensors.Tensor, out *results) (n
 		}
 	}
 	return next
+}
+
+// observe calls the observers; what only they asked for leaves the cache again.
+func (r *run) observe(out *results) error {
+	for _, o := range r.req.observers {
+		sites, err := r.m.cfg.selectSites(o.at)
+		if err != nil {
+			return err
+		}
+		for _, s := range r.within(sites) {
+			t, err := out.cache.tensor(s)
+			if err != nil {
+				return err
+			}
+			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), func() { o.f(t, s) }) }); err != nil {
+				return err
+			}
+		}
+	}
+	if len(r.req.observers) > 0 && !r.req.recordAll && len(r.req.record) == 0 {
+		out.cache = newCache(r.m, r.tokens)
+	}
+	return nil
 }
