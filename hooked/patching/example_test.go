@@ -24,13 +24,15 @@ func ExampleResidPre() {
 	// " Mary 10" is the first that can matter: true, true
 }
 
-// Any site and any of its axes can be swept. Here every head is replaced by its mean over the prompts, layer by layer.
+// Any site and any of its axes can be swept. Here every head is replaced by its mean over the prompts, layer by layer. The
+// prompts are of unequal length, so that one is padded.
 func ExampleSweep() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
-	prompts := hooked.Must(model.ToTokens([]string{"John gave the bag to Mary", "Mary gave the bag to John"}))
+	prompts := hooked.Must(model.ToTokens([]string{"John gave the bag to Mary", "Mary gave the bag to John"}, hooked.PaddingSide(hooked.Left)))
 	metric := hooked.LogitDiff(hooked.Tokens{{5, 6}, {6, 5}})
 
-	grid := hooked.Must(patching.Sweep(model, hooked.AttnZ, "layer head", prompts, patching.Mean(prompts, "batch"), metric))
+	grid := hooked.Must(patching.Sweep(model, hooked.AttnZ, "layer head", prompts, patching.Mean(prompts, "batch"), metric,
+		patching.PaddingSide(hooked.Left)))
 	fmt.Println(grid.AxisNames(), grid.Shape())
 	// Output: [layer head] [3 3]
 }
