@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/axis"
 )
 
 // space is what a sweep runs over: the layers of a site and some of its axes.
@@ -41,9 +42,6 @@ func newSpace(site hooked.Site, over string, layers []int, example *hooked.Tenso
 	return sp, nil
 }
 
-// aliases are other names under which the axes of some sites are known.
-var aliases = map[string][]string{"pos": {"query", "key"}, "head": {"kv_head"}, "dest": {"query"}, "src": {"key"}, "neuron": {"d_mlp"}}
-
 const noAxis = -2
 
 // find is the index of an axis by its name, or noAxis.
@@ -51,10 +49,8 @@ func (sp *space) find(name string) int {
 	if name == "layer" {
 		return layerAxis
 	}
-	for _, alias := range append([]string{name}, aliases[name]...) {
-		if i := slices.Index(sp.axes, alias); i >= 0 {
-			return i
-		}
+	if i := axis.Find(sp.axes, name); i >= 0 {
+		return i
 	}
 	return noAxis
 }
@@ -101,14 +97,14 @@ func (sp *space) patches() []patch {
 // labels are those of the grid's axes: positions show the first prompt's tokens.
 func (sp *space) labels(m *hooked.Model, tokens hooked.Tokens) [][]string {
 	labels := make([][]string, len(sp.over))
-	for i, axis := range sp.over {
+	for i, at := range sp.over {
 		switch {
-		case axis == layerAxis:
+		case at == layerAxis:
 			labels[i] = numbers(sp.layers)
-		case slices.Contains([]string{"pos", "query", "key"}, sp.axes[axis]):
+		case axis.IsPosition(sp.axes[at]):
 			labels[i] = positionLabels(m, tokens[0])
 		default:
-			labels[i] = numbers(count(sp.dims[axis]))
+			labels[i] = numbers(count(sp.dims[at]))
 		}
 	}
 	return labels
