@@ -142,7 +142,7 @@ func TestDrops(t *testing.T) {
 // TestNetworkGoes: a network that is lost in the middle of a file, and stays lost.
 func TestNetworkGoes(t *testing.T) {
 	f := newFakeHub(t)
-	part := cut(f, 1000)
+	part := cut(f, 70_000)
 	f.fault = func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasPrefix(r.URL.Path, "/storage/") {
 			f.hub.Listener.Close()
