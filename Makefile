@@ -91,7 +91,7 @@ build/bench/bin/transformers: bench/model/requirements.txt
 	@touch $@
 
 # What TransformerLens and Hugging Face compute for a tiny model of one family, for tests to
-# compare with: internal/golden/gen/README.md. It installs 5 GB of Python once.
+# compare with: internal/golden/gen/README.md. It installs 7 GB of Python once.
 .PHONY: golden
 OUT ?= build/fixtures
 golden: build/golden/ready
