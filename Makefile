@@ -27,7 +27,6 @@ lab: setup bin/lab/gopls
 
 # GOPHERLENS_SETUP tells tests that what set-up installs must be there.
 test: setup
-	@scripts/watch "go vet" go vet $(packages)
 	GOPHERLENS_SETUP=done go test $(TEST_FLAGS) $(packages)
 
 # Whatever the model's tests run on pure Go, on XLA too: for the nights, as XLA compiles a program in a second.
@@ -52,12 +51,15 @@ test-resident: setup
 browser: setup
 	go test $(TEST_FLAGS) -tags browser ./plots -run Browser -notebook $(CURDIR)/notebooks/00_gallery.ipynb
 
-# What a change must pass before it is committed.
-check: format test
+# What a change must pass before it is committed, and what continuous integration runs.
+check: lint test
 
-.PHONY: format
-format:
+# staticcheck.conf says what is not looked at; go.mod which staticcheck.
+.PHONY: lint
+lint:
 	@files=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }
+	@scripts/watch "go vet" go vet $(packages)
+	@scripts/watch "staticcheck" go tool staticcheck $(packages)
 
 # Install what is missing, and only that. SETUP_FLAGS=-cuda adds Nvidia cards.
 setup: build
@@ -86,6 +88,18 @@ bench: setup build/bench/bin/transformers
 build/bench/bin/transformers: bench/model/requirements.txt
 	@python3 -m venv build/bench
 	@scripts/watch "PyTorch and TransformerLens" build/bench/bin/pip install -q -r $<
+	@touch $@
+
+# What TransformerLens and Hugging Face compute for a tiny model of one family, for tests to
+# compare with: internal/golden/gen/README.md. It installs 7 GB of Python once.
+.PHONY: golden
+OUT ?= build/fixtures
+golden: build/golden/ready
+	build/golden/bin/python internal/golden/gen/make.py --family "$(FAMILY)" "$(OUT)"
+
+build/golden/ready: internal/golden/gen/requirements.txt
+	@python3 -m venv build/golden
+	@scripts/watch "PyTorch, TransformerLens and SAELens" build/golden/bin/pip install -q --no-deps -r $<
 	@touch $@
 
 # Remove what was built here. The user's cache keeps the model and the plugin.

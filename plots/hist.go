@@ -62,7 +62,7 @@ func newHist(data any, axes Axes) (*histogram, error) {
 
 // readSamples reads one sample, or several of any lengths.
 func readSamples(data any) ([][]float64, error) {
-	a, err := convert(data)
+	_, err := convert(data)
 	v := reflect.ValueOf(data)
 	if err != nil && v.IsValid() && v.Kind() == reflect.Slice && v.Len() > 0 {
 		return readEach(v) // perhaps slices of different lengths
@@ -70,7 +70,8 @@ func readSamples(data any) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a, err = readArray(data, 1, 2); err != nil {
+	a, err := readArray(data, 1, 2)
+	if err != nil {
 		return nil, err
 	}
 	return a.withLeading(2).rows(), nil

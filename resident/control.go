@@ -15,9 +15,6 @@ type State = wire.State
 // Kept is what the worker has stored under one key.
 type Kept = wire.Kept
 
-// ErrNoWorker says that the session has no worker now.
-var ErrNoWorker = errors.New("resident: no worker is running for this session")
-
 // Status asks the session's worker what it holds. It does not start one: it
 // returns ErrNoWorker if there is none.
 func Status() (State, error) {

@@ -31,11 +31,15 @@ func TestNoProgram(t *testing.T) {
 	t.Setenv(resident.BinEnv, "")
 	t.Setenv("PATH", "")
 	t.Setenv("HOME", t.TempDir())
-	if _, err := resident.New("go:"); err == nil || !strings.Contains(err.Error(), "make setup") {
+	if _, err := resident.New("go:"); !errors.Is(err, resident.ErrNoWorker) || !strings.Contains(err.Error(), "make setup") {
 		t.Errorf("without the program: %v", err)
 	}
+	t.Setenv(resident.BinEnv, "/no/such/program")
+	if _, err := resident.New("go:"); !errors.Is(err, resident.ErrNoWorker) || !strings.Contains(err.Error(), "does not name the program") {
+		t.Errorf("with a name of nothing: %v", err)
+	}
 	t.Setenv(resident.BinEnv, "/bin/false")
-	if _, err := resident.New("go:"); err == nil || !strings.Contains(err.Error(), "did not start") {
+	if _, err := resident.New("go:"); !errors.Is(err, resident.ErrNoWorker) || !strings.Contains(err.Error(), "did not start") {
 		t.Errorf("with another program: %v", err)
 	}
 }

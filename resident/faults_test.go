@@ -2,6 +2,7 @@ package resident_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -117,6 +118,9 @@ func TestWorkerKilledDuringCall(t *testing.T) {
 				t.Errorf("the call's error lacks %q: %v", word, err)
 			}
 		}
+		if !errors.Is(err, resident.ErrWorkerGone) {
+			t.Errorf("%v is not resident.ErrWorkerGone", err)
+		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the call did not end with the worker")
 	}
@@ -135,7 +139,7 @@ func TestWorkerKilledBetweenCalls(t *testing.T) {
 	pid := status(t).PID
 	syscall.Kill(pid, syscall.SIGKILL)
 	eventually(t, 5*time.Second, "the worker is gone", func() bool { return !alive(pid) })
-	if _, err := squares(b, []float32{1}); err == nil || !strings.Contains(err.Error(), "has ended") {
+	if _, err := squares(b, []float32{1}); !errors.Is(err, resident.ErrWorkerGone) || !strings.Contains(err.Error(), "has ended") {
 		t.Errorf("a call after the worker's end: %v", err)
 	}
 	checkWorks(t)

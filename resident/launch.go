@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -153,7 +154,7 @@ func (p place) start() error {
 	err = cmd.Start()
 	signal.Close()
 	if err != nil {
-		return fmt.Errorf("resident: starting the worker: %w", err)
+		return fault.Mark(fmt.Errorf("resident: starting the worker: %w", err), ErrNoWorker)
 	}
 	go cmd.Wait() // so that it does not stay a zombie of a long-lived program
 	return p.await(ready, bin)
@@ -173,7 +174,7 @@ func (p place) await(ready *os.File, bin string) error {
 	if reason == "" {
 		reason = lastLines(p.log())
 	}
-	return fmt.Errorf("resident: the worker (%s resident serve) did not start: %s", bin, reason)
+	return fault.Mark(fmt.Errorf("resident: the worker (%s resident serve) did not start: %s", bin, reason), ErrNoWorker)
 }
 
 // lastLines returns the end of a file for an error message.
@@ -222,7 +223,8 @@ func findBinary() (string, error) {
 	if bin := os.Getenv(BinEnv); bin != "" {
 		found, err := exec.LookPath(bin)
 		if err != nil {
-			return "", fmt.Errorf("resident: %s does not name the program gopherlens: %w", BinEnv, err)
+			err = fmt.Errorf("resident: %s does not name the program gopherlens: %w", BinEnv, err)
+			return "", fault.Mark(err, ErrNoWorker)
 		}
 		return filepath.Abs(found)
 	}
@@ -232,8 +234,9 @@ func findBinary() (string, error) {
 	if bin := kernelBinary(); bin != "" {
 		return bin, nil
 	}
-	return "", fmt.Errorf("resident: the program gopherlens, which is the worker, was not found; "+
+	err := fmt.Errorf("resident: the program gopherlens, which is the worker, was not found; "+
 		"run \"make setup\", put it on the PATH, or set %s to its file", BinEnv)
+	return "", fault.Mark(err, ErrNoWorker)
 }
 
 // kernelBinary looks for GOPHERLENS_BIN in the environment that an installed

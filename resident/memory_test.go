@@ -1,6 +1,7 @@
 package resident_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -210,7 +211,7 @@ func TestMemoryBudget(t *testing.T) {
 		t.Errorf("what nobody uses goes next: %+v", st)
 	}
 	_, err := b.BufferFromFlatData(0, make([]float32, million), shapes.Make(dtypes.Float32, million))
-	if err == nil || !strings.Contains(err.Error(), worker.MemoryEnv) {
+	if !errors.Is(err, resident.ErrOutOfMemory) || !strings.Contains(err.Error(), worker.MemoryEnv) {
 		t.Errorf("the eleventh: %v", err)
 	}
 	if st := status(t); st.Programs != 1 {
@@ -254,7 +255,7 @@ func TestConstantsCount(t *testing.T) {
 	newSession(t)
 	b := connect(t, "go:")
 	const million = 1_000_000 // values: 4 MB
-	if _, err := withConstant(t, b, 11*million); err == nil || !strings.Contains(err.Error(), worker.MemoryEnv) {
+	if _, err := withConstant(t, b, 11*million); !errors.Is(err, resident.ErrOutOfMemory) || !strings.Contains(err.Error(), worker.MemoryEnv) {
 		t.Errorf("a constant of 44 MB: %v", err)
 	}
 	if st := status(t); st.Bytes != 0 || st.Programs != 0 {

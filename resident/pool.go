@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 
+	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -69,7 +70,7 @@ func (p *pool) get() (*wire.Conn, error) {
 		}
 	}
 	closeConn(conn)
-	if errors.Is(err, errSilent) {
+	if errors.Is(err, ErrSilent) {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -176,8 +177,9 @@ func (p *pool) lost(err error) error {
 // held there. The next process starts a new one.
 func (p *pool) ended(err error) error {
 	if p.gone == nil {
-		p.gone = fmt.Errorf("resident: the worker (process %d) has ended, and the values that it held are lost: "+
+		err = fmt.Errorf("resident: the worker (process %d) has ended, and the values that it held are lost: "+
 			"run the cell or program again, a new worker starts by itself; its log is %s (%w)", p.pid, p.place.log(), err)
+		p.gone = fault.Mark(err, ErrWorkerGone)
 	}
 	p.closeConns()
 	return p.gone

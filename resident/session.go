@@ -154,7 +154,7 @@ func (p place) dial() (*wire.Conn, error) {
 		}
 		if time.Now().After(end) {
 			return nil, fmt.Errorf("%w since %s, and has many connections waiting; "+
-				"wait and try again, or end its process", errSilent, helloTimeout)
+				"wait and try again, or end its process", ErrSilent, helloTimeout)
 		}
 	}
 	if err != nil {

@@ -1,7 +1,6 @@
 package resident
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -10,14 +9,10 @@ import (
 	"gopherlens/resident/internal/wire"
 )
 
-// errSilent says that a worker is there and does not answer. It may be suspended, or
-// slow: it is never ended for that, since all that it holds would be lost.
-var errSilent = errors.New("resident: the worker does not answer")
-
 // silent is the error for a worker that has said nothing for a time.
 func silent(pid int, since time.Duration) error {
 	return fmt.Errorf("%w since %s: process %d%s; what it holds is not lost: wait and try again, "+
-		"or end it with \"gopherlens resident stop\"", errSilent, since.Round(time.Second/10), pid, stopped(pid))
+		"or end it with \"gopherlens resident stop\"", ErrSilent, since.Round(time.Second/10), pid, stopped(pid))
 }
 
 // stopped tells of a suspended process, where the system says so.

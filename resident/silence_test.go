@@ -1,6 +1,7 @@
 package resident_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,6 +39,9 @@ func checkSilent(t *testing.T, what string, pid int, err error) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; lacks %q", what, err, want)
 		}
+	}
+	if !errors.Is(err, resident.ErrSilent) || errors.Is(err, resident.ErrWorkerGone) || errors.Is(err, resident.ErrNoWorker) {
+		t.Errorf("%s: %v is not resident.ErrSilent, or more than that", what, err)
 	}
 	if err != nil && strings.Contains(err.Error(), "another build") {
 		t.Errorf("%s: a suspended worker is called one of another build: %v", what, err)

@@ -1,6 +1,8 @@
 package tokenize_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,6 +124,17 @@ func TestConfigErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s with %s: error %v, want %q", test.fixture, test.text, err, test.want)
 		}
+		checkKind(t, err, tokenize.ErrUnsupportedFile)
+	}
+}
+
+// checkKind tells a file that is not there from one that is refused.
+func checkKind(t *testing.T, err, want error) {
+	t.Helper()
+	for _, kind := range []error{fs.ErrNotExist, tokenize.ErrUnsupportedFile} {
+		if got := errors.Is(err, kind); got != (kind == want) {
+			t.Errorf("it is %t that this is %q: %v", got, kind, err)
+		}
 	}
 }
 
@@ -133,15 +146,20 @@ func TestLoadErrors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(unknownClass, "tokenizer_config.json"), config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{
-		empty:                          "has none of tokenizer.json, vocab.json, tokenizer.model",
-		filepath.Join(empty, "absent"): "no such file",
-		vocabOnly:                      "merges.txt beside it, which does not exist",
-		unknownClass:                   "how a WhisperTokenizer splits text is not known without its tokenizer.json",
+	for _, c := range []struct {
+		path, want string
+		kind       error
+	}{
+		{empty, "has none of tokenizer.json, vocab.json, tokenizer.model", fs.ErrNotExist},
+		{filepath.Join(empty, "absent"), "no such file", fs.ErrNotExist},
+		{vocabOnly, "merges.txt beside it, which does not exist", fs.ErrNotExist},
+		{unknownClass, "how a WhisperTokenizer splits text is not known without its tokenizer.json", tokenize.ErrUnsupportedFile},
 	} {
-		if _, err := tokenize.Load(path); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Load(%s): error %v, want %q", path, err, want)
+		_, err := tokenize.Load(c.path)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Load(%s): error %v, want %q", c.path, err, c.want)
 		}
+		checkKind(t, err, c.kind)
 	}
 }
 

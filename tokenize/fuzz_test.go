@@ -294,5 +294,6 @@ func TestBrokenFiles(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("Load(%s): error %v, want %q and the path", test.text, err, test.want)
 		}
+		checkKind(t, err, tokenize.ErrUnsupportedFile)
 	}
 }

@@ -23,7 +23,7 @@ func FromGGUF(metadata map[string]any) (*Tokenizer, error) {
 	g := ggufReader{metadata}
 	t, err := g.build()
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer of a GGUF file: %w", err)
+		return nil, refused(fmt.Errorf("tokenizer of a GGUF file: %w", err))
 	}
 	return t, nil
 }

@@ -103,6 +103,7 @@ func TestGGUFErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s = %v: error %v, want %q", test.key, test.value, err, test.want)
 		}
+		checkKind(t, err, tokenize.ErrUnsupportedFile)
 	}
 }
 

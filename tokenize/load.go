@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/fault"
 )
 
 // Load reads a tokenizer from disk. path is
@@ -39,7 +41,7 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	t, err := loadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer %s: %w", path, err)
+		return nil, refused(fmt.Errorf("tokenizer %s: %w", path, err))
 	}
 	return t, nil
 }
@@ -54,7 +56,8 @@ func findFile(folder string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("tokenizer: folder %s has none of %s", folder, strings.Join(tokenizerFiles, ", "))
+	err := fmt.Errorf("tokenizer: folder %s has none of %s", folder, strings.Join(tokenizerFiles, ", "))
+	return "", fault.Mark(err, fs.ErrNotExist)
 }
 
 func loadFile(path string) (*Tokenizer, error) {
@@ -155,7 +158,7 @@ func loadVocabMerges(path string, data []byte, config *settings) (*Tokenizer, er
 func readMerges(path string) ([][2]string, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("vocab.json needs %s beside it, which does not exist", path)
+		return nil, fault.Mark(fmt.Errorf("vocab.json needs %s beside it, which does not exist", path), fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gopherlens/internal/fault"
 )
 
 // This file is TransformerLens' way from text to tokens (HookedTransformer.to_tokens
@@ -143,8 +145,9 @@ func fit(ids []int, around template, o Options) ([]int, error) {
 		return ids, nil
 	}
 	if !o.Truncate {
-		return nil, fmt.Errorf("the text has %d tokens, and the model has %d positions; "+
+		err := fmt.Errorf("the text has %d tokens, and the model has %d positions; "+
 			"shorten the text, or set Truncate to drop its end", len(ids)+o.Context-room, o.Context)
+		return nil, fault.Mark(err, ErrOutOfContext)
 	}
 	return ids[:max(room, 0)], nil
 }

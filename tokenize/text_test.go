@@ -2,6 +2,7 @@ package tokenize_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -232,6 +233,9 @@ func TestContextOverflow(t *testing.T) {
 	_, err := tok.ToTokens([]string{strings.Repeat(" word", 10)}, tokenize.Options{Context: 8})
 	if want := "the text has 11 tokens, and the model has 8 positions"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
+	}
+	if !errors.Is(err, tokenize.ErrOutOfContext) {
+		t.Errorf("%v is not tokenize.ErrOutOfContext", err)
 	}
 }
 

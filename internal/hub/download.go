@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // smallFiles are what a model needs beside its weights, where the repository has them.
@@ -94,8 +95,9 @@ func chooseFiles(repo string, info repoInfo, o Options) ([]string, error) {
 			return append(files, found[0]), nil
 		}
 	}
-	return nil, fmt.Errorf("hub: %s (revision %s) has no weights in a form that can be read: looked for %s, and one file ending in %s",
+	err := fmt.Errorf("hub: %s (revision %s) has no weights in a form that can be read: looked for %s, and one file ending in %s",
 		repo, o.Revision, strings.Join(weightFiles, ", "), strings.Join(weightEndings, ", "))
+	return nil, fault.Mark(err, fault.ErrUnsupportedFile)
 }
 
 // shardsOf lists the files that an index names, each once.
@@ -108,12 +110,14 @@ func shardsOf(path string) ([]string, error) {
 		WeightMap map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(text, &index); err != nil {
-		return nil, fmt.Errorf("hub: %s is not the index of a checkpoint: %w", path, err)
+		err = fmt.Errorf("hub: %s is not the index of a checkpoint: %w", path, err)
+		return nil, fault.Mark(err, fault.ErrUnsupportedFile)
 	}
 	shards := slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
 	for _, name := range shards {
 		if !safeName(name) || strings.HasSuffix(name, indexEnding) {
-			return nil, fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, brief.Text(name))
+			err := fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, brief.Text(name))
+			return nil, fault.Mark(err, fault.ErrUnsupportedFile)
 		}
 	}
 	return shards, nil

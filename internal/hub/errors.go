@@ -11,46 +11,68 @@ import (
 	"time"
 )
 
+// The kinds of errors that a program can act on; see also [fault.ErrUnsupportedFile].
+var (
+	// ErrUnknownModel says that there is no such file, folder, short name or repository, or
+	// that it has not the revision. The hub says the same of what is hidden from this token.
+	ErrUnknownModel = errors.New("unknown model")
+	// ErrNoAccess says that the repository is there, and that this token may not read it.
+	ErrNoAccess = errors.New("no access")
+	// ErrOffline says that a model is not on this machine, or not all of it, and that the
+	// network is switched off or does not lead to the hub.
+	ErrOffline = errors.New("the hub cannot be reached")
+)
+
 // statusError is an answer of the hub that is a refusal.
 type statusError struct {
 	code  int
 	after time.Duration // what the hub asks us to wait
 	text  string
+	kind  error // what [errors.Is] finds, or nil
 }
 
 // Error gives the advice.
 func (e *statusError) Error() string { return e.text }
 
-// advice says, by status, what it means and what to do. %[1]s is the repository,
+// Unwrap gives the kind.
+func (e *statusError) Unwrap() error { return e.kind }
+
+// refusal says what a status means and what to do. In its text, %[1]s is the repository,
 // %[2]s the revision, %[3]s the host.
-var advice = map[int]string{
-	http.StatusUnauthorized:        "%[1]s does not exist, or is private or gated: check the name, or set HF_TOKEN to a token that may read it",
-	http.StatusForbidden:           "access to %[1]s is refused: accept its licence at %[3]s/%[1]s, and set HF_TOKEN to a token that may read it",
-	http.StatusNotFound:            "%[1]s has no revision %[2]q, or does not exist: check both at %[3]s/%[1]s",
-	http.StatusTooManyRequests:     "%[3]s gets too many requests from here: wait a while, or set HF_TOKEN for a higher limit",
-	http.StatusInternalServerError: "%[3]s has trouble of its own: try again later",
+type refusal struct {
+	text string
+	kind error
+}
+
+// advice is by status.
+var advice = map[int]refusal{
+	http.StatusUnauthorized:        {"%[1]s does not exist, or is private or gated: check the name, or set HF_TOKEN to a token that may read it", ErrUnknownModel},
+	http.StatusForbidden:           {"access to %[1]s is refused: accept its licence at %[3]s/%[1]s, and set HF_TOKEN to a token that may read it", ErrNoAccess},
+	http.StatusNotFound:            {"%[1]s has no revision %[2]q, or does not exist: check both at %[3]s/%[1]s", ErrUnknownModel},
+	http.StatusTooManyRequests:     {"%[3]s gets too many requests from here: wait a while, or set HF_TOKEN for a higher limit", nil},
+	http.StatusInternalServerError: {"%[3]s has trouble of its own: try again later", nil},
 }
 
 // adviceByCode is for answers whose X-Error-Code says more than the status.
-var adviceByCode = map[string]string{
+var adviceByCode = map[string]refusal{
 	"GatedRepo":        advice[http.StatusForbidden],
-	"RevisionNotFound": "%[1]s has no revision %[2]q: its branches and tags are listed at %[3]s/%[1]s/tree/main",
+	"RevisionNotFound": {"%[1]s has no revision %[2]q: its branches and tags are listed at %[3]s/%[1]s/tree/main", ErrUnknownModel},
 	"RepoNotFound":     advice[http.StatusUnauthorized],
 }
 
 // refused makes the error for an answer of 400 or more.
 func (c *client) refused(resp *http.Response) error {
-	text, ok := adviceByCode[resp.Header.Get(headerErrorCode)]
+	why, ok := adviceByCode[resp.Header.Get(headerErrorCode)]
 	if !ok {
-		text, ok = advice[resp.StatusCode]
+		why, ok = advice[resp.StatusCode]
 	}
 	if !ok && resp.StatusCode > 500 {
-		text = advice[http.StatusInternalServerError]
+		why = advice[http.StatusInternalServerError]
 	} else if !ok {
-		text = "%[3]s does not give %[1]s"
+		why = refusal{"%[3]s does not give %[1]s", nil}
 	}
-	e := &statusError{code: resp.StatusCode}
-	e.text = fmt.Sprintf(text, c.repo, c.o.Revision, c.host()) + fmt.Sprintf(" (status %d)", resp.StatusCode)
+	e := &statusError{code: resp.StatusCode, kind: why.kind}
+	e.text = fmt.Sprintf(why.text, c.repo, c.o.Revision, c.host()) + fmt.Sprintf(" (status %d)", resp.StatusCode)
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.after = time.Duration(seconds) * time.Second
 	}

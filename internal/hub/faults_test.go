@@ -27,20 +27,21 @@ func TestStatus(t *testing.T) {
 	for _, c := range []struct {
 		status, requests int
 		want             string
+		kind             error
 	}{
-		{401, 1, "set HF_TOKEN"},
-		{403, 1, "accept its licence"},
-		{404, 1, "does not exist"},
-		{418, 1, "does not give owner/tiny (status 418)"},
-		{429, 3, "too many requests"},
-		{500, 3, "try again later"},
-		{503, 3, "try again later (status 503)"},
+		{401, 1, "set HF_TOKEN", hub.ErrUnknownModel},
+		{403, 1, "accept its licence", hub.ErrNoAccess},
+		{404, 1, "does not exist", hub.ErrUnknownModel},
+		{418, 1, "does not give owner/tiny (status 418)", nil},
+		{429, 3, "too many requests", nil},
+		{500, 3, "try again later", nil},
+		{503, 3, "try again later (status 503)", nil},
 	} {
 		f := newFakeHub(t)
 		f.fault = always(c.status)
 		o := f.options(t)
 		o.Token = secret
-		if err := resolveError(t, repo, o); !strings.Contains(err, c.want) || !strings.Contains(err, fmt.Sprint(c.status)) {
+		if err := resolveError(t, repo, o, c.kind); !strings.Contains(err, c.want) || !strings.Contains(err, fmt.Sprint(c.status)) {
 			t.Errorf("%d: error %q does not tell %q", c.status, err, c.want)
 		}
 		if n := f.count(http.MethodGet, "/api/"); n != c.requests {
@@ -69,12 +70,12 @@ func TestRecovers(t *testing.T) {
 func TestToken(t *testing.T) {
 	f := newFakeHub(t)
 	f.token = secret
-	if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "accept its licence") || !strings.Contains(err, "HF_TOKEN") {
+	if err := resolveError(t, repo, f.options(t), hub.ErrNoAccess); !strings.Contains(err, "accept its licence") || !strings.Contains(err, "HF_TOKEN") {
 		t.Errorf("without a token: %s", err)
 	}
 	o := f.options(t)
 	o.Token = secret[1:] // wrong
-	resolveError(t, repo, o)
+	resolveError(t, repo, o, hub.ErrNoAccess)
 
 	for place, set := range map[string]func(*hub.Options){
 		"option":      func(o *hub.Options) { o.Token = secret },
@@ -135,6 +136,22 @@ func TestDrops(t *testing.T) {
 	want := []string{"", "bytes=70000-", "bytes=140000-", "bytes=210000-", "bytes=280000-", "bytes=350000-"}
 	if got := f.ranges(); !slices.Equal(got, want) {
 		t.Errorf("asked for %q, want %q", got, want)
+	}
+}
+
+// TestNetworkGoes: a network that is lost in the middle of a file, and stays lost.
+func TestNetworkGoes(t *testing.T) {
+	f := newFakeHub(t)
+	part := cut(f, 70_000)
+	f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasPrefix(r.URL.Path, "/storage/") {
+			f.hub.Listener.Close()
+			f.storage.Listener.Close()
+		}
+		return part(w, r)
+	}
+	if err := resolveError(t, repo, f.options(t), hub.ErrOffline); !strings.Contains(err, "cannot be reached any more") {
+		t.Errorf("error %q does not tell that the network went", err)
 	}
 }
 
@@ -209,7 +226,7 @@ func TestWrongChecksum(t *testing.T) {
 		return true
 	}
 	o := f.options(t)
-	if err := resolveError(t, repo, o); !strings.Contains(err, "wrong checksum") || !strings.Contains(err, largeFile) {
+	if err := resolveError(t, repo, o, nil); !strings.Contains(err, "wrong checksum") || !strings.Contains(err, largeFile) {
 		t.Errorf("error %q does not tell of the checksum and the file", err)
 	}
 	if n := len(f.ranges()); n != 2 {
@@ -243,7 +260,7 @@ func TestSilence(t *testing.T) {
 		<-r.Context().Done()
 		return true
 	}
-	if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "went silent") {
+	if err := resolveError(t, repo, f.options(t), nil); !strings.Contains(err, "went silent") {
 		t.Errorf("error %q does not tell of the silence", err)
 	}
 }
@@ -255,15 +272,15 @@ func TestNotAHub(t *testing.T) {
 			fmt.Fprint(w, body)
 			return true
 		}
-		if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "is HF_ENDPOINT right?") {
+		if err := resolveError(t, repo, f.options(t), nil); !strings.Contains(err, "is HF_ENDPOINT right?") {
 			t.Errorf("%s: error %q", body, err)
 		}
 	}
 	o := f.options(t)
 	o.Endpoint = "http://user:" + secret + "@127.0.0.1:1"
-	resolveError(t, repo, o) // must not give the password away
+	resolveError(t, repo, o, hub.ErrOffline) // must not give the password away
 	o.Endpoint = "://"
-	if err := resolveError(t, repo, o); !strings.Contains(err, "HF_ENDPOINT is not a URL") {
+	if err := resolveError(t, repo, o, nil); !strings.Contains(err, "HF_ENDPOINT is not a URL") {
 		t.Errorf("error %q", err)
 	}
 }

@@ -146,7 +146,7 @@ func (b *blobWriter) restart() error {
 // loses its kind, which would end the attempts.
 func (b *blobWriter) afterRefusal(err error) error {
 	if b.arrived && unreachable(err) {
-		return fmt.Errorf("the hub cannot be reached any more: %v", err)
+		return fmt.Errorf("%w any more: %v", ErrOffline, err)
 	}
 	var status *statusError
 	if b.done > 0 && errors.As(err, &status) && status.code == http.StatusRequestedRangeNotSatisfiable {

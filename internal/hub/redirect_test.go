@@ -137,7 +137,7 @@ func TestFailsAtOnce(t *testing.T) {
 		c.fault(f)
 		o := f.options(t)
 		o.Token = secret
-		if err := resolveError(t, repo, o); !strings.Contains(err, c.want) {
+		if err := resolveError(t, repo, o, nil); !strings.Contains(err, c.want) {
 			t.Errorf("%s: %s", c.name, err)
 		}
 		seen := map[string]int{}
@@ -159,14 +159,14 @@ func TestRefusedSettings(t *testing.T) {
 	for _, endpoint := range []string{"ftp://host", "huggingface.co", "host:80", "user:" + secret + "@host", "http://user:" + secret + "/x@host", "http://", "/x"} {
 		o := f.options(t)
 		o.Endpoint = endpoint
-		if err := resolveError(t, repo, o); !strings.Contains(err, "HF_ENDPOINT is not a URL") {
+		if err := resolveError(t, repo, o, nil); !strings.Contains(err, "HF_ENDPOINT is not a URL") {
 			t.Errorf("%s: %s", endpoint, err)
 		}
 	}
 	for _, token := range []string{secret + "\n" + secret, secret + " x", secret + "\x00", secret + "ü"} {
 		o := f.options(t)
 		o.Token = token
-		if err := resolveError(t, repo, o); !strings.Contains(err, "the token holds") {
+		if err := resolveError(t, repo, o, nil); !strings.Contains(err, "the token holds") {
 			t.Errorf("%s", err)
 		}
 	}
@@ -213,7 +213,7 @@ func TestNotTheWeb(t *testing.T) {
 		connections.Store(0)
 		o := f.options(t)
 		o.Endpoint = endpoint
-		if err := resolveError(t, repo, o); err == "" || connections.Load() != 1 {
+		if err := resolveError(t, repo, o, nil); err == "" || connections.Load() != 1 {
 			t.Errorf("%s: %d connections, want one: %s", endpoint, connections.Load(), err)
 		}
 	}

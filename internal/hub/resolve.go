@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
 )
 
@@ -39,7 +40,8 @@ func Resolve(ctx context.Context, name string, o Options) (Source, error) {
 		return Source{}, err
 	}
 	if !filepath.IsLocal(o.Revision) {
-		return Source{}, fmt.Errorf("hub: %q cannot be a revision: want a branch, a tag or a commit", o.Revision)
+		err := fmt.Errorf("hub: %q cannot be a revision: want a branch, a tag or a commit", o.Revision)
+		return Source{}, fault.Mark(err, ErrUnknownModel)
 	}
 	return resolveRepo(ctx, name, repo, former, o)
 }
@@ -47,7 +49,8 @@ func Resolve(ctx context.Context, name string, o Options) (Source, error) {
 // local takes files as they are; a revision has no meaning for them.
 func local(path string, o Options) (Source, error) {
 	if o.Revision != "main" {
-		return Source{}, fmt.Errorf("hub: %s is a local path, which has no revision %q: give the path of that checkpoint", path, o.Revision)
+		err := fmt.Errorf("hub: %s is a local path, which has no revision %q: give the path of that checkpoint", path, o.Revision)
+		return Source{}, fault.Mark(err, ErrUnknownModel)
 	}
 	return Source{Name: path, Path: path}, nil
 }
@@ -59,7 +62,9 @@ func defaultModel(name string, o Options) (Source, error) {
 		return Source{}, fmt.Errorf("hub: %w", err)
 	}
 	if o.Revision != "main" {
-		return Source{}, fmt.Errorf("hub: %s is one file without revision %q; HuggingFaceTB/SmolLM2-135M-Instruct on the hub has revisions", name, o.Revision)
+		err := fmt.Errorf("hub: %s is one file without revision %q; HuggingFaceTB/SmolLM2-135M-Instruct on the hub has revisions",
+			name, o.Revision)
+		return Source{}, fault.Mark(err, ErrUnknownModel)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return Source{}, fmt.Errorf("hub: the default model %s is not installed (%w): run `make setup` or `gopherlens setup`", name, err)
@@ -76,8 +81,8 @@ func checkName(name string) error {
 	if repoName.MatchString(name) && !strings.Contains(name, "..") && !strings.Contains(name, "--") {
 		return nil
 	}
-	return fmt.Errorf("hub: unknown model %q: no such file or folder, no short name%s; else give owner/name of the hub",
-		name, nearest.Hint(name, aliasNames()))
+	return fmt.Errorf("hub: %w %q: no such file or folder, no short name%s; else give owner/name of the hub",
+		ErrUnknownModel, name, nearest.Hint(name, aliasNames()))
 }
 
 // resolveRepo looks in the cache, and then on the hub. former are names under which
@@ -94,7 +99,7 @@ func resolveRepo(ctx context.Context, name, repo string, former []string, o Opti
 			usable = found
 		}
 	}
-	path, commit, err := "", "", errOffline
+	path, commit, err := "", "", errSwitchedOff
 	if !o.Offline {
 		path, commit, err = download(ctx, repo, o)
 	}
@@ -107,16 +112,16 @@ func resolveRepo(ctx context.Context, name, repo string, former []string, o Opti
 		return Source{}, notCached(repo, o, err, "set HF_HUB_OFFLINE=0")
 	case unreachable(err):
 		reason := strings.TrimPrefix(err.Error(), "hub: ")
-		return Source{}, notCached(repo, o, fmt.Errorf("the hub cannot be reached: %s", reason), "connect and try again")
+		return Source{}, notCached(repo, o, errors.New(reason), "connect and try again")
 	}
 	return Source{}, err
 }
 
-// errOffline is why the hub was not asked.
-var errOffline = errors.New("the network is switched off (HF_HUB_OFFLINE=1, or Options.Offline)")
+// errSwitchedOff is why the hub was not asked.
+var errSwitchedOff = errors.New("the network is switched off (HF_HUB_OFFLINE=1, or Options.Offline)")
 
 // notCached is the error of somebody without a network: it says how to do without.
 func notCached(repo string, o Options, reason error, remedy string) error {
-	return fmt.Errorf("hub: %s (revision %s) is not in the cache %s and %w; put its files (config.json, tokenizer.json, model.safetensors) "+
-		"in a folder and pass its path, or %s", repo, o.Revision, o.CacheDir, reason, remedy)
+	return fmt.Errorf("hub: %s (revision %s) is not in the cache %s and %w: %w; put its files (config.json, tokenizer.json, model.safetensors) "+
+		"in a folder and pass its path, or %s", repo, o.Revision, o.CacheDir, ErrOffline, reason, remedy)
 }

@@ -3,7 +3,9 @@ package hub_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"gopherlens/internal/fault"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/weights"
 )
@@ -33,12 +36,21 @@ func resolve(t *testing.T, name string, o hub.Options) hub.Source {
 	return s
 }
 
-// resolveError returns the error, which must never hold the token or a signature.
-func resolveError(t *testing.T, name string, o hub.Options) string {
+// kinds are all that an error of this package can be.
+var kinds = []error{hub.ErrUnknownModel, hub.ErrNoAccess, hub.ErrOffline, fault.ErrUnsupportedFile, fs.ErrNotExist}
+
+// resolveError returns the error, which must never hold the token or a signature. It must
+// be of the one kind given, or of none.
+func resolveError(t *testing.T, name string, o hub.Options, want error) string {
 	t.Helper()
 	s, err := hub.Resolve(t.Context(), name, o)
 	if err == nil {
 		t.Fatalf("%s was found: %+v", name, s)
+	}
+	for _, kind := range kinds {
+		if got := errors.Is(err, kind); got != (kind == want) {
+			t.Errorf("it is %t that the error is of the kind %q: %v", got, kind, err)
+		}
 	}
 	for _, hidden := range []string{secret, "X-Amz-Signature"} {
 		if strings.Contains(err.Error(), hidden) {
@@ -147,11 +159,11 @@ func TestRevision(t *testing.T) {
 		t.Errorf("got model %v of commit %s, want 2 of %s", v, s.Revision, shaStep)
 	}
 	o.Revision = "step1001"
-	if err := resolveError(t, repo, o); !strings.Contains(err, `has no revision "step1001"`) {
+	if err := resolveError(t, repo, o, hub.ErrUnknownModel); !strings.Contains(err, `has no revision "step1001"`) {
 		t.Errorf("error %q does not name the revision", err)
 	}
 	o.Revision = "../../elsewhere"
-	if err := resolveError(t, repo, o); !strings.Contains(err, "cannot be a revision") {
+	if err := resolveError(t, repo, o, hub.ErrUnknownModel); !strings.Contains(err, "cannot be a revision") {
 		t.Errorf("error %q does not refuse the revision", err)
 	}
 }
@@ -166,7 +178,7 @@ func TestShards(t *testing.T) {
 		t.Errorf("the weights are those of model %v", v)
 	}
 	files["model.safetensors.index.json"] = []byte(`{"weight_map":{"w":"../../x.safetensors"}}`)
-	if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "does not lie beside it") {
+	if err := resolveError(t, repo, f.options(t), fault.ErrUnsupportedFile); !strings.Contains(err, "does not lie beside it") {
 		t.Errorf("error %q does not refuse the shard's place", err)
 	}
 }
@@ -187,7 +199,7 @@ func TestOtherWeights(t *testing.T) {
 		}
 		f.revisions["main"] = commit{shaMain, files}
 		if c.want == "" {
-			if err := resolveError(t, repo, f.options(t)); !strings.Contains(err, "no weights in a form that can be read") {
+			if err := resolveError(t, repo, f.options(t), fault.ErrUnsupportedFile); !strings.Contains(err, "no weights in a form that can be read") {
 				t.Errorf("%s: error %q", c.files, err)
 			}
 			continue
@@ -260,7 +272,7 @@ func TestOfflineWithoutFiles(t *testing.T) {
 	o := f.options(t)
 	o.Offline = true
 	want := []string{repo, "is not in the cache", o.CacheDir, "switched off", "in a folder and pass its path", "or set HF_HUB_OFFLINE=0"}
-	err := resolveError(t, repo, o)
+	err := resolveError(t, repo, o, hub.ErrOffline)
 	for _, part := range want {
 		if !strings.Contains(err, part) {
 			t.Errorf("error %q does not tell %q", err, part)
@@ -271,7 +283,7 @@ func TestOfflineWithoutFiles(t *testing.T) {
 	}
 	o.Offline = false
 	f.hub.Close()
-	if err := resolveError(t, repo, o); !strings.Contains(err, "is not in the cache") ||
+	if err := resolveError(t, repo, o, hub.ErrOffline); !strings.Contains(err, "is not in the cache") ||
 		!strings.Contains(err, "the hub cannot be reached: dial") || !strings.Contains(err, "or connect and try again") {
 		t.Errorf("error %q does not tell that there is no network", err)
 	}
@@ -294,7 +306,7 @@ func TestPythonCache(t *testing.T) {
 	if err := os.Remove(filepath.Join(snapshot, "config.json")); err != nil {
 		t.Fatal(err)
 	}
-	resolveError(t, "gpt2-small", o) // weights alone are no model
+	resolveError(t, "gpt2-small", o, hub.ErrOffline) // weights alone are no model
 }
 
 func writeFiles(t *testing.T, dir string, files map[string][]byte) {
@@ -336,7 +348,7 @@ func TestLocal(t *testing.T) {
 			t.Errorf("%s: got %+v", path, s)
 		}
 	}
-	if err := resolveError(t, dir, hub.Options{Revision: "step1"}); !strings.Contains(err, "no revision") {
+	if err := resolveError(t, dir, hub.Options{Revision: "step1"}, hub.ErrUnknownModel); !strings.Contains(err, "no revision") {
 		t.Errorf("error %q does not tell that a folder has no revisions", err)
 	}
 }
@@ -346,7 +358,7 @@ func TestDefaultModel(t *testing.T) {
 	cache := t.TempDir()
 	t.Setenv("GOPHERLENS_CACHE", cache)
 	for _, part := range []string{"is not installed", "make setup", "gopherlens setup"} {
-		if err := resolveError(t, hub.Default, hub.Options{}); !strings.Contains(err, part) {
+		if err := resolveError(t, hub.Default, hub.Options{}, fs.ErrNotExist); !strings.Contains(err, part) {
 			t.Errorf("error %q does not tell %q", err, part)
 		}
 	}
@@ -355,17 +367,17 @@ func TestDefaultModel(t *testing.T) {
 	if s := resolve(t, "SmolLM2-135M", hub.Options{}); s.Path != want {
 		t.Errorf("got %+v, want %s", s, want)
 	}
-	resolveError(t, hub.Default, hub.Options{Revision: "step1"})
+	resolveError(t, hub.Default, hub.Options{Revision: "step1"}, hub.ErrUnknownModel)
 }
 
 func TestUnknownName(t *testing.T) {
 	f := newFakeHub(t)
 	o := f.options(t)
-	if err := resolveError(t, "gpt2-smal", o); !strings.Contains(err, `unknown model "gpt2-smal"`) || !strings.Contains(err, `"gpt2-small"`) {
+	if err := resolveError(t, "gpt2-smal", o, hub.ErrUnknownModel); !strings.Contains(err, `unknown model "gpt2-smal"`) || !strings.Contains(err, `"gpt2-small"`) {
 		t.Errorf("error %q does not suggest gpt2-small", err)
 	}
 	for _, name := range []string{"", "no such file.gguf", "../x", "a/b/c", "owner/na..me"} {
-		if err := resolveError(t, name, o); !strings.Contains(err, "unknown model") {
+		if err := resolveError(t, name, o, hub.ErrUnknownModel); !strings.Contains(err, "unknown model") {
 			t.Errorf("%q: error %q", name, err)
 		}
 	}

@@ -61,7 +61,7 @@ func TestPlantedLinks(t *testing.T) {
 		if err := plant(victim, path); err != nil {
 			t.Fatal(err)
 		}
-		if err := resolveError(t, repo, o); !strings.Contains(err, "remove it") || !strings.Contains(err, path) {
+		if err := resolveError(t, repo, o, nil); !strings.Contains(err, "remove it") || !strings.Contains(err, path) {
 			t.Errorf("%s: %s", name, err)
 		}
 		if got := readFile(t, victim); string(got) != "precious" {
@@ -116,7 +116,7 @@ func TestSmallChecksum(t *testing.T) {
 		o := f.options(t)
 		if c.ok {
 			resolve(t, repo, o)
-		} else if err := resolveError(t, repo, o); !strings.Contains(err, "wrong checksum") || !strings.Contains(err, "config.json") {
+		} else if err := resolveError(t, repo, o, nil); !strings.Contains(err, "wrong checksum") || !strings.Contains(err, "config.json") {
 			t.Errorf("%s: %s", c.name, err)
 		}
 	}

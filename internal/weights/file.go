@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
 )
 
@@ -95,13 +96,15 @@ func (f *File) add(m *mapping, tensors []Tensor) error {
 // damaged is the error for a file whose content contradicts itself. tensor may be empty.
 // What it tells of the content is shortened: that is as long as the file likes.
 func damaged(path, tensor, format string, args ...any) error {
-	return fmt.Errorf("weights: %s: %w; the file is damaged or incomplete: fetch it again",
+	err := fmt.Errorf("weights: %s: %w; the file is damaged or incomplete: fetch it again",
 		where(path, tensor), brief.Errorf(format, args...))
+	return fault.Mark(err, fault.ErrUnsupportedFile)
 }
 
 // unsupported is the error for a sound file that holds what this package cannot read.
 func unsupported(path, tensor, format string, args ...any) error {
-	return fmt.Errorf("weights: %s: %w", where(path, tensor), brief.Errorf(format, args...))
+	err := fmt.Errorf("weights: %s: %w", where(path, tensor), brief.Errorf(format, args...))
+	return fault.Mark(err, fault.ErrUnsupportedFile)
 }
 
 func where(path, tensor string) string {

@@ -1,10 +1,13 @@
 package weights_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"gopherlens/internal/fault"
 	"gopherlens/internal/weights"
 )
 
@@ -50,6 +53,9 @@ func openError(t *testing.T, path string) string {
 	if err == nil {
 		f.Close()
 		t.Fatalf("%s was accepted", filepath.Base(path))
+	}
+	if !errors.Is(err, fault.ErrUnsupportedFile) && !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no kind says that it is about the file: %v", err)
 	}
 	return err.Error()
 }

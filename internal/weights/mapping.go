@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"gopherlens/internal/fault"
 	"os"
 	"path/filepath"
 )
@@ -32,7 +33,7 @@ func mapFile(path string) (*mapping, error) {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("weights: %s is not a regular file", path)
+		return nil, fault.Mark(fmt.Errorf("weights: %s is not a regular file", path), fault.ErrUnsupportedFile)
 	}
 	m := &mapping{path: path, info: info}
 	if info.Size() == 0 {

@@ -3,11 +3,13 @@ package weights
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // checkpoint is where the files of one checkpoint lie and how to read them.
@@ -92,7 +94,7 @@ func locate(path string) (checkpoint, error) {
 	}
 	format, ok := formatOf[strings.ToLower(filepath.Ext(path))]
 	if !ok {
-		return checkpoint{}, fmt.Errorf("weights: %s: unknown kind of file; want .safetensors, .gguf, .pt, .pth, .bin or a folder", path)
+		return checkpoint{}, unsupported(path, "", "unknown kind of file; want .safetensors, .gguf, .pt, .pth, .bin or a folder")
 	}
 	return checkpoint{format: format, parts: []string{path}}, nil
 }
@@ -114,15 +116,15 @@ func locateInFolder(folder string) (checkpoint, error) {
 			return checkpoint{}, err
 		}
 		if len(found) > 1 {
-			return checkpoint{}, fmt.Errorf("weights: %s holds several checkpoints (%s): give the path of one",
-				folder, brief.Names(found))
+			err := fmt.Errorf("weights: %s holds several checkpoints (%s): give the path of one", folder, brief.Names(found))
+			return checkpoint{}, fault.Mark(err, fault.ErrUnsupportedFile)
 		}
 		if len(found) == 1 {
 			return locate(filepath.Join(folder, found[0]))
 		}
 	}
-	return checkpoint{}, fmt.Errorf("weights: %s holds no checkpoint: looked for %s",
-		folder, strings.Join(folderPatterns, ", "))
+	err := fmt.Errorf("weights: %s holds no checkpoint: looked for %s", folder, strings.Join(folderPatterns, ", "))
+	return checkpoint{}, fault.Mark(err, fs.ErrNotExist)
 }
 
 // matchIn lists the files of a folder whose base name matches pattern, sorted.

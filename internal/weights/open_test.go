@@ -1,12 +1,15 @@
 package weights_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"gopherlens/internal/fault"
 	"gopherlens/internal/weights"
 )
 
@@ -120,6 +123,11 @@ func TestNoSuchFile(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "model.safetensors")
 	if err := openError(t, missing); !strings.Contains(err, missing) {
 		t.Errorf("error %q does not name the file", err)
+	}
+	for _, path := range []string{missing, t.TempDir()} {
+		if _, err := weights.Open(path); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, fault.ErrUnsupportedFile) {
+			t.Errorf("%s: the error is of another kind: %v", path, err)
+		}
 	}
 	if err := openError(t, writeFile(t, "model.onnx", nil)); !strings.Contains(err, "unknown kind of file") {
 		t.Errorf("error %q does not tell that the kind is unknown", err)

@@ -3,6 +3,8 @@ package worker
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
+	"gopherlens/resident/internal/wire"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -185,7 +187,7 @@ func TestEvictPrograms(t *testing.T) {
 	if s.live != 60*mega+100 || s.programs.bytes() != s.live {
 		t.Errorf("%d bytes are counted, %d of programs", s.live, s.programs.bytes())
 	}
-	if err := s.reserve(101 * mega); err == nil || !strings.Contains(err.Error(), MemoryEnv) {
+	if err := s.reserve(101 * mega); !errors.Is(err, wire.ErrOutOfMemory) || !strings.Contains(err.Error(), MemoryEnv) {
 		t.Errorf("more than the budget: %v", err)
 	}
 	if s.programs.count() != 1 || s.live != 100 {
@@ -205,7 +207,7 @@ func TestMachineMemory(t *testing.T) {
 	if err := s.reserve(90 * mega); err != nil || r.there.Load() != 0 {
 		t.Errorf("90 MiB of 100 once the memo's 30 are let go: %v, %d buffers", err, r.there.Load())
 	}
-	if err := s.reserve(110 * mega); err == nil || !strings.Contains(err.Error(), "gopherlens resident status") {
+	if err := s.reserve(110 * mega); !errors.Is(err, wire.ErrOutOfMemory) || !strings.Contains(err.Error(), "gopherlens resident status") {
 		t.Errorf("110 MiB of 100: %v", err)
 	}
 	if err := s.charge(60 * mega); err != nil {

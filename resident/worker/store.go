@@ -8,7 +8,9 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 
+	"gopherlens/internal/fault"
 	"gopherlens/internal/nativemem"
+	"gopherlens/resident/internal/wire"
 )
 
 // A store counts who holds which array and how much memory they take.
@@ -128,15 +130,19 @@ func (s *store) claim(need, take int64) error {
 	}
 	switch {
 	case overBudget:
-		return fmt.Errorf("resident: %s more do not fit: what is in use takes %s of the worker's %s; "+
+		return outOfMemory("%s more do not fit: what is in use takes %s of the worker's %s; "+
 			"free some, stop the worker (gopherlens resident stop), or set %s to a larger size",
 			bytesText(need), bytesText(live), bytesText(s.budget), MemoryEnv)
 	case overMachine:
-		return fmt.Errorf("resident: %s more do not fit: the machine has %s left for it, and this worker holds %s in use; "+
+		return outOfMemory("%s more do not fit: the machine has %s left for it, and this worker holds %s in use; "+
 			"stop what holds the rest (gopherlens resident status lists all workers), or set %s to the size that this worker may take",
 			bytesText(need), bytesText(before+allowed-live), bytesText(live), MemoryEnv)
 	}
 	return nil
+}
+
+func outOfMemory(format string, args ...any) error {
+	return fault.Mark(fmt.Errorf("resident: "+format, args...), wire.ErrOutOfMemory)
 }
 
 // worthAsking is the size from which the machine is asked for its free memory, and

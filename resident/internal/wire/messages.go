@@ -6,6 +6,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+
+	"gopherlens/internal/fault"
 )
 
 // A Status begins every answer.
@@ -18,10 +20,14 @@ const (
 	StatusNotImplemented        // the fronted backend lacks it: compute.ErrNotImplemented
 	StatusUnknownProgram        // not compiled, or no longer: send it
 	StatusMalformed             // the worker closes the connection
+	StatusOutOfMemory           // it does not fit: ErrOutOfMemory
 )
 
 // ErrUnknownProgram is the answer to a program that the worker does not hold.
 var ErrUnknownProgram = errors.New("resident: the worker does not hold this program")
+
+// ErrOutOfMemory is the answer to what does not fit into the worker's memory.
+var ErrOutOfMemory = errors.New("resident: out of memory")
 
 // PutError writes err as an answer.
 func (e *Encoder) PutError(err error) {
@@ -35,6 +41,8 @@ func statusOf(err error) Status {
 		return StatusMalformed
 	case errors.Is(err, ErrUnknownProgram):
 		return StatusUnknownProgram
+	case errors.Is(err, ErrOutOfMemory):
+		return StatusOutOfMemory
 	case compute.IsNotImplemented(err):
 		return StatusNotImplemented
 	}
@@ -59,6 +67,8 @@ func NewError(s Status, text string) error {
 		return ErrUnknownProgram
 	case StatusMalformed:
 		return fmt.Errorf("%w: the worker says: %s", ErrMalformed, text)
+	case StatusOutOfMemory:
+		return fault.Mark(errors.New(text), ErrOutOfMemory)
 	}
 	return errors.New(text)
 }

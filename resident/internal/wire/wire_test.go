@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -90,9 +91,9 @@ func TestMessages(t *testing.T) {
 }
 
 func TestErrorsCross(t *testing.T) {
-	for _, want := range []error{compute.ErrNotImplemented, wire.ErrUnknownProgram, wire.ErrMalformed} {
+	for _, want := range []error{compute.ErrNotImplemented, wire.ErrUnknownProgram, wire.ErrMalformed, wire.ErrOutOfMemory} {
 		var e wire.Encoder
-		e.PutError(want)
+		e.PutError(fmt.Errorf("what to do: %w", want))
 		if got := wire.NewDecoder(e.Body()).Status(); !errors.Is(got, want) {
 			t.Errorf("%v came out as %v", want, got)
 		}
