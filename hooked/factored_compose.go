@@ -23,6 +23,9 @@ const (
 // weights of their own, and norms of queries, keys or of what attention writes, stand between: such
 // models are refused.
 func (m *Model) AllCompositionScores(mode CompositionMode) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("AllCompositionScores: %w", err)
+	}
 	if err := m.composes(mode); err != nil {
 		return nil, fmt.Errorf("AllCompositionScores: %w", err)
 	}

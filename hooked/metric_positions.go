@@ -32,6 +32,9 @@ func EndsOfMask(mask [][]int) ([][]int, error) {
 // EndsOf is where the prompts of the cache's run end, [batch][1]: [EndsOfMask] of a masked run,
 // else [Model.EndsOf] its tokens; nil if it read none.
 func (c *Cache) EndsOf() ([][]int, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	if c.mask != nil {
 		return EndsOfMask(c.mask)
 	}
