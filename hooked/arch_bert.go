@@ -2,8 +2,8 @@ package hooked
 
 // bert reads Google's BERT with both its heads, as an [Encoder].
 //
-// Source: transformers/models/bert/modeling_bert.py. Checkpoints converted from TensorFlow call a norm's weights gamma
-// and beta.
+// Source: transformers/models/bert/modeling_bert.py. Checkpoints converted from TensorFlow call a
+// norm's weights gamma and beta.
 var bert = architecture{
 	class: "BertForPreTraining",
 	config: func(f *fields) Config {

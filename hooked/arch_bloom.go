@@ -1,9 +1,10 @@
 package hooked
 
-// bloom reads BigScience's BLOOM: ALiBi in place of position vectors, a layer norm right after the embedding.
+// bloom reads BigScience's BLOOM: ALiBi in place of position vectors, a layer norm right after the
+// embedding.
 //
-// Source: transformers/models/bloom/modeling_bloom.py; its gelu is the tanh approximation. The context of 2048 is that
-// of training: nothing in the model depends on it.
+// Source: transformers/models/bloom/modeling_bloom.py; its gelu is the tanh approximation. The
+// context of 2048 is that of training: nothing in the model depends on it.
 var bloom = architecture{
 	class: "BloomForCausalLM",
 	gguf:  "bloom",

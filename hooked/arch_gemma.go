@@ -5,10 +5,12 @@ import (
 	"slices"
 )
 
-// gemma reads Google's Gemma. Its embedding is scaled by the root of d_model, which TransformerLens puts into W_E, and
-// its norms multiply by 1 + w, which is put into their weights; GGUF files have the latter done already.
+// gemma reads Google's Gemma. Its embedding is scaled by the root of d_model, which TransformerLens
+// puts into W_E, and its norms multiply by 1 + w, which is put into their weights; GGUF files have
+// the latter done already.
 //
-// Sources: transformers/models/gemma/modeling_gemma.py; for GGUF llama.cpp's convert_hf_to_gguf.py and its graphs.
+// Sources: transformers/models/gemma/modeling_gemma.py; for GGUF llama.cpp's convert_hf_to_gguf.py
+// and its graphs.
 var gemma = architecture{
 	class:  "GemmaForCausalLM",
 	gguf:   "gemma",
@@ -23,8 +25,9 @@ var gemma = architecture{
 	ggufWeights:  gemmaGGUFWeights,
 }
 
-// gemma2 reads Gemma 2: soft caps on scores and logits, norms before and after each part, and a window in every second
-// layer, the first included (TransformerLens begins with a global layer; the checkpoint's own list is right).
+// gemma2 reads Gemma 2: soft caps on scores and logits, norms before and after each part, and a
+// window in every second layer, the first included (TransformerLens begins with a global layer; the
+// checkpoint's own list is right).
 var gemma2 = architecture{
 	class:  "Gemma2ForCausalLM",
 	gguf:   "gemma2",
@@ -39,8 +42,8 @@ var gemma2 = architecture{
 	ggufWeights:  slices.Concat(gemmaGGUFWeights, gemmaGGUFPostNorms),
 }
 
-// gemma3 reads the text models of Gemma 3: norms on q and k, five layers with a window to one without, and a rotary base
-// for each kind.
+// gemma3 reads the text models of Gemma 3: norms on q and k, five layers with a window to one
+// without, and a rotary base for each kind.
 //
 // Source: transformers/models/gemma3/modeling_gemma3.py.
 var gemma3 = architecture{
@@ -63,8 +66,8 @@ var gemma3 = architecture{
 	}),
 }
 
-// gemmaDefaults are those that most Gemmas share. Gemma 2's number of key-value heads was 16 in transformers 4.46, and its
-// query_pre_attn_scalar 224: these are the newest.
+// gemmaDefaults are those that most Gemmas share. Gemma 2's number of key-value heads was 16 in
+// transformers 4.46, and its query_pre_attn_scalar 224: these are the newest.
 var gemmaDefaults = map[string]any{"num_hidden_layers": 26, "hidden_size": 2304, "max_position_embeddings": 8192,
 	"num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256, "intermediate_size": 9216, "vocab_size": 256000,
 	"rms_norm_eps": 1e-6, "rope_theta": 10000,

@@ -13,8 +13,9 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// No fixture of a Gemma 3 exists, so these tests prove what it has and Gemma 2, which has a fixture, has not: a norm on q
-// and k, and a rotary base for each kind of layer. Their model is Gemma 2's fixture with such norms.
+// No fixture of a Gemma 3 exists, so these tests prove what it has and Gemma 2, which has a
+// fixture, has not: a norm on q and k, and a rotary base for each kind of layer. Their model is
+// Gemma 2's fixture with such norms.
 const (
 	gemma3Global, gemma3Local, gemma3Factor = 1e6, 1e4, 8.0 // rotary bases, and what global positions are divided by
 	gemma3Layers, gemma3Window              = 4, 5
@@ -28,7 +29,8 @@ var (
 		"sliding_attention": map[string]any{"rope_type": "default", "rope_theta": gemma3Local}}}
 )
 
-// gemma3Norms are the weights w of the norms on q and k, as in a checkpoint: the norm multiplies by 1 + w.
+// gemma3Norms are the weights w of the norms on q and k, as in a checkpoint: the norm multiplies by
+// 1 + w.
 func gemma3Norms(width int) []float32 {
 	w := make([]float32, width)
 	for i := range w {
@@ -97,8 +99,8 @@ func TestGemma3Rotation(t *testing.T) {
 	}
 }
 
-// rotated normalizes each head of x [1, pos, head, d_head], multiplies it by 1 + w, and turns its pairs (i, i + d_head/2)
-// by pos / factor / base^(2i/d_head).
+// rotated normalizes each head of x [1, pos, head, d_head], multiplies it by 1 + w, and turns its
+// pairs (i, i + d_head/2) by pos / factor / base^(2i/d_head).
 func rotated(x []float32, shape []int, base, factor, eps float64) []float32 {
 	heads, width := shape[2], shape[3]
 	w := gemma3Norms(width)

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// gemmaConfig reads the fields that all Gemmas share. Whatever the file says of gelu, the models were trained with the
-// tanh approximation.
+// gemmaConfig reads the fields that all Gemmas share. Whatever the file says of gelu, the models
+// were trained with the tanh approximation.
 func gemmaConfig(f *fields) Config {
 	c := Config{
 		NLayers:             f.Int("num_hidden_layers"),
@@ -61,9 +61,10 @@ func gemma3Config(f *fields) Config {
 	return c
 }
 
-// queryScalar is what scores are scaled by in GGUF files, which do not say it: the width of a head, but in the models of 27
-// billion parameters that of d_model over the heads. A config.json that does not say it means the family's default.
-// Source: llama.cpp, src/models/gemma2-iswa.cpp and gemma3-iswa.cpp.
+// queryScalar is what scores are scaled by in GGUF files, which do not say it: the width of a head,
+// but in the models of 27 billion parameters that of d_model over the heads. A config.json that
+// does not say it means the family's default. Source: llama.cpp, src/models/gemma2-iswa.cpp and
+// gemma3-iswa.cpp.
 func (c Config) queryScalar() float64 {
 	const layersOfGemma2At27B, layersOfGemma3At27B = 46, 62
 	if c.NLayers == layersOfGemma2At27B || c.NLayers == layersOfGemma3At27B {
@@ -82,9 +83,9 @@ func everyNth(n int) func(layer int) AttentionKind {
 	}
 }
 
-// ropeByKind reads Gemma 3's rotary settings: one base for global layers, which may be stretched, and one for those with
-// a window, in the newer spelling (rope_parameters by kind of layer) or the older (rope_scaling of the global layers,
-// rope_local_base_freq).
+// ropeByKind reads Gemma 3's rotary settings: one base for global layers, which may be stretched,
+// and one for those with a window, in the newer spelling (rope_parameters by kind of layer) or the
+// older (rope_scaling of the global layers, rope_local_base_freq).
 func (f *fields) ropeByKind(c *Config) {
 	byKind := orEmpty(f.sub("rope_parameters"))
 	global, local := orEmpty(byKind.sub("full_attention")), orEmpty(byKind.sub("sliding_attention"))

@@ -2,8 +2,8 @@ package hooked
 
 // gpt2 reads OpenAI's GPT-2 and its copies (distilgpt2, the Stanford CRFM runs).
 //
-// Source: transformers/models/gpt2/modeling_gpt2.py. Linear layers are Conv1D, that is [in, out], so nothing is
-// transposed, and q, k and v lie side by side in c_attn.
+// Source: transformers/models/gpt2/modeling_gpt2.py. Linear layers are Conv1D, that is [in, out],
+// so nothing is transposed, and q, k and v lie side by side in c_attn.
 var gpt2 = architecture{
 	class: "GPT2LMHeadModel",
 	gguf:  "gpt2",

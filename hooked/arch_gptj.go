@@ -1,6 +1,7 @@
 package hooked
 
-// gptJ reads EleutherAI's GPT-J. Its attention and MLP share one layer norm; as in TransformerLens ln2 is a copy of ln1.
+// gptJ reads EleutherAI's GPT-J. Its attention and MLP share one layer norm; as in TransformerLens
+// ln2 is a copy of ln1.
 //
 // Source: transformers/models/gptj/modeling_gptj.py.
 var gptJ = architecture{

@@ -1,7 +1,7 @@
 package hooked
 
-// gptNeo reads EleutherAI's GPT-Neo and the TinyStories models: scores are not scaled, and every second layer sees a
-// window only.
+// gptNeo reads EleutherAI's GPT-Neo and the TinyStories models: scores are not scaled, and every
+// second layer sees a window only.
 //
 // Source: transformers/models/gpt_neo/modeling_gpt_neo.py.
 var gptNeo = architecture{
@@ -60,8 +60,8 @@ var gptNeo = architecture{
 	},
 }
 
-// repeatedKinds reads GPT-Neo's older spelling of its layers: [[["global", "local"], 12]] is twelve times global, local.
-// No more than limit entries are made, whatever the file says.
+// repeatedKinds reads GPT-Neo's older spelling of its layers: [[["global", "local"], 12]] is twelve
+// times global, local. No more than limit entries are made, whatever the file says.
 func (f *fields) repeatedKinds(name string, limit int) []AttentionKind {
 	v, _ := f.get(name)
 	groups, _ := v.([]any)

@@ -2,8 +2,9 @@ package hooked
 
 // gptNeoX reads EleutherAI's GPT-NeoX and Pythia.
 //
-// Sources: transformers/models/gpt_neox/modeling_gpt_neox.py, where q, k and v of a head lie together; for GGUF,
-// llama.cpp's convert_hf_to_gguf.py, which puts all q before all k before all v.
+// Sources: transformers/models/gpt_neox/modeling_gpt_neox.py, where q, k and v of a head lie
+// together; for GGUF, llama.cpp's convert_hf_to_gguf.py, which puts all q before all k before all
+// v.
 var gptNeoX = architecture{
 	class: "GPTNeoXForCausalLM",
 	gguf:  "gptneox",
@@ -58,7 +59,8 @@ var gptNeoX = architecture{
 	ggufWeights: fusedGGUFWeights,
 }
 
-// fusedGGUFWeights are the tensors that llama.cpp writes for GPT-2's successors with one matrix for q, k and v.
+// fusedGGUFWeights are the tensors that llama.cpp writes for GPT-2's successors with one matrix for
+// q, k and v.
 var fusedGGUFWeights = []weightRule{
 	{to: "embed.W_E", from: "token_embd.weight"},
 	{to: "embed.ln.w", from: "token_embd_norm.weight"},

@@ -4,8 +4,9 @@ import "slices"
 
 // llama reads Meta's Llama and the many models of its shape (SmolLM2 among them).
 //
-// Sources: transformers/models/llama/modeling_llama.py; for GGUF, llama.cpp's convert_hf_to_gguf.py, which stores the
-// rows of q and k so that the two halves of a rotary pair lie side by side; the pattern undoes it.
+// Sources: transformers/models/llama/modeling_llama.py; for GGUF, llama.cpp's
+// convert_hf_to_gguf.py, which stores the rows of q and k so that the two halves of a rotary pair
+// lie side by side; the pattern undoes it.
 var llama = architecture{
 	class:  "LlamaForCausalLM",
 	gguf:   "llama",
@@ -39,7 +40,8 @@ var llamaWeights = []weightRule{
 	{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", pattern: "v d -> d v"},
 }
 
-// qkvBiases are those of q, k and v, where a field of config.json says that there are any; with no field there always are.
+// qkvBiases are those of q, k and v, where a field of config.json says that there are any; with no
+// field there always are.
 func qkvBiases(iff string) []weightRule {
 	return []weightRule{
 		{to: "blocks.%d.attn.b_Q", from: "layers.%d.self_attn.q_proj.bias", pattern: "(head e) -> head e", iff: iff},
@@ -53,9 +55,9 @@ func oBias(iff string) []weightRule {
 	return []weightRule{{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.o_proj.bias", iff: iff}}
 }
 
-// llamaCPP are llama.cpp's defaults of keys that a GGUF file may leave out; whatever else it leaves out follows from
-// what it says, or is an error.
-// Source: llama.cpp, src/llama-model.cpp, load_hparams.
+// llamaCPP are llama.cpp's defaults of keys that a GGUF file may leave out; whatever else it leaves
+// out follows from what it says, or is an error. Source: llama.cpp, src/llama-model.cpp,
+// load_hparams.
 var llamaCPP = map[string]any{"rope_theta": 10000, "rotary_emb_base": 10000}
 
 // permutedQK are q, k and v as GGUF stores Llama's.
@@ -68,7 +70,8 @@ var permutedQK = []weightRule{
 	{to: "blocks.%d.attn.b_V", from: "blk.%d.attn_v.bias", pattern: "(kv e) -> kv e"},
 }
 
-// plainGGUFWeights are the tensors, but for q, k and v, that llama.cpp writes for Llama and its relatives.
+// plainGGUFWeights are the tensors, but for q, k and v, that llama.cpp writes for Llama and its
+// relatives.
 var plainGGUFWeights = []weightRule{
 	{to: "embed.W_E", from: "token_embd.weight"},
 	{to: "blocks.%d.ln1.w", from: "blk.%d.attn_norm.weight"},

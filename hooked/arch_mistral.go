@@ -1,6 +1,7 @@
 package hooked
 
-// mistral reads Mistral 7B: Llama with a sliding window in every layer. llama.cpp writes it as a llama.
+// mistral reads Mistral 7B: Llama with a sliding window in every layer. llama.cpp writes it as a
+// llama.
 //
 // Source: transformers/models/mistral/modeling_mistral.py.
 var mistral = architecture{

@@ -1,7 +1,7 @@
 package hooked
 
-// opt reads Meta's OPT, but for opt-350m, whose norms stand after the parts. Its table of positions begins with two rows
-// for padding that no token reads.
+// opt reads Meta's OPT, but for opt-350m, whose norms stand after the parts. Its table of positions
+// begins with two rows for padding that no token reads.
 //
 // Source: transformers/models/opt/modeling_opt.py.
 var opt = architecture{

@@ -2,10 +2,11 @@ package hooked
 
 import "slices"
 
-// phi reads Microsoft's Phi 1, 1.5 and 2. Attention and MLP share one layer norm; as in TransformerLens ln2 is a copy
-// of ln1.
+// phi reads Microsoft's Phi 1, 1.5 and 2. Attention and MLP share one layer norm; as in
+// TransformerLens ln2 is a copy of ln1.
 //
-// Sources: transformers/models/phi/modeling_phi.py; for GGUF ("phi2") llama.cpp's convert_hf_to_gguf.py.
+// Sources: transformers/models/phi/modeling_phi.py; for GGUF ("phi2") llama.cpp's
+// convert_hf_to_gguf.py.
 var phi = architecture{
 	class: "PhiForCausalLM",
 	gguf:  "phi2",
@@ -78,8 +79,8 @@ var phi = architecture{
 	}),
 }
 
-// separateQKV are the rules of q, k and v with a matrix and a bias each; iff is the field of config.json that says whether
-// there are biases.
+// separateQKV are the rules of q, k and v with a matrix and a bias each; iff is the field of
+// config.json that says whether there are biases.
 func separateQKV(q, k, v, iff string) []weightRule {
 	return []weightRule{
 		{to: "blocks.%d.attn.W_Q", from: q + ".weight", pattern: "(head e) d -> head d e"},

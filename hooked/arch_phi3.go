@@ -1,7 +1,7 @@
 package hooked
 
-// phi3 reads Microsoft's Phi 3 and 4: Llama with q, k and v in one matrix and gate and up in another. Its variants for long
-// contexts scale their angles by [LongRope].
+// phi3 reads Microsoft's Phi 3 and 4: Llama with q, k and v in one matrix and gate and up in
+// another. Its variants for long contexts scale their angles by [LongRope].
 //
 // Sources: transformers/models/phi3/modeling_phi3.py; for GGUF llama.cpp's convert_hf_to_gguf.py.
 var phi3 = architecture{

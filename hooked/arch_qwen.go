@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// qwen2 reads Alibaba's Qwen 2 and 2.5: Llama with biases on q, k and v. The context is the checkpoint's own, where
-// TransformerLens stops at 2048 tokens.
+// qwen2 reads Alibaba's Qwen 2 and 2.5: Llama with biases on q, k and v. The context is the
+// checkpoint's own, where TransformerLens stops at 2048 tokens.
 //
 // Source: transformers/models/qwen2/modeling_qwen2.py.
 var qwen2 = architecture{
@@ -25,8 +25,8 @@ var qwen2 = architecture{
 	ggufWeights:    slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", "")),
 }
 
-// qwenDefaults are those that the two generations share. A file that leaves out the number of key-value heads means 32, not
-// as many as heads.
+// qwenDefaults are those that the two generations share. A file that leaves out the number of
+// key-value heads means 32, not as many as heads.
 var qwenDefaults = map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, "max_position_embeddings": 32768,
 	"num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 22016, "vocab_size": 151936, "rms_norm_eps": 1e-6,
 	"hidden_act": "silu", "rope_theta": 10000, "use_sliding_window": false, "max_window_layers": 28,

@@ -62,8 +62,8 @@ func forEachFamily(t *testing.T, test func(t *testing.T, be compute.Backend, nam
 	})
 }
 
-// forEachFamilyBriefly does so on pure Go, and on XLA for two families: enough for what differs between families in data
-// only.
+// forEachFamilyBriefly does so on pure Go, and on XLA for two families: enough for what differs
+// between families in data only.
 func forEachFamilyBriefly(t *testing.T, test func(t *testing.T, be compute.Backend, name string)) {
 	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
 		if !golden.LeftOut(be, name, "gpt2", "llama") {
@@ -72,7 +72,8 @@ func forEachFamilyBriefly(t *testing.T, test func(t *testing.T, be compute.Backe
 	})
 }
 
-// TestFamilies compares logits and every activation of an unprocessed model with TransformerLens and Hugging Face.
+// TestFamilies compares logits and every activation of an unprocessed model with TransformerLens
+// and Hugging Face.
 func TestFamilies(t *testing.T) {
 	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
 		want, file, tol := readGolden(t, name)
@@ -101,7 +102,8 @@ func TestFamilyLosses(t *testing.T) {
 	})
 }
 
-// variants are the runs of a fixture that TransformerLens needs its switches for: here a run names the optional sites.
+// variants are the runs of a fixture that TransformerLens needs its switches for: here a run names
+// the optional sites.
 var variants = []struct {
 	prefix  string // of the fixture's tensors
 	options []hooked.Option
@@ -114,7 +116,8 @@ var variants = []struct {
 
 var splitSites = []string{"*.hook_q_input", "*.hook_k_input", "*.hook_v_input", "*.hook_mlp_in", "*.hook_result"}
 
-// TestOptionalSites compares the activations that are built on request only, and those that they change.
+// TestOptionalSites compares the activations that are built on request only, and those that they
+// change.
 func TestOptionalSites(t *testing.T) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		_, file, tol := readGolden(t, name)

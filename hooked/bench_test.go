@@ -9,8 +9,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// benchConfig is a model of a tenth of GPT-2 small's size, whose activations are as large as its weights for the tokens of
-// [benchTokens].
+// benchConfig is a model of a tenth of GPT-2 small's size, whose activations are as large as its
+// weights for the tokens of [benchTokens].
 var benchConfig = hooked.Config{NLayers: 6, DModel: 256, NHeads: 8, DHead: 32, NCtx: 128, DVocab: 4096, ActFn: hooked.GELU,
 	Normalization: hooked.LN, Seed: 1}
 
@@ -24,8 +24,9 @@ func benchTokens() hooked.Tokens {
 	return tokens
 }
 
-// BenchmarkRunWithCache records everything, one activation, or nothing, and reports by how much the process grew at most,
-// in MB: what a names filter must save, as well as time. The backend is the process's own (GOMLX_BACKEND).
+// BenchmarkRunWithCache records everything, one activation, or nothing, and reports by how much the
+// process grew at most, in MB: what a names filter must save, as well as time. The backend is the
+// process's own (GOMLX_BACKEND).
 func BenchmarkRunWithCache(b *testing.B) {
 	m := newTiny(b, benchConfig, nil)
 	tokens := benchTokens()
@@ -74,8 +75,8 @@ func measure(b *testing.B, f func() error) {
 	b.ReportMetric(memory(b, "VmHWM")-before, "peak-MB")
 }
 
-// memory is a figure of this process in MB: what it holds (VmRSS), or held at most since resetPeak (VmHWM). It counts the
-// memory of XLA, which Go's own figures do not.
+// memory is a figure of this process in MB: what it holds (VmRSS), or held at most since resetPeak
+// (VmHWM). It counts the memory of XLA, which Go's own figures do not.
 func memory(b *testing.B, figure string) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Branches computes many variations of one run together, block by block. Each is a row: a prompt of the base run, in which
-// something changes at or after some position. What lies before that position is the base run's, so that only the
-// positions from there on are computed, on top of the base run's keys and values.
+// Branches computes many variations of one run together, block by block. Each is a row: a prompt of
+// the base run, in which something changes at or after some position. What lies before that
+// position is the base run's, so that only the positions from there on are computed, on top of the
+// base run's keys and values.
 //
-// A block is one small program that gets the layer's weights as inputs: it is compiled once and serves all layers. Package
-// patching makes its sweeps of it.
+// A block is one small program that gets the layer's weights as inputs: it is compiled once and
+// serves all layers. Package patching makes its sweeps of it.
 type Branches struct {
 	m      *Model
 	base   *Cache
@@ -34,9 +35,9 @@ type BranchSpec struct {
 	Ungroup bool         // every query head has its own key and value, see [UngroupKV]
 }
 
-// A BranchEdit changes the activation x [row, pos, ...] at a site in every block. The positions of x are those from
-// [BranchSpec].From on, except along an axis called "key", which holds all. The values are those that [Branches.Block] gets
-// for this edit.
+// A BranchEdit changes the activation x [row, pos, ...] at a site in every block. The positions of
+// x are those from [BranchSpec].From on, except along an axis called "key", which holds all. The
+// values are those that [Branches.Block] gets for this edit.
 type BranchEdit struct {
 	At    Site
 	Apply func(x *Node, values []*Node) *Node
@@ -80,7 +81,8 @@ func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
 		blocks: make(map[string]*program)}, nil
 }
 
-// Start is the base run's residual stream before a layer, for the rows that begin there: [row, pos, d_model].
+// Start is the base run's residual stream before a layer, for the rows that begin there: [row, pos,
+// d_model].
 func (b *Branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	resid, err := b.base.Lookup(ResidPre.At(layer))
 	if err != nil {
@@ -90,9 +92,9 @@ func (b *Branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	return x, err
 }
 
-// Block passes rows x [row, pos, d_model] through one layer. prompts are the rows' prompts; values are the run-time values
-// of each edit, of the same shapes in every call. It returns the residual stream after the layer and the activations at the
-// sites to record.
+// Block passes rows x [row, pos, d_model] through one layer. prompts are the rows' prompts; values
+// are the run-time values of each edit, of the same shapes in every call. It returns the residual
+// stream after the layer and the activations at the sites to record.
 func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (*Tensor, []*Tensor, error) {
 	c := b.m.cfg
 	l, err := c.layer(layer)
@@ -196,8 +198,8 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 	return p, err
 }
 
-// build builds the program of one block. The names of its inputs do not tell its layer, so that blocks with the same graph
-// are the same program.
+// build builds the program of one block. The names of its inputs do not tell its layer, so that
+// blocks with the same graph are the same program.
 func (b *Branches) build(t *program, l, rows int, edits []*edit) {
 	p := &plan{edits: edits, scope: scope{batch: rows, pos: b.pos - b.from, fromResidual: true, start: l, stop: l + 1, anyLayer: true,
 		ungroup: b.spec.Ungroup, masked: b.base.mask != nil}}

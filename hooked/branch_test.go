@@ -11,12 +11,13 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// branchFamilies have what makes blocks differ: local attention, norms of queries and keys, ALiBi, norms after the parts,
-// attention and MLP in parallel. GPT-2 and Llama are covered by package patching.
+// branchFamilies have what makes blocks differ: local attention, norms of queries and keys, ALiBi,
+// norms after the parts, attention and MLP in parallel. GPT-2 and Llama are covered by package
+// patching.
 var branchFamilies = []string{"gemma2", "qwen3", "bloom", "gpt_neo", "gptj"}
 
-// TestBranchesWithoutEdits checks that rows in which nothing is changed are the base run's, from any position on and in any
-// order of prompts.
+// TestBranchesWithoutEdits checks that rows in which nothing is changed are the base run's, from
+// any position on and in any order of prompts.
 func TestBranchesWithoutEdits(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range branchFamilies {

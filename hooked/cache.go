@@ -11,9 +11,10 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A Cache holds the activations of one run by site, in the order of the forward pass. They stay on the device until they
-// are read. Of a run with more than 256 MB of them it holds the residual stream before each layer, and computes the others
-// from it, layer by layer, when they are first read.
+// A Cache holds the activations of one run by site, in the order of the forward pass. They stay on
+// the device until they are read. Of a run with more than 256 MB of them it holds the residual
+// stream before each layer, and computes the others from it, layer by layer, when they are first
+// read.
 type Cache struct {
 	m         *Model
 	tokens    Tokens
@@ -46,7 +47,8 @@ func (c *Cache) need() *Cache {
 	return c
 }
 
-// computing computes an activation that a run has recorded and left for later, and perhaps others with it.
+// computing computes an activation that a run has recorded and left for later, and perhaps others
+// with it.
 type computing func(s Site) (map[Site]*Tensor, error)
 
 func newCache(m *Model, tokens Tokens) *Cache {
@@ -71,7 +73,8 @@ func (c *Cache) inOrder(sites []Site) {
 	c.order = filterSites(sites, func(s Site) bool { return c.at[s] != nil || c.later[s] != nil })
 }
 
-// tensor is the activation at a site, computed now if it was left for later; nil if the cache does not have it.
+// tensor is the activation at a site, computed now if it was left for later; nil if the cache does
+// not have it.
 func (c *Cache) tensor(s Site) (*Tensor, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,8 +110,9 @@ func (c *Cache) Names() []string {
 	return names
 }
 
-// Get is the activation at a site: Get("resid_post", -1), Get("scale", 0, "ln1"), Get("blocks.0.attn.hook_q"),
-// Get(hooked.AttnQ.At(3)). It panics if the cache does not hold it; [Cache.Lookup] returns an error instead.
+// Get is the activation at a site: Get("resid_post", -1), Get("scale", 0, "ln1"),
+// Get("blocks.0.attn.hook_q"), Get(hooked.AttnQ.At(3)). It panics if the cache does not hold it;
+// [Cache.Lookup] returns an error instead.
 func (c *Cache) Get(name any, layerAndPart ...any) *Tensor {
 	t, err := c.Lookup(name, layerAndPart...)
 	if err != nil {
@@ -204,7 +208,8 @@ func (c *Cache) RemoveBatchDim() (*Cache, error) {
 	})
 }
 
-// SliceBatch is the same cache for some prompts: an int drops the batch axis, a [Range] or a []int keeps it.
+// SliceBatch is the same cache for some prompts: an int drops the batch axis, a [Range] or a []int
+// keeps it.
 func (c *Cache) SliceBatch(index any) (*Cache, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -304,7 +309,8 @@ func (c *Cache) isLater(s Site) bool {
 	return c.later[s] != nil
 }
 
-// trim keeps in a cache the positions that the run asked for, and of keys in a key-value cache those that are filled.
+// trim keeps in a cache the positions that the run asked for, and of keys in a key-value cache
+// those that are filled.
 func (r *run) trim(c *Cache) error {
 	c.positions = r.req.posSlice
 	for s, t := range c.at {

@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// cacheFixture is one of testdata/cache: what TransformerLens' ActivationCache and FactoredMatrix return on a processed
-// model, call by call.
+// cacheFixture is one of testdata/cache: what TransformerLens' ActivationCache and FactoredMatrix
+// return on a processed model, call by call.
 type cacheFixture struct {
 	*golden.File
 	m      *hooked.Model

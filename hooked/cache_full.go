@@ -6,12 +6,13 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// FullResidDecomposition takes the residual stream before [Layer] apart as far as it goes: every head, every neuron (or with
-// [WholeMLPs] every MLP), the embeddings and the biases together, in this order, labelled as in the other decompositions and
-// "bias". The entries add up to the stream exactly. [MLPInput] adds the heads of the layer itself.
+// FullResidDecomposition takes the residual stream before [Layer] apart as far as it goes: every
+// head, every neuron (or with [WholeMLPs] every MLP), the embeddings and the biases together, in
+// this order, labelled as in the other decompositions and "bias". The entries add up to the stream
+// exactly. [MLPInput] adds the heads of the layer itself.
 //
-// The stack is [component, batch, pos, d_model]: of a whole model gigabytes, unless [ProjectOnto] contracts d_model, or
-// [Pos] and [Prompt] pick. [ApplyLN] divides by the norm's scale.
+// The stack is [component, batch, pos, d_model]: of a whole model gigabytes, unless [ProjectOnto]
+// contracts d_model, or [Pos] and [Prompt] pick. [ApplyLN] divides by the norm's scale.
 func (c *Cache) FullResidDecomposition(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: MLPInput | WholeMLPs | ApplyLN, axes: axesStack, projection: true}
 	return c.decompose("FullResidDecomposition", takes, options, func(d *decomposition) error {
@@ -54,7 +55,8 @@ func (d *decomposition) addMLPs() error {
 	return nil
 }
 
-// addBias adds the biases that the heads' and neurons' results leave out, the same at every position.
+// addBias adds the biases that the heads' and neurons' results leave out, the same at every
+// position.
 func (d *decomposition) addBias() error {
 	bias, err := d.c.m.accumulatedBias(d.r)
 	if err != nil {
@@ -65,8 +67,9 @@ func (d *decomposition) addBias() error {
 	return nil
 }
 
-// AccumulatedBias is the sum of the biases that the layers below [Layer] add to the residual stream, [d_model]. [MLPInput]
-// adds the layer's own b_O; with [WholeMLPs] the MLPs' biases are left out, since they are in what the MLPs write.
+// AccumulatedBias is the sum of the biases that the layers below [Layer] add to the residual
+// stream, [d_model]. [MLPInput] adds the layer's own b_O; with [WholeMLPs] the MLPs' biases are
+// left out, since they are in what the MLPs write.
 func (m *Model) AccumulatedBias(options ...StackOption) (*Tensor, error) {
 	c := newCache(m, nil)
 	r, err := c.stackRequest("AccumulatedBias", stackTakes{flags: MLPInput | WholeMLPs}, options)

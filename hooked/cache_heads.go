@@ -18,12 +18,13 @@ func (c Config) headLabels(from, to int) []string {
 	return labels
 }
 
-// StackHeadResults is what each head of the layers below [Layer] wrote to the residual stream, z W_O without b_O, layer by
-// layer: labels "L0H0", "L0H1", ... With [IncludeRemainder] a last entry holds the rest of the stream there. In families that
-// normalize what attention writes (Gemma 2) it is what heads write before that norm.
+// StackHeadResults is what each head of the layers below [Layer] wrote to the residual stream, z
+// W_O without b_O, layer by layer: labels "L0H0", "L0H1", ... With [IncludeRemainder] a last entry
+// holds the rest of the stream there. In families that normalize what attention writes (Gemma 2) it
+// is what heads write before that norm.
 //
-// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ApplyLN] divides by the norm's scale,
-// [ProjectOnto] contracts d_model without ever building it.
+// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ApplyLN] divides by the
+// norm's scale, [ProjectOnto] contracts d_model without ever building it.
 func (c *Cache) StackHeadResults(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: ApplyLN | IncludeRemainder, axes: axesStack, projection: true}
 	return c.decompose("StackHeadResults", takes, options, func(d *decomposition) error {
@@ -46,8 +47,8 @@ func (d *decomposition) addHeads(to int) error {
 	return nil
 }
 
-// headResults are the heads of layer l, [head, batch, pos, d_model]. Where the run recorded hook_result that is taken: it
-// may have been edited.
+// headResults are the heads of layer l, [head, batch, pos, d_model]. Where the run recorded
+// hook_result that is taken: it may have been edited.
 func (d *decomposition) headResults(l int) (*Tensor, error) {
 	result, err := d.c.tensor(AttnResult.At(l))
 	if err != nil {
@@ -79,8 +80,9 @@ func (t *Tensor) first(name string) *Tensor {
 	return t.permuted(order, append([]string{name}, without(t.axes, i)...))
 }
 
-// ComputeHeadResults is the same cache with hook_result, what each head writes [batch, pos, head, d_model], after hook_z of
-// every layer. It takes d_model/d_head times the memory of hook_z; most uses need [Cache.StackHeadResults] only.
+// ComputeHeadResults is the same cache with hook_result, what each head writes [batch, pos, head,
+// d_model], after hook_z of every layer. It takes d_model/d_head times the memory of hook_z; most
+// uses need [Cache.StackHeadResults] only.
 func (c *Cache) ComputeHeadResults() (*Cache, error) {
 	if err := c.check(); err != nil {
 		return nil, err

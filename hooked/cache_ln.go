@@ -9,15 +9,16 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// ApplyLNToStack divides parts of the residual stream by the norm that reads the stream before a layer ([Layer]; by
-// default the final norm), with the scale that the run found: so the parts' images add up to the image of their sum. Layer
-// norms also remove the mean over d_model; no norm's weights are applied, since processing folds them into the weights
-// that follow ([FoldLN]).
+// ApplyLNToStack divides parts of the residual stream by the norm that reads the stream before a
+// layer ([Layer]; by default the final norm), with the scale that the run found: so the parts'
+// images add up to the image of their sum. Layer norms also remove the mean over d_model; no norm's
+// weights are applied, since processing folds them into the weights that follow ([FoldLN]).
 //
-// The stack may have any axes that end in d_model: [batch, pos, d_model], [component, batch, d_model] and so on; "batch"
-// and "pos" are found by their names. A stack without pos lies at one position, which [Pos] says; [Pos] with several
-// positions says which a stack's own are. [Prompt] takes these prompts of the stack and of the scale, or says which prompt
-// a stack without batch belongs to. With [MLPInput] the norm is that of the layer's MLP.
+// The stack may have any axes that end in d_model: [batch, pos, d_model], [component, batch,
+// d_model] and so on; "batch" and "pos" are found by their names. A stack without pos lies at one
+// position, which [Pos] says; [Pos] with several positions says which a stack's own are. [Prompt]
+// takes these prompts of the stack and of the scale, or says which prompt a stack without batch
+// belongs to. With [MLPInput] the norm is that of the layer's MLP.
 func (c *Cache) ApplyLNToStack(stack *Tensor, options ...StackOption) (*Tensor, error) {
 	r, err := c.stackRequest("ApplyLNToStack", stackTakes{flags: MLPInput, axes: []string{"pos", "batch"}}, options)
 	if err != nil {
@@ -64,8 +65,9 @@ func (r *stackRequest) centred(c Config) bool {
 	return c.Normalization.Centred()
 }
 
-// scaleFor is the divisor of the norm that reads the residual stream at the request's layer, with axes that a tensor
-// with these axes has: [batch, pos] or part of it. It is nil in a model without norms.
+// scaleFor is the divisor of the norm that reads the residual stream at the request's layer, with
+// axes that a tensor with these axes has: [batch, pos] or part of it. It is nil in a model without
+// norms.
 func (c *Cache) scaleFor(axes []string, r *stackRequest) (*Tensor, error) {
 	if c.m.cfg.Normalization == NoNorm {
 		return nil, nil
@@ -113,7 +115,8 @@ func (c *Cache) normSite(r *stackRequest) Site {
 	return LN1Scale.At(r.layer)
 }
 
-// normedBy is t, less its mean over the last axis if centred, divided by scale, whose axes are found by name.
+// normedBy is t, less its mean over the last axis if centred, divided by scale, whose axes are
+// found by name.
 func (t *Tensor) normedBy(scale *Tensor, centred bool) *Tensor {
 	match := t.matchAxes(scale)
 	v := t.eng.eager(fmt.Sprint("norm ", match, centred), func(in []*Node) *Node {

@@ -6,8 +6,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// TestApplyLNAddsUp checks the notebook's identity: the final residual stream, divided by the norm's scale, times the
-// unembedding is the logits (up to b_U), at one position and at all.
+// TestApplyLNAddsUp checks the notebook's identity: the final residual stream, divided by the
+// norm's scale, times the unembedding is the logits (up to b_U), at one position and at all.
 func TestApplyLNAddsUp(t *testing.T) {
 	forEachCache(t, func(t *testing.T, f *cacheFixture) {
 		logits := hooked.Must(f.m.Run(f.tokens))
@@ -24,7 +24,8 @@ func TestApplyLNAddsUp(t *testing.T) {
 	})
 }
 
-// TestPartialCache checks that a run that records one activation in the middle gives what a whole run gives there.
+// TestPartialCache checks that a run that records one activation in the middle gives what a whole
+// run gives there.
 func TestPartialCache(t *testing.T) {
 	forEachCache(t, func(t *testing.T, f *cacheFixture) {
 		part := hooked.Must(f.m.Cache(f.tokens, hooked.Names(hooked.AttnZ.At(1))))

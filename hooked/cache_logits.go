@@ -7,7 +7,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// IncorrectTokens makes [Cache.LogitAttrs] attribute a logit difference: the tokens' logit minus these'.
+// IncorrectTokens makes [Cache.LogitAttrs] attribute a logit difference: the tokens' logit minus
+// these'.
 func IncorrectTokens(tokens any) StackOption { return incorrect{tokens} }
 
 type incorrect struct{ tokens any }
@@ -21,8 +22,8 @@ func (i incorrect) setStack(r *stackRequest) { r.incorrect = i.tokens }
 // (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it.
 // [Cache.LogitDiffs] has the whole difference both before the cap and capped.
 //
-// Tokens are a text that is one token (string), a token id (int), one for each prompt ([]int), or one for each position
-// too ([Tokens]). [Pos] and [Prompt] say where the stack lies.
+// Tokens are a text that is one token (string), a token id (int), one for each prompt ([]int), or
+// one for each position too ([Tokens]). [Pos] and [Prompt] say where the stack lies.
 func (c *Cache) LogitAttrs(stack *Tensor, tokens any, options ...StackOption) (*Tensor, error) {
 	r, err := c.stackRequest("LogitAttrs", stackTakes{axes: axesStack, incorrect: true}, options)
 	if err != nil {
@@ -67,7 +68,8 @@ func (t *Tensor) runAxes() (axes []string, shape []int) {
 	return axes, shape
 }
 
-// logitDirection is the direction that raises the tokens' logits, less that of the incorrect ones if there are any.
+// logitDirection is the direction that raises the tokens' logits, less that of the incorrect ones
+// if there are any.
 func (m *Model) logitDirection(tokens, incorrect any) (*Tensor, error) {
 	right, err := m.directionOf(tokens)
 	if err != nil || incorrect == nil {
@@ -151,8 +153,8 @@ func (m *Model) SoftCap(logits *Tensor) (*Tensor, error) {
 	return out, err
 }
 
-// directionOf is the direction of tokens in any of the forms of LogitAttrs: [d_model], [batch, d_model] or [batch, pos,
-// d_model].
+// directionOf is the direction of tokens in any of the forms of LogitAttrs: [d_model], [batch,
+// d_model] or [batch, pos, d_model].
 func (m *Model) directionOf(tokens any) (*Tensor, error) {
 	ids, rank, err := m.tokenIDs(tokens)
 	if err != nil {

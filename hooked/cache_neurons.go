@@ -6,9 +6,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// NeuronResults is what the neurons of one layer wrote to the residual stream, each hook_post times its row of W_out,
-// without b_out: [batch, pos, d_mlp, d_model]. [Neuron], [Pos] and [Prompt] pick; [ProjectOnto] contracts d_model without
-// ever building it.
+// NeuronResults is what the neurons of one layer wrote to the residual stream, each hook_post times
+// its row of W_out, without b_out: [batch, pos, d_mlp, d_model]. [Neuron], [Pos] and [Prompt] pick;
+// [ProjectOnto] contracts d_model without ever building it.
 func (c *Cache) NeuronResults(layer int, options ...StackOption) (*Tensor, error) {
 	if err := c.check(); err != nil {
 		return nil, brief.Errorf("NeuronResults: %w", err)
@@ -48,11 +48,12 @@ func renamed(names []string, from, to string) []string {
 	return out
 }
 
-// StackNeuronResults is what the neurons of all layers below [Layer] wrote to the residual stream, labelled "L0N0", "L0N1",
-// and so on, without b_out. With [IncludeRemainder] a last entry holds the rest of the stream there.
+// StackNeuronResults is what the neurons of all layers below [Layer] wrote to the residual stream,
+// labelled "L0N0", "L0N1", and so on, without b_out. With [IncludeRemainder] a last entry holds the
+// rest of the stream there.
 //
-// The stack is [component, batch, pos, d_model]: of a whole model gigabytes, unless [ProjectOnto] contracts d_model, or
-// [Neuron], [Pos] and [Prompt] pick. [ApplyLN] divides by the norm's scale.
+// The stack is [component, batch, pos, d_model]: of a whole model gigabytes, unless [ProjectOnto]
+// contracts d_model, or [Neuron], [Pos] and [Prompt] pick. [ApplyLN] divides by the norm's scale.
 func (c *Cache) StackNeuronResults(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: ApplyLN | IncludeRemainder, axes: axesNeurons, projection: true}
 	return c.decompose("StackNeuronResults", takes, options, func(d *decomposition) error {

@@ -9,9 +9,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A StackOption says what a decomposition of the residual stream is to hold: [Layer], [Pos], [Prompt], [Neuron],
-// [ProjectOnto], or one of the constants below. One position or prompt drops its axis, as an int index does in Python;
-// several keep it.
+// A StackOption says what a decomposition of the residual stream is to hold: [Layer], [Pos],
+// [Prompt], [Neuron], [ProjectOnto], or one of the constants below. One position or prompt drops
+// its axis, as an int index does in Python; several keep it.
 type StackOption interface{ setStack(*stackRequest) }
 
 // StackFlag is a [StackOption] that is either given or not.
@@ -42,11 +42,13 @@ func (f StackFlag) String() string {
 	return strings.Join(names, " | ")
 }
 
-// Layer means the residual stream before layer l. All layers, which Layer(-1) says too, are meant where none is given.
+// Layer means the residual stream before layer l. All layers, which Layer(-1) says too, are meant
+// where none is given.
 func Layer(l int) StackOption { return layerOption(l) }
 
-// ProjectOnto contracts each entry with a direction [d_model], [batch, d_model] or [batch, pos, d_model], in place of
-// returning vectors. The direction meets the weights first, so that entries by the ten thousand never exist as vectors.
+// ProjectOnto contracts each entry with a direction [d_model], [batch, d_model] or [batch, pos,
+// d_model], in place of returning vectors. The direction meets the weights first, so that entries
+// by the ten thousand never exist as vectors.
 func ProjectOnto(direction *Tensor) StackOption { return projection{direction} }
 
 type (
@@ -127,8 +129,8 @@ func (c *Cache) resolveLayer(name string, r *stackRequest) error {
 	return nil
 }
 
-// picked is the tensor at the entries that the request picks: one entry drops its axis. Entries of axes that the tensor
-// does not have are left aside.
+// picked is the tensor at the entries that the request picks: one entry drops its axis. Entries of
+// axes that the tensor does not have are left aside.
 func (r *stackRequest) picked(t *Tensor) *Tensor {
 	for _, e := range r.entries {
 		if e.axis == "d_mlp" { // neurons are picked with their weights

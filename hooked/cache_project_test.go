@@ -7,7 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// decompositions are the methods that ProjectOnto serves, with options that bring out all their parts.
+// decompositions are the methods that ProjectOnto serves, with options that bring out all their
+// parts.
 var decompositions = map[string]func(c *hooked.Cache, options ...hooked.StackOption) (*hooked.Tensor, []string, error){
 	"AccumulatedResid":       (*hooked.Cache).AccumulatedResid,
 	"DecomposeResid":         (*hooked.Cache).DecomposeResid,
@@ -16,8 +17,8 @@ var decompositions = map[string]func(c *hooked.Cache, options ...hooked.StackOpt
 	"FullResidDecomposition": (*hooked.Cache).FullResidDecomposition,
 }
 
-// TestProjectOnto compares every decomposition contracted early with the same one contracted afterwards, for directions
-// of all three shapes, with and without the norm.
+// TestProjectOnto compares every decomposition contracted early with the same one contracted
+// afterwards, for directions of all three shapes, with and without the norm.
 func TestProjectOnto(t *testing.T) {
 	forEachCache(t, func(t *testing.T, f *cacheFixture) {
 		perPrompt := hooked.Must(f.m.TokensToResidualDirections(f.tokens)) // [batch, pos, d_model]
@@ -39,7 +40,8 @@ func TestProjectOnto(t *testing.T) {
 	})
 }
 
-// TestDecompositionsAddUp checks that the entries add up to the residual stream that they take apart.
+// TestDecompositionsAddUp checks that the entries add up to the residual stream that they take
+// apart.
 func TestDecompositionsAddUp(t *testing.T) {
 	forEachCache(t, func(t *testing.T, f *cacheFixture) {
 		for l := 1; l <= f.m.Config().NLayers; l++ {

@@ -2,12 +2,14 @@ package hooked
 
 import "fmt"
 
-// AccumulatedResid is the residual stream as it grows, TransformerLens' accumulated_resid: one entry before each layer up to
-// [Layer] and, by default, after the last, labelled "0_pre", "1_pre", ..., "final_post". [IncludeMid] adds the stream between
-// attention and MLP, "0_mid"; [MLPInput] ends with what the MLP of the layer reads. With [ApplyLN] every entry is divided by
-// the scale of the norm before that layer. Read through the unembedding, the entries are the logit lens.
+// AccumulatedResid is the residual stream as it grows, TransformerLens' accumulated_resid: one
+// entry before each layer up to [Layer] and, by default, after the last, labelled "0_pre", "1_pre",
+// ..., "final_post". [IncludeMid] adds the stream between attention and MLP, "0_mid"; [MLPInput]
+// ends with what the MLP of the layer reads. With [ApplyLN] every entry is divided by the scale of
+// the norm before that layer. Read through the unembedding, the entries are the logit lens.
 //
-// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ProjectOnto] contracts d_model.
+// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ProjectOnto] contracts
+// d_model.
 func (c *Cache) AccumulatedResid(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: IncludeMid | MLPInput | ApplyLN, axes: axesStack, projection: true}
 	return c.decompose("AccumulatedResid", takes, options, (*decomposition).accumulate)
@@ -31,13 +33,13 @@ func (d *decomposition) accumulate() error {
 	return nil
 }
 
-// DecomposeResid is what each part of the model wrote to the residual stream before [Layer], by default all of it:
-// "embed", "pos_embed", "0_attn_out", "0_mlp_out", ... Biases are in the parts that add them, so the entries add up to the
-// stream exactly. [MLPInput] adds what the attention of the layer writes; [OnlyAttn] and [OnlyMLP] leave the other out,
-// [NoEmbeds] the embeddings.
+// DecomposeResid is what each part of the model wrote to the residual stream before [Layer], by
+// default all of it: "embed", "pos_embed", "0_attn_out", "0_mlp_out", ... Biases are in the parts
+// that add them, so the entries add up to the stream exactly. [MLPInput] adds what the attention of
+// the layer writes; [OnlyAttn] and [OnlyMLP] leave the other out, [NoEmbeds] the embeddings.
 //
-// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ApplyLN] divides by the norm's scale,
-// [ProjectOnto] contracts d_model.
+// The stack is [component, batch, pos, d_model]; [Pos] and [Prompt] pick, [ApplyLN] divides by the
+// norm's scale, [ProjectOnto] contracts d_model.
 func (c *Cache) DecomposeResid(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: MLPInput | ApplyLN | OnlyAttn | OnlyMLP | NoEmbeds, axes: axesStack, projection: true}
 	return c.decompose("DecomposeResid", takes, options, func(d *decomposition) error {

@@ -10,8 +10,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// part is one labelled entry of a decomposition, or several: value has an axis "component" first, then what the request
-// leaves of [batch, pos], then d_model unless the request projects.
+// part is one labelled entry of a decomposition, or several: value has an axis "component" first,
+// then what the request leaves of [batch, pos], then d_model unless the request projects.
 type part struct {
 	labels []string
 	value  *Tensor
@@ -51,8 +51,8 @@ func (c *Cache) decompose(name string, takes stackTakes, options []StackOption, 
 	return out, d.labels(), nil
 }
 
-// prepare gives the direction of a projection the names that its axes have here, and removes its mean where the norm
-// will remove the parts': centring either comes to the same.
+// prepare gives the direction of a projection the names that its axes have here, and removes its
+// mean where the norm will remove the parts': centring either comes to the same.
 func (d *decomposition) prepare() (err error) {
 	if d.r.direction == nil {
 		return nil
@@ -78,7 +78,8 @@ func (c *Cache) anyResidual() *Tensor {
 	return nil
 }
 
-// alongStack names the axes of a direction [..., d_model] after the first axes of a stack, whose sizes they must have.
+// alongStack names the axes of a direction [..., d_model] after the first axes of a stack, whose
+// sizes they must have.
 func (t *Tensor) alongStack(axes []string, shape []int) (*Tensor, error) {
 	own := t.Shape()
 	n := len(own) - 1
@@ -120,9 +121,10 @@ func (d *decomposition) projected(t *Tensor) *Tensor {
 
 func spaced(names []string) string { return strings.Join(names, " ") }
 
-// writes is what units write to the residual stream, each its activation times its row of w, for all of them:
-// activations [batch, pos, unit, ...], w [unit, ..., d_model]. The result has the unit's axis first. A direction is
-// multiplied with w first, so that no vector of d_model is made per unit.
+// writes is what units write to the residual stream, each its activation times its row of w, for
+// all of them: activations [batch, pos, unit, ...], w [unit, ..., d_model]. The result has the
+// unit's axis first. A direction is multiplied with w first, so that no vector of d_model is made
+// per unit.
 func (d *decomposition) writes(activations, w *Tensor, unit string) *Tensor {
 	rows := w.axes[:len(w.axes)-1]
 	lead := except(activations.axes, rows)
@@ -153,7 +155,8 @@ func (d *decomposition) addRemainder(s Site) error {
 	return nil
 }
 
-// join makes the parts one tensor [component, batch, pos, d_model], divided by the norm if the request says so.
+// join makes the parts one tensor [component, batch, pos, d_model], divided by the norm if the
+// request says so.
 func (d *decomposition) join() (*Tensor, error) {
 	if len(d.parts) == 0 {
 		return nil, brief.Errorf("there is nothing before layer %d", d.r.layer)
@@ -191,8 +194,9 @@ func joinTensors(parts []*Tensor) *Tensor {
 	return &Tensor{v, slices.Clone(parts[0].axes), e}
 }
 
-// StackActivation is one activation of all layers before [Layer] along a new axis "layer": StackActivation(AttnZ) is
-// [layer, batch, pos, head, d_head]. The selector names a site in every layer: "z", ResidPost, "blocks.*.ln1.hook_scale".
+// StackActivation is one activation of all layers before [Layer] along a new axis "layer":
+// StackActivation(AttnZ) is [layer, batch, pos, head, d_head]. The selector names a site in every
+// layer: "z", ResidPost, "blocks.*.ln1.hook_scale".
 func (c *Cache) StackActivation(at Selector, options ...StackOption) (*Tensor, error) {
 	r, err := c.stackRequest("StackActivation", stackTakes{axes: axesStack}, options)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// cacheCalls are the calls of the fixtures that return a tensor and perhaps labels, by TransformerLens' names.
+// cacheCalls are the calls of the fixtures that return a tensor and perhaps labels, by
+// TransformerLens' names.
 var cacheCalls = map[string]func(f *cacheFixture, c *hooked.Cache, a goldenArgs) (*hooked.Tensor, []string, error){
 	"accumulated_resid": func(f *cacheFixture, c *hooked.Cache, a goldenArgs) (*hooked.Tensor, []string, error) {
 		return c.AccumulatedResid(a.options(f)...)
@@ -125,7 +126,8 @@ func goldenTokens(raw json.RawMessage) any {
 	panic("no tokens: " + string(raw))
 }
 
-// TestCacheCalls makes every call of the fixtures, on the whole cache or on that of the first prompt without batch axis.
+// TestCacheCalls makes every call of the fixtures, on the whole cache or on that of the first
+// prompt without batch axis.
 func TestCacheCalls(t *testing.T) {
 	forEachCache(t, func(t *testing.T, f *cacheFixture) {
 		single := hooked.Must(hooked.Must(f.m.Cache(f.tokens[:1])).RemoveBatchDim())

@@ -11,8 +11,8 @@ import (
 // Normalization says what the layer norms of a model compute.
 type Normalization string
 
-// The kinds of normalization. The two that end in Pre have no parameters of their own: [FoldLN] turns the others
-// into them.
+// The kinds of normalization. The two that end in Pre have no parameters of their own: [FoldLN]
+// turns the others into them.
 const (
 	NoNorm Normalization = ""       // the residual stream is read as it is
 	LN     Normalization = "LN"     // centre, divide by the standard deviation, scale and shift
@@ -72,8 +72,9 @@ const (
 	LocalAttention  AttentionKind = "local"  // the last [Config.WindowSize] positions
 )
 
-// A Config says everything that the forward pass needs to know of a model: sizes, and which of the known variants
-// of each part it has. Field names are TransformerLens' in Go's case. It is a value: a model never changes its own.
+// A Config says everything that the forward pass needs to know of a model: sizes, and which of the
+// known variants of each part it has. Field names are TransformerLens' in Go's case. It is a value:
+// a model never changes its own.
 type Config struct {
 	ModelName    string // as the user asked for it
 	Architecture string // the family, e.g. "GPT2LMHeadModel"
@@ -149,8 +150,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Bounds of a configuration's sizes, well above any model's: what is larger is a damaged file, and must not make anyone
-// count to it.
+// Bounds of a configuration's sizes, well above any model's: what is larger is a damaged file, and
+// must not make anyone count to it.
 const (
 	maxLayers = 1 << 12
 	maxSize   = 1 << 24
@@ -204,7 +205,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to any length.
+// longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to
+// any length.
 func (c Config) longest() int {
 	if s := c.RotaryScaling; s != nil && s.Kind == DynamicRope {
 		return maxSize
@@ -228,7 +230,8 @@ func (c Config) local(l int) bool {
 	return len(c.AttnTypes) > 0 && c.AttnTypes[l] == LocalAttention
 }
 
-// postNorm is the norm of what a part writes (Gemma 2): nothing reads it through a weight, so it keeps its own.
+// postNorm is the norm of what a part writes (Gemma 2): nothing reads it through a weight, so it
+// keeps its own.
 func (c Config) postNorm() Normalization {
 	if c.Normalization.Centred() {
 		return LN

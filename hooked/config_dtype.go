@@ -10,10 +10,11 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A DType is the precision of a model's weights and activations. With 16 bits weights take half the memory, and
-// activations are rounded wherever there is a site, but for norms' scales, attention scores and patterns, which stay in
-// float32 as in TransformerLens; sums are in float32. Whatever is read from a model is float32. XLA may leave out a
-// rounding inside a step that it fuses, so its activations can be more precise than the type says.
+// A DType is the precision of a model's weights and activations. With 16 bits weights take half the
+// memory, and activations are rounded wherever there is a site, but for norms' scales, attention
+// scores and patterns, which stay in float32 as in TransformerLens; sums are in float32. Whatever
+// is read from a model is float32. XLA may leave out a rounding inside a step that it fuses, so its
+// activations can be more precise than the type says.
 type DType string
 
 // The precisions.

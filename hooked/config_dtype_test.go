@@ -12,14 +12,16 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// precisions are the 16-bit types with the relative rounding error of one number, 2 to the minus significant bits.
+// precisions are the 16-bit types with the relative rounding error of one number, 2 to the minus
+// significant bits.
 var precisions = map[hooked.DType]float64{hooked.BF16: 1.0 / 256, hooked.F16: 1.0 / 2048}
 
-// roundings is how many roundings may add up in a logit of the fixtures: a few for each of their two to four layers.
+// roundings is how many roundings may add up in a logit of the fixtures: a few for each of their
+// two to four layers.
 const roundings = 32
 
-// TestDType runs families in 16 bits: logits must be as near to those of float32 as the roundings allow, and not nearer
-// than one of them.
+// TestDType runs families in 16 bits: logits must be as near to those of float32 as the roundings
+// allow, and not nearer than one of them.
 func TestDType(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range []string{"gpt2", "llama", "gemma2", "bloom"} {
@@ -50,8 +52,8 @@ func farthest(a, b []float32) float64 {
 	return worst
 }
 
-// TestDTypeSites checks where rounding happens: bfloat16 numbers have no more than eight significant bits, at every site
-// but those that stay precise, whose rows are exact sums and norms.
+// TestDTypeSites checks where rounding happens: bfloat16 numbers have no more than eight
+// significant bits, at every site but those that stay precise, whose rows are exact sums and norms.
 func TestDTypeSites(t *testing.T) {
 	m := hooked.Must(hooked.FromPretrained("testdata/arch/llama", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t), DType: hooked.BF16}))
 	if !strings.Contains(m.String(), "bfloat16") {

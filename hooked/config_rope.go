@@ -7,7 +7,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// RopeKind is a way of stretching rotary angles for texts that are longer than those of a model's first training.
+// RopeKind is a way of stretching rotary angles for texts that are longer than those of a model's
+// first training.
 type RopeKind string
 
 // The kinds of rotary scaling, by Hugging Face's names.
@@ -22,9 +23,10 @@ const (
 
 // RopeScaling stretches the rotary angles of a model's global layers.
 //
-// With [DynamicRope] and [LongRope] the angles of all positions depend on how long the text is: on the length of the
-// padded batch, the key-value cache included. Keys are cached before rotation, so that tokens read one by one get the
-// numbers of the whole text; Hugging Face's cached keys keep the angles of the length that they were read at.
+// With [DynamicRope] and [LongRope] the angles of all positions depend on how long the text is: on
+// the length of the padded batch, the key-value cache included. Keys are cached before rotation, so
+// that tokens read one by one get the numbers of the whole text; Hugging Face's cached keys keep
+// the angles of the length that they were read at.
 type RopeScaling struct {
 	Kind            RopeKind
 	Factor          float64 // how many times longer the context became
@@ -124,7 +126,8 @@ func (s *RopeScaling) attnFactor() float64 {
 	return s.AttnFactor
 }
 
-// periods are the positions per radian of each of dim/2 pairs in a text of a length; unscaled is base^(2i/dim).
+// periods are the positions per radian of each of dim/2 pairs in a text of a length; unscaled is
+// base^(2i/dim).
 func (s *RopeScaling) periods(unscaled []float64, base float64, length int) []float64 {
 	out := slices.Clone(unscaled)
 	switch s.Kind {
@@ -161,7 +164,8 @@ func unscaledPeriods(base float64, pairs int) []float64 {
 	return out
 }
 
-// grownBase is dynamic scaling's base for a text of a length: such that the slowest pair turns as far as Factor asks.
+// grownBase is dynamic scaling's base for a text of a length: such that the slowest pair turns as
+// far as Factor asks.
 func (s *RopeScaling) grownBase(base float64, dim, length int) float64 {
 	if length <= s.OriginalContext {
 		return base
@@ -170,7 +174,8 @@ func (s *RopeScaling) grownBase(base float64, dim, length int) float64 {
 	return base * math.Pow(longer, float64(dim)/float64(dim-2))
 }
 
-// yarn slows the pairs above the ramp, keeps those below it and mixes the frequencies of those on it.
+// yarn slows the pairs above the ramp, keeps those below it and mixes the frequencies of those on
+// it.
 func (s *RopeScaling) yarn(periods []float64, base float64) {
 	dim := float64(2 * len(periods))
 	pairOf := func(turns float64) float64 { // which pair turns so often in the original context

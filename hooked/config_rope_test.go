@@ -13,7 +13,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// ropeLengths are the lengths of the texts in testdata/rope: below the original context, at it, one above, far above.
+// ropeLengths are the lengths of the texts in testdata/rope: below the original context, at it, one
+// above, far above.
 var ropeLengths = []int{12, 16, 17, 46}
 
 func forEachRope(t *testing.T, test func(t *testing.T, dir string, be compute.Backend)) {
@@ -31,8 +32,8 @@ func forEachRope(t *testing.T, test func(t *testing.T, dir string, be compute.Ba
 	})
 }
 
-// TestRope compares logits and the first layer's output with Hugging Face, in every spelling of the configuration. Lengths
-// go down as well as up: nothing of a longer text may stay behind.
+// TestRope compares logits and the first layer's output with Hugging Face, in every spelling of the
+// configuration. Lengths go down as well as up: nothing of a longer text may stay behind.
 func TestRope(t *testing.T) {
 	forEachRope(t, func(t *testing.T, dir string, be compute.Backend) {
 		_, tol := readSparse(t, dir)
@@ -54,8 +55,8 @@ func TestRope(t *testing.T) {
 	})
 }
 
-// TestRopeSteps reads the texts token by token on a key-value cache, and some of them in two parts. Keys are cached before
-// rotation, so the last token's logits are those of the whole text.
+// TestRopeSteps reads the texts token by token on a key-value cache, and some of them in two parts.
+// Keys are cached before rotation, so the last token's logits are those of the whole text.
 func TestRopeSteps(t *testing.T) {
 	forEachRope(t, func(t *testing.T, dir string, be compute.Backend) {
 		_, tol := readSparse(t, dir)
@@ -77,8 +78,8 @@ func TestRopeSteps(t *testing.T) {
 	})
 }
 
-// TestRopeOfBatch runs a short text beside a long one: the length that dynamic scaling sees is the padded batch's, so that
-// the short row gets the long one's angles.
+// TestRopeOfBatch runs a short text beside a long one: the length that dynamic scaling sees is the
+// padded batch's, so that the short row gets the long one's angles.
 func TestRopeOfBatch(t *testing.T) {
 	for _, name := range []string{"dynamic", "longrope"} {
 		dir := filepath.Join("testdata/rope", name)
@@ -94,7 +95,8 @@ func TestRopeOfBatch(t *testing.T) {
 	}
 }
 
-// TestRopeSu reads one of the first files of Phi 3, which call the scaling "su"; Hugging Face fails on it today.
+// TestRopeSu reads one of the first files of Phi 3, which call the scaling "su"; Hugging Face fails
+// on it today.
 func TestRopeSu(t *testing.T) {
 	su := hooked.Must(os.ReadFile("testdata/rope/phi3_longrope/config_v4_su.json"))
 	dir := copied(t, "testdata/rope/phi3_longrope")

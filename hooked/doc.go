@@ -1,7 +1,7 @@
 // Package hooked runs transformers that show their inside: it is TransformerLens for Go, on GoMLX.
 //
-// A [Model] is loaded with [FromPretrained], or made of a [Config] with [New], and never changes. A run takes an input, texts or
-// token ids, and options that say what to look at and what to change:
+// A [Model] is loaded with [FromPretrained], or made of a [Config] with [New], and never changes. A
+// run takes an input, texts or token ids, and options that say what to look at and what to change:
 //
 //	model, err := hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing)
 //	logits, cache, err := model.RunWithCache("The capital of France is")
@@ -10,48 +10,53 @@
 //
 // # Sites
 //
-// A [Site] is a place in the forward pass, called as in TransformerLens, letter for letter. Whatever selects sites (what to record,
-// where to edit, of what to take gradients) takes a site variable such as [ResidPost] or ResidPost.At(-1), a name, a short
-// name ("resid_post", "k6"), a glob ("blocks.*.hook_resid_*") or a func(name string) bool; see [Selector]. One that matches nothing
-// is an error that names the nearest.
+// A [Site] is a place in the forward pass, called as in TransformerLens, letter for letter.
+// Whatever selects sites (what to record, where to edit, of what to take gradients) takes a site
+// variable such as [ResidPost] or ResidPost.At(-1), a name, a short name ("resid_post", "k6"), a
+// glob ("blocks.*.hook_resid_*") or a func(name string) bool; see [Selector]. One that matches
+// nothing is an error that names the nearest.
 //
 // # Edits and observers
 //
-// An [Edit] is a graph function: it is traced into the program of its layer, which is compiled once for each distinct graph. An
-// [Intervention], made with [With] or one of the ready ones such as [ZeroHead] and [Replace], takes its numbers at run time: another
-// head, position or vector compiles nothing. Your own functions in several layers make these, and what lies between them, one program,
-// since one may use at a site what it saw at another. [Observe] reads a value after the run. There are no hooks to forget on the
-// model: they are arguments of a run, and [Hooks] bundles those that are used together. An option that a method would ignore is
-// refused by an error that names both.
+// An [Edit] is a graph function: it is traced into the program of its layer, which is compiled once
+// for each distinct graph. An [Intervention], made with [With] or one of the ready ones such as
+// [ZeroHead] and [Replace], takes its numbers at run time: another head, position or vector
+// compiles nothing. Your own functions in several layers make these, and what lies between them,
+// one program, since one may use at a site what it saw at another. [Observe] reads a value after
+// the run. There are no hooks to forget on the model: they are arguments of a run, and [Hooks]
+// bundles those that are used together. An option that a method would ignore is refused by an error
+// that names both.
 //
 // # What is computed
 //
-// Only what a run asks for. [Names] limits what is recorded, [StopAtLayer] and [LogitsAt] what is computed; sites that cost memory
-// (marked "on request" below) exist in the runs that name them, so TransformerLens' switches (use_attn_result and so on) are not
-// needed. A norm that TransformerLens runs three times, for q, k and v, runs once. Prompts that begin alike are computed once up to
-// where they part. A cache of more than 256 MB keeps the residual stream before each layer, and computes the rest of a layer when it
-// is read.
+// Only what a run asks for. [Names] limits what is recorded, [StopAtLayer] and [LogitsAt] what is
+// computed; sites that cost memory (marked "on request" below) exist in the runs that name them, so
+// TransformerLens' switches (use_attn_result and so on) are not needed. A norm that TransformerLens
+// runs three times, for q, k and v, runs once. Prompts that begin alike are computed once up to
+// where they part. A cache of more than 256 MB keeps the residual stream before each layer, and
+// computes the rest of a layer when it is read.
 //
-// A run is a chain of small programs: the embedding, a layer (a few in a step of generation), the unembedding. All layers of a
-// kind share one, which gets their weights as inputs. Gradients flow through a single program instead.
+// A run is a chain of small programs: the embedding, a layer (a few in a step of generation), the
+// unembedding. All layers of a kind share one, which gets their weights as inputs. Gradients flow
+// through a single program instead.
 //
 // # Tensors
 //
-// Activations and weights are [Tensor] values: they stay on the device until read, their axes have names, and their methods work at
-// once, as in a notebook one expects. A mistake in a cell, such as an index out of range, panics with a message; [Try] makes it an
-// error.
+// Activations and weights are [Tensor] values: they stay on the device until read, their axes have
+// names, and their methods work at once, as in a notebook one expects. A mistake in a cell, such as
+// an index out of range, panics with a message; [Try] makes it an error.
 //
 // # Weight processing
 //
-// [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no sense for a family are left out and
-// reported by [Model.Skipped].
+// [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no
+// sense for a family are left out and reported by [Model.Skipped].
 //
 // # Sites
 //
 // A table of all sites with their axes follows below; [Config.Sites] lists those of a model.
 //
-// Sources: TransformerLens 2.16.1 for names, shapes and semantics; Elhage et al. 2021, "A Mathematical Framework for Transformer
-// Circuits", for the view of a transformer behind them.
+// Sources: TransformerLens 2.16.1 for names, shapes and semantics; Elhage et al. 2021, "A
+// Mathematical Framework for Transformer Circuits", for the view of a transformer behind them.
 package hooked
 
 //go:generate go test -run TestDocumentedSites -update

@@ -8,16 +8,17 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// An Intervention is a change of an activation that takes run-time values: the values enter the compiled program as
-// inputs, so that a run with others compiles nothing. [With] makes one; [ZeroHead], [Replace] and the like are made of it.
+// An Intervention is a change of an activation that takes run-time values: the values enter the
+// compiled program as inputs, so that a run with others compiles nothing. [With] makes one;
+// [ZeroHead], [Replace] and the like are made of it.
 type Intervention struct {
 	operands
 	apply func(x *Node, s Site, values []*Node) *Node
 	local bool // apply keeps no node for another site
 }
 
-// With is an intervention by a graph function that also gets values: numbers, slices of numbers, or [Tensor]s, as graph
-// nodes. It must return a node of x's shape.
+// With is an intervention by a graph function that also gets values: numbers, slices of numbers, or
+// [Tensor]s, as graph nodes. It must return a node of x's shape.
 func With(apply func(x *Node, s Site, values []*Node) *Node, values ...any) Intervention {
 	return Intervention{operands: operands{values: values}, apply: apply}
 }

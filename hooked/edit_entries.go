@@ -12,8 +12,9 @@ import (
 	"gopherlens/hooked/internal/axis"
 )
 
-// Entries picks some entries of one named axis: Pos(-1), Head(3, 5). Negative numbers count from the end. Interventions
-// take them to say which part of an activation they change; several of them mean their intersection.
+// Entries picks some entries of one named axis: Pos(-1), Head(3, 5). Negative numbers count from
+// the end. Interventions take them to say which part of an activation they change; several of them
+// mean their intersection.
 type Entries struct {
 	axis    string // as the user says it, see package axis
 	indices []int
@@ -40,7 +41,8 @@ func (e Entries) Axis() string { return e.axis }
 // String is how the entries are written in Go.
 func (e Entries) String() string { return fmt.Sprintf("%s%v", e.axis, e.indices) }
 
-// axesAt are the axes of activation x at site s: a norm whose input a run splits by head has one more.
+// axesAt are the axes of activation x at site s: a norm whose input a run splits by head has one
+// more.
 func axesAt(s Site, x *Node) []string {
 	axes := s.Axes()
 	if x.Rank() == len(axes)+1 {
@@ -71,7 +73,8 @@ func whole(x *Node) *Node {
 	return BroadcastToDims(yes, x.Shape().Dimensions...)
 }
 
-// maskOfEntries is true where x is picked by all of the entries; indices are their run-time values, one node each.
+// maskOfEntries is true where x is picked by all of the entries; indices are their run-time values,
+// one node each.
 func maskOfEntries(s Site, x *Node, entries []Entries, indices []*Node) *Node {
 	mask := whole(x)
 	for i, e := range entries {

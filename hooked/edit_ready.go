@@ -10,9 +10,9 @@ import (
 	"gopherlens/hooked/internal/axis"
 )
 
-// This file holds the common interventions. Their numbers, tensors and indices are inputs of the compiled program:
-// another head, position or value compiles nothing. All of them change the picked entries, everything if none are
-// picked, and leave the rest as it is.
+// This file holds the common interventions. Their numbers, tensors and indices are inputs of the
+// compiled program: another head, position or value compiles nothing. All of them change the picked
+// entries, everything if none are picked, and leave the rest as it is.
 
 // Zero sets the picked entries to zero.
 func Zero(at ...Entries) Intervention {
@@ -22,8 +22,9 @@ func Zero(at ...Entries) Intervention {
 // ZeroHead sets a head's entries to zero: at hook_z, TransformerLens' way of ablating a head.
 func ZeroHead(heads ...int) Intervention { return Zero(Head(heads...)) }
 
-// MeanOver replaces the picked entries by their mean along the named axes, separated by blanks: MeanOver("batch",
-// Head(0)) is mean ablation over the prompts of the run. For a mean over other data take [Replace].
+// MeanOver replaces the picked entries by their mean along the named axes, separated by blanks:
+// MeanOver("batch", Head(0)) is mean ablation over the prompts of the run. For a mean over other
+// data take [Replace].
 func MeanOver(axes string, at ...Entries) Intervention {
 	return changeAt(at, func(x *Node, s Site, _ []*Node) *Node {
 		var over []int
@@ -45,18 +46,20 @@ func MeanOver(axes string, at ...Entries) Intervention {
 	})
 }
 
-// Replace puts a value in place of the picked entries: a number, a []float32 along the last axis, or a *[Tensor]. Of a
-// tensor as large as the activation the picked entries are taken, as in activation patching:
+// Replace puts a value in place of the picked entries: a number, a []float32 along the last axis,
+// or a *[Tensor]. Of a tensor as large as the activation the picked entries are taken, as in
+// activation patching:
 //
 //	hooked.Edit(hooked.ResidPre.At(6), hooked.Replace(clean.Get("resid_pre", 6), hooked.Pos(3)))
 //
-// A tensor may lack axes, along which it is repeated, and have as many entries along an axis as are picked of it. Axes
-// are matched by name, or if the names are others, from the last.
+// A tensor may lack axes, along which it is repeated, and have as many entries along an axis as are
+// picked of it. Axes are matched by name, or if the names are others, from the last.
 func Replace(value any, at ...Entries) Intervention {
 	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
 }
 
-// AddTo adds a value (see [Replace]) to the picked entries; adding a direction to the residual stream steers the model.
+// AddTo adds a value (see [Replace]) to the picked entries; adding a direction to the residual
+// stream steers the model.
 func AddTo(value any, at ...Entries) Intervention {
 	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
 }
@@ -66,8 +69,8 @@ func ScaleBy(factor any, at ...Entries) Intervention {
 	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
 }
 
-// changeAt is the intervention that puts f's result in place of the picked entries. f gets the operands spread to x's
-// shape.
+// changeAt is the intervention that puts f's result in place of the picked entries. f gets the
+// operands spread to x's shape.
 func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
 	values := slices.Clone(given)
 	for _, e := range at {
@@ -122,7 +125,8 @@ func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*No
 	return spreadAxes(v, match, x.Shape().Dimensions)
 }
 
-// whichPick is, for each of n entries of an axis, which of the picks in index [k] it is; 0 if it is none: [n].
+// whichPick is, for each of n entries of an axis, which of the picks in index [k] it is; 0 if it is
+// none: [n].
 func whichPick(index *Node, n int) *Node {
 	k := index.Shape().Dim(0)
 	rank := make([]*Node, k)
@@ -137,8 +141,8 @@ func whichPick(index *Node, n int) *Node {
 	return which
 }
 
-// matchOperand says which axis of x each axis of a value goes with: by name, or if the value has no names or others, from
-// the last.
+// matchOperand says which axis of x each axis of a value goes with: by name, or if the value has no
+// names or others, from the last.
 func matchOperand(x *Node, s Site, value any, v *Node) []int {
 	axes := axesAt(s, x)
 	match := make([]int, v.Rank())
@@ -155,7 +159,8 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 	return match
 }
 
-// matchNames fills match with the places of names among axes, and reports whether each has one of its own.
+// matchNames fills match with the places of names among axes, and reports whether each has one of
+// its own.
 func matchNames(axes, names []string, match []int) bool {
 	for i, name := range names {
 		match[i] = axis.Find(axes, axis.Plain(name))

@@ -13,8 +13,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// fixture is one of testdata/interventions: runs of TransformerLens on a processed model with hooks, masks, caches and
-// gradients.
+// fixture is one of testdata/interventions: runs of TransformerLens on a processed model with
+// hooks, masks, caches and gradients.
 type fixture struct {
 	*golden.File
 	name                      string
@@ -49,7 +49,8 @@ func openFixture(t *testing.T, name string, be compute.Backend) *fixture {
 	return f
 }
 
-// forEachFixture runs a test for every model of testdata/interventions whose family can be loaded, on every backend.
+// forEachFixture runs a test for every model of testdata/interventions whose family can be loaded,
+// on every backend.
 func forEachFixture(t *testing.T, test func(t *testing.T, f *fixture)) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range families(t) {
@@ -172,7 +173,8 @@ func atoi(t *testing.T, text string) (n int) {
 	return n
 }
 
-// TestRunTimeValuesDoNotCompile changes every run-time value of an edit and sees that the engine compiles nothing.
+// TestRunTimeValuesDoNotCompile changes every run-time value of an edit and sees that the engine
+// compiles nothing.
 func TestRunTimeValuesDoNotCompile(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)

@@ -8,9 +8,9 @@ import (
 	"gopherlens/tokenize"
 )
 
-// An Encoder is a BERT: it reads a text in both directions at once, and predicts tokens that were masked. Hooks, caches
-// and options are those of [Model]; sites have the names of TransformerLens' HookedEncoder. Its norms stand after the
-// parts, so no weight processing applies to it.
+// An Encoder is a BERT: it reads a text in both directions at once, and predicts tokens that were
+// masked. Hooks, caches and options are those of [Model]; sites have the names of TransformerLens'
+// HookedEncoder. Its norms stand after the parts, so no weight processing applies to it.
 //
 // Sources: Devlin et al. 2018 (arXiv:1810.04805); transformers/models/bert/modeling_bert.py.
 type Encoder struct{ m *Model }
@@ -45,14 +45,16 @@ func (e *Encoder) Config() Config { return e.model().Config() }
 // Tokenizer is the encoder's tokenizer; an error if it has none.
 func (e *Encoder) Tokenizer() (*tokenize.Tokenizer, error) { return e.model().Tokenizer() }
 
-// Weight is a weight by TransformerLens' name for it, such as "embed.pos_embed.W_pos" or "mlm_head.W".
+// Weight is a weight by TransformerLens' name for it, such as "embed.pos_embed.W_pos" or
+// "mlm_head.W".
 func (e *Encoder) Weight(name string) (*Tensor, error) { return e.model().Weight(name) }
 
 // String describes the encoder.
 func (e *Encoder) String() string { return e.model().String() }
 
-// ToTokens turns texts into token ids [batch][pos], each with what the tokenizer puts around it ("[CLS]", "[SEP]"), and
-// tells real tokens (1) from the pads (0) that shorter texts are filled up with.
+// ToTokens turns texts into token ids [batch][pos], each with what the tokenizer puts around it
+// ("[CLS]", "[SEP]"), and tells real tokens (1) from the pads (0) that shorter texts are filled up
+// with.
 func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
 	tok, err := e.Tokenizer()
 	if err != nil {
@@ -75,7 +77,8 @@ func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err er
 	return tokens, mask, nil
 }
 
-// masked turns a text or texts into tokens, with a mask of the pads; other inputs are taken as they are.
+// masked turns a text or texts into tokens, with a mask of the pads; other inputs are taken as they
+// are.
 func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 	var texts []string
 	switch v := input.(type) {
@@ -91,8 +94,9 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 	return tokens, append([]Option{found}, options...), err
 }
 
-// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of a text, texts or token ids. The
-// pads among token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
+// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of a text,
+// texts or token ids. The pads among token ids are told by [AttentionMask], the second of two texts
+// by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {
@@ -118,8 +122,8 @@ func (e *Encoder) RunWithCache(input any, options ...Option) (*Tensor, *Cache, e
 	return out.result(), out.cache, nil
 }
 
-// NextSentence computes the logits of the head that was trained to tell whether the second text follows the first
-// (index 0) or not (index 1), [batch, 2].
+// NextSentence computes the logits of the head that was trained to tell whether the second text
+// follows the first (index 0) or not (index 1), [batch, 2].
 func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {
@@ -132,8 +136,8 @@ func (e *Encoder) NextSentence(input any, options ...Option) (*Tensor, error) {
 	return out.cache.Lookup(NSPOut)
 }
 
-// TokenTypes says for an [Encoder] which of two texts each token belongs to, 0 or 1, [batch][pos]; without it all are of
-// the first.
+// TokenTypes says for an [Encoder] which of two texts each token belongs to, 0 or 1, [batch][pos];
+// without it all are of the first.
 func TokenTypes(types [][]int) Option {
 	return option("TokenTypes", func(r *request) error { r.tokenTypes = types; return nil })
 }
@@ -192,8 +196,8 @@ func (b *builder) encode() {
 	}
 }
 
-// encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its type. Positions are
-// plain indices, whatever is padded.
+// encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its
+// type. Positions are plain indices, whatever is padded.
 func (b *builder) encoderEmbed() *Node {
 	token := b.tap(EncoderEmbed, wide(Gather(b.rawWeight("embed.embed.W_E"), InsertAxes(b.tokens(), -1))))
 	table := InsertAxes(SliceAxis(b.w("embed.pos_embed.W_pos"), 0, AxisRange(0, b.pos)), 0)
@@ -204,7 +208,8 @@ func (b *builder) encoderEmbed() *Node {
 	return b.tap(FullEmbed, b.norm(LN, "embed.ln", embedLNSites, sum))
 }
 
-// encoderBlock is block l: each part reads the residual stream as it is, and what it adds is normalized with the rest.
+// encoderBlock is block l: each part reads the residual stream as it is, and what it adds is
+// normalized with the rest.
 func (b *builder) encoderBlock(l int, resid *Node) *Node {
 	resid = b.tap(ResidPre.At(l), resid)
 	in := attnInputs{resid, resid, resid}
@@ -214,7 +219,8 @@ func (b *builder) encoderBlock(l int, resid *Node) *Node {
 	return b.tap(NormalizedResidPost.At(l), b.norm(LN, b.layerName(l, "ln2"), ln2Sites.at(l), post))
 }
 
-// encoderHeads are the two heads on top of the last layer [batch, pos, d_model], as far as the run wants them.
+// encoderHeads are the two heads on top of the last layer [batch, pos, d_model], as far as the run
+// wants them.
 func (b *builder) encoderHeads(resid *Node) {
 	if b.wants(PoolerOut) || b.wants(NSPOut) {
 		first := Squeeze(SliceAxis(resid, 1, AxisElem(0)), 1) // the token [CLS]

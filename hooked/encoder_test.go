@@ -24,7 +24,8 @@ func loadEncoder(t *testing.T, be compute.Backend) *hooked.Encoder {
 	return e
 }
 
-// TestEncoder compares a BERT's logits, next-sentence logits and every activation with TransformerLens and Hugging Face.
+// TestEncoder compares a BERT's logits, next-sentence logits and every activation with
+// TransformerLens and Hugging Face.
 func TestEncoder(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		var want archGolden
@@ -49,7 +50,8 @@ func TestEncoder(t *testing.T) {
 	})
 }
 
-// TestEncoderEdits checks that an encoder takes edits: once the embedding is zero nothing tells one position from another.
+// TestEncoderEdits checks that an encoder takes edits: once the embedding is zero nothing tells one
+// position from another.
 func TestEncoderEdits(t *testing.T) {
 	e := loadEncoder(t, golden.PureGo(t))
 	zero := hooked.Edit("hook_full_embed", hooked.Zero())
@@ -91,7 +93,8 @@ func TestEncoderTexts(t *testing.T) {
 	golden.Close(t, "the shorter text", both, alone, golden.Default)
 }
 
-// TestEncoderRefusals checks what the two kinds of model say of each other, and of token types that cannot be.
+// TestEncoderRefusals checks what the two kinds of model say of each other, and of token types that
+// cannot be.
 func TestEncoderRefusals(t *testing.T) {
 	here := hooked.LoadOptions{Backend: golden.PureGo(t)}
 	_, asModel := hooked.FromPretrained(bertDir, hooked.DefaultProcessing, here)

@@ -15,7 +15,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// An engine compiles and runs programs on one backend and keeps what it compiled. It is safe for concurrent use.
+// An engine compiles and runs programs on one backend and keeps what it compiled. It is safe for
+// concurrent use.
 type engine struct {
 	backend compute.Backend
 	meter   deviceMeter
@@ -25,7 +26,8 @@ type engine struct {
 	uses     int // of programs so far
 }
 
-// maxPrograms bounds what an engine keeps: a notebook that tries many shapes must not fill the memory with code.
+// maxPrograms bounds what an engine keeps: a notebook that tries many shapes must not fill the
+// memory with code.
 const maxPrograms = 512
 
 func newEngine(backend compute.Backend) *engine {
@@ -63,8 +65,9 @@ func (e *engine) forget() {
 // run executes a compiled program on device buffers.
 func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Tensor, err error) {
 	e.meter.collect()
-	// Go's monitor thread looks every 20 µs at a goroutine that seems to have run for 10 ms, as one does that calls program
-	// after program, and takes a twentieth of two cores for it. One that stands back between calls has not.
+	// Go's monitor thread looks every 20 µs at a goroutine that seems to have run for 10 ms, as one
+	// does that calls program after program, and takes a twentieth of two cores for it. One that
+	// stands back between calls has not.
 	runtime.Gosched()
 	err = exceptions.TryCatch[error](func() {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
@@ -73,7 +76,8 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	return outputs, err
 }
 
-// upload copies values to the device. A backend copies as many as the shape says, whatever there is.
+// upload copies values to the device. A backend copies as many as the shape says, whatever there
+// is.
 func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
 		return nil, brief.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())
@@ -81,8 +85,8 @@ func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	return e.backend.BufferFromFlatData(0, flat, shape)
 }
 
-// eager runs a small program on tensors: the graph that build makes of the inputs, compiled once for each name and set of
-// input shapes.
+// eager runs a small program on tensors: the graph that build makes of the inputs, compiled once
+// for each name and set of input shapes.
 func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*tensors.Tensor) *tensors.Tensor {
 	key := programKey{kind: "eager", graph: name}
 	buffers := make([]compute.Buffer, len(inputs))

@@ -7,9 +7,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// A deviceMeter makes up for what Go's garbage collector cannot see: a tensor is a small value here and megabytes on the
-// device, which are freed when the collector finds the small value. A loop over runs would fill the memory before Go saw a
-// reason to collect, so the meter gives it one.
+// A deviceMeter makes up for what Go's garbage collector cannot see: a tensor is a small value here
+// and megabytes on the device, which are freed when the collector finds the small value. A loop
+// over runs would fill the memory before Go saw a reason to collect, so the meter gives it one.
 type deviceMeter struct{ produced atomic.Int64 }
 
 // collectAfter is how many bytes may pile up between two collections. One takes some milliseconds.
@@ -22,8 +22,8 @@ func (d *deviceMeter) count(results []*tensors.Tensor) {
 	}
 }
 
-// collect runs the collector if much has piled up. Before a run is the time for it: what the last one left may be dead, and
-// its memory is about to be wanted.
+// collect runs the collector if much has piled up. Before a run is the time for it: what the last
+// one left may be dead, and its memory is about to be wanted.
 func (d *deviceMeter) collect() {
 	if total := d.produced.Load(); total > collectAfter && d.produced.CompareAndSwap(total, 0) {
 		runtime.GC()

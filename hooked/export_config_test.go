@@ -7,7 +7,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// ReadConfig reads the configuration of a folder without its weights, for the fuzz test of configurations.
+// ReadConfig reads the configuration of a folder without its weights, for the fuzz test of
+// configurations.
 func ReadConfig(dir string) (Config, error) {
 	_, cfg, _, err := readConfig(dir, new(weights.File))
 	if err != nil {
@@ -23,7 +24,8 @@ func ReadConfigFile(path string) (Config, error) {
 	return cfg, err
 }
 
-// Defaults is the table of defaults of the family whose class Hugging Face calls so, as "gemma2" or "gemma3_text".
+// Defaults is the table of defaults of the family whose class Hugging Face calls so, as "gemma2" or
+// "gemma3_text".
 func Defaults(modelType string) map[string]any {
 	i := slices.IndexFunc(architectures, func(a *architecture) bool { return classOf[modelType] == a.class })
 	if i < 0 {
@@ -37,7 +39,8 @@ var classOf = map[string]string{"bert": "BertForMaskedLM", "bloom": "BloomForCau
 	"gpt_neox": "GPTNeoXForCausalLM", "gptj": "GPTJForCausalLM", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
 	"opt": "OPTForCausalLM", "phi": "PhiForCausalLM", "phi3": "Phi3ForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 
-// ReadGGUF reads the configuration of a GGUF file with some of its metadata changed; nil takes a key away.
+// ReadGGUF reads the configuration of a GGUF file with some of its metadata changed; nil takes a
+// key away.
 func ReadGGUF(path string, changes map[string]any) (Config, error) {
 	file, err := weights.Open(path)
 	if err != nil {

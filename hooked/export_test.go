@@ -1,13 +1,15 @@
 package hooked
 
-// Programs is how many programs the model's engine has compiled and keeps, so that tests can see what compiles anew.
+// Programs is how many programs the model's engine has compiled and keeps, so that tests can see
+// what compiles anew.
 func (m *Model) Programs() int {
 	m.need().eng.mu.Lock()
 	defer m.eng.mu.Unlock()
 	return len(m.eng.programs)
 }
 
-// DeferAbove makes runs that record more than this many bytes leave activations for when they are read, until restored.
+// DeferAbove makes runs that record more than this many bytes leave activations for when they are
+// read, until restored.
 func DeferAbove(bytes int) (restore func()) {
 	before := eagerBytes
 	eagerBytes = bytes

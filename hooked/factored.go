@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// A FactoredMatrix is the product A B of a tall matrix and a wide one, kept as the two: the OV and QK circuits of a head are
-// d_model x d_model matrices of rank d_head. A is [..., row, rank], B is [..., rank, column]; the axes before are batches.
-// The product itself is made only by [FactoredMatrix.AB].
+// A FactoredMatrix is the product A B of a tall matrix and a wide one, kept as the two: the OV and
+// QK circuits of a head are d_model x d_model matrices of rank d_head. A is [..., row, rank], B is
+// [..., rank, column]; the axes before are batches. The product itself is made only by
+// [FactoredMatrix.AB].
 //
 // Like those of [Tensor], methods panic if shapes do not fit; [Try] makes that an error.
 type FactoredMatrix struct {
@@ -45,8 +46,8 @@ func (m *Model) OV() (*FactoredMatrix, error) {
 	return Factored(v, o), nil
 }
 
-// QK are the QK circuits of all heads, W_Q W_K^T: [layer, head, d_model, d_model]. With rotary positions they say what
-// attends to what only where query and key stand at the same position.
+// QK are the QK circuits of all heads, W_Q W_K^T: [layer, head, d_model, d_model]. With rotary
+// positions they say what attends to what only where query and key stand at the same position.
 func (m *Model) QK() (*FactoredMatrix, error) {
 	q, err := m.WQ()
 	if err != nil {
@@ -87,7 +88,8 @@ func (f *FactoredMatrix) Shape() []int {
 	return shape
 }
 
-// AxisNames are the product's; where rows and columns have the same name the columns' ends in "_out".
+// AxisNames are the product's; where rows and columns have the same name the columns' ends in
+// "_out".
 func (f *FactoredMatrix) AxisNames() []string {
 	axes := f.A().AxisNames()
 	n := len(axes)
@@ -114,13 +116,14 @@ func (f *FactoredMatrix) AB() *Tensor {
 	return matmul(f.A(), f.B()).Named(spaced(f.AxisNames()))
 }
 
-// BA is the product the other way round, [..., rank, rank]: small, with the same eigenvalues but for zeros.
+// BA is the product the other way round, [..., rank, rank]: small, with the same eigenvalues but
+// for zeros.
 func (f *FactoredMatrix) BA() *Tensor {
 	return matmul(f.B(), f.A())
 }
 
-// matmul multiplies the last two axes; leading axes must be the same, or one side has none. The product's last axis gets
-// another name than those before.
+// matmul multiplies the last two axes; leading axes must be the same, or one side has none. The
+// product's last axis gets another name than those before.
 func matmul(a, b *Tensor) *Tensor {
 	rankA, rankB := len(a.axes), len(b.axes)
 	if rankA < 2 || rankB < 2 {
@@ -208,8 +211,8 @@ func (f *FactoredMatrix) Scale(factor float64) *FactoredMatrix {
 	return Factored(f.A().Scale(factor), f.B())
 }
 
-// At indexes the leading axes as [Tensor.At] does, and if there are more indices the rows and the columns. An int for a row
-// or a column keeps it as a matrix of one.
+// At indexes the leading axes as [Tensor.At] does, and if there are more indices the rows and the
+// columns. An int for a row or a column keeps it as a matrix of one.
 func (f *FactoredMatrix) At(indices ...any) *FactoredMatrix {
 	lead := len(f.A().axes) - 2
 	if len(indices) > lead+2 {
@@ -256,7 +259,8 @@ func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
 	return t.reshape(slices.Insert(slices.Clone(t.axes), k, axis), slices.Insert(t.Shape(), k, 1)...)
 }
 
-// Norm is the Frobenius norm of the product, [...]: the square root of the sum of its squares, or of its singular values'.
+// Norm is the Frobenius norm of the product, [...]: the square root of the sum of its squares, or
+// of its singular values'.
 func (f *FactoredMatrix) Norm() *Tensor {
 	lead := batchNames(len(f.A().axes) - 2)
 	l := strings.Join(lead, " ")

@@ -85,9 +85,10 @@ func after(scores *Tensor, l int) *Tensor {
 	return scores.eng.tensorOf(mask, []int{n}, scores.axes[1])
 }
 
-// CompositionScores is |L R| / (|L| |R|) for every matrix of left with every matrix of right, in Frobenius norms. The axes of
-// the result are left's leading ones, then right's, as "left_..." and "right_...". No product is made: with Gram matrices
-// G = A^T A of the left and H = B B^T of the right factors, and M between them, |L R|^2 is the sum of (G M) * (M H).
+// CompositionScores is |L R| / (|L| |R|) for every matrix of left with every matrix of right, in
+// Frobenius norms. The axes of the result are left's leading ones, then right's, as "left_..." and
+// "right_...". No product is made: with Gram matrices G = A^T A of the left and H = B B^T of the
+// right factors, and M between them, |L R|^2 is the sum of (G M) * (M H).
 func CompositionScores(left, right *FactoredMatrix) *Tensor {
 	l, axesL := leadNames("left_", left)
 	r, axesR := leadNames("right_", right)

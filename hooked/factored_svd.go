@@ -8,9 +8,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// SVD takes the product apart as U diag(S) V^T: U [..., row, rank] and V [..., column, rank] have orthonormal columns, S
-// [..., rank] falls. V is V itself; what TransformerLens 2 calls Vh is V too, not its transpose. It is computed on the host in
-// double precision, from the factors.
+// SVD takes the product apart as U diag(S) V^T: U [..., row, rank] and V [..., column, rank] have
+// orthonormal columns, S [..., rank] falls. V is V itself; what TransformerLens 2 calls Vh is V
+// too, not its transpose. It is computed on the host in double precision, from the factors.
 func (f *FactoredMatrix) SVD() (u, s, v *Tensor) {
 	a, b := f.A().matrices(), f.B().matrices()
 	parts := make([]svd, len(a))
@@ -33,7 +33,8 @@ func (t *Tensor) SVD() (u, s, v *Tensor) {
 	return t.eng.fromSVDs(parts, shape[:len(shape)-2], t.axes)
 }
 
-// fromSVDs makes tensors of decompositions of matrices with these leading dimensions and these axes.
+// fromSVDs makes tensors of decompositions of matrices with these leading dimensions and these
+// axes.
 func (e *engine) fromSVDs(parts []svd, lead []int, axes []string) (u, s, v *Tensor) {
 	n := len(axes)
 	before, rank := axes[:n-2:n-2], len(parts[0].s)
@@ -49,7 +50,8 @@ func (f *FactoredMatrix) S() *Tensor {
 	return s
 }
 
-// MakeEven is the same matrix with the singular values shared between both factors: A is U sqrt(S), B is sqrt(S) V^T.
+// MakeEven is the same matrix with the singular values shared between both factors: A is U sqrt(S),
+// B is sqrt(S) V^T.
 func (f *FactoredMatrix) MakeEven() *FactoredMatrix {
 	u, s, v := f.SVD()
 	root := s.Sqrt()
@@ -74,8 +76,8 @@ func (t *Tensor) scaleColumns(factors *Tensor) *Tensor {
 	return t.Einsum(lead+" row n, "+lead+" n -> "+lead+" row n", factors).Named(spaced(t.axes))
 }
 
-// Eigenvalues are those of the product that can differ from zero, [..., rank], largest modulus first: real and imaginary
-// part. The product must be square.
+// Eigenvalues are those of the product that can differ from zero, [..., rank], largest modulus
+// first: real and imaginary part. The product must be square.
 func (f *FactoredMatrix) Eigenvalues() (re, im *Tensor) {
 	shape := f.Shape()
 	n := len(shape)

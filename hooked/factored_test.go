@@ -145,7 +145,8 @@ func nearestPair(want complex128, got []complex128) float64 {
 	return best
 }
 
-// TestSVD checks that U, S and V are a decomposition: the columns orthonormal, the product the matrix.
+// TestSVD checks that U, S and V are a decomposition: the columns orthonormal, the product the
+// matrix.
 func TestSVD(t *testing.T) {
 	f := openCacheFixture(t, "gpt2", nil)
 	ov := hooked.Must(f.m.OV())

@@ -49,7 +49,8 @@ func geluErf(x *Node) *Node {
 	return Mul(x, MulScalar(OnePlus(Erf(MulScalar(x, math.Sqrt2/2))), 0.5))
 }
 
-// geluTanh is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), Hendrycks and Gimpel 2016, arXiv:1606.08415.
+// geluTanh is 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), Hendrycks and Gimpel 2016,
+// arXiv:1606.08415.
 func geluTanh(x *Node) *Node {
 	cubic := Add(x, MulScalar(Mul(x, Mul(x, x)), 0.044715))
 	return Mul(MulScalar(x, 0.5), OnePlus(Tanh(MulScalar(cubic, math.Sqrt(2/math.Pi)))))

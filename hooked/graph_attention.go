@@ -7,15 +7,16 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// attnInputs are what the three projections read: one residual stream for all, or one per head where a run asks for
-// hook_attn_in or the hook_q_input family.
+// attnInputs are what the three projections read: one residual stream for all, or one per head
+// where a run asks for hook_attn_in or the hook_q_input family.
 type attnInputs struct {
 	q, k, v *Node // [batch, pos, d_model], or [batch, pos, head, d_model]
 }
 
-// attention is layer l's attention: it reads the residual stream [batch, pos, d_model] and returns what the heads write
-// back to it, of the same shape. Every product is a line of Elhage et al. 2021, "A Mathematical Framework for
-// Transformer Circuits": the QK circuit fixes the pattern, the OV circuit what is moved along it.
+// attention is layer l's attention: it reads the residual stream [batch, pos, d_model] and returns
+// what the heads write back to it, of the same shape. Every product is a line of Elhage et al.
+// 2021, "A Mathematical Framework for Transformer Circuits": the QK circuit fixes the pattern, the
+// OV circuit what is moved along it.
 func (b *builder) attention(l int, resid *Node) *Node { return b.attend(l, b.attnInputs(l, resid)) }
 
 // attend is attention to inputs that are normalized already.
@@ -36,8 +37,8 @@ func (b *builder) attend(l int, in attnInputs) *Node {
 	return b.headsOut(l, b.oncePerPrefix(z))
 }
 
-// weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch, query, head, d_head], k and v are
-// [batch, key, kv_head, d_head].
+// weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch,
+// query, head, d_head], k and v are [batch, key, kv_head, d_head].
 func (b *builder) weightedValues(l int, q, k, v *Node) *Node {
 	if b.wants(AttnScores.At(l)) || b.wants(AttnPattern.At(l)) {
 		return b.mix(b.pattern(l, q, k), v)
@@ -45,8 +46,8 @@ func (b *builder) weightedValues(l int, q, k, v *Node) *Node {
 	return b.weightedValuesUnseen(l, q, k, v)
 }
 
-// attnInputs normalizes the residual stream for the three projections. With a hook on a head's own input each head
-// gets a copy, which is hooked before the norm, as in TransformerLens.
+// attnInputs normalizes the residual stream for the three projections. With a hook on a head's own
+// input each head gets a copy, which is hooked before the norm, as in TransformerLens.
 func (b *builder) attnInputs(l int, resid *Node) attnInputs {
 	name, sites := b.layerName(l, "ln1"), ln1Sites.at(l)
 	if b.wants(AttnIn.At(l)) {
@@ -80,7 +81,8 @@ func (b *builder) attnInputs(l int, resid *Node) attnInputs {
 	return b.shortformer(attnInputs{normed(in.q, "head"), normed(in.k, kvAxis), normed(in.v, kvAxis)})
 }
 
-// shortformer adds the position vectors to what q and k read, and not to v (Press et al. 2020, arXiv:2012.15832).
+// shortformer adds the position vectors to what q and k read, and not to v (Press et al. 2020,
+// arXiv:2012.15832).
 func (b *builder) shortformer(in attnInputs) attnInputs {
 	if b.cfg.PositionalEmbedding != ShortformerPositions {
 		return in
@@ -113,7 +115,8 @@ func (b *builder) project(l int, which string, x *Node) *Node {
 // layerName is the canonical name of something in layer l.
 func (b *builder) layerName(l int, name string) string { return blockPrefix(l) + name }
 
-// kvHeads is how many key and value heads this run shows: all query heads have their own where it ungroups them.
+// kvHeads is how many key and value heads this run shows: all query heads have their own where it
+// ungroups them.
 func (b *builder) kvHeads() int {
 	if b.plan.ungroup {
 		return b.cfg.NHeads
@@ -129,7 +132,8 @@ func (b *builder) kvAxes(last string) []string {
 	return []string{"batch", "pos", "kv_head", last}
 }
 
-// ungroup gives each query head its own copy of its key or value [batch, pos, kv_head, d_head], if the run asks so.
+// ungroup gives each query head its own copy of its key or value [batch, pos, kv_head, d_head], if
+// the run asks so.
 func (b *builder) ungroup(x *Node) *Node {
 	if !b.plan.ungroup || x.Shape().Dim(2) == b.cfg.NHeads {
 		return x
@@ -137,7 +141,8 @@ func (b *builder) ungroup(x *Node) *Node {
 	return b.repeat(x, 2)
 }
 
-// repeat repeats each entry of an axis of key-value heads once per query head that reads it: 0 0 0 1 1 1.
+// repeat repeats each entry of an axis of key-value heads once per query head that reads it: 0 0 0
+// 1 1 1.
 func (b *builder) repeat(x *Node, axis int) *Node {
 	if x == nil || b.cfg.groupSize() == 1 {
 		return x
@@ -183,7 +188,8 @@ func (b *builder) scores(l int, q, k *Node, queries, keys span) *Node {
 	return b.shape(l, DivScalar(scores, b.cfg.AttnScaleAt(l)), queries, keys)
 }
 
-// shape applies to the scores what lies between the product and the hook: soft cap, bias of position, mask.
+// shape applies to the scores what lies between the product and the hook: soft cap, bias of
+// position, mask.
 func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 	if c := b.cfg.AttnScoresSoftCap; c > 0 {
 		scores = softCap(scores, c)
@@ -199,7 +205,8 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 	return Where(mask, scores, Infinity(b.g, scores.DType(), -1))
 }
 
-// softmax is over keys. A query that may look at nothing, as that of a pad may, gets a row of zeros, not NaN.
+// softmax is over keys. A query that may look at nothing, as that of a pad may, gets a row of
+// zeros, not NaN.
 func (b *builder) softmax(scores *Node) *Node {
 	if b.padding == nil {
 		return softmaxAlong(scores, -1)
@@ -246,8 +253,9 @@ func (b *builder) alibi(queries, keys span) *Node {
 	return InsertAxes(Mul(Reshape(b.constant(slopes), b.cfg.NHeads, 1, 1), InsertAxes(distance, 0)), 0)
 }
 
-// alibiSlope is the slope of head h of n: a geometric series, which for n no power of two takes every second term of
-// the next longer series for what is left over. Source: transformers/models/bloom/modeling_bloom.py, build_alibi_tensor.
+// alibiSlope is the slope of head h of n: a geometric series, which for n no power of two takes
+// every second term of the next longer series for what is left over. Source:
+// transformers/models/bloom/modeling_bloom.py, build_alibi_tensor.
 func alibiSlope(h, n int) float64 {
 	power := 1 << int(math.Floor(math.Log2(float64(n))))
 	if h < power {

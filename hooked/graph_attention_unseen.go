@@ -4,9 +4,10 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Scores and patterns that nobody looks at are computed for some queries at a time, with the keys that these can see: half
-// the work where attention is causal, and what is between two products stays in the processor's cache. For a thousand
-// positions that makes attention more than twice as fast on a CPU.
+// Scores and patterns that nobody looks at are computed for some queries at a time, with the keys
+// that these can see: half the work where attention is causal, and what is between two products
+// stays in the processor's cache. For a thousand positions that makes attention more than twice as
+// fast on a CPU.
 const (
 	fewestQueries = 64 // in a span; shorter ones make the products inefficient
 	mostSpans     = 8  // more take longer to compile
@@ -33,7 +34,8 @@ func (b *builder) visible(l int, queries span, keys int) span {
 	return span{max(0, queries.from-b.cfg.WindowSize+1), queries.to}
 }
 
-// weightedValuesUnseen is [builder.weightedValues] without scores and patterns that a hook could see.
+// weightedValuesUnseen is [builder.weightedValues] without scores and patterns that a hook could
+// see.
 func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
 	var parts []*Node
 	for _, queries := range querySpans(q.Shape().Dim(1)) {
@@ -46,7 +48,8 @@ func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
 	return Concatenate(parts, 1)
 }
 
-// mixUnseen is the mix of the scores' softmax. Its division comes last: z is smaller than the pattern.
+// mixUnseen is the mix of the scores' softmax. Its division comes last: z is smaller than the
+// pattern.
 func (b *builder) mixUnseen(scores, v *Node) *Node {
 	if b.padding != nil { // a row may be masked altogether
 		return b.mix(b.softmax(scores), v)

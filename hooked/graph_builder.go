@@ -9,8 +9,8 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// A builder builds the graph of one run. Its methods are the parts of a transformer; like GoMLX's own graph
-// functions they panic, and [Model.traceWith] turns that into an error.
+// A builder builds the graph of one run. Its methods are the parts of a transformer; like GoMLX's
+// own graph functions they panic, and [Model.traceWith] turns that into an error.
 type builder struct {
 	cfg    Config
 	plan   *plan
@@ -47,8 +47,8 @@ type tapped struct {
 	axes []string
 }
 
-// input is the graph parameter called name; it is created when first asked for, so that a graph takes only the
-// weights and values that it uses.
+// input is the graph parameter called name; it is created when first asked for, so that a graph
+// takes only the weights and values that it uses.
 func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	if n, ok := b.byName[name]; ok {
 		return n
@@ -89,8 +89,9 @@ func (b *builder) has(name string) bool { return b.shapes[name] != nil }
 // wants reports whether the run records or edits the site, so that an optional one must be built.
 func (b *builder) wants(s Site) bool { return b.plan.touches(s) }
 
-// tap passes x through site s: edits change it, in the order in which they were given, and what comes out is what the
-// rest of the model reads and what is recorded. Axes overrides the site's own names where a run gives it another form.
+// tap passes x through site s: edits change it, in the order in which they were given, and what
+// comes out is what the rest of the model reads and what is recorded. Axes overrides the site's own
+// names where a run gives it another form.
 func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
 	if len(axes) == 0 {
 		axes = s.Axes()
@@ -134,8 +135,8 @@ func (b *builder) arange(from, n int) *Node {
 	return AddScalar(r, int32(from))
 }
 
-// dense is x times w over x's last axis and the first of w, plus bias if the model has one: [..., in] times
-// [in, out...] is [..., out...]. One plain matrix product, whatever the ranks.
+// dense is x times w over x's last axis and the first of w, plus bias if the model has one: [...,
+// in] times [in, out...] is [..., out...]. One plain matrix product, whatever the ranks.
 func dense(x, w, bias *Node) *Node {
 	in := x.Shape().Dim(-1)
 	rows, cols := x.Shape().Size()/in, w.Shape().Size()/in

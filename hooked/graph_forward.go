@@ -45,7 +45,8 @@ func (b *builder) start() *Node {
 	return Add(embed, b.posEmbed)
 }
 
-// places are the first two axes of an activation: [batch, pos], or of a run by prefixes [1, prefix].
+// places are the first two axes of an activation: [batch, pos], or of a run by prefixes [1,
+// prefix].
 func (b *builder) places() []int {
 	if n := b.plan.prefixes; n > 0 {
 		return []int{1, n}
@@ -75,7 +76,8 @@ func (b *builder) embed(tokens *Node) *Node {
 	return b.tap(Embed, x)
 }
 
-// positionVectors are the learned vectors of the positions, [batch, pos, d_model]; those of pads are zero.
+// positionVectors are the learned vectors of the positions, [batch, pos, d_model]; those of pads
+// are zero.
 func (b *builder) positionVectors() *Node {
 	table := b.w("pos_embed.W_pos")
 	if !b.plan.masked && b.past == nil && b.plan.prefixes == 0 {
@@ -167,8 +169,8 @@ func (b *builder) unembed(x *Node) *Node {
 	return logits
 }
 
-// crossEntropy is the mean cross-entropy, in nats, of each token given those before it, or with plan.lossPerToken each one's own,
-// [batch, pos-1]. With a mask only pairs of real tokens count.
+// crossEntropy is the mean cross-entropy, in nats, of each token given those before it, or with
+// plan.lossPerToken each one's own, [batch, pos-1]. With a mask only pairs of real tokens count.
 func (b *builder) crossEntropy(logits *Node) *Node {
 	n := b.pos - 1
 	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]

@@ -5,8 +5,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// remember adds this run's keys and values to the cache and returns all of them, [batch, key, kv_head, d_head]. Keys are
-// kept before rotation, as in TransformerLens.
+// remember adds this run's keys and values to the cache and returns all of them, [batch, key,
+// kv_head, d_head]. Keys are kept before rotation, as in TransformerLens.
 func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
 	if b.past == nil {
 		return k, v
@@ -16,9 +16,10 @@ func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
 	return keys, values
 }
 
-// append writes x [batch, pos, kv_head, d_head] into the room of the cache, from position past on. Where that is is a
-// run-time value, so each position of the room picks what it held or one of the new entries: the pure Go backend has no
-// update of a slice at a run-time place, and without donated buffers XLA would copy the room for one as well.
+// append writes x [batch, pos, kv_head, d_head] into the room of the cache, from position past on.
+// Where that is is a run-time value, so each position of the room picks what it held or one of the
+// new entries: the pure Go backend has no update of a slice at a run-time place, and without
+// donated buffers XLA would copy the room for one as well.
 func (b *builder) append(l int, which string, x *Node) *Node {
 	d := x.Shape().Dimensions
 	room := b.input(kvName(l, which), dtypes.Float32, d[0], b.plan.kvRoom, d[2], d[3])
@@ -31,8 +32,8 @@ func (b *builder) append(l int, which string, x *Node) *Node {
 	return Where(along(room, 1, isNew), x, room)
 }
 
-// newPlaces says for each position of the cache's room whether this run fills it, and with which of its positions: two
-// [room]. Layers share them.
+// newPlaces says for each position of the cache's room whether this run fills it, and with which of
+// its positions: two [room]. Layers share them.
 func (b *builder) newPlaces() (isNew, place *Node) {
 	if b.kvPlace[0] == nil {
 		room := b.plan.kvRoom

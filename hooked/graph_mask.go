@@ -5,7 +5,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// queryIndex is where each query of this run stands, counted from the beginning of the cache: [query] int32.
+// queryIndex is where each query of this run stands, counted from the beginning of the cache:
+// [query] int32.
 func (b *builder) queryIndex(queries int) *Node {
 	index := b.arange(0, queries)
 	if b.past == nil {
@@ -14,7 +15,8 @@ func (b *builder) queryIndex(queries int) *Node {
 	return Add(index, b.past)
 }
 
-// maskOf says which keys a query of layer l may look at: [1 or batch, 1, query, key] bool, or nil for all.
+// maskOf says which keys a query of layer l may look at: [1 or batch, 1, query, key] bool, or nil
+// for all.
 func (b *builder) maskOf(l int) *Node {
 	if m, ok := b.masks[b.cfg.local(l)]; ok {
 		return m
@@ -57,7 +59,8 @@ func (b *builder) maskDims() []int {
 	return []int{batch, 1, b.pos, b.keys()}
 }
 
-// keys is how many keys a query sees: this run's positions, or the whole room of the key-value cache.
+// keys is how many keys a query sees: this run's positions, or the whole room of the key-value
+// cache.
 func (b *builder) keys() int {
 	if b.past == nil {
 		return b.pos
@@ -65,8 +68,8 @@ func (b *builder) keys() int {
 	return b.plan.kvRoom
 }
 
-// setPositions finds where each token stands. Without padding that is its index. With a mask it is the number of real
-// tokens before it, as in TransformerLens' get_offset_position_ids.
+// setPositions finds where each token stands. Without padding that is its index. With a mask it is
+// the number of real tokens before it, as in TransformerLens' get_offset_position_ids.
 func (b *builder) setPositions() {
 	if b.plan.masked {
 		mask := b.input(inputMask, dtypes.Int32, b.batch, b.keys())

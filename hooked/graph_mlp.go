@@ -4,7 +4,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// mlp is layer l's MLP: it reads the residual stream x [batch, pos, d_model] and returns what it writes back.
+// mlp is layer l's MLP: it reads the residual stream x [batch, pos, d_model] and returns what it
+// writes back.
 func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
@@ -18,8 +19,8 @@ func (b *builder) mlpOut(l int, x *Node) *Node {
 	return dense(post, b.lw(l, "mlp.W_out"), b.bias(b.layerName(l, "mlp.b_out")))
 }
 
-// neurons are the hidden activations [batch, pos, d_mlp]. In a gated MLP hook_pre is the gate and b_in is added after
-// the product, as in TransformerLens.
+// neurons are the hidden activations [batch, pos, d_mlp]. In a gated MLP hook_pre is the gate and
+// b_in is added after the product, as in TransformerLens.
 func (b *builder) neurons(l int, x *Node) *Node {
 	act := activations[b.cfg.ActFn]
 	in, bias := b.lw(l, "mlp.W_in"), b.bias(b.layerName(l, "mlp.b_in"))
@@ -36,7 +37,8 @@ func (b *builder) neurons(l int, x *Node) *Node {
 	return hidden
 }
 
-// mlpNorm is the norm inside a solu_ln MLP: always a layer norm, without weights once they are folded.
+// mlpNorm is the norm inside a solu_ln MLP: always a layer norm, without weights once they are
+// folded.
 func (b *builder) mlpNorm() Normalization {
 	if b.cfg.Normalization.HasWeights() {
 		return LN
@@ -44,8 +46,8 @@ func (b *builder) mlpNorm() Normalization {
 	return LNPre
 }
 
-// branch is x as a node of its own, so that its gradient is that of what reads this one alone. GoMLX's plain Identity
-// has no gradient.
+// branch is x as a node of its own, so that its gradient is that of what reads this one alone.
+// GoMLX's plain Identity has no gradient.
 func branch(x *Node) *Node {
 	return IdentityWithCustomGradient(x, func(_, v *Node) *Node { return v })
 }

@@ -22,9 +22,10 @@ var (
 
 func (n normSites) at(l int) normSites { return normSites{n.scale.At(l), n.normalized.At(l)} }
 
-// norm normalizes x over its last axis. TransformerLens' order of things, which differs between the kinds: the scale
-// sqrt(var + eps) is the divisor; hook_normalized stands after the weights in LN and before them in RMS.
-// Weights are called name.w and name.b. Axes are those of x where a run splits it by head, else none.
+// norm normalizes x over its last axis. TransformerLens' order of things, which differs between the
+// kinds: the scale sqrt(var + eps) is the divisor; hook_normalized stands after the weights in LN
+// and before them in RMS. Weights are called name.w and name.b. Axes are those of x where a run
+// splits it by head, else none.
 func (b *builder) norm(kind Normalization, name string, sites normSites, x *Node, axes ...string) *Node {
 	if kind == NoNorm {
 		return x

@@ -7,9 +7,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// The pure Go backend adds float32 values one after the other, so that over the 262,144 entries of a vocabulary rounding
-// takes 4.7e-4 off a logarithm of probabilities (XLA: 1e-6). Long axes are therefore added in two levels: the error grows
-// with the root of their length.
+// The pure Go backend adds float32 values one after the other, so that over the 262,144 entries of
+// a vocabulary rounding takes 4.7e-4 off a logarithm of probabilities (XLA: 1e-6). Long axes are
+// therefore added in two levels: the error grows with the root of their length.
 
 // longAxis is the most entries that are added one after the other: they cost 1e-6 of the sum.
 const longAxis = 1024

@@ -12,7 +12,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestLongReductions compares sums, means, norms and probabilities over vocabularies of real models with sums in float64.
+// TestLongReductions compares sums, means, norms and probabilities over vocabularies of real models
+// with sums in float64.
 func TestLongReductions(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.NoProcessing, be)

@@ -10,8 +10,8 @@ func (m *Model) newBuilder(p *plan, g *Graph) *builder {
 		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), angleTables: make(map[angleKey][2]*Node)}
 }
 
-// nameResults makes what was built the results of a program. A node that stands at several sites, as a layer's output and the
-// next one's input do, is one result of the graph.
+// nameResults makes what was built the results of a program. A node that stands at several sites,
+// as a layer's output and the next one's input do, is one result of the graph.
 func (b *builder) nameResults(p *program) {
 	if b.plan.anyLayer {
 		p.layer = b.plan.start

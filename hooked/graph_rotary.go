@@ -8,8 +8,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// rotate turns the first rotary_dim entries of each head of x [batch, pos, head, d_head] by angles that grow with the
-// position (Su et al. 2021, arXiv:2104.09864). positions is [1 or batch, pos] int32.
+// rotate turns the first rotary_dim entries of each head of x [batch, pos, head, d_head] by angles
+// that grow with the position (Su et al. 2021, arXiv:2104.09864). positions is [1 or batch, pos]
+// int32.
 func (b *builder) rotate(l int, x, positions *Node) *Node {
 	dim := b.cfg.RotaryDim
 	sin, cos := b.angles(l, positions)
@@ -40,7 +41,8 @@ type angleKey struct {
 	local     bool
 }
 
-// angles are sine and cosine of the angle of each entry, [1 or batch, pos, 1, rotary_dim]. Layers share them.
+// angles are sine and cosine of the angle of each entry, [1 or batch, pos, 1, rotary_dim]. Layers
+// share them.
 func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	key := angleKey{positions, b.cfg.local(l) && b.cfg.RotaryBaseLocal != 0}
 	if cached, ok := b.angleTables[key]; ok {
@@ -65,8 +67,9 @@ func (b *builder) fromZero(positions *Node) bool {
 	return b.padding == nil && b.plan.prefixes == 0 && (b.past == nil || positions == b.allIDs)
 }
 
-// rotaryTableName is the graph input that holds sines and cosines of the first n positions, [2, n, rotary_dim]. Computed in the
-// graph, where XLA does so for each head and each entry again, they would cost a twentieth of a step of generation.
+// rotaryTableName is the graph input that holds sines and cosines of the first n positions, [2, n,
+// rotary_dim]. Computed in the graph, where XLA does so for each head and each entry again, they
+// would cost a twentieth of a step of generation.
 func rotaryTableName(local bool, n int) string { return fmt.Sprintf("rotary.%t.%d", local, n) }
 
 // rotaryTable is the table called name in a text of a length; nil if it is none.
@@ -101,8 +104,8 @@ func (c Config) pairEntries(pair int) [2]int {
 	return [2]int{pair, pair + c.RotaryDim/2}
 }
 
-// rotaryPeriods are the positions per radian of each pair in a text of a length. They are rounded to float32 before the
-// division, as TransformerLens does, so that angles of far positions agree.
+// rotaryPeriods are the positions per radian of each pair in a text of a length. They are rounded
+// to float32 before the division, as TransformerLens does, so that angles of far positions agree.
 func (c Config) rotaryPeriods(local bool, length int) []float32 {
 	base := c.RotaryBase
 	if local {

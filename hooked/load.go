@@ -37,12 +37,13 @@ type LoadOptions struct {
 	Progress func(file string, done, total int64)
 }
 
-// FromPretrained is the model called name with the given weight processing, usually [DefaultProcessing]. The name is a
-// folder or a file, an alias such as "gpt2-small" or "smollm2-135m", or a model on the Hugging Face hub; what is in the
-// hub's cache on disk needs no network.
+// FromPretrained is the model called name with the given weight processing, usually
+// [DefaultProcessing]. The name is a folder or a file, an alias such as "gpt2-small" or
+// "smollm2-135m", or a model on the Hugging Face hub; what is in the hub's cache on disk needs no
+// network.
 //
-// The configuration is read and checked at once; the weights when a run first needs them. A step that does not apply to
-// the family is left out and reported by [Model.Skipped].
+// The configuration is read and checked at once; the weights when a run first needs them. A step
+// that does not apply to the family is left out and reported by [Model.Skipped].
 func FromPretrained(name string, processing Processing, options ...LoadOptions) (*Model, error) {
 	how, err := oneOption(options)
 	if err != nil {
@@ -104,8 +105,9 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	return m, nil
 }
 
-// loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint itself. A backend that
-// keeps them gets them for the next process; for any other they are written to disk.
+// loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint
+// itself. A backend that keeps them gets them for the next process; for any other they are written
+// to disk.
 func (m *Model) loadFiles(src *source, name, key string, put func(string, *Array) error) error {
 	path, err := processedFile(name, key)
 	if err != nil {
@@ -193,8 +195,8 @@ func (a *architecture) read(f *fields) (Config, checkpointFields, error) {
 	return cfg, said, cfg.Validate()
 }
 
-// checkpointFields reads what f says of tensors. GGUF files say nothing: what is in the file is in the model, and a file
-// without an unembedding means the embedding.
+// checkpointFields reads what f says of tensors. GGUF files say nothing: what is in the file is in
+// the model, and a file without an unembedding means the embedding.
 func (a *architecture) checkpointFields(f *fields) checkpointFields {
 	said := checkpointFields{flags: make(map[string]bool)}
 	if f.gguf {
@@ -242,7 +244,8 @@ func newModel(cfg Config, processing Processing, has map[string]bool, be compute
 	return bareModel(be, why, modelRecord{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
-// sharedEngine is the engine of a backend: models share it, and with it the small programs of tensors.
+// sharedEngine is the engine of a backend: models share it, and with it the small programs of
+// tensors.
 func sharedEngine(be compute.Backend) *engine {
 	enginesMu.Lock()
 	defer enginesMu.Unlock()
@@ -274,7 +277,8 @@ func (s *source) gives() map[string]bool {
 // allRules are the rules of all layers and of what lies outside them.
 func (s *source) allRules() []weightRule { return slices.Concat(s.pieces()...) }
 
-// checkNames makes sure that every tensor of the checkpoint is used or ignored by name, and that none is missing.
+// checkNames makes sure that every tensor of the checkpoint is used or ignored by name, and that
+// none is missing.
 func (s *source) checkNames(a *architecture) error {
 	used := make(map[string]bool)
 	for _, r := range s.allRules() {
@@ -292,7 +296,8 @@ func (s *source) checkNames(a *architecture) error {
 	return nil
 }
 
-// needs reports whether the tensor of a rule must be there. Biases may be absent where nothing says which there are.
+// needs reports whether the tensor of a rule must be there. Biases may be absent where nothing says
+// which there are.
 func (s *source) needs(r weightRule) bool {
 	spec, wanted := s.specs[expandBraces(r.to)[0]]
 	return wanted && !r.mayLack && (s.said.strict || !spec.optional)
@@ -333,8 +338,8 @@ func (s *source) notes() []string {
 	return notes
 }
 
-// untied is the tensor of an unembedding that is not the embedding although the configuration ties the two. Transformers 5
-// takes it too, version 4 took the embedding.
+// untied is the tensor of an unembedding that is not the embedding although the configuration ties
+// the two. Transformers 5 takes it too, version 4 took the embedding.
 func (s *source) untied() (name string, ok bool) {
 	if !s.said.strict || !s.said.tied {
 		return "", false
@@ -388,7 +393,8 @@ func (s *source) stream(m *Model, put func(string, *Array) error) error {
 	})
 }
 
-// besideDefaults adds to the error about a weight that does not fit which sizes the file did not say.
+// besideDefaults adds to the error about a weight that does not fit which sizes the file did not
+// say.
 func (s *source) besideDefaults(err error) error {
 	if len(s.said.defaulted) == 0 {
 		return err

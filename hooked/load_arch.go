@@ -11,8 +11,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// An architecture is a model family as data: how its configuration becomes a [Config], and which of its tensors becomes
-// which canonical weight. The forward pass never asks for the family.
+// An architecture is a model family as data: how its configuration becomes a [Config], and which of
+// its tensors becomes which canonical weight. The forward pass never asks for the family.
 type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
@@ -37,7 +37,8 @@ type architecture struct {
 
 // A weightRule says where a canonical weight comes from and how its axes lie there.
 //
-// The tensor must be there, in a checkpoint of Hugging Face's: what the file's class has and the file has not is an error.
+// The tensor must be there, in a checkpoint of Hugging Face's: what the file's class has and the
+// file has not is an error.
 type weightRule struct {
 	to      string // "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
 	from    string // the family's name; alternatives are separated by |
@@ -52,9 +53,10 @@ type weightRule struct {
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom, &bert, &bertMaskedLM}
 
-// alwaysIgnored are fields that every config.json may carry and no forward pass reads: the bookkeeping of the base class of
-// configurations, and the settings of generation that it held before these got a file of their own.
-// Source: transformers/configuration_utils.py, PretrainedConfig, of versions 4 and 5.
+// alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
+// bookkeeping of the base class of configurations, and the settings of generation that it held
+// before these got a file of their own. Source: transformers/configuration_utils.py,
+// PretrainedConfig, of versions 4 and 5.
 var alwaysIgnored = slices.Concat(bookkeeping, generationFields)
 
 var bookkeeping = []string{"_name_or_path", "_commit_hash", "_attn_implementation*", "_experts_implementation*", "_num_labels",
@@ -112,7 +114,8 @@ func newSource(a *architecture, cfg Config, said checkpointFields, file *weights
 	return s
 }
 
-// rulesOf are the rules of one layer, with its number filled in, or with layer -1 those outside the layers.
+// rulesOf are the rules of one layer, with its number filled in, or with layer -1 those outside the
+// layers.
 func (s *source) rulesOf(layer int) []weightRule {
 	var out []weightRule
 	for _, r := range s.rules {
@@ -128,8 +131,8 @@ func (s *source) rulesOf(layer int) []weightRule {
 	return out
 }
 
-// pieces are the rules in groups that can be read and processed one by one: the embeddings, what lies after the layers, each
-// layer. The large tables come first, while little else is in memory.
+// pieces are the rules in groups that can be read and processed one by one: the embeddings, what
+// lies after the layers, each layer. The large tables come first, while little else is in memory.
 func (s *source) pieces() [][]weightRule {
 	var embed, positions, after []weightRule
 	for _, r := range s.rulesOf(-1) {
@@ -215,8 +218,9 @@ func (s *source) find(r weightRule) (string, bool) {
 	return full, ok && s.said.tied
 }
 
-// distribute gives each target its part of a: all of it, or one entry of the first axis, or where a has no axis for
-// that, as many rows as the target has. The last is for q, k and v of grouped heads side by side, which differ in size.
+// distribute gives each target its part of a: all of it, or one entry of the first axis, or where a
+// has no axis for that, as many rows as the target has. The last is for q, k and v of grouped heads
+// side by side, which differ in size.
 func distribute(a *Array, targets []string, specs map[string]weightSpec, sd StateDict) error {
 	if len(targets) == 1 {
 		sd[targets[0]] = a

@@ -7,9 +7,9 @@ import (
 	"gopherlens/hooked"
 )
 
-// TestPublishedConfigs reads configurations of real models with all the fields that these carry (TinyStories' is as published,
-// Gemma 3's a published copy, Pythia's written down from memory): every field must be understood, and
-// come out as the models' papers and cards say.
+// TestPublishedConfigs reads configurations of real models with all the fields that these carry
+// (TinyStories' is as published, Gemma 3's a published copy, Pythia's written down from memory):
+// every field must be understood, and come out as the models' papers and cards say.
 func TestPublishedConfigs(t *testing.T) {
 	read := func(name string) hooked.Config { return hooked.Must(hooked.ReadConfig("testdata/configs/" + name)) }
 	local := func(c hooked.Config) []int { // the layers with a window

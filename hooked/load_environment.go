@@ -11,8 +11,8 @@ import (
 	_ "gopherlens/resident" // keeps models alive between notebook cells
 )
 
-// Environment says what models will compute with and why, and whether a Hugging Face token is at hand. It opens no backend
-// and never shows the token.
+// Environment says what models will compute with and why, and whether a Hugging Face token is at
+// hand. It opens no backend and never shows the token.
 func Environment() string {
 	choice, err := backend.Choose()
 	computes := choice.Config + " (" + choice.Why + ")"

@@ -15,9 +15,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// fields is a model's config.json. It notes which fields were read, so that what nobody read can be refused: a
-// field that changes the forward pass and that we do not know would give wrong numbers in silence. What the
-// file leaves out is the family's default, never "off".
+// fields is a model's config.json. It notes which fields were read, so that what nobody read can be
+// refused: a field that changes the forward pass and that we do not know would give wrong numbers
+// in silence. What the file leaves out is the family's default, never "off".
 type fields struct {
 	values   map[string]any
 	defaults map[string]any // what a field is that the file leaves out
@@ -46,8 +46,8 @@ func readConfigJSON(file string) (*fields, error) {
 	return newFields(values), nil
 }
 
-// get is the field's value, or the family's default where the file leaves it out. A null is no value: the family
-// says what it means, as a rule that the field follows from others.
+// get is the field's value, or the family's default where the file leaves it out. A null is no
+// value: the family says what it means, as a rule that the field follows from others.
 func (f *fields) get(name string) (any, bool) {
 	if v, ok := f.said(name); ok || f.has(name) {
 		return v, ok
@@ -206,8 +206,8 @@ func (f *fields) Strings(name string) []string {
 	return out
 }
 
-// anyOf is the one of several spellings of a field that the file has, the first of all if it has none. Two that
-// contradict each other are refused.
+// anyOf is the one of several spellings of a field that the file has, the first of all if it has
+// none. Two that contradict each other are refused.
 func (f *fields) anyOf(names ...string) string {
 	found := ""
 	for _, name := range names {
@@ -222,7 +222,8 @@ func (f *fields) anyOf(names ...string) string {
 	return cmp.Or(found, names[0])
 }
 
-// rename gives the fields that the file calls by another name the name that the family's reader uses.
+// rename gives the fields that the file calls by another name the name that the family's reader
+// uses.
 func (f *fields) rename(aliases map[string]string) {
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
 		v, ok := f.values[alias]
@@ -239,7 +240,8 @@ func (f *fields) rename(aliases map[string]string) {
 	}
 }
 
-// want refuses a field that is there and has none of the values that the family's forward pass knows.
+// want refuses a field that is there and has none of the values that the family's forward pass
+// knows.
 func (f *fields) want(name string, known ...any) {
 	if v, ok := f.get(name); ok && !slices.Contains(known, v) {
 		f.fail("field %q = %v is not supported; known: %v", name, v, known)
@@ -250,8 +252,8 @@ func (f *fields) want(name string, known ...any) {
 var layerKinds = map[string]AttentionKind{"full_attention": GlobalAttention, "sliding_attention": LocalAttention,
 	"global": GlobalAttention, "local": LocalAttention}
 
-// attnTypes reads which layers attend to a window only from a list with one entry a layer. Where the list is absent the
-// family's rule says it.
+// attnTypes reads which layers attend to a window only from a list with one entry a layer. Where
+// the list is absent the family's rule says it.
 func (f *fields) attnTypes(c *Config, name string, rule func(layer int) AttentionKind) {
 	kinds := f.Strings(name)
 	if kinds == nil && c.NLayers > 0 && c.NLayers <= maxLayers {
@@ -287,11 +289,12 @@ func (f *fields) sub(name string) *fields {
 	return newFields(object)
 }
 
-// keyValueHeads is the number of key-value heads, or 0, as many as there are heads, where the file and the family do not
-// say it.
+// keyValueHeads is the number of key-value heads, or 0, as many as there are heads, where the file
+// and the family do not say it.
 func (f *fields) keyValueHeads() int { return f.IntOr("num_key_value_heads", 0) }
 
-// headWidth is the width of a head: d_model over the heads, unless the file or the family says otherwise.
+// headWidth is the width of a head: d_model over the heads, unless the file or the family says
+// otherwise.
 func (f *fields) headWidth(c Config) int {
 	width := f.IntOr("head_dim", quotient(c.DModel, c.NHeads))
 	f.want(ggufValueField, float64(width)) // keys and values are equally wide in every family here
@@ -306,7 +309,8 @@ func (f *fields) adopt(name string, sub *fields) {
 	}
 }
 
-// unread are the fields that nobody read, nobody ignores, and that are not null, false, zero or empty.
+// unread are the fields that nobody read, nobody ignores, and that are not null, false, zero or
+// empty.
 func (f *fields) unread(ignored []string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {

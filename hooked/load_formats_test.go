@@ -16,8 +16,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestFormats loads checkpoints with the hub's quirks: names without a prefix, buffers among the weights, shards, and
-// 16-bit numbers.
+// TestFormats loads checkpoints with the hub's quirks: names without a prefix, buffers among the
+// weights, shards, and 16-bit numbers.
 func TestFormats(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range []string{"gpt2_hub", "gpt_neox_fp16_buffers", "llama_sharded_bf16"} {
@@ -37,9 +37,9 @@ func TestFormats(t *testing.T) {
 	})
 }
 
-// withRoundedAngles is a model with its rotary frequencies rounded to bfloat16. The fixture's model was rounded as a whole
-// and widened again, its table of frequencies with it; no checkpoint holds that table, so a plain load computes it exactly
-// and is 1e-3 off.
+// withRoundedAngles is a model with its rotary frequencies rounded to bfloat16. The fixture's model
+// was rounded as a whole and widened again, its table of frequencies with it; no checkpoint holds
+// that table, so a plain load computes it exactly and is 1e-3 off.
 func withRoundedAngles(t *testing.T, m *hooked.Model, be compute.Backend) *hooked.Model {
 	t.Helper()
 	cfg := m.Config()
@@ -57,7 +57,8 @@ func withRoundedAngles(t *testing.T, m *hooked.Model, be compute.Backend) *hooke
 	return rounded
 }
 
-// TestOlderConfigs reads each family's configuration in the spelling of transformers 4 and in that of 5.
+// TestOlderConfigs reads each family's configuration in the spelling of transformers 4 and in that
+// of 5.
 func TestOlderConfigs(t *testing.T) {
 	for _, name := range families(t) {
 		newer := load(t, name, hooked.NoProcessing, golden.PureGo(t)).Config()
@@ -180,8 +181,8 @@ func truncate(t *testing.T, dir string) {
 	write(t, path, data[:len(data)/2])
 }
 
-// FuzzConfig feeds config.json files to the loader. It must never panic, and what it accepts must be of a size that can
-// exist.
+// FuzzConfig feeds config.json files to the loader. It must never panic, and what it accepts must
+// be of a size that can exist.
 func FuzzConfig(f *testing.F) {
 	dirs, err := filepath.Glob("testdata/*/*/config*.json")
 	if err != nil || len(dirs) == 0 {

@@ -8,7 +8,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// The tensors in which llama.cpp writes rotary scaling, one factor a pair: Llama 3's, and LongRoPE's for long texts and short.
+// The tensors in which llama.cpp writes rotary scaling, one factor a pair: Llama 3's, and
+// LongRoPE's for long texts and short.
 const (
 	ropeFactors   = "rope_freqs.weight"
 	longRopeLong  = "rope_factors_long.weight"
@@ -35,8 +36,8 @@ func ggufConfig(file *weights.File) (*architecture, Config, checkpointFields, er
 	return arch, cfg, said, cfg.Validate()
 }
 
-// longFactors gives a file with LongRoPE's two tensors of factors the settings that config.json has for them: the tensors
-// alone say that the angles are scaled so.
+// longFactors gives a file with LongRoPE's two tensors of factors the settings that config.json has
+// for them: the tensors alone say that the angles are scaled so.
 func (f *fields) longFactors(file *weights.File) error {
 	for name, field := range map[string]string{longRopeLong: "long_factor", longRopeShort: "short_factor"} {
 		factors, err := ggufFloats(file, name)
@@ -76,7 +77,8 @@ func ggufFloats(file *weights.File, name string) ([]float64, error) {
 	return out, nil
 }
 
-// ggufFields turns GGUF metadata into the fields of a config.json, so that one function per family reads both.
+// ggufFields turns GGUF metadata into the fields of a config.json, so that one function per family
+// reads both.
 func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	name, ok := metadata["general.architecture"].(string)
 	if !ok {

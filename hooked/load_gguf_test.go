@@ -9,8 +9,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestGGUF loads GGUF files that testdata/gguf/make.py wrote from the fixtures' checkpoints, and compares their logits
-// with those of the checkpoints.
+// TestGGUF loads GGUF files that testdata/gguf/make.py wrote from the fixtures' checkpoints, and
+// compares their logits with those of the checkpoints.
 func TestGGUF(t *testing.T) {
 	files, err := filepath.Glob("testdata/gguf/*.gguf")
 	if err != nil || len(files) == 0 {
@@ -29,7 +29,8 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
-// TestGGUFOptional loads files that leave out what llama.cpp has a default for, or scale their rotary angles.
+// TestGGUFOptional loads files that leave out what llama.cpp has a default for, or scale their
+// rotary angles.
 func TestGGUFOptional(t *testing.T) {
 	for name, fixture := range map[string]struct{ dir, tokens, logits string }{
 		"gemma2":        {"testdata/sparse/gemma2", "tokens", "hf_logits"}, // no soft caps, no window: 50, 30, 4096

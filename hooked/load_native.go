@@ -10,22 +10,23 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// This file reads checkpoints in TransformerLens' own format: a configuration with TransformerLens' field names and a
-// state dict whose names are the canonical ones already. Toy models (attention-only, SoLU, algorithmic tasks) exist only
-// so.
+// This file reads checkpoints in TransformerLens' own format: a configuration with TransformerLens'
+// field names and a state dict whose names are the canonical ones already. Toy models
+// (attention-only, SoLU, algorithmic tasks) exist only so.
 
 // nativeFile is the configuration's name where a HookedTransformerConfig was written out in full.
 const nativeFile = "cfg.json"
 
-// isNative reports whether a config.json speaks of a TransformerLens model: Neel Nanda's toy models keep theirs there,
-// together with everything about their training.
+// isNative reports whether a config.json speaks of a TransformerLens model: Neel Nanda's toy models
+// keep theirs there, together with everything about their training.
 func isNative(f *fields) bool {
 	_, layers := f.values["n_layers"]
 	_, heads := f.values["d_head"]
 	return layers && heads
 }
 
-// readNative reads the configuration of a TransformerLens checkpoint from a folder; nil where the folder holds none.
+// readNative reads the configuration of a TransformerLens checkpoint from a folder; nil where the
+// folder holds none.
 func readNative(folder string) (*architecture, Config, error) {
 	path := filepath.Join(folder, nativeFile)
 	ignored := nativeIgnored
@@ -47,12 +48,14 @@ func readNative(folder string) (*architecture, Config, error) {
 	return arch, cfg, nil
 }
 
-// nativeIgnored are fields of a HookedTransformerConfig that no forward pass reads, or that are arguments of a run here.
+// nativeIgnored are fields of a HookedTransformerConfig that no forward pass reads, or that are
+// arguments of a run here.
 var nativeIgnored = []string{"model_name", "use_attn_result", "use_split_qkv_input", "use_hook_mlp_in", "use_attn_in", "use_hook_tokens",
 	"ungroup_grouped_query_attention", "original_architecture", "from_checkpoint", "checkpoint_*", "tokenizer_*", "device", "n_devices",
 	"init_weights", "n_params", "trust_remote_code", "load_in_4bit", "relative_attention_*", "decoder_start_token_id", "NTK_*"}
 
-// nativeConfig reads a HookedTransformerConfig. Source: transformer_lens/config/hooked_transformer_config.py.
+// nativeConfig reads a HookedTransformerConfig. Source:
+// transformer_lens/config/hooked_transformer_config.py.
 func nativeConfig(f *fields) Config {
 	c := Config{
 		NLayers:                     f.Int("n_layers"),

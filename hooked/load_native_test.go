@@ -108,8 +108,8 @@ func (n nativeCase) loss(t *testing.T, m *hooked.Model, logits *hooked.Tensor) f
 	return 0
 }
 
-// TestNativeProcessed compares processed weights and logits, or where TransformerLens' processing changes what the model
-// computes, checks that ours does not.
+// TestNativeProcessed compares processed weights and logits, or where TransformerLens' processing
+// changes what the model computes, checks that ours does not.
 func TestNativeProcessed(t *testing.T) {
 	forEachNative(t, func(t *testing.T, n nativeCase) {
 		if n.Processed == nil {
@@ -132,7 +132,8 @@ func TestNativeProcessed(t *testing.T) {
 	})
 }
 
-// TestNeelConfig loads a toy model whose configuration is a config.json full of training details, as Neel Nanda's are.
+// TestNeelConfig loads a toy model whose configuration is a config.json full of training details,
+// as Neel Nanda's are.
 func TestNeelConfig(t *testing.T) {
 	dir := t.TempDir()
 	model := hooked.Must(os.ReadFile("testdata/native/solu_ln_1l/model.safetensors"))

@@ -11,13 +11,14 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the start of a training.
-// It has no tokenizer; give it token ids.
+// New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the
+// start of a training. It has no tokenizer; give it token ids.
 //
-// cfg.InitMode is TransformerLens': "gpt2" (normal, standard deviation InitializerRange), or "xavier_uniform",
-// "xavier_normal", "kaiming_uniform", "kaiming_normal", "muP" for weights scaled by the width of their layer (Glorot and
-// Bengio 2010; He et al. 2015, arXiv:1502.01852; Yang et al. 2022, arXiv:2203.03466) with InitializerRange as the gain. Biases are zero,
-// the scales of norms one. The numbers are Go's own: the same seed does not give TransformerLens' weights.
+// cfg.InitMode is TransformerLens': "gpt2" (normal, standard deviation InitializerRange), or
+// "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "muP" for weights scaled
+// by the width of their layer (Glorot and Bengio 2010; He et al. 2015, arXiv:1502.01852; Yang et
+// al. 2022, arXiv:2203.03466) with InitializerRange as the gain. Biases are zero, the scales of
+// norms one. The numbers are Go's own: the same seed does not give TransformerLens' weights.
 func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -36,7 +37,8 @@ func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	return FromStateDict(cfg, sd, NoProcessing, options...)
 }
 
-// initMode is how the matrices of a model are filled: the spread of a weight, and whether it is uniform or normal.
+// initMode is how the matrices of a model are filled: the spread of a weight, and whether it is
+// uniform or normal.
 type initMode struct {
 	spread  func(cfg Config, name string, fanIn, fanOut int) float64 // standard deviation
 	uniform bool
@@ -105,8 +107,8 @@ func fans(shape []int) (in, out int) {
 	return shape[0], shape[1]
 }
 
-// FromStateDict makes a model of a configuration and its weights under TransformerLens' names, processed as asked. Biases
-// that are not there are zero. The weights are copied.
+// FromStateDict makes a model of a configuration and its weights under TransformerLens' names,
+// processed as asked. Biases that are not there are zero. The weights are copied.
 func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
 	how, err := oneOption(options)
 	if err != nil {
@@ -160,8 +162,9 @@ func oneOption(options []LoadOptions) (LoadOptions, error) {
 	return LoadOptions{}, brief.Errorf("%d LoadOptions were given, and only one can be followed: join their fields in one", len(options))
 }
 
-// StateDict copies all weights to the host under TransformerLens' names: every bias is there, as zeros where the family has
-// none, and in models with grouped queries the names of key and value weights begin with an underscore.
+// StateDict copies all weights to the host under TransformerLens' names: every bias is there, as
+// zeros where the family has none, and in models with grouped queries the names of key and value
+// weights begin with an underscore.
 func (m *Model) StateDict() (StateDict, error) {
 	if err := m.check(); err != nil {
 		return nil, err

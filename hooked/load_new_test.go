@@ -10,8 +10,9 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestInitialisation checks the spread of each mode's weights against its formula, on a weight large enough for the
-// sample to tell: 64 x 2048 numbers, whose standard deviation is known to about 0.2 %.
+// TestInitialisation checks the spread of each mode's weights against its formula, on a weight
+// large enough for the sample to tell: 64 x 2048 numbers, whose standard deviation is known to
+// about 0.2 %.
 func TestInitialisation(t *testing.T) {
 	const dModel, dVocab = 64, 2048
 	for mode, want := range map[string]float64{

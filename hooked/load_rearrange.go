@@ -8,8 +8,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// rearrange moves the axes of a by a pattern in the notation of einops (Rogozhnikov 2022): "(head e) d -> head d e"
-// splits the first axis and moves d between its halves. Sizes name the axes that the shape alone does not tell.
+// rearrange moves the axes of a by a pattern in the notation of einops (Rogozhnikov 2022): "(head
+// e) d -> head d e" splits the first axis and moves d between its halves. Sizes name the axes that
+// the shape alone does not tell.
 func rearrange(a *Array, pattern string, sizes map[string]int) (*Array, error) {
 	p, err := parsePattern(pattern)
 	if err != nil {
@@ -35,7 +36,8 @@ func rearrange(a *Array, pattern string, sizes map[string]int) (*Array, error) {
 	return out, nil
 }
 
-// axisLoop is one axis of the result: how long it is, and how far apart its entries lie in the source.
+// axisLoop is one axis of the result: how long it is, and how far apart its entries lie in the
+// source.
 type axisLoop struct{ n, stride int }
 
 // copyStrided fills dst in order from src and returns what is left of dst.
@@ -61,11 +63,12 @@ func copyStrided(dst, src []float32, loop []axisLoop) []float32 {
 	return dst[loop[0].n:]
 }
 
-// tile is the side of the squares in which a matrix is transposed: read and written, they fit the nearest cache.
+// tile is the side of the squares in which a matrix is transposed: read and written, they fit the
+// nearest cache.
 const tile = 32
 
-// copyTransposed writes rows rows of dst, each a column of src, in tiles: reading a large matrix down its columns would
-// miss the cache at every step.
+// copyTransposed writes rows rows of dst, each a column of src, in tiles: reading a large matrix
+// down its columns would miss the cache at every step.
 func copyTransposed(dst, src []float32, rows int, column axisLoop) []float32 {
 	cols := column.n
 	for i0 := 0; i0 < rows; i0 += tile {
@@ -168,7 +171,8 @@ func groupSizes(groups [][]string, dims map[string]int) []int {
 	return shape
 }
 
-// sizes is the size of each axis, from the shape and from what is known beforehand. A number as a name is its own size.
+// sizes is the size of each axis, from the shape and from what is known beforehand. A number as a
+// name is its own size.
 func (p axisPattern) sizes(shape []int, known map[string]int) (map[string]int, error) {
 	if len(shape) != len(p.from) {
 		return nil, brief.Errorf("the pattern has %d axes on the left, the array %d", len(p.from), len(shape))

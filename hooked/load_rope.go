@@ -7,8 +7,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// ropeNames are how a family's config.json calls its rotary settings outside the object that scales them: the base, and
-// which share of a head is turned. In a family without a name for the share all of a head is.
+// ropeNames are how a family's config.json calls its rotary settings outside the object that scales
+// them: the base, and which share of a head is turned. In a family without a name for the share all
+// of a head is.
 type ropeNames struct{ theta, share string }
 
 // The names of most families.
@@ -17,9 +18,9 @@ var (
 	partialRope = ropeNames{"rope_theta", "partial_rotary_factor"}
 )
 
-// rope reads the rotary settings, in the newer spelling (rope_parameters) or the older (rope_scaling, with base and
-// share beside it). As in transformers 5 an older object that holds something replaces a newer one, and what stands
-// inside wins over what stands beside.
+// rope reads the rotary settings, in the newer spelling (rope_parameters) or the older
+// (rope_scaling, with base and share beside it). As in transformers 5 an older object that holds
+// something replaces a newer one, and what stands inside wins over what stands beside.
 func (f *fields) rope(c *Config, names ropeNames) {
 	name, inside := f.ropeObject()
 	c.RotaryBase = f.ropeNumber(inside, "rope_theta", names.theta)
@@ -128,8 +129,8 @@ var ropeReaders = map[RopeKind]func(r *fields, s *RopeScaling, c *Config, beside
 	},
 }
 
-// stretched reads the original context and how many times longer it became. The former may stand beside the object,
-// where it wins; the latter follows from the two contexts where it is not said.
+// stretched reads the original context and how many times longer it became. The former may stand
+// beside the object, where it wins; the latter follows from the two contexts where it is not said.
 func (r *fields) stretched(s *RopeScaling, c *Config, beside *fields) {
 	const name = "original_max_position_embeddings"
 	s.OriginalContext = r.IntOr(name, c.NCtx)

@@ -14,8 +14,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// The checkpoints in testdata/sparse have config.json files that say little and files that say all; for Hugging Face's
-// library they are the same models. Their README tells how they were made.
+// The checkpoints in testdata/sparse have config.json files that say little and files that say all;
+// for Hugging Face's library they are the same models. Their README tells how they were made.
 
 // sparseGolden is a fixture's golden.json.
 type sparseGolden struct {
@@ -45,8 +45,8 @@ func sparseFamilies(t *testing.T) []string {
 	return dirs
 }
 
-// TestSparseLogits runs each family's checkpoint with a configuration of sizes only, and reads all the others: they must be
-// the same model.
+// TestSparseLogits runs each family's checkpoint with a configuration of sizes only, and reads all
+// the others: they must be the same model.
 func TestSparseLogits(t *testing.T) {
 	for _, dir := range sparseFamilies(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -97,7 +97,8 @@ func sparseLogits(t *testing.T, dir string, file *golden.File) *hooked.Tensor {
 	return hooked.Must(m.Run(tokens))
 }
 
-// TestSparseOmissions leaves out one field at a time: the model must be what it is for Hugging Face, or the file refused.
+// TestSparseOmissions leaves out one field at a time: the model must be what it is for Hugging
+// Face, or the file refused.
 func TestSparseOmissions(t *testing.T) {
 	for _, dir := range sparseFamilies(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -133,7 +134,8 @@ func without(t *testing.T, path, field string) string {
 	return out
 }
 
-// TestSparseDefaults compares each family's table of defaults with that of the configuration class, field by field.
+// TestSparseDefaults compares each family's table of defaults with that of the configuration class,
+// field by field.
 func TestSparseDefaults(t *testing.T) {
 	files, err := filepath.Glob("testdata/sparse/defaults/*.json")
 	if err != nil || len(files) < 16 {
@@ -171,7 +173,8 @@ func TestSparseDefaults(t *testing.T) {
 	}
 }
 
-// movedInside are fields that transformers 5 moved into rope_parameters, by what they are called there.
+// movedInside are fields that transformers 5 moved into rope_parameters, by what they are called
+// there.
 var movedInside = map[string]string{"rope_theta": "rope_theta", "rotary_emb_base": "rope_theta", "rope_local_base_freq": "rope_theta",
 	"partial_rotary_factor": "partial_rotary_factor", "rotary_pct": "partial_rotary_factor"}
 
@@ -195,8 +198,8 @@ func TestSparseDescription(t *testing.T) {
 	}
 }
 
-// TestSparseTies loads Llamas whose configuration ties the unembedding to the embedding, or does not, against files with and
-// without an unembedding of their own.
+// TestSparseTies loads Llamas whose configuration ties the unembedding to the embedding, or does
+// not, against files with and without an unembedding of their own.
 func TestSparseTies(t *testing.T) {
 	const note = "which is not the embedding"
 	for name, want := range map[string]struct {
@@ -232,7 +235,8 @@ func TestSparseTies(t *testing.T) {
 	}
 }
 
-// TestContradictions changes a config.json against the tensors beside it, or against itself: each must be refused by name.
+// TestContradictions changes a config.json against the tensors beside it, or against itself: each
+// must be refused by name.
 func TestContradictions(t *testing.T) {
 	for _, test := range []struct {
 		family string

@@ -10,8 +10,8 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient is taken of, and what
-// a patching sweep measures.
+// A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient
+// is taken of, and what a patching sweep measures.
 type Metric struct {
 	operands
 	positions []int   // of every prompt; none for all
@@ -128,8 +128,8 @@ func (m *Model) LossWithGradients(input any, options ...Option) (loss *Tensor, c
 	return out.loss, out.cache, out.grads, nil
 }
 
-// gradAll asks for the gradient at every site that the run records, where it does not say at which. A run for the
-// gradients of weights gets no activations that it did not ask for.
+// gradAll asks for the gradient at every site that the run records, where it does not say at which.
+// A run for the gradients of weights gets no activations that it did not ask for.
 func gradAll(r *request) error {
 	r.gradAll = len(r.weightGrads) == 0
 	r.recordAll = r.recordAll && r.gradAll

@@ -14,9 +14,10 @@ import (
 	"gopherlens/internal/nearest"
 )
 
-// GradientsOfWeights asks a run with gradients for those with respect to weights: canonical names or globs, such as
-// "blocks.0.attn.W_Q" or "blocks.*.mlp.*". [Cache.WeightGradients] of the gradients holds them. Such a run records and
-// differentiates activations only where [Names] and [Gradients] name them.
+// GradientsOfWeights asks a run with gradients for those with respect to weights: canonical names
+// or globs, such as "blocks.0.attn.W_Q" or "blocks.*.mlp.*". [Cache.WeightGradients] of the
+// gradients holds them. Such a run records and differentiates activations only where [Names] and
+// [Gradients] name them.
 func GradientsOfWeights(names ...string) Option {
 	return option("GradientsOfWeights", func(r *request) error {
 		if len(names) == 0 {
@@ -27,8 +28,9 @@ func GradientsOfWeights(names ...string) Option {
 	})
 }
 
-// WeightGradients are the gradients with respect to weights that a run was asked for by [GradientsOfWeights], by canonical
-// name and in TransformerLens' shapes; biases that the family does not have count as zeros and have gradients too.
+// WeightGradients are the gradients with respect to weights that a run was asked for by
+// [GradientsOfWeights], by canonical name and in TransformerLens' shapes; biases that the family
+// does not have count as zeros and have gradients too.
 func (c *Cache) WeightGradients() map[string]*Tensor { return maps.Clone(c.need().weights) }
 
 func (c *Cache) addWeight(name string, t *Tensor) {
@@ -60,7 +62,8 @@ func (r *run) setWeightGrads() error {
 	return nil
 }
 
-// missingBias stands for a bias that the family does not have: nothing, or zeros if the run wants its gradient.
+// missingBias stands for a bias that the family does not have: nothing, or zeros if the run wants
+// its gradient.
 func (b *builder) missingBias(name string) *Node {
 	if !slices.Contains(b.plan.weightGrads, name) {
 		return nil
@@ -93,7 +96,8 @@ func (b *builder) nameGradients(add func(result, *Node)) {
 	}
 }
 
-// differentiated are the nodes whose gradients the run wants, and the results that the gradients become.
+// differentiated are the nodes whose gradients the run wants, and the results that the gradients
+// become.
 func (b *builder) differentiated() (nodes []*Node, results []result) {
 	for _, s := range b.plan.grads {
 		tap := b.tapAt(s)

@@ -69,8 +69,8 @@ func TestGradientsOfWeights(t *testing.T) {
 	})
 }
 
-// TestEditGrad doubles the gradient that flows back through one site and stops it at another: earlier sites see it, the
-// value of the run does not.
+// TestEditGrad doubles the gradient that flows back through one site and stops it at another:
+// earlier sites see it, the value of the run does not.
 func TestEditGrad(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)

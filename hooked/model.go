@@ -9,8 +9,8 @@ import (
 	"gopherlens/tokenize"
 )
 
-// A Model is a transformer that shows its inside. It never changes: hooks are arguments of a run. It is safe for
-// concurrent use.
+// A Model is a transformer that shows its inside. It never changes: hooks are arguments of a run.
+// It is safe for concurrent use.
 type Model struct {
 	cfg     Config
 	id      string // distinguishes the programs of models that share an engine
@@ -48,7 +48,8 @@ func (m *Model) Config() Config { return m.need().cfg }
 // Applied are the processing steps that were applied.
 func (m *Model) Applied() Processing { return m.need().applied }
 
-// Skipped are the processing steps that were asked for and do not apply to the family, with the reasons.
+// Skipped are the processing steps that were asked for and do not apply to the family, with the
+// reasons.
 func (m *Model) Skipped() []SkippedStep { return m.need().skipped }
 
 // Tokenizer is the model's tokenizer; an error if it has none.

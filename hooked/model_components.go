@@ -10,15 +10,16 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// This file calls one part of the model on tensors of the user's, as model.blocks[l].mlp(x) and the like do in
-// TransformerLens. No hooks act inside. Layers may be negative.
+// This file calls one part of the model on tensors of the user's, as model.blocks[l].mlp(x) and the
+// like do in TransformerLens. No hooks act inside. Layers may be negative.
 
 // Embed looks tokens up: [batch, pos, d_model].
 func (m *Model) Embed(input any) (*Tensor, error) {
 	return m.callOnTokens("embed", input, func(b *builder, _ int) *Node { return b.embed(b.tokens()) })
 }
 
-// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model]; an error in models that have none.
+// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model]; an error in
+// models that have none.
 func (m *Model) PosEmbed(input any) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -50,7 +51,8 @@ func (m *Model) LNFinal(x *Tensor) (*Tensor, error) {
 	}, x)
 }
 
-// Unembed is x W_U + b_U, of x [..., d_model] that went through [Model.LNFinal]: logits [..., d_vocab].
+// Unembed is x W_U + b_U, of x [..., d_model] that went through [Model.LNFinal]: logits [...,
+// d_vocab].
 func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
 	logits, err := m.call(component{name: "unembed", layer: outsideLayers}, func(b *builder, _ int, in []*Node) *Node { return b.unembed(in[0]) }, x)
 	if err != nil {
@@ -60,9 +62,10 @@ func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
 	return logits, nil
 }
 
-// Attn is layer l's attention of normalized inputs to queries, keys and values, each [batch, pos, d_model], usually the
-// same tensor: what its heads write together, biases included, before any norm that the family puts after it. With
-// [batch, pos, head, d_model] each head reads its own input, as in path patching.
+// Attn is layer l's attention of normalized inputs to queries, keys and values, each [batch, pos,
+// d_model], usually the same tensor: what its heads write together, biases included, before any
+// norm that the family puts after it. With [batch, pos, head, d_model] each head reads its own
+// input, as in path patching.
 func (m *Model) Attn(l int, q, k, v *Tensor) (*Tensor, error) {
 	out, err := m.call(component{name: "attn", layer: l}, func(b *builder, l int, in []*Node) *Node {
 		b.setPositions()
@@ -75,8 +78,8 @@ func (m *Model) Attn(l int, q, k, v *Tensor) (*Tensor, error) {
 	return out, nil
 }
 
-// MLP is what layer l's MLP makes of a normalized input x [..., d_model], biases included, before any norm that the
-// family puts after it.
+// MLP is what layer l's MLP makes of a normalized input x [..., d_model], biases included, before
+// any norm that the family puts after it.
 func (m *Model) MLP(l int, x *Tensor) (*Tensor, error) {
 	if m != nil && m.cfg.AttnOnly {
 		return nil, errAttnOnly("MLP")
@@ -144,7 +147,8 @@ func outerSizes(shape []int) (batch, pos int) {
 
 func componentInput(i int) string { return fmt.Sprintf("component.%d", i) }
 
-// checkInput compares the shape of an input of a component with what it must be, and with the first input's.
+// checkInput compares the shape of an input of a component with what it must be, and with the first
+// input's.
 func (m *Model) checkInput(c component, t, first *Tensor) error {
 	if err := t.check(); err != nil {
 		return brief.Errorf("%s: %w", c.name, err)
@@ -183,8 +187,8 @@ func (m *Model) callOnTokens(name string, input any, build func(b *builder, l in
 	return out, nil
 }
 
-// component finds or compiles a component's program and executes it. Layers of one kind share a program, which gets the
-// layer's weights as inputs.
+// component finds or compiles a component's program and executes it. Layers of one kind share a
+// program, which gets the layer's weights as inputs.
 func (r *run) component(c component, shapes string, build func(b *builder, l int) *Node) (*Tensor, error) {
 	like, layer := outsideLayers, outsideLayers
 	if c.layer != outsideLayers {

@@ -10,7 +10,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestComponents takes a model apart: each part, called on what it read in a run, gives what it wrote in the run.
+// TestComponents takes a model apart: each part, called on what it read in a run, gives what it
+// wrote in the run.
 func TestComponents(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range some(t, be) {
@@ -19,8 +20,8 @@ func TestComponents(t *testing.T) {
 	})
 }
 
-// some are all families on pure Go, and on XLA, where each program takes its time to compile, one with learned positions
-// and one with grouped queries and a gate.
+// some are all families on pure Go, and on XLA, where each program takes its time to compile, one
+// with learned positions and one with grouped queries and a gate.
 func some(t *testing.T, be compute.Backend) []string {
 	if be.Name() == "xla" {
 		return []string{"gpt2", "llama"}
@@ -61,7 +62,8 @@ func testComponents(t *testing.T, m *hooked.Model) {
 	}
 }
 
-// TestAttnPerHead gives each head an input of its own, the copies that a run makes where it records them.
+// TestAttnPerHead gives each head an input of its own, the copies that a run makes where it records
+// them.
 func TestAttnPerHead(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "llama", hooked.DefaultProcessing, be)

@@ -22,8 +22,8 @@ func (c Check) String() string {
 	return "ok: " + c.Name
 }
 
-// Verify checks a model as it is loaded, on this machine and backend: a published loss, where its name has one, and what must
-// hold in any transformer. It runs the model once or twice.
+// Verify checks a model as it is loaded, on this machine and backend: a published loss, where its
+// name has one, and what must hold in any transformer. It runs the model once or twice.
 func (m *Model) Verify() ([]Check, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -65,9 +65,9 @@ const lighthouse = "The lighthouse keeper climbed the spiral stairs every evenin
 	"lasted three days, he found a small boat on the rocks below, and in it a sleeping child who couldn't " +
 	"say where she had come from."
 
-// publishedLosses are mean losses with a BOS and default processing, by a model's short name in lower case. Source:
-// TransformerLens 2.18, tests/acceptance/test_hooked_transformer.py, which asserts them; for the default model TransformerLens
-// 2.16.1 run on the same file.
+// publishedLosses are mean losses with a BOS and default processing, by a model's short name in
+// lower case. Source: TransformerLens 2.18, tests/acceptance/test_hooked_transformer.py, which
+// asserts them; for the default model TransformerLens 2.16.1 run on the same file.
 var publishedLosses = map[string]scoredText{
 	"smollm2-135m":          {lighthouse, 3.87685704},
 	"gpt2-small":            {hello, 5.331855773925781},
@@ -85,7 +85,8 @@ var publishedLosses = map[string]scoredText{
 	"bloom-560m":            {hello, 5.237126350402832},
 }
 
-// verifyTolerance is what float32 on another machine may differ by, in nats; a wrong weight or BOS differs by far more.
+// verifyTolerance is what float32 on another machine may differ by, in nats; a wrong weight or BOS
+// differs by far more.
 const verifyTolerance = 1e-3
 
 func (m *Model) lossIs(want scoredText) error {
@@ -140,8 +141,8 @@ func (m *Model) patternsSum(c *Cache) error {
 	return nil
 }
 
-// partsAddUp compares the last residual stream with the sum of what was written to it, relative to its own size: late streams
-// of some models are in the ten thousands.
+// partsAddUp compares the last residual stream with the sum of what was written to it, relative to
+// its own size: late streams of some models are in the ten thousands.
 func (m *Model) partsAddUp(c *Cache) error {
 	parts, _, err := c.DecomposeResid()
 	if err != nil {

@@ -58,8 +58,8 @@ func TestVerifyReal(t *testing.T) {
 	})
 }
 
-// TestPublishedLosses checks real models against the losses that TransformerLens' own tests assert. It needs their files in the
-// Hugging Face cache; the same code runs on the default model above.
+// TestPublishedLosses checks real models against the losses that TransformerLens' own tests assert.
+// It needs their files in the Hugging Face cache; the same code runs on the default model above.
 func TestPublishedLosses(t *testing.T) {
 	for _, name := range []string{"gpt2-small", "pythia-70m", "gpt-neo-125m", "opt-125m"} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,7 @@
 package hooked
 
-// Must returns value, and panics if err is not nil. It is for notebook cells and examples, where a failed
-// step should stop the cell with its message; programs handle the error.
+// Must returns value, and panics if err is not nil. It is for notebook cells and examples, where a
+// failed step should stop the cell with its message; programs handle the error.
 func Must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Processing says which weight-processing steps [FromPretrained] applies; steps combine with |. Each leaves the model's
-// predictions as they are and makes its inside easier to read. Semantics and order are TransformerLens' (see
-// transformer_lens/weight_processing.py).
+// Processing says which weight-processing steps [FromPretrained] applies; steps combine with |.
+// Each leaves the model's predictions as they are and makes its inside easier to read. Semantics
+// and order are TransformerLens' (see transformer_lens/weight_processing.py).
 type Processing uint8
 
 // The steps.
@@ -30,8 +30,9 @@ type processingStep struct {
 	apply func(Config, StateDict)
 }
 
-// processingSteps lists the steps in the order in which they run. Every step looks at one layer at a time or at the
-// weights outside the layers, so that a model can be processed while it is loaded, piece by piece.
+// processingSteps lists the steps in the order in which they run. Every step looks at one layer at
+// a time or at the weights outside the layers, so that a model can be processed while it is loaded,
+// piece by piece.
 var processingSteps = []processingStep{
 	{FoldLN, "fold_ln", skipFoldLN, foldLN},
 	{CenterWriting, "center_writing_weights", skipCenterWriting, centerWriting},
@@ -63,7 +64,8 @@ type SkippedStep struct {
 // String is "center_writing_weights: ...".
 func (s SkippedStep) String() string { return s.Step.String() + ": " + s.Why }
 
-// applicable splits the steps asked for into those that apply to a model and those that do not, with the reason.
+// applicable splits the steps asked for into those that apply to a model and those that do not,
+// with the reason.
 func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedStep) {
 	for _, step := range processingSteps {
 		if p&step.flag == 0 {
@@ -84,8 +86,8 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 	return apply, skipped
 }
 
-// process applies the steps in place to a state dict, which may hold only a part of the model: one layer, or what lies
-// outside the layers.
+// process applies the steps in place to a state dict, which may hold only a part of the model: one
+// layer, or what lies outside the layers.
 func (p Processing) process(c Config, sd StateDict) {
 	for _, step := range processingSteps {
 		if p&step.flag != 0 {

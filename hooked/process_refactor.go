@@ -6,10 +6,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// refactorFactored gives each head's QK and OV circuit the basis of its singular vectors: the n-th columns of W_Q and
-// W_K become the n-th singular vectors of W_Q W_Kᵀ (biases as one more row), each with half of the singular value; W_O
-// gets orthonormal rows and W_V all of the singular values. Scores and outputs stay as they are; q, k, v and z do not,
-// and are defined only up to sign.
+// refactorFactored gives each head's QK and OV circuit the basis of its singular vectors: the n-th
+// columns of W_Q and W_K become the n-th singular vectors of W_Q W_Kᵀ (biases as one more row),
+// each with half of the singular value; W_O gets orthonormal rows and W_V all of the singular
+// values. Scores and outputs stay as they are; q, k, v and z do not, and are defined only up to
+// sign.
 func refactorFactored(c Config, sd StateDict) {
 	for l := range c.NLayers {
 		p := blockPrefix(l)
@@ -45,8 +46,8 @@ func refactorOV(c Config, sd StateDict, p string, h int) {
 	setHeadMatrix(sd[p+"attn.W_O"], h, v.T())
 }
 
-// factoredSVD is the thin singular value decomposition u diag(s) vᵀ of a bᵀ, for a and b [rows, k], k small: from those
-// of the factors, so that the product is never built.
+// factoredSVD is the thin singular value decomposition u diag(s) vᵀ of a bᵀ, for a and b [rows, k],
+// k small: from those of the factors, so that the product is never built.
 func factoredSVD(a, b *mat.Dense) (u *mat.Dense, s []float64, v *mat.Dense) {
 	ua, sa, va := thinSVD(a)
 	ub, sb, vb := thinSVD(b)

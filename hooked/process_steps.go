@@ -7,16 +7,18 @@ import (
 
 // This file holds the steps that are sums and products; refactorFactored has its own file.
 
-// foldLN moves each norm's scale into the rows of the weights that read its output, and its shift into their biases.
-// Biases come first, since they are computed from the unscaled weights. Then layer norm's centring makes the mean over
-// d_model of every reading weight irrelevant, and it is removed; a gate's is kept, as in TransformerLens.
+// foldLN moves each norm's scale into the rows of the weights that read its output, and its shift
+// into their biases. Biases come first, since they are computed from the unscaled weights. Then
+// layer norm's centring makes the mean over d_model of every reading weight irrelevant, and it is
+// removed; a gate's is kept, as in TransformerLens.
 func foldLN(c Config, sd StateDict) {
 	for l := range c.NLayers {
 		foldBlock(c, sd, blockPrefix(l))
 	}
 	kind := c.finalNorm()
 	n := norm{sd: sd, name: "ln_final", shift: kind == LN}
-	// TransformerLens centres W_U even where the last norm is RMS, which keeps the mean: that changes predictions.
+	// TransformerLens centres W_U even where the last norm is RMS, which keeps the mean: that
+	// changes predictions.
 	n.into("unembed.W_U", "unembed.b_U", kind.Centred())
 	n.remove()
 }
@@ -59,8 +61,8 @@ func (n norm) remove() {
 	delete(n.sd, n.name+".b")
 }
 
-// into folds the norm into a weight whose reading axis has the length of the norm: [d_model, out], or
-// [head, d_model, d_head].
+// into folds the norm into a weight whose reading axis has the length of the norm: [d_model, out],
+// or [head, d_model, d_head].
 func (n norm) into(weight, bias string, center bool) {
 	scale, w := n.sd[n.name+".w"], n.sd[weight]
 	if scale == nil || w == nil {
@@ -144,8 +146,8 @@ func centerRows(m []float32, cols int) {
 	}
 }
 
-// centerWriting removes the mean over d_model from everything that is written to the residual stream. The norms that
-// read it do so anyway.
+// centerWriting removes the mean over d_model from everything that is written to the residual
+// stream. The norms that read it do so anyway.
 func centerWriting(c Config, sd StateDict) {
 	names := []string{"embed.W_E"}
 	if c.PositionalEmbedding.Learned() {
@@ -163,7 +165,8 @@ func centerWriting(c Config, sd StateDict) {
 	}
 }
 
-// centerUnembed removes from the unembedding its mean over the vocabulary, which shifts all logits of a position alike.
+// centerUnembed removes from the unembedding its mean over the vocabulary, which shifts all logits
+// of a position alike.
 func centerUnembed(c Config, sd StateDict) {
 	for _, name := range []string{"unembed.W_U", "unembed.b_U"} {
 		if w := sd[name]; w != nil {
@@ -172,8 +175,8 @@ func centerUnembed(c Config, sd StateDict) {
 	}
 }
 
-// foldValueBiases moves b_V into b_O: rows of a pattern sum to one, so a value's bias reaches the output whole. It no
-// longer holds once a pattern is edited.
+// foldValueBiases moves b_V into b_O: rows of a pattern sum to one, so a value's bias reaches the
+// output whole. It no longer holds once a pattern is edited.
 func foldValueBiases(c Config, sd StateDict) {
 	for l := range c.NLayers {
 		p := blockPrefix(l)
@@ -199,8 +202,8 @@ func foldHeads(c Config, bO, bV, wO []float32) {
 	}
 }
 
-// biases are the optional weights that a model has after processing, given those that its checkpoint has: folding makes
-// new ones, and does away with b_V.
+// biases are the optional weights that a model has after processing, given those that its
+// checkpoint has: folding makes new ones, and does away with b_V.
 func (p Processing) biases(c Config, has map[string]bool) map[string]bool {
 	out := maps.Clone(has)
 	fold := p&FoldLN != 0

@@ -56,7 +56,8 @@ type processed struct {
 	tol        golden.Tolerance
 }
 
-// want is the file that holds a tensor: a tensor that the steps leave alone is only in none.safetensors.
+// want is the file that holds a tensor: a tensor that the steps leave alone is only in
+// none.safetensors.
 func (p processed) want(name string) *golden.File {
 	if p.file.Has(name) {
 		return p.file
@@ -75,7 +76,8 @@ func (p processed) names(prefix string) []string {
 	return names
 }
 
-// free reports whether refactoring leaves a tensor open, up to signs and to rotations of equal singular values.
+// free reports whether refactoring leaves a tensor open, up to signs and to rotations of equal
+// singular values.
 func (p processed) free(name string) bool {
 	if !p.Flags["refactor_factored_attn_matrices"] {
 		return false
@@ -108,7 +110,8 @@ func forEachVariant(t *testing.T, test func(t *testing.T, p processed)) {
 	})
 }
 
-// TestProcessedWeights compares every weight after each step, and after all of them, with TransformerLens.
+// TestProcessedWeights compares every weight after each step, and after all of them, with
+// TransformerLens.
 func TestProcessedWeights(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, p processed) {
 		for _, name := range p.names("sd/") {
@@ -129,8 +132,8 @@ func TestProcessedWeights(t *testing.T) {
 	})
 }
 
-// TestProcessedRun compares what a processed model computes: logits, log-probabilities, which no step changes, and
-// every activation.
+// TestProcessedRun compares what a processed model computes: logits, log-probabilities, which no
+// step changes, and every activation.
 func TestProcessedRun(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, p processed) {
 		logits, cache := hooked.Must2(p.m.RunWithCache(hooked.Tokens(p.none.Ints("tokens"))))
@@ -145,8 +148,8 @@ func TestProcessedRun(t *testing.T) {
 	})
 }
 
-// TestRefactoredCircuits compares what refactoring leaves fixed: the QK and OV circuits, and the norms of the factors'
-// columns, which say that each circuit is in its singular basis.
+// TestRefactoredCircuits compares what refactoring leaves fixed: the QK and OV circuits, and the
+// norms of the factors' columns, which say that each circuit is in its singular basis.
 func TestRefactoredCircuits(t *testing.T) {
 	forEachVariant(t, func(t *testing.T, p processed) {
 		for _, name := range p.file.Names("prod/") {
@@ -260,12 +263,12 @@ func (a matrix) columnNorms() matrix {
 	return matrix{norms}
 }
 
-// stepTolerance is how far a step may move a log-probability: ten times what rounding to float32 does in these models
-// (their golden.json gives 2e-6 to 9e-6).
+// stepTolerance is how far a step may move a log-probability: ten times what rounding to float32
+// does in these models (their golden.json gives 2e-6 to 9e-6).
 var stepTolerance = golden.Tolerance{Abs: 1e-4}
 
-// TestStepsKeepPredictions applies each step alone, and all of them, to every family: log-probabilities must not change,
-// and what does not apply must say why.
+// TestStepsKeepPredictions applies each step alone, and all of them, to every family:
+// log-probabilities must not change, and what does not apply must say why.
 func TestStepsKeepPredictions(t *testing.T) {
 	be := golden.PureGo(t)
 	for _, name := range families(t) {
@@ -294,8 +297,8 @@ func TestStepsKeepPredictions(t *testing.T) {
 	}
 }
 
-// TestNotFinite refuses weights that are no finite numbers, from a state dict and from a file: they would make every logit
-// NaN, and in silence.
+// TestNotFinite refuses weights that are no finite numbers, from a state dict and from a file: they
+// would make every logit NaN, and in silence.
 func TestNotFinite(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
@@ -326,8 +329,8 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// TestShortArrays refuses arrays whose values are not as many as their shape says, wherever one is given: a backend would
-// read past their end.
+// TestShortArrays refuses arrays whose values are not as many as their shape says, wherever one is
+// given: a backend would read past their end.
 func TestShortArrays(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.NoProcessing, be)

@@ -14,7 +14,8 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// A program is a graph: traced by a builder, and then compiled by the engine, once for all who need it.
+// A program is a graph: traced by a builder, and then compiled by the engine, once for all who need
+// it.
 type program struct {
 	graph   *Graph
 	nodes   []*Node  // the graph's results
@@ -28,8 +29,8 @@ type program struct {
 // empty reports whether nothing is to be computed: what the program gives is what it reads.
 func (p *program) empty() bool { return len(p.nodes) == 0 }
 
-// A result is one named result of a program; several may share a node of the graph, since the same value stands at several
-// sites.
+// A result is one named result of a program; several may share a node of the graph, since the same
+// value stands at several sites.
 type result struct {
 	site     Site
 	name     string // of the weight, if it is the gradient of one
@@ -40,8 +41,8 @@ type result struct {
 	slot int // which of the program's nodes it is, or inputSlot
 }
 
-// of is the site or the weight that the result belongs to, in a program that was built as that of the layers from layer on and
-// may serve others.
+// of is the site or the weight that the result belongs to, in a program that was built as that of
+// the layers from layer on and may serve others.
 func (r result) of(layer int) string {
 	if r.site.info == nil {
 		return r.name
@@ -49,7 +50,8 @@ func (r result) of(layer int) string {
 	return fmt.Sprint(r.site.info.path, r.site.layer-layer)
 }
 
-// value is the result among the values of a program's nodes, or x, the residual stream that it has read.
+// value is the result among the values of a program's nodes, or x, the residual stream that it has
+// read.
 func (r result) value(values []*tensors.Tensor, x *Tensor) *tensors.Tensor {
 	if r.slot == inputSlot {
 		return x.value
@@ -74,8 +76,8 @@ const (
 	greedyResult
 )
 
-// A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph nothing can be left out but
-// what is in none of its fields.
+// A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph
+// nothing can be left out but what is in none of its fields.
 type programKey struct {
 	kind  string // what computes: a run, a component, a block of a branch, a metric, a tensor's method
 	model string // [modelRecord.graphID]; the weights themselves are inputs
@@ -108,7 +110,8 @@ type compiled struct {
 	lastUse int // counted by the engine
 }
 
-// program is the compiled program called key: known, or traced and compiled now. Whoever asks first does it, and others wait.
+// program is the compiled program called key: known, or traced and compiled now. Whoever asks first
+// does it, and others wait.
 func (e *engine) program(key programKey, trace func() (*program, error)) (*program, error) {
 	c := e.get(key)
 	c.once.Do(func() {
@@ -119,7 +122,8 @@ func (e *engine) program(key programKey, trace func() (*program, error)) (*progr
 	return c.program, c.err
 }
 
-// fingerprinted is the compiled program of a traced graph: one that was compiled for the same graph, if there is one.
+// fingerprinted is the compiled program of a traced graph: one that was compiled for the same
+// graph, if there is one.
 func (e *engine) fingerprinted(kind string, p *program) (*program, error) {
 	return e.program(programKey{kind: kind, graph: p.fingerprint}, func() (*program, error) { return p, nil })
 }
@@ -135,8 +139,9 @@ func (p *program) compile() error {
 	})
 }
 
-// programOf is the compiled program of a plan. A plan without functions of the user's is known by its key alone; else the graph
-// is traced, and compiled only if no graph with the same fingerprint was.
+// programOf is the compiled program of a plan. A plan without functions of the user's is known by
+// its key alone; else the graph is traced, and compiled only if no graph with the same fingerprint
+// was.
 func (m *Model) programOf(p *plan) (*program, error) {
 	trace := func() (*program, error) {
 		return m.trace(func(t *program) {
@@ -170,16 +175,17 @@ func (m *Model) trace(build func(p *program)) (p *program, err error) {
 	return p, nil
 }
 
-// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has no room for parameters
-// that come after all results, which a run that records only some activations leaves unused.
+// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has
+// no room for parameters that come after all results, which a run that records only some
+// activations leaves unused.
 func (p *program) endWithResult() {
 	if last := len(p.nodes) - 1; last >= 0 {
 		p.nodes[last] = Identity(p.nodes[last])
 	}
 }
 
-// A watchedBackend notes the constants that go into a graph. GoMLX does not keep large ones, and without them two
-// graphs that differ only in a table of numbers would look alike.
+// A watchedBackend notes the constants that go into a graph. GoMLX does not keep large ones, and
+// without them two graphs that differ only in a table of numbers would look alike.
 type watchedBackend struct {
 	compute.Backend
 	seen hash.Hash
@@ -206,7 +212,8 @@ func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) 
 	return w.Function.Constant(flat, dims...)
 }
 
-// identify names a traced graph: its operations, its constants, which of its nodes are results, and of what.
+// identify names a traced graph: its operations, its constants, which of its nodes are results, and
+// of what.
 func (p *program) identify(constants hash.Hash) string {
 	h := sha256.New()
 	for _, n := range p.graph.Nodes() {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestProgramKey fills each field of a plan in turn: the key must change with every one that decides the graph.
+// TestProgramKey fills each field of a plan in turn: the key must change with every one that
+// decides the graph.
 func TestProgramKey(t *testing.T) {
 	m := &Model{id: "model"}
 	elsewhere := map[string]string{

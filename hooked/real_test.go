@@ -16,7 +16,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// realGolden holds the notebook's quantities on SmolLM2-135M-Instruct, as TransformerLens 2.16.1 gives them.
+// realGolden holds the notebook's quantities on SmolLM2-135M-Instruct, as TransformerLens 2.16.1
+// gives them.
 type realGolden struct {
 	Prompts      []string
 	Answers      [][]string
@@ -57,7 +58,8 @@ type vectors struct {
 
 const realFile = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-// realModel is the default model on a backend; the test says that it was skipped where set-up has not installed it.
+// realModel is the default model on a backend; the test says that it was skipped where set-up has
+// not installed it.
 func realModel(t testing.TB, be compute.Backend) (*hooked.Model, realGolden) {
 	t.Helper()
 	path, err := cachedir.Join(realFile)
@@ -106,7 +108,8 @@ func onReal(t *testing.T, test func(t *testing.T, m *hooked.Model, want realGold
 	})
 }
 
-// TestNotebook compares the quantities of the first notebook, from tokens to the two logit differences.
+// TestNotebook compares the quantities of the first notebook, from tokens to the two logit
+// differences.
 func TestNotebook(t *testing.T) {
 	onReal(t, func(t *testing.T, m *hooked.Model, want realGolden) {
 		tokens := hooked.Must(m.ToTokens(want.Prompts))
@@ -153,7 +156,8 @@ func checkVectors(t *testing.T, name string, got *hooked.Tensor, want vectors, t
 	}
 }
 
-// TestRealActivations compares the shape, length and mean of all 603 activations, and of the 30 hook_result besides.
+// TestRealActivations compares the shape, length and mean of all 603 activations, and of the 30
+// hook_result besides.
 func TestRealActivations(t *testing.T) {
 	onReal(t, func(t *testing.T, m *hooked.Model, want realGolden) {
 		cache := hooked.Must(m.Cache(want.Tokens, hooked.Names(func(string) bool { return true }, hooked.AttnResult)))
@@ -167,7 +171,8 @@ func TestRealActivations(t *testing.T) {
 				continue
 			}
 			l2, mean, n := moments(got.Float32s())
-			// Entries of the late residual stream differ by 0.01 between float32 and float64; 1e-4 of their length covers it.
+			// Entries of the late residual stream differ by 0.01 between float32 and float64; 1e-4
+			// of their length covers it.
 			tol := golden.Tolerance{Abs: 1e-4*stat.L2/math.Sqrt(n) + 1e-5, Rel: 1e-4}
 			golden.Close(t, name+": length", []float32{float32(l2)}, []float32{float32(stat.L2)}, golden.Tolerance{Rel: 2e-5})
 			golden.Close(t, name+": mean", []float32{float32(mean)}, []float32{float32(stat.Mean)}, tol)
@@ -199,8 +204,8 @@ func TestRealLoss(t *testing.T) {
 		if !slices.Equal(tokens[0], want.Loss.Tokens) {
 			t.Fatalf("tokens %v, want %v", tokens[0], want.Loss.Tokens)
 		}
-		// The fixture's logits are up to 3e-5 from those of float64, and so may ours be: of the mean that is the least
-		// that can be held, and a token's loss is a difference of two.
+		// The fixture's logits are up to 3e-5 from those of float64, and so may ours be: of the
+		// mean that is the least that can be held, and a token's loss is a difference of two.
 		const ofMean, ofToken = 3e-5, 1e-4
 		golden.Close(t, "loss", hooked.Must(m.Loss(tokens)).Float32s(), []float32{want.Loss.Mean}, golden.Tolerance{Abs: ofMean})
 		golden.Close(t, "per token", hooked.Must(m.Loss(tokens, hooked.LossPerToken())).Float32s(), want.Loss.PerToken, golden.Tolerance{Abs: ofToken})

@@ -1,8 +1,8 @@
 package hooked
 
-// Run computes the logits [batch, pos, d_vocab] of an input: a text (string), texts ([]string), token ids ([Tokens],
-// [][]int, []int), or with [StartAtLayer] a residual stream (*[Tensor]). With [StopAtLayer] it returns the residual
-// stream there in place of logits.
+// Run computes the logits [batch, pos, d_vocab] of an input: a text (string), texts ([]string),
+// token ids ([Tokens], [][]int, []int), or with [StartAtLayer] a residual stream (*[Tensor]). With
+// [StopAtLayer] it returns the residual stream there in place of logits.
 func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
 	out, err := m.forward(input, options, verbRun)
 	if err != nil {
@@ -29,8 +29,8 @@ func (m *Model) Cache(input any, options ...Option) (*Cache, error) {
 	return out.cache, nil
 }
 
-// Loss is the mean cross-entropy in nats of each token given those before it; with [LossPerToken] each one's own,
-// [batch, pos-1].
+// Loss is the mean cross-entropy in nats of each token given those before it; with [LossPerToken]
+// each one's own, [batch, pos-1].
 func (m *Model) Loss(input any, options ...Option) (*Tensor, error) {
 	out, err := m.forward(input, options, verbLoss)
 	if err != nil {

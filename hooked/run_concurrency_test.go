@@ -45,8 +45,8 @@ func manyRuns(m *hooked.Model, tokens hooked.Tokens) map[string]func() ([]float3
 	}
 }
 
-// TestManyGoroutines runs two models on several inputs at once, each run twice, and compares with the same runs one after
-// the other. It is meant for the race detector too.
+// TestManyGoroutines runs two models on several inputs at once, each run twice, and compares with
+// the same runs one after the other. It is meant for the race detector too.
 func TestManyGoroutines(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		runs := make(map[string]func() ([]float32, error))

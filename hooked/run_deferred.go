@@ -2,9 +2,10 @@ package hooked
 
 import "slices"
 
-// A run that records more than eagerBytes of activations keeps the residual stream before each layer, a fiftieth of them,
-// and computes the others from it when they are first read: a layer's patterns, or its scores, or all else of the layer.
-// Of a thousand tokens a model of 135 million weights has 3.5 GB of activations, most of which nobody looks at.
+// A run that records more than eagerBytes of activations keeps the residual stream before each
+// layer, a fiftieth of them, and computes the others from it when they are first read: a layer's
+// patterns, or its scores, or all else of the layer. Of a thousand tokens a model of 135 million
+// weights has 3.5 GB of activations, most of which nobody looks at.
 var eagerBytes = 256 << 20
 
 // deferring reports whether the run leaves activations for later.
@@ -31,8 +32,8 @@ func (r *run) axisSizes() map[string]int {
 		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP}
 }
 
-// leaveForLater takes out of a step's plan what need not be computed now. An edited layer has nothing to leave: the functions
-// of an edit run once.
+// leaveForLater takes out of a step's plan what need not be computed now. An edited layer has
+// nothing to leave: the functions of an edit run once.
 func (s *step) leaveForLater() {
 	if s.layer == outsideLayers || len(s.plan.edits) > 0 {
 		return
@@ -45,7 +46,8 @@ func (s *step) leaveForLater() {
 	s.plan = &p
 }
 
-// leavesForLater reports whether a run of these steps computes some of its activations when they are read.
+// leavesForLater reports whether a run of these steps computes some of its activations when they
+// are read.
 func leavesForLater(steps []step) bool {
 	return slices.ContainsFunc(steps, func(s step) bool { return len(s.later) > 0 })
 }
@@ -63,7 +65,8 @@ func (s Site) square() bool {
 	return slices.Contains(s.Axes(), "query") && slices.Contains(s.Axes(), "key")
 }
 
-// deferTo makes the cache compute what a step has left for later from x, the residual stream before it.
+// deferTo makes the cache compute what a step has left for later from x, the residual stream before
+// it.
 func (out *results) deferTo(r *run, s step, x *Tensor) {
 	compute := func(site Site) (map[Site]*Tensor, error) {
 		p := *s.plan

@@ -10,7 +10,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// TestDeferred is TestFamilies of a cache that computes its activations when they are read, in any order.
+// TestDeferred is TestFamilies of a cache that computes its activations when they are read, in any
+// order.
 func TestDeferred(t *testing.T) {
 	defer hooked.DeferAbove(0)()
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
@@ -34,7 +35,8 @@ func TestDeferred(t *testing.T) {
 	})
 }
 
-// TestDeferredViews holds what is made of a cache that has not computed its activations against one that has.
+// TestDeferredViews holds what is made of a cache that has not computed its activations against one
+// that has.
 func TestDeferredViews(t *testing.T) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		_, file, tol := readGolden(t, name)

@@ -8,7 +8,8 @@ import (
 	"gopherlens/internal/nativemem"
 )
 
-// execute calls the programs of the steps one after the other, each on the residual stream that the one before has left.
+// execute calls the programs of the steps one after the other, each on the residual stream that the
+// one before has left.
 func (r *run) execute(steps []step) (*results, error) {
 	out := r.newResults()
 	x := r.from
@@ -61,7 +62,8 @@ func (out *results) result() *Tensor {
 	return out.logits
 }
 
-// newResults are those of a run that has computed nothing yet. The residual stream that it begins with is the caller's.
+// newResults are those of a run that has computed nothing yet. The residual stream that it begins
+// with is the caller's.
 func (r *run) newResults() *results {
 	out := &results{cache: newCache(r.m, r.tokens), grads: newCache(r.m, r.tokens), held: make(map[*tensors.Tensor]bool)}
 	out.cache.mask = r.mask
@@ -74,7 +76,8 @@ func (r *run) newResults() *results {
 	return out
 }
 
-// free frees the residual stream x that a step has read, at once, unless it is held or is also the one that it has left.
+// free frees the residual stream x that a step has read, at once, unless it is held or is also the
+// one that it has left.
 func (out *results) free(x, next *Tensor) error {
 	if x == nil || out.held[x.value] || next != nil && next.value == x.value {
 		return nil
@@ -105,8 +108,8 @@ func (r *run) add(c *Cache, s Site, t *Tensor, byPrefix bool) {
 	})
 }
 
-// file puts what a step's program has computed among the results; x is the residual stream that it has read. It returns the
-// one that it has left.
+// file puts what a step's program has computed among the results; x is the residual stream that it
+// has read. It returns the one that it has left.
 func (r *run) file(s step, x *Tensor, values []*tensors.Tensor, out *results) (next *Tensor) {
 	for _, one := range s.program.results {
 		t := &Tensor{one.value(values, x), one.axes, r.m.eng}

@@ -14,8 +14,9 @@ type Generation struct {
 	MaxNewTokens int // 0 for 10, as in TransformerLens
 	Sampling
 
-	// StopTokens end a prompt's continuation; nil for the tokenizer's end-of-text token, an empty slice for none. What
-	// follows one in its row are pads: the stop token itself if there is one, else the end-of-text token.
+	// StopTokens end a prompt's continuation; nil for the tokenizer's end-of-text token, an empty
+	// slice for none. What follows one in its row are pads: the stop token itself if there is one,
+	// else the end-of-text token.
 	StopTokens []int
 }
 
@@ -62,7 +63,8 @@ type GenerationStep struct {
 // [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
 // mask of ones says that these are meant.
 //
-// The run keeps keys and values, so that a step computes one position; steps share their compiled programs.
+// The run keeps keys and values, so that a step computes one position; steps share their compiled
+// programs.
 func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, error) {
 	return m.generate(input, g, options, verbGenerate)
 }
@@ -93,7 +95,8 @@ func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.
 	}
 }
 
-// GenerateText continues a text and returns it with its continuation, without BOS and end-of-text tokens.
+// GenerateText continues a text and returns it with its continuation, without BOS and end-of-text
+// tokens.
 func (m *Model) GenerateText(prompt string, g Generation, options ...Option) (string, error) {
 	tokens, err := m.generate(prompt, g, options, verbGenerateText)
 	if err != nil {
@@ -250,7 +253,8 @@ func (m *Model) eosToken() (int, bool) {
 	return 0, false
 }
 
-// reserve makes a key-value cache with room for the whole generation, so that the same programs serve all steps.
+// reserve makes a key-value cache with room for the whole generation, so that the same programs
+// serve all steps.
 func (s *generator) reserve(from *KVCache) error {
 	s.kv = s.m.NewKVCache(len(s.tokens))
 	if from != nil {

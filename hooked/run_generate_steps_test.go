@@ -16,7 +16,8 @@ func noStop(n int) hooked.Generation {
 	return hooked.Generation{MaxNewTokens: n, StopTokens: []int{}}
 }
 
-// TestGenerateWithHooks compares generation under an edit, and what it records, with whole runs under the same edit.
+// TestGenerateWithHooks compares generation under an edit, and what it records, with whole runs
+// under the same edit.
 func TestGenerateWithHooks(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "llama", hooked.DefaultProcessing, be)
@@ -41,8 +42,9 @@ func TestGenerateWithHooks(t *testing.T) {
 	})
 }
 
-// TestStepsOfSeveralLayers compares what the steps of a deep model record, whose programs are of four layers, with a whole run.
-// Local and global layers by turns make two such programs one; a local layer out of turn makes them two.
+// TestStepsOfSeveralLayers compares what the steps of a deep model record, whose programs are of
+// four layers, with a whole run. Local and global layers by turns make two such programs one; a
+// local layer out of turn makes them two.
 func TestStepsOfSeveralLayers(t *testing.T) {
 	const g, l = hooked.GlobalAttention, hooked.LocalAttention
 	for _, kinds := range [][]hooked.AttentionKind{{g, l, g, l, g, l, g, l}, {g, l, g, l, g, l, l, l}} {

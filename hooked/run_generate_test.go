@@ -51,7 +51,8 @@ func stops(t *testing.T, raw json.RawMessage) []int {
 	return ids
 }
 
-// padded is ids filled up to n: generation ends when all rows have, a fixture's rows go on to the end.
+// padded is ids filled up to n: generation ends when all rows have, a fixture's rows go on to the
+// end.
 func padded(ids []int, n, pad int) []int {
 	out := slices.Clone(ids)
 	for len(out) < n {
@@ -65,7 +66,8 @@ func openGeneration(t *testing.T, name string) (g generationGolden) {
 	return g
 }
 
-// forEachGeneration runs a test for every model of testdata/generation whose family can be loaded, on every backend.
+// forEachGeneration runs a test for every model of testdata/generation whose family can be loaded,
+// on every backend.
 func forEachGeneration(t *testing.T, test func(t *testing.T, m *hooked.Model, g generationGolden)) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range families(t) {

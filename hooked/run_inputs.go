@@ -13,8 +13,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// Names of graph inputs that are not weights. Those of prefixes, key-value caches, edits and branches stand where they are
-// used.
+// Names of graph inputs that are not weights. Those of prefixes, key-value caches, edits and
+// branches stand where they are used.
 const (
 	inputTokens   = "input.tokens"    // [batch, pos] int32
 	inputResidual = "input.residual"  // [batch, pos, d_model]
@@ -23,7 +23,8 @@ const (
 	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
 )
 
-// inputs are what a program reads besides weights: buffers on the device, by the names of the graph's parameters.
+// inputs are what a program reads besides weights: buffers on the device, by the names of the
+// graph's parameters.
 type inputs struct {
 	m      *Model
 	values map[string]compute.Buffer
@@ -54,8 +55,8 @@ func (in *inputs) setTensor(name string, t *Tensor) error {
 	return nil
 }
 
-// call runs a program on the inputs, with the weights of the layers from layer on if it serves several, and on the residual
-// stream x where it reads one that is not among the inputs.
+// call runs a program on the inputs, with the weights of the layers from layer on if it serves
+// several, and on the residual stream x where it reads one that is not among the inputs.
 func (in *inputs) call(p *program, layer int, x *Tensor) ([]*tensors.Tensor, error) {
 	if p.empty() {
 		return nil, nil
@@ -80,8 +81,8 @@ func (in *inputs) buffer(name string, x *Tensor) (compute.Buffer, error) {
 	return in.m.weights.buffer(name, in.length)
 }
 
-// operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that a run with other values
-// compiles nothing.
+// operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that
+// a run with other values compiles nothing.
 type operands struct {
 	values []any
 	names  []string // of the inputs that hold them, once uploaded
@@ -130,7 +131,8 @@ func (in *inputs) setValue(name string, value any) (inputKind, error) {
 	return kind, in.set(name, flat, kind.dtype, kind.dims...)
 }
 
-// hostValue is a Go value as the flat data and shape of a graph input. Numbers become float32, whole ones int32.
+// hostValue is a Go value as the flat data and shape of a graph input. Numbers become float32,
+// whole ones int32.
 func hostValue(value any) (flat any, kind inputKind, err error) {
 	switch v := value.(type) {
 	case float32:

@@ -13,9 +13,10 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A KVCache holds the keys and values of the tokens read so far, so that a run on top of it computes only what is new.
-// Keys are kept before rotation, as in TransformerLens. It belongs to one sequence of runs, one after the other; use a copy
-// ([KVCache.Clone]) for each of several. A frozen one serves any number of runs at once.
+// A KVCache holds the keys and values of the tokens read so far, so that a run on top of it
+// computes only what is new. Keys are kept before rotation, as in TransformerLens. It belongs to
+// one sequence of runs, one after the other; use a copy ([KVCache.Clone]) for each of several. A
+// frozen one serves any number of runs at once.
 type KVCache struct {
 	m      *Model
 	batch  int
@@ -29,7 +30,8 @@ type KVCache struct {
 	inUse  atomic.Bool       // by a run that will make it grow
 }
 
-// positionsStep is the least room for positions, of a cache or a table. Rooms double, so that few programs serve many lengths.
+// positionsStep is the least room for positions, of a cache or a table. Rooms double, so that few
+// programs serve many lengths.
 const positionsStep = 64
 
 // doubled is the first of room, 2 room, 4 room, ... with room for n.
@@ -54,7 +56,8 @@ func (m *Model) NewKVCache(batch int) *KVCache { return &KVCache{m: m, batch: ba
 // Len is the number of positions held.
 func (kv *KVCache) Len() int { return kv.need().length }
 
-// Freeze makes runs read the cache and leave it as it is: a prompt's beginning to be used many times.
+// Freeze makes runs read the cache and leave it as it is: a prompt's beginning to be used many
+// times.
 func (kv *KVCache) Freeze() { kv.need().frozen = true }
 
 // Unfreeze lets the cache grow again.
@@ -67,7 +70,8 @@ func (kv *KVCache) Clone() *KVCache {
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles}
 }
 
-// hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of its own.
+// hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of
+// its own.
 func (r *run) hold() (release func(), err error) {
 	kv := r.req.kv
 	switch {
@@ -121,8 +125,9 @@ func (r *run) checkKV() error {
 	return r.turnAgain()
 }
 
-// turnAgain computes a cache's keys and values once more where the run makes the text so long that all its rotary angles
-// change. Keys are kept before rotation, but those of the second layer on were computed from what the old angles gave.
+// turnAgain computes a cache's keys and values once more where the run makes the text so long that
+// all its rotary angles change. Keys are kept before rotation, but those of the second layer on
+// were computed from what the old angles gave.
 func (r *run) turnAgain() error {
 	kv := r.req.kv
 	angles := r.m.cfg.RotaryScaling.lengthClass(r.length())

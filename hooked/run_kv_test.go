@@ -18,7 +18,8 @@ func columns(tokens hooked.Tokens, from, to int) hooked.Tokens {
 	return out
 }
 
-// comparePositions compares logits of some positions, the first of which is from, with a fixture [batch, pos, d_vocab].
+// comparePositions compares logits of some positions, the first of which is from, with a fixture
+// [batch, pos, d_vocab].
 func (f *fixture) comparePositions(t *testing.T, name string, got *hooked.Tensor, from int) {
 	t.Helper()
 	want, shape := f.Floats(name)
@@ -95,7 +96,8 @@ func TestKVCacheGrows(t *testing.T) {
 	}
 }
 
-// TestKVCacheOfPaddedPrompts continues prompts of unequal length: the mask of the beginning holds for the rest.
+// TestKVCacheOfPaddedPrompts continues prompts of unequal length: the mask of the beginning holds
+// for the rest.
 func TestKVCacheOfPaddedPrompts(t *testing.T) {
 	forEachFixture(t, func(t *testing.T, f *fixture) {
 		tokens, mask := hooked.Tokens(f.Ints("pad_left/tokens")), f.Ints("pad_left/attention_mask")

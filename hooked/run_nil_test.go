@@ -12,8 +12,9 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestNilReceivers calls every method of the package's handles on nil, as a cell does that ignored an error, and with zero
-// arguments. Each must return an error, or panic with one that [hooked.Try] turns into an error: never a raw Go panic.
+// TestNilReceivers calls every method of the package's handles on nil, as a cell does that ignored
+// an error, and with zero arguments. Each must return an error, or panic with one that [hooked.Try]
+// turns into an error: never a raw Go panic.
 func TestNilReceivers(t *testing.T) {
 	for _, nothing := range []any{(*hooked.Model)(nil), (*hooked.Encoder)(nil), (*hooked.Tensor)(nil), (*hooked.Cache)(nil),
 		(*hooked.KVCache)(nil), (*hooked.FactoredMatrix)(nil)} {
@@ -25,8 +26,8 @@ func TestNilReceivers(t *testing.T) {
 	}
 }
 
-// TestZeroArguments calls every method of a tensor, a cache and a model with zero arguments: nil tensors, caches, options,
-// empty names.
+// TestZeroArguments calls every method of a tensor, a cache and a model with zero arguments: nil
+// tensors, caches, options, empty names.
 func TestZeroArguments(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	_, cache := hooked.Must2(m.RunWithCache([]int{1, 2, 3}))
@@ -39,7 +40,8 @@ func TestZeroArguments(t *testing.T) {
 	}
 }
 
-// callWithZeros calls a method with zero arguments, a nil for each variadic one. What says nil must say so.
+// callWithZeros calls a method with zero arguments, a nil for each variadic one. What says nil must
+// say so.
 func callWithZeros(t *testing.T, method reflect.Value, says string) {
 	t.Helper()
 	var in []reflect.Value
@@ -74,7 +76,8 @@ func TestNilOption(t *testing.T) {
 	}
 }
 
-// TestHooksThatPanic checks that whatever a function of the user's panics with is an error of the run that names the site.
+// TestHooksThatPanic checks that whatever a function of the user's panics with is an error of the
+// run that names the site.
 func TestHooksThatPanic(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	site := hooked.ResidPre.At(1)

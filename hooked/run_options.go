@@ -59,8 +59,9 @@ func option(name string, set func(*request) error) Option {
 
 func (r *request) has(name string) bool { return slices.Contains(r.given, name) }
 
-// Names limits what [Model.RunWithCache] records to the sites that the selectors match, TransformerLens' names_filter.
-// What is not recorded is not computed for its own sake and takes no memory.
+// Names limits what [Model.RunWithCache] records to the sites that the selectors match,
+// TransformerLens' names_filter. What is not recorded is not computed for its own sake and takes no
+// memory.
 func Names(selectors ...Selector) Option {
 	return option("Names", func(r *request) error {
 		if len(selectors) == 0 {
@@ -71,9 +72,10 @@ func Names(selectors ...Selector) Option {
 	})
 }
 
-// Edit changes the activation at the selected sites: the model goes on with what the edit returns. An edit is a graph
-// function, traced while the run's graph is built, or an [Intervention] with run-time values. Several edits of a site
-// apply in the order given, and recorded activations are the edited ones.
+// Edit changes the activation at the selected sites: the model goes on with what the edit returns.
+// An edit is a graph function, traced while the run's graph is built, or an [Intervention] with
+// run-time values. Several edits of a site apply in the order given, and recorded activations are
+// the edited ones.
 //
 //	hooked.Edit(hooked.AttnZ.At(5), hooked.ZeroHead(3))
 //	hooked.Edit("resid_post", func(x *graph.Node, s hooked.Site) *graph.Node { return graph.MulScalar(x, 0.5) })
@@ -81,8 +83,8 @@ func Edit[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option 
 	return changeOf("Edit", at, edit, false)
 }
 
-// EditGrad changes the gradient that flows back through the selected sites, as TransformerLens' backward hooks do. It
-// shows in the gradients of earlier sites.
+// EditGrad changes the gradient that flows back through the selected sites, as TransformerLens'
+// backward hooks do. It shows in the gradients of earlier sites.
 func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Option {
 	return changeOf("EditGrad", at, edit, true)
 }
@@ -111,7 +113,8 @@ func asIntervention(edit any) Intervention {
 	return Intervention{apply: func(x *Node, s Site, _ []*Node) *Node { return f(x, s) }}
 }
 
-// Observe calls f after the run with the activation at each selected site, in the order of the forward pass.
+// Observe calls f after the run with the activation at each selected site, in the order of the
+// forward pass.
 func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 	return option("Observe", func(r *request) error {
 		if f == nil {
@@ -137,13 +140,14 @@ func Hooks(options ...Option) Option {
 	}
 }
 
-// StopAtLayer ends the run before layer l, which may be negative; the run returns the residual stream there,
-// [batch, pos, d_model], in place of logits.
+// StopAtLayer ends the run before layer l, which may be negative; the run returns the residual
+// stream there, [batch, pos, d_model], in place of logits.
 func StopAtLayer(l int) Option {
 	return option("StopAtLayer", func(r *request) error { r.stop = &l; return nil })
 }
 
-// StartAtLayer begins the run at layer l, which may be negative: the input is a residual stream [batch, pos, d_model].
+// StartAtLayer begins the run at layer l, which may be negative: the input is a residual stream
+// [batch, pos, d_model].
 func StartAtLayer(l int) Option {
 	return option("StartAtLayer", func(r *request) error { r.start = &l; return nil })
 }
@@ -160,7 +164,8 @@ func LogitsAt(positions ...int) Option {
 	})
 }
 
-// PosSlice keeps in the cache only these positions of each activation, on the axis of the query where there are two.
+// PosSlice keeps in the cache only these positions of each activation, on the axis of the query
+// where there are two.
 func PosSlice(positions ...int) Option {
 	return option("PosSlice", func(r *request) error {
 		if len(positions) == 0 {
@@ -181,14 +186,15 @@ func LossTokens(t Tokens) Option {
 	return option("LossTokens", func(r *request) error { r.lossTokens = t; return nil })
 }
 
-// PrependBOS says whether texts get the beginning-of-sequence token; without it the model's default holds. Tokens are
-// taken as they are.
+// PrependBOS says whether texts get the beginning-of-sequence token; without it the model's default
+// holds. Tokens are taken as they are.
 func PrependBOS(yes bool) Option {
 	return option("PrependBOS", func(r *request) error { r.prependBOS = &yes; return nil })
 }
 
-// PaddingSide says where shorter inputs are filled up. With [Left] the pads are masked and positions count from the first
-// real token; with [Right] they are ordinary tokens that nothing before them sees, as in TransformerLens.
+// PaddingSide says where shorter inputs are filled up. With [Left] the pads are masked and
+// positions count from the first real token; with [Right] they are ordinary tokens that nothing
+// before them sees, as in TransformerLens.
 func PaddingSide(side Side) Option {
 	return option("PaddingSide", func(r *request) error {
 		if side != Left && side != Right {
@@ -204,14 +210,14 @@ func AttentionMask(mask [][]int) Option {
 	return option("AttentionMask", func(r *request) error { r.mask = mask; return nil })
 }
 
-// UngroupKV gives every query head its own key and value before their hooks, in models that share them: what
-// TransformerLens calls ungroup_grouped_query_attention.
+// UngroupKV gives every query head its own key and value before their hooks, in models that share
+// them: what TransformerLens calls ungroup_grouped_query_attention.
 func UngroupKV() Option {
 	return option("UngroupKV", func(r *request) error { r.ungroup = true; return nil })
 }
 
-// WithKV runs on top of a key-value cache: the input continues what the cache holds, and unless it is frozen the cache
-// grows by it.
+// WithKV runs on top of a key-value cache: the input continues what the cache holds, and unless it
+// is frozen the cache grows by it.
 func WithKV(kv *KVCache) Option {
 	return option("WithKV", func(r *request) error {
 		if kv == nil {

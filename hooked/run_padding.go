@@ -7,8 +7,9 @@ import (
 	"github.com/gomlx/compute/dtypes"
 )
 
-// setMask finds out which tokens are real. As in TransformerLens a mask is used if one is given or the padding is on the
-// left; with padding on the right, what is before the pads does not see them anyway.
+// setMask finds out which tokens are real. As in TransformerLens a mask is used if one is given or
+// the padding is on the left; with padding on the right, what is before the pads does not see them
+// anyway.
 func (r *run) setMask() error {
 	mask := r.req.mask
 	if mask == nil && r.tokens != nil && r.req.padding == Left {
@@ -100,8 +101,8 @@ func allOnes(mask [][]int) bool {
 	return true
 }
 
-// leftMask marks the leading pads of each row. Where the pad token is also the BOS, and texts get one, the last leading
-// pad is the BOS: TransformerLens' get_attention_mask.
+// leftMask marks the leading pads of each row. Where the pad token is also the BOS, and texts get
+// one, the last leading pad is the BOS: TransformerLens' get_attention_mask.
 func (m *Model) leftMask(tokens Tokens, bos bool) [][]int {
 	pad, ok := m.padToken()
 	if !ok {

@@ -9,8 +9,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// paddedLosses are the losses of the padded runs, by fixture: the mean over pairs of real tokens where there is a mask,
-// over all pairs where there is none.
+// paddedLosses are the losses of the padded runs, by fixture: the mean over pairs of real tokens
+// where there is a mask, over all pairs where there is none.
 type paddedLosses struct {
 	RightDefault float32 `json:"pad_right_loss_default"`
 	RightMasked  float32 `json:"pad_right_loss_with_mask"`
@@ -18,7 +18,8 @@ type paddedLosses struct {
 	LeftMasked   float32 `json:"pad_left_loss_with_mask"`
 }
 
-// TestPadding compares runs of prompts of unequal length, padded on either side, with a mask given or found.
+// TestPadding compares runs of prompts of unequal length, padded on either side, with a mask given
+// or found.
 func TestPadding(t *testing.T) {
 	forEachFixture(t, func(t *testing.T, f *fixture) {
 		var loss paddedLosses
@@ -48,7 +49,8 @@ func TestPadding(t *testing.T) {
 	})
 }
 
-// compareReal compares logits [batch, pos, d_vocab] where there is a token: those of pads mean nothing.
+// compareReal compares logits [batch, pos, d_vocab] where there is a token: those of pads mean
+// nothing.
 func (f *fixture) compareReal(t *testing.T, name string, got *hooked.Tensor, mask [][]int) {
 	t.Helper()
 	want, shape := f.Floats(name)
@@ -75,7 +77,8 @@ func TestPaddedTokens(t *testing.T) {
 	})
 }
 
-// TestLossPerTokenOfPadded checks that pairs with a pad have no loss and that the others' mean is the loss.
+// TestLossPerTokenOfPadded checks that pairs with a pad have no loss and that the others' mean is
+// the loss.
 func TestLossPerTokenOfPadded(t *testing.T) {
 	forEachFixture(t, func(t *testing.T, f *fixture) {
 		tokens, mask := hooked.Tokens(f.Ints("pad_left/tokens")), f.Ints("pad_left/attention_mask")

@@ -16,7 +16,8 @@ type plan struct {
 	repeated bool // it will be run many times: a program that is long to compile and quick to run pays
 }
 
-// scope is what of a plan can be compared. It is part of a program's key as it is: whatever decides the graph belongs here.
+// scope is what of a plan can be compared. It is part of a program's key as it is: whatever decides
+// the graph belongs here.
 type scope struct {
 	batch, pos int // of the tokens or the residual stream that the run reads
 
@@ -66,5 +67,6 @@ func (p *plan) shorten() {
 	}
 }
 
-// traced reports whether the graph must be built to know which it is: it holds graph functions of the user's.
+// traced reports whether the graph must be built to know which it is: it holds graph functions of
+// the user's.
 func (p *plan) traced() bool { return len(p.edits) > 0 || p.metric != nil }

@@ -8,10 +8,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Prompts that begin alike, as the pairs of an experiment do, have the same activations up to where they part: in a causal
-// model these depend on what comes before alone. A run without edits computes each distinct prefix of its prompts
-// once. In the graph the activations of prefixes are [1, prefix, ...]; attention and whoever looks at an activation
-// get them as [batch, pos, ...].
+// Prompts that begin alike, as the pairs of an experiment do, have the same activations up to where
+// they part: in a causal model these depend on what comes before alone. A run without edits
+// computes each distinct prefix of its prompts once. In the graph the activations of prefixes are
+// [1, prefix, ...]; attention and whoever looks at an activation get them as [batch, pos, ...].
 
 // prefixes are the distinct prefixes of some prompts.
 type prefixes struct {
@@ -42,14 +42,16 @@ func (t Tokens) prefixes() prefixes {
 	return out
 }
 
-// fill repeats the first prefix until there are n: a program is compiled for a round number of them.
+// fill repeats the first prefix until there are n: a program is compiled for a round number of
+// them.
 func (p *prefixes) fill(n int) {
 	for len(p.token) < n {
 		p.token, p.pos, p.first = append(p.token, p.token[0]), append(p.pos, p.pos[0]), append(p.first, p.first[0])
 	}
 }
 
-// prefixStep is what the number of prefixes is rounded up to, for prompts of so many tokens together.
+// prefixStep is what the number of prefixes is rounded up to, for prompts of so many tokens
+// together.
 func prefixStep(tokens int) int { return max(8, tokens/16) }
 
 // Graph inputs of a run by prefixes.

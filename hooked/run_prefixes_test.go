@@ -16,8 +16,9 @@ func alike(rows hooked.Tokens) hooked.Tokens {
 	return hooked.Tokens{a, slices.Concat(a[:k], b[k:]), a, slices.Concat(a[:1], b[1:k], a[k:])}
 }
 
-// TestPrefixes holds runs of prompts that begin alike, which compute each beginning once, against runs of each prompt alone,
-// which cannot: every activation, logits, losses, with edits and without.
+// TestPrefixes holds runs of prompts that begin alike, which compute each beginning once, against
+// runs of each prompt alone, which cannot: every activation, logits, losses, with edits and
+// without.
 func TestPrefixes(t *testing.T) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		_, file, tol := readGolden(t, name)

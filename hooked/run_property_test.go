@@ -12,7 +12,8 @@ import (
 
 // This file holds what must be true of any transformer and needs no numbers from outside.
 
-// property is the tolerance of sums of a model's float32 activations, which are of the order of one to ten.
+// property is the tolerance of sums of a model's float32 activations, which are of the order of one
+// to ten.
 var property = golden.Tolerance{Abs: 5e-5, Rel: 5e-5}
 
 // propertyTokens are two prompts whose activations differ at every position.
@@ -28,7 +29,8 @@ func forEachModel(t *testing.T, test func(t *testing.T, m *hooked.Model)) {
 	})
 }
 
-// TestPatternRows checks that each query's attention sums to one over the keys up to its own, and is zero after.
+// TestPatternRows checks that each query's attention sums to one over the keys up to its own, and
+// is zero after.
 func TestPatternRows(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		cache := hooked.Must(m.Cache(propertyTokens, hooked.Names("pattern")))
@@ -50,7 +52,8 @@ func TestPatternRows(t *testing.T) {
 	})
 }
 
-// TestResidualStreamIsASum checks each layer's arithmetic: what is written adds up to what is there.
+// TestResidualStreamIsASum checks each layer's arithmetic: what is written adds up to what is
+// there.
 func TestResidualStreamIsASum(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		cfg := m.Config()
@@ -74,7 +77,8 @@ func TestResidualStreamIsASum(t *testing.T) {
 	})
 }
 
-// TestPatchCleanIntoClean puts activations where they come from: nothing changes, whatever the site.
+// TestPatchCleanIntoClean puts activations where they come from: nothing changes, whatever the
+// site.
 func TestPatchCleanIntoClean(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		clean, cache := hooked.Must2(m.RunWithCache(propertyTokens))
@@ -87,7 +91,8 @@ func TestPatchCleanIntoClean(t *testing.T) {
 	})
 }
 
-// TestPatchAllPositions replaces the whole residual stream before one layer: the run becomes the run that it came from.
+// TestPatchAllPositions replaces the whole residual stream before one layer: the run becomes the
+// run that it came from.
 func TestPatchAllPositions(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		want, cache := hooked.Must2(m.RunWithCache(otherTokens, hooked.Names("resid_pre")))
@@ -98,7 +103,8 @@ func TestPatchAllPositions(t *testing.T) {
 	})
 }
 
-// TestAblateThenRestore takes a head away and puts it back in one run, and sees that taking it away alone does something.
+// TestAblateThenRestore takes a head away and puts it back in one run, and sees that taking it away
+// alone does something.
 func TestAblateThenRestore(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		clean, cache := hooked.Must2(m.RunWithCache(propertyTokens, hooked.Names("z")))
@@ -148,7 +154,8 @@ func TestLogitsAt(t *testing.T) {
 	})
 }
 
-// TestPosSlice keeps some positions of every activation: they are those of the whole cache, on the query's axis.
+// TestPosSlice keeps some positions of every activation: they are those of the whole cache, on the
+// query's axis.
 func TestPosSlice(t *testing.T) {
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {
 		whole := hooked.Must(m.Cache(propertyTokens))
@@ -164,8 +171,9 @@ func TestPosSlice(t *testing.T) {
 	})
 }
 
-// TestGradientOfASum compares a gradient with what it predicts: a small step along it changes the loss by its squared
-// length. The error is of second order in the step, and float32 leaves about three digits.
+// TestGradientOfASum compares a gradient with what it predicts: a small step along it changes the
+// loss by its squared length. The error is of second order in the step, and float32 leaves about
+// three digits.
 func TestGradientOfASum(t *testing.T) {
 	const step = 1e-2
 	forEachModel(t, func(t *testing.T, m *hooked.Model) {

@@ -9,10 +9,12 @@ import (
 	"slices"
 )
 
-// Sampling says how the next token is drawn from its logits. The zero value takes the likeliest one.
+// Sampling says how the next token is drawn from its logits. The zero value takes the likeliest
+// one.
 //
-// The order is TransformerLens': the logits are divided by the temperature; then FreqPenalty is subtracted once for each
-// time that a token occurs so far; then TopK, or if that is zero TopP, leaves the likeliest; of these one is drawn.
+// The order is TransformerLens': the logits are divided by the temperature; then FreqPenalty is
+// subtracted once for each time that a token occurs so far; then TopK, or if that is zero TopP,
+// leaves the likeliest; of these one is drawn.
 type Sampling struct {
 	Temperature float64 // 0 takes the likeliest token and looks at nothing else here; 1 draws as the model says
 	FreqPenalty float64 // in logits, for each occurrence of a token in prompt and continuation, the BOS included
@@ -51,7 +53,8 @@ func checkLogits(logits []float32) error {
 	return nil
 }
 
-// Probabilities is the distribution that the next token is drawn from, given its logits [d_vocab] and the tokens so far.
+// Probabilities is the distribution that the next token is drawn from, given its logits [d_vocab]
+// and the tokens so far.
 func (s Sampling) Probabilities(logits []float32, tokens []int) ([]float64, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -114,7 +117,8 @@ func keepTopK(scores []float64, k int) {
 	}
 }
 
-// keepTopP takes away every score after the one at which the probabilities, largest first, come to exceed p.
+// keepTopP takes away every score after the one at which the probabilities, largest first, come to
+// exceed p.
 func keepTopP(scores []float64, p float64) {
 	probs := softmax(scores)
 	order := make([]int, len(probs))

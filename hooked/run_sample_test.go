@@ -69,7 +69,8 @@ func TestTemperatureZero(t *testing.T) {
 	}
 }
 
-// TestSeeds draws the same tokens from one seed, also for a prompt that is alone, and others from another.
+// TestSeeds draws the same tokens from one seed, also for a prompt that is alone, and others from
+// another.
 func TestSeeds(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, nil)
 	prompts := hooked.Tokens{{0, 296, 308}, {0, 261, 262}}
@@ -89,8 +90,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// TestDrawsFollowProbabilities counts the tokens that follow one prompt in many draws: each count is binomial, so it lies
-// within five standard deviations of its mean but once in a million.
+// TestDrawsFollowProbabilities counts the tokens that follow one prompt in many draws: each count
+// is binomial, so it lies within five standard deviations of its mean but once in a million.
 func TestDrawsFollowProbabilities(t *testing.T) {
 	m := load(t, "gpt2", hooked.DefaultProcessing, nil)
 	const draws = 4000

@@ -8,9 +8,10 @@ import (
 	"sync"
 )
 
-// A step is a stretch of a run that is one program: the embedding, a layer or a few, the end. Layers that differ in their
-// weights alone share their program, so that a model of thirty layers compiles three small ones in place of a large one, and
-// an edit in one layer compiles the program of that layer and no other.
+// A step is a stretch of a run that is one program: the embedding, a layer or a few, the end.
+// Layers that differ in their weights alone share their program, so that a model of thirty layers
+// compiles three small ones in place of a large one, and an edit in one layer compiles the program
+// of that layer and no other.
 type step struct {
 	plan    *plan
 	layer   int // the first whose weights a program that serves several gets; outsideLayers for any other program
@@ -18,7 +19,8 @@ type step struct {
 	later   []Site // what it leaves for when it is read
 }
 
-// A run goes through places that are numbered: 0 is the embedding, then come the layers that it computes, then the end.
+// A run goes through places that are numbered: 0 is the embedding, then come the layers that it
+// computes, then the end.
 
 // placeOf is where a site lies.
 func (p *plan) placeOf(s Site) int {
@@ -68,8 +70,9 @@ func (p *plan) cut(c Config, like func(layer, n int) int) []step {
 	return steps
 }
 
-// mostTogether bounds the layers in one program of a step that is repeated. To begin a program takes a fifth as long as a
-// layer's computing does, and to compile one takes the longer the more layers it has.
+// mostTogether bounds the layers in one program of a step that is repeated. To begin a program
+// takes a fifth as long as a layer's computing does, and to compile one takes the longer the more
+// layers it has.
 const mostTogether = 4
 
 // layersTogether is how many layers one program computes, the same number in each.
@@ -86,15 +89,16 @@ func (p *plan) layersTogether() int {
 	return 1
 }
 
-// whole reports whether the run is one program whatever its length. A gradient flows through all of it, an encoder has
-// blocks of its own, and shortformer positions go past the residual stream.
+// whole reports whether the run is one program whatever its length. A gradient flows through all of
+// it, an encoder has blocks of its own, and shortformer positions go past the residual stream.
 func (p *plan) whole(c Config) bool {
 	return c.PostNorm || c.PositionalEmbedding == ShortformerPositions ||
 		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil
 }
 
-// joined are the first and the last place that graph functions of the user's edit: all between are one program, since a
-// function may keep a node that it sees at one site and use it at another. There is none if the first is -1.
+// joined are the first and the last place that graph functions of the user's edit: all between are
+// one program, since a function may keep a node that it sees at one site and use it at another.
+// There is none if the first is -1.
 func (p *plan) joined() (from, to int) {
 	from, to = -1, -1
 	for _, e := range p.edits {
@@ -140,8 +144,8 @@ func (p *plan) stretch(c Config, like func(layer, n int) int, first, last int) s
 	return s
 }
 
-// serves makes the plan of some layers that of all layers like them: it is built as the first of these unless it has edits,
-// which may ask for their layer.
+// serves makes the plan of some layers that of all layers like them: it is built as the first of
+// these unless it has edits, which may ask for their layer.
 func (p *plan) serves(like int) {
 	p.anyLayer = true
 	if len(p.edits) > 0 {
@@ -153,8 +157,8 @@ func (p *plan) serves(like int) {
 	p.start, p.stop = like, like+p.stop-p.start
 }
 
-// siteOf is what a site of a program, which was built as that of the layers from builtAs on, is in the layers that the step
-// stands for.
+// siteOf is what a site of a program, which was built as that of the layers from builtAs on, is in
+// the layers that the step stands for.
 func (s step) siteOf(site Site, builtAs int) Site {
 	if s.layer == outsideLayers {
 		return site
@@ -162,10 +166,12 @@ func (s step) siteOf(site Site, builtAs int) Site {
 	return site.At(site.layer - builtAs + s.layer)
 }
 
-// anyBlock begins in a program's inputs the layer whose weights it gets, counted from the first that it computes.
+// anyBlock begins in a program's inputs the layer whose weights it gets, counted from the first
+// that it computes.
 const anyBlock = "blocks.+"
 
-// anyName is the name of an input in a program that is built as that of the layers from first on and serves others too.
+// anyName is the name of an input in a program that is built as that of the layers from first on
+// and serves others too.
 func anyName(first int, name string) string {
 	layer, rest, ok := cutLayer("blocks.", name)
 	if !ok {
@@ -183,7 +189,8 @@ func nameAt(first int, name string) string {
 	return blockPrefix(first+layer) + rest
 }
 
-// cutLayer cuts prefix and the number and dot after it from a name: "blocks.", "blocks.3.attn.W_Q" is 3, "attn.W_Q".
+// cutLayer cuts prefix and the number and dot after it from a name: "blocks.", "blocks.3.attn.W_Q"
+// is 3, "attn.W_Q".
 func cutLayer(prefix, name string) (layer int, rest string, ok bool) {
 	numbered, ok := strings.CutPrefix(name, prefix)
 	number, rest, _ := strings.Cut(numbered, ".")

@@ -11,7 +11,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// TestStagesOfOneGraph makes runs whose layers have the same graph and other results: each gets its own.
+// TestStagesOfOneGraph makes runs whose layers have the same graph and other results: each gets its
+// own.
 func TestStagesOfOneGraph(t *testing.T) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		_, file, tol := readGolden(t, name)
@@ -34,7 +35,8 @@ func TestStagesOfOneGraph(t *testing.T) {
 	})
 }
 
-// TestEditsAcrossLayers moves an activation from one layer to another, which functions may do that see both.
+// TestEditsAcrossLayers moves an activation from one layer to another, which functions may do that
+// see both.
 func TestEditsAcrossLayers(t *testing.T) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		_, file, tol := readGolden(t, name)
@@ -98,7 +100,8 @@ func TestBiasOfOneLayer(t *testing.T) {
 	}
 }
 
-// TestLateMistakes makes mistakes with a cache whose activations are still to be computed: they show at once.
+// TestLateMistakes makes mistakes with a cache whose activations are still to be computed: they
+// show at once.
 func TestLateMistakes(t *testing.T) {
 	_, file, _ := readGolden(t, "gpt2")
 	m := load(t, "gpt2", hooked.NoProcessing, nil)

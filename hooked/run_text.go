@@ -36,8 +36,9 @@ func (m *Model) toTokens(texts []string, r request) (Tokens, error) {
 	return tok.ToTokens(texts, tokenize.Options{PrependBOS: prepend, PaddingSide: r.padding})
 }
 
-// ToTokens turns texts into token ids [batch][pos], with a BOS first unless [PrependBOS] or the model's default says
-// otherwise. Shorter texts are padded, on the right unless [PaddingSide] says otherwise.
+// ToTokens turns texts into token ids [batch][pos], with a BOS first unless [PrependBOS] or the
+// model's default says otherwise. Shorter texts are padded, on the right unless [PaddingSide] says
+// otherwise.
 func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
 	var r request
 	if err := verbToTokens.begin(&r, options); err != nil {
@@ -59,8 +60,8 @@ func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
 	return m.StrTokens(tokens[0])
 }
 
-// StrTokens are token ids as strings, each decoded on its own; "" for an id that the tokenizer does not have, as models
-// with a padded vocabulary emit.
+// StrTokens are token ids as strings, each decoded on its own; "" for an id that the tokenizer does
+// not have, as models with a padded vocabulary emit.
 func (m *Model) StrTokens(ids []int) ([]string, error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
@@ -78,7 +79,8 @@ func (m *Model) ToString(ids []int) (string, error) {
 	return tok.ToString(ids)
 }
 
-// ToSingleToken is the id of a text that is exactly one token; an error that shows the tokens if it is not.
+// ToSingleToken is the id of a text that is exactly one token; an error that shows the tokens if it
+// is not.
 func (m *Model) ToSingleToken(text string) (int, error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
@@ -87,8 +89,8 @@ func (m *Model) ToSingleToken(text string) (int, error) {
 	return tok.ToSingleToken(text)
 }
 
-// ToSingleTokens is [Model.ToSingleToken] for a table of texts, such as the right and the wrong answer of each prompt:
-// [][]string{{" Mary", " John"}, ...} to Tokens of the same shape.
+// ToSingleTokens is [Model.ToSingleToken] for a table of texts, such as the right and the wrong
+// answer of each prompt: [][]string{{" Mary", " John"}, ...} to Tokens of the same shape.
 func (m *Model) ToSingleTokens(texts [][]string) (Tokens, error) {
 	out := make(Tokens, len(texts))
 	for i, row := range texts {
@@ -178,7 +180,8 @@ func (t Tokens) Shape() []int {
 	return []int{len(t), len(t[0])}
 }
 
-// check reports rows of unequal length, tokens outside the vocabulary, and inputs longer than the context.
+// check reports rows of unequal length, tokens outside the vocabulary, and inputs longer than the
+// context.
 func (t Tokens) check(c Config) error {
 	if len(t) == 0 || len(t[0]) == 0 {
 		return brief.Errorf("the input has no tokens")

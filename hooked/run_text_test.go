@@ -41,8 +41,8 @@ func paddedModel(t *testing.T) *hooked.Model {
 	return m
 }
 
-// TestPaddedVocabulary reads ids that a model has and its tokenizer has not: they are no text, as Hugging Face decodes
-// them.
+// TestPaddedVocabulary reads ids that a model has and its tokenizer has not: they are no text, as
+// Hugging Face decodes them.
 func TestPaddedVocabulary(t *testing.T) {
 	m := paddedModel(t)
 	if text, err := m.ToString([]int{5, 300, 6}); err != nil || text != "%&" {

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// A Site is a place in the forward pass where an activation can be read or replaced. Its name is TransformerLens'
-// hook name, letter for letter.
+// A Site is a place in the forward pass where an activation can be read or replaced. Its name is
+// TransformerLens' hook name, letter for letter.
 //
-// The variables below name a site in every layer at once; [Site.At] picks one layer. As a selector (of what to cache,
-// or where to edit) a site without a layer stands for all layers.
+// The variables below name a site in every layer at once; [Site.At] picks one layer. As a selector
+// (of what to cache, or where to edit) a site without a layer stands for all layers.
 type Site struct {
 	info  *siteInfo
 	layer int
 	one   bool // a single layer, or a site that lies outside the layers
 }
 
-// siteInfo is what the list below says of a site, whatever the layer. It is all that is said of it: names, order, axes,
-// precision and the table in doc_sites.go follow from it.
+// siteInfo is what the list below says of a site, whatever the layer. It is all that is said of it:
+// names, order, axes, precision and the table in doc_sites.go follow from it.
 type siteInfo struct {
 	path    string            // %d standing for the layer
 	axes    string            // named axes, outermost first
@@ -34,9 +34,9 @@ const (
 	afterAll                     // met only after the last layer
 )
 
-// The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a token), query and key
-// (positions as attention sees them), head, kv_head (fewer than heads in grouped-query attention), d_model, d_head,
-// d_mlp, and 1.
+// The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a
+// token), query and key (positions as attention sees them), head, kv_head (fewer than heads in
+// grouped-query attention), d_model, d_head, d_mlp, and 1.
 var (
 	TokenIDs          = site("hook_tokens", "batch pos", nil, onRequest)
 	EmbedLNScale      = site("embed.ln.hook_scale", "batch pos 1", hasPostEmbeddingLN, inFloat32)
@@ -97,7 +97,8 @@ var (
 	NSPOut              = newSite("nsp_head.hook_nsp_out", "batch next", nil, onRequest|afterAll)
 )
 
-// encoderSiteList is every site of an encoder in the order of its forward pass, in which norms follow the parts.
+// encoderSiteList is every site of an encoder in the order of its forward pass, in which norms
+// follow the parts.
 var encoderSiteList = infosOf(EncoderEmbed, EncoderPosEmbed, TokenTypeEmbed, EmbedLNScale, EmbedLNNormalized, FullEmbed,
 	ResidPre, AttnQ, AttnK, AttnV, AttnScores, AttnPattern, AttnZ, AttnResult, AttnOut, ResidMid, LN1Scale, LN1Normalized,
 	MLPPre, MLPPost, MLPOut, ResidPost, LN2Scale, LN2Normalized, NormalizedResidPost,
@@ -111,7 +112,8 @@ func infosOf(sites ...Site) []*siteInfo {
 	return infos
 }
 
-// siteList collects the sites above in their order; Go initialises package variables in order of declaration.
+// siteList collects the sites above in their order; Go initialises package variables in order of
+// declaration.
 var siteList []*siteInfo
 
 func site(path, axes string, present func(Config) bool, traits traits) Site {
@@ -144,8 +146,8 @@ func (i *siteInfo) perLayer() bool { return strings.Contains(i.path, "%d") }
 
 func (i *siteInfo) presentIn(c Config) bool { return i.present == nil || i.present(c) }
 
-// At is s in layer l alone; a negative l counts from the last layer, as in Python. For a site outside the layers it
-// is s itself.
+// At is s in layer l alone; a negative l counts from the last layer, as in Python. For a site
+// outside the layers it is s itself.
 func (s Site) At(l int) Site {
 	if !s.info.perLayer() {
 		return s
@@ -156,8 +158,8 @@ func (s Site) At(l int) Site {
 // Layer is the layer that s lies in, and whether it lies in one.
 func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
 
-// Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer the number is a
-// star, "blocks.*.attn.hook_q".
+// Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer
+// the number is a star, "blocks.*.attn.hook_q".
 func (s Site) Name() string {
 	switch {
 	case !s.info.perLayer():
@@ -171,14 +173,16 @@ func (s Site) Name() string {
 // String is the name.
 func (s Site) String() string { return s.Name() }
 
-// Axes are the names of the axes of the activation, outermost first: ["batch" "pos" "head" "d_head"] for AttnQ.
+// Axes are the names of the axes of the activation, outermost first: ["batch" "pos" "head"
+// "d_head"] for AttnQ.
 func (s Site) Axes() []string { return strings.Fields(s.info.axes) }
 
-// Optional reports whether the site is built only in runs that name it, since it costs memory: TransformerLens has
-// switches for these (use_attn_result and so on).
+// Optional reports whether the site is built only in runs that name it, since it costs memory:
+// TransformerLens has switches for these (use_attn_result and so on).
 func (s Site) Optional() bool { return s.has(onRequest) }
 
-// Sites lists every site of a model with this configuration in the order of the forward pass, the optional ones too.
+// Sites lists every site of a model with this configuration in the order of the forward pass, the
+// optional ones too.
 func (c Config) Sites() []Site {
 	var before, blocks, after []*siteInfo
 	list := siteList

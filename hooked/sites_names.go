@@ -18,8 +18,8 @@ import (
 //	ActName("normalized")       ln_final.hook_normalized
 //	ActName("hook_embed")       hook_embed
 //
-// A full name, or one that matches no known hook, is returned completed but unchecked: it takes a model to say which
-// hooks exist.
+// A full name, or one that matches no known hook, is returned completed but unchecked: it takes a
+// model to say which hooks exist.
 func ActName(name string, layerAndType ...any) (string, error) {
 	short, err := parseShort(name, layerAndType)
 	if err != nil {
@@ -44,8 +44,8 @@ var (
 	partAliases = map[string]string{"a": "attn", "m": "mlp", "b": "", "block": "", "blocks": "", "attention": "attn"}
 )
 
-// partOf is the part of a layer that a hook lies in, by the last word of its name, where it tells: "attn" for q, none for
-// scale.
+// partOf is the part of a layer that a hook lies in, by the last word of its name, where it tells:
+// "attn" for q, none for scale.
 var partOf = sync.OnceValue(func() map[string]string {
 	parts := make(map[string]string)
 	for _, info := range siteList {

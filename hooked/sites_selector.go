@@ -15,11 +15,12 @@ import (
 //   - a func(name string) bool, asked for every site that is not optional;
 //   - a slice of selectors, strings or sites.
 //
-// A selector that matches nothing is an error that names the nearest hook. A glob meets optional sites only if its
-// last element is written out, as in "*.hook_result".
+// A selector that matches nothing is an error that names the nearest hook. A glob meets optional
+// sites only if its last element is written out, as in "*.hook_result".
 type Selector any
 
-// selectSites resolves selectors against the model, in the order of the forward pass and without duplicates.
+// selectSites resolves selectors against the model, in the order of the forward pass and without
+// duplicates.
 func (c Config) selectSites(selectors ...Selector) ([]Site, error) {
 	all := c.Sites()
 	chosen := make(map[Site]bool)

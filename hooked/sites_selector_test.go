@@ -71,7 +71,8 @@ func TestBadSelectors(t *testing.T) {
 	}
 }
 
-// TestEditOutsideTheRun refuses an edit of a layer that the run does not compute: it would silently do nothing.
+// TestEditOutsideTheRun refuses an edit of a layer that the run does not compute: it would silently
+// do nothing.
 func TestEditOutsideTheRun(t *testing.T) {
 	m := newTiny(t, tiny, nil)
 	_, err := m.Run(hooked.Tokens{{1, 2}}, hooked.StopAtLayer(1), hooked.Edit(hooked.AttnZ.At(1), hooked.Zero()))

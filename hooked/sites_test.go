@@ -22,13 +22,15 @@ var siteModels = map[string]hooked.Config{
 	"post norms": {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, NormalizationBeforeAndAfter: true, PositionalEmbedding: hooked.RotaryPositions},
 }
 
-// siteModel fills in the sizes, all of them different so that axes cannot be mistaken for each other.
+// siteModel fills in the sizes, all of them different so that axes cannot be mistaken for each
+// other.
 func siteModel(t *testing.T, cfg hooked.Config) *hooked.Model {
 	cfg.NLayers, cfg.DModel, cfg.NHeads, cfg.DHead, cfg.NCtx, cfg.DVocab, cfg.DMLP = 2, 24, 4, 6, 9, 19, 11
 	return newTiny(t, cfg, nil)
 }
 
-// TestEverySite meets every site of every model in a run and checks name, order, and the sizes that its axes' names say.
+// TestEverySite meets every site of every model in a run and checks name, order, and the sizes that
+// its axes' names say.
 func TestEverySite(t *testing.T) {
 	met := make(map[string]bool)
 	for name, cfg := range siteModels {
@@ -59,8 +61,9 @@ func TestEverySite(t *testing.T) {
 	}
 }
 
-// checkAxes compares an activation's axes with those that the list of sites names, and its sizes with what the names say. In a
-// run that splits the input of attention by head its norm has a head axis too.
+// checkAxes compares an activation's axes with those that the list of sites names, and its sizes
+// with what the names say. In a run that splits the input of attention by head its norm has a head
+// axis too.
 func checkAxes(t *testing.T, model string, cfg hooked.Config, s hooked.Site, x *hooked.Tensor, split bool) {
 	t.Helper()
 	sizes := map[string]int{"batch": 3, "pos": 5, "query": 5, "key": 5, "head": cfg.NHeads, "kv_head": cfg.NKeyValueHeads,

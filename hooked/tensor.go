@@ -15,11 +15,12 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A Tensor is an activation, a weight, or something computed from them. It stays on the device until its values are
-// read; its axes have names. Tensors are values: every method returns a new one.
+// A Tensor is an activation, a weight, or something computed from them. It stays on the device
+// until its values are read; its axes have names. Tensors are values: every method returns a new
+// one.
 //
-// Methods panic if the shapes do not fit, as an index out of range does: in a notebook that is a mistake in the cell.
-// [Try] turns such a panic into an error.
+// Methods panic if the shapes do not fit, as an index out of range does: in a notebook that is a
+// mistake in the cell. [Try] turns such a panic into an error.
 type Tensor struct {
 	value *tensors.Tensor
 	axes  []string
@@ -31,12 +32,12 @@ const All = allAxis(0)
 
 type allAxis int
 
-// A Range is an index that keeps the entries From up to but not including To. Negative numbers count from the end; a zero
-// To means up to the end.
+// A Range is an index that keeps the entries From up to but not including To. Negative numbers
+// count from the end; a zero To means up to the end.
 type Range struct{ From, To int }
 
-// Try runs f and returns as an error what a tensor method, a graph function or [Must] panicked with. Faults of the program
-// itself, such as an index out of range, go on as panics.
+// Try runs f and returns as an error what a tensor method, a graph function or [Must] panicked
+// with. Faults of the program itself, such as an index out of range, go on as panics.
 func Try(f func()) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -95,7 +96,8 @@ func (t *Tensor) Named(axes string) *Tensor {
 	return &Tensor{t.value, names, t.eng}
 }
 
-// Float32s copies the values to the host in row-major order. Whole numbers and truth values become floats.
+// Float32s copies the values to the host in row-major order. Whole numbers and truth values become
+// floats.
 func (t *Tensor) Float32s() []float32 {
 	value := t.need().value
 	if value.DType() != dtypes.Float32 {
@@ -142,8 +144,9 @@ func (t *Tensor) String() string {
 	return fmt.Sprintf("%s %.6g", head, t.Float32s())
 }
 
-// At indexes t as Python does: an int picks one entry and drops the axis, [All] keeps it, a [Range] or a []int keeps
-// some entries. Negative numbers count from the end; axes that are not mentioned are kept.
+// At indexes t as Python does: an int picks one entry and drops the axis, [All] keeps it, a [Range]
+// or a []int keeps some entries. Negative numbers count from the end; axes that are not mentioned
+// are kept.
 func (t *Tensor) At(indices ...any) *Tensor {
 	if len(indices) > len(t.need().axes) {
 		fail("%d indices for a tensor with axes %v", len(indices), t.axes)
@@ -178,7 +181,8 @@ func (t *Tensor) index(axis, i int) int {
 	return (i + n) % n
 }
 
-// pick takes one entry of an axis, which a run-time value tells, so that one program serves all entries.
+// pick takes one entry of an axis, which a run-time value tells, so that one program serves all
+// entries.
 func (t *Tensor) pick(axis, i int) *Tensor {
 	where := tensors.FromFlatDataAndDimensions([]int32{int32(t.index(axis, i))}, 1, 1)
 	v := t.eng.eager(fmt.Sprintf("pick %d", axis), func(in []*Node) *Node {
@@ -203,8 +207,8 @@ func (t *Tensor) gather(axis int, indices []int) *Tensor {
 	return &Tensor{v, slices.Clone(t.axes), t.eng}
 }
 
-// gatherAxis takes the entries index [n, 1] of one axis of x: what lies inside the axis is one row of a flat table, so that
-// only what is taken is read.
+// gatherAxis takes the entries index [n, 1] of one axis of x: what lies inside the axis is one row
+// of a flat table, so that only what is taken is read.
 func gatherAxis(x, index *Node, axis int) *Node {
 	dims := x.Shape().Dimensions
 	outer, n, inner := sizeOf(dims[:axis]), dims[axis], sizeOf(dims[axis+1:])

@@ -8,10 +8,10 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Einsum multiplies t with other tensors and sums over the axes that the result does not name, in the notation of einops
-// (Rogozhnikov 2022), t being the first operand: a.Einsum("head query key, key head d -> query head d", b). The names are
-// the equation's own: they label axes by their order, whatever the tensors call them, and become the names of the result's
-// axes.
+// Einsum multiplies t with other tensors and sums over the axes that the result does not name, in
+// the notation of einops (Rogozhnikov 2022), t being the first operand: a.Einsum("head query key,
+// key head d -> query head d", b). The names are the equation's own: they label axes by their
+// order, whatever the tensors call them, and become the names of the result's axes.
 //
 // It panics if the equation does not fit the tensors.
 func (t *Tensor) Einsum(equation string, others ...*Tensor) *Tensor {
@@ -81,7 +81,8 @@ func (eq einsum) check(operands []*Tensor) {
 	}
 }
 
-// build multiplies from left to right and sums an axis away as soon as nothing that follows needs it.
+// build multiplies from left to right and sums an axis away as soon as nothing that follows needs
+// it.
 func (eq einsum) build(in []*Node) *Node {
 	x, axes := in[0], eq.in[0]
 	for i := 1; i < len(in); i++ {

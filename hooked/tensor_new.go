@@ -6,8 +6,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// NewTensor puts values of this process on the model's device, with names for the axes, separated by blanks: a direction of
-// one's own is m.NewTensor(values, "d_model").
+// NewTensor puts values of this process on the model's device, with names for the axes, separated
+// by blanks: a direction of one's own is m.NewTensor(values, "d_model").
 func (m *Model) NewTensor(values *Array, axes string) (*Tensor, error) {
 	if err := values.check(); err != nil {
 		return nil, brief.Errorf("NewTensor: %w", err)

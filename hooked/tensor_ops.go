@@ -8,7 +8,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Add is t + other, entry by entry. Where other has fewer axes, or another order, they are matched by name.
+// Add is t + other, entry by entry. Where other has fewer axes, or another order, they are matched
+// by name.
 func (t *Tensor) Add(other *Tensor) *Tensor { return t.zip("add", other, Add) }
 
 // Sub is t - other, entry by entry; see [Tensor.Add].
@@ -74,8 +75,8 @@ func (t *Tensor) ArgMax(axis string) *Tensor {
 	return &Tensor{v, without(t.axes, i), t.eng}
 }
 
-// Gather picks from the last axis: of t [batch, n] the entries index [batch][k], as [batch, k]. It is torch's gather with
-// dim=-1, for instance the logits of each prompt's answers.
+// Gather picks from the last axis: of t [batch, n] the entries index [batch][k], as [batch, k]. It
+// is torch's gather with dim=-1, for instance the logits of each prompt's answers.
 func (t *Tensor) Gather(index Tokens) *Tensor {
 	shape := t.Shape()
 	if len(shape) != 2 || shape[0] != len(index) {
@@ -147,8 +148,8 @@ func (t *Tensor) zip(key string, other *Tensor, f func(a, b *Node) *Node) *Tenso
 	return &Tensor{v, slices.Clone(t.axes), t.eng}
 }
 
-// matchAxes says which axis of t each axis of other goes with: by position where the axes are the same in number, else by
-// name.
+// matchAxes says which axis of t each axis of other goes with: by position where the axes are the
+// same in number, else by name.
 func (t *Tensor) matchAxes(other *Tensor) []int {
 	match := make([]int, len(other.need().axes))
 	sameRank := len(other.axes) == len(t.need().axes)
@@ -168,7 +169,8 @@ func (t *Tensor) matchAxes(other *Tensor) []int {
 	return match
 }
 
-// spreadAxes puts each axis of x at its place among dims and broadcasts the others. Matched axes must be in order.
+// spreadAxes puts each axis of x at its place among dims and broadcasts the others. Matched axes
+// must be in order.
 func spreadAxes(x *Node, match, dims []int) *Node {
 	order := make([]int, len(match))
 	for i := range order {

@@ -27,7 +27,8 @@ func newTiny(t testing.TB, cfg hooked.Config, be compute.Backend) *hooked.Model 
 // exact is the tolerance of float32 sums of a few terms.
 var exact = golden.Tolerance{Abs: 1e-5, Rel: 1e-5}
 
-// TestTensorAgainstLoops checks the eager helpers against the same arithmetic written as loops on the host.
+// TestTensorAgainstLoops checks the eager helpers against the same arithmetic written as loops on
+// the host.
 func TestTensorAgainstLoops(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := newTiny(t, tiny, be)

@@ -7,11 +7,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// TopK are the k largest entries along an axis, largest first, and where they stand; of equal ones the earlier. NaN counts
-// as the smallest.
+// TopK are the k largest entries along an axis, largest first, and where they stand; of equal ones
+// the earlier. NaN counts as the smallest.
 //
-// It works on the host: a backend would sort the whole axis, which for a vocabulary takes a hundred times longer than
-// one pass over it.
+// It works on the host: a backend would sort the whole axis, which for a vocabulary takes a hundred
+// times longer than one pass over it.
 func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
 	i := t.axis(axis)
 	shape := t.Shape()
@@ -37,8 +37,9 @@ func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
 	return t.eng.tensorOf(top, shape, t.axes...), &Tensor{where, slices.Clone(t.axes), t.eng}
 }
 
-// largest are the indices of the k largest of n values, largest first: an ordered list into which each value that beats the
-// last one is inserted. For the few that anybody looks at that is one comparison a value.
+// largest are the indices of the k largest of n values, largest first: an ordered list into which
+// each value that beats the last one is inserted. For the few that anybody looks at that is one
+// comparison a value.
 func largest(n, k int, value func(int) float32) []int {
 	less := func(a, b float32) bool { return a < b || math.IsNaN(float64(a)) && !math.IsNaN(float64(b)) }
 	best := make([]int, 0, k+1)

@@ -27,10 +27,12 @@ func (m *Model) BU() (*Tensor, error) { return m.Weight("unembed.b_U") }
 // WQ are the query weights of all layers, [layer, head, d_model, d_head].
 func (m *Model) WQ() (*Tensor, error) { return m.stacked("attn.W_Q") }
 
-// WK are the key weights of all layers, [layer, head, d_model, d_head]; grouped ones are repeated for each query head.
+// WK are the key weights of all layers, [layer, head, d_model, d_head]; grouped ones are repeated
+// for each query head.
 func (m *Model) WK() (*Tensor, error) { return m.stacked("attn.W_K") }
 
-// WV are the value weights of all layers, [layer, head, d_model, d_head]; grouped ones are repeated for each query head.
+// WV are the value weights of all layers, [layer, head, d_model, d_head]; grouped ones are repeated
+// for each query head.
 func (m *Model) WV() (*Tensor, error) { return m.stacked("attn.W_V") }
 
 // WO are the output weights of all layers, [layer, head, d_head, d_model].
@@ -72,8 +74,8 @@ var weightAxes = map[string][]string{
 	"b_in": {"d_mlp"}, "b_gate": {"d_mlp"}, "b_out": {"d_model"},
 }
 
-// Weight is a weight by its canonical name, such as "blocks.3.attn.W_O" or "ln_final.w", in TransformerLens' shape. A bias
-// that the family does not have is zeros.
+// Weight is a weight by its canonical name, such as "blocks.3.attn.W_O" or "ln_final.w", in
+// TransformerLens' shape. A bias that the family does not have is zeros.
 func (m *Model) Weight(name string) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -103,7 +105,8 @@ func (t *Tensor) permuted(order []int, axes []string) *Tensor {
 	return &Tensor{v, axes, t.eng}
 }
 
-// stacked is a weight of all layers along a new first axis, key-value heads repeated for each query head.
+// stacked is a weight of all layers along a new first axis, key-value heads repeated for each query
+// head.
 func (m *Model) stacked(name string) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err

@@ -46,7 +46,8 @@ func (a *Array) check() error {
 	return nil
 }
 
-// finite reports a value that is not a number or infinite: such a weight makes every logit one, and in silence.
+// finite reports a value that is not a number or infinite: such a weight makes every logit one, and
+// in silence.
 func (a *Array) finite() error {
 	var sums [4]float32 // side by side, as each addition waits for the one before
 	data := a.Data
@@ -73,9 +74,10 @@ func sizeOf(shape []int) int {
 	return n
 }
 
-// A StateDict holds a model's weights under TransformerLens' names and in its shapes, such as "blocks.0.attn.W_Q"
-// [head, d_model, d_head]. In a model with grouped queries W_K, W_V, b_K and b_V have one entry a key-value head, and
-// TransformerLens' names for these, "_W_K" and so on, are understood too.
+// A StateDict holds a model's weights under TransformerLens' names and in its shapes, such as
+// "blocks.0.attn.W_Q" [head, d_model, d_head]. In a model with grouped queries W_K, W_V, b_K and
+// b_V have one entry a key-value head, and TransformerLens' names for these, "_W_K" and so on, are
+// understood too.
 type StateDict map[string]*Array
 
 // weightSpec is a weight that a model of some configuration has.
@@ -159,8 +161,8 @@ func (c Config) normSpecs(name string, kind Normalization, width int, need specF
 	}
 }
 
-// check compares a state dict with what the configuration asks for: every name known, every shape right, nothing
-// missing.
+// check compares a state dict with what the configuration asks for: every name known, every shape
+// right, nothing missing.
 func (sd StateDict) check(c Config) error {
 	specs := c.weightSpecs()
 	for _, name := range slices.Sorted(maps.Keys(sd)) {
@@ -187,8 +189,8 @@ func (sd StateDict) check(c Config) error {
 	return nil
 }
 
-// canonical drops the underscore that TransformerLens puts before grouped weights, and the buffers that it keeps among
-// the weights (masks, rotary tables).
+// canonical drops the underscore that TransformerLens puts before grouped weights, and the buffers
+// that it keeps among the weights (masks, rotary tables).
 func (sd StateDict) canonical() StateDict {
 	out := make(StateDict, len(sd))
 	for name, a := range sd {

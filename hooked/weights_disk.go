@@ -17,10 +17,12 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// This file keeps processed weights on disk, in the layout of the device, so that the next process that loads a model maps
-// them in place of decoding and processing again. `gopherlens models` lists them.
+// This file keeps processed weights on disk, in the layout of the device, so that the next process
+// that loads a model maps them in place of decoding and processing again. `gopherlens models` lists
+// them.
 
-// ProcessedLimitEnv names the environment variable that bounds the processed weights on disk, in gigabytes; 0 keeps none.
+// ProcessedLimitEnv names the environment variable that bounds the processed weights on disk, in
+// gigabytes; 0 keeps none.
 const ProcessedLimitEnv = "GOPHERLENS_PROCESSED_GB"
 
 const (
@@ -41,8 +43,8 @@ func processedFile(name, key string) (string, error) {
 	return cachedir.Join("processed", base+"-"+hex.EncodeToString(sum[:8])+".safetensors")
 }
 
-// loadProcessed uploads the weights that an earlier process kept. ok is false if there are none, or none that fit: a file
-// that was cut short or belongs to another build is as good as absent.
+// loadProcessed uploads the weights that an earlier process kept. ok is false if there are none, or
+// none that fit: a file that was cut short or belongs to another build is as good as absent.
 func (s *weightStore) loadProcessed(path string) (ok bool, err error) {
 	file, err := weights.Open(path)
 	if err != nil {
@@ -84,8 +86,9 @@ func (s *weightStore) fits(file *weights.File) bool {
 	return true
 }
 
-// saveProcessed writes the weights for the next process, if the model is large and there is room. It runs beside the first
-// runs of the model; what goes wrong costs the next process a second, and nobody else.
+// saveProcessed writes the weights for the next process, if the model is large and there is room.
+// It runs beside the first runs of the model; what goes wrong costs the next process a second, and
+// nobody else.
 func (s *weightStore) saveProcessed(path string) error {
 	limit := processedLimit()
 	if s.size() < leastProcessed || s.size() > limit {
@@ -134,7 +137,8 @@ func processedLimit() int64 {
 	return int64(gigabytes * (1 << 30))
 }
 
-// makeRoom removes the least recently used files of a folder until the others take no more than limit bytes.
+// makeRoom removes the least recently used files of a folder until the others take no more than
+// limit bytes.
 func makeRoom(dir string, limit int64) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

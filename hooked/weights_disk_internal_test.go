@@ -11,7 +11,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// TestProcessedRoundTrip writes a model's processed weights and reads them into another model of the same files.
+// TestProcessedRoundTrip writes a model's processed weights and reads them into another model of
+// the same files.
 func TestProcessedRoundTrip(t *testing.T) {
 	first := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
 	want := Must(first.StateDict())
@@ -34,7 +35,8 @@ func TestProcessedRoundTrip(t *testing.T) {
 	}
 }
 
-// TestProcessedMisfits checks that a file which is not this model's, or not whole, counts as absent.
+// TestProcessedMisfits checks that a file which is not this model's, or not whole, counts as
+// absent.
 func TestProcessedMisfits(t *testing.T) {
 	m := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
 	if err := m.weights.ready(); err != nil {

@@ -19,18 +19,19 @@ import (
 	"gopherlens/tokenize"
 )
 
-// A keeper is a backend whose buffers outlive the process, as package resident's do. A model whose weights it holds is
-// there at once in the next notebook cell.
+// A keeper is a backend whose buffers outlive the process, as package resident's do. A model whose
+// weights it holds is there at once in the next notebook cell.
 type keeper interface {
 	Keep(key string, blob []byte, names []string, buffers []compute.Buffer) error
 	Attach(key string) (blob []byte, names []string, buffers []compute.Buffer, ok bool, err error)
 }
 
-// layoutVersion changes whenever weights are processed or laid out in another way, so that what an older build has kept is
-// not taken for this one's.
+// layoutVersion changes whenever weights are processed or laid out in another way, so that what an
+// older build has kept is not taken for this one's.
 const layoutVersion = 1
 
-// keeperKey names a model in a keeper: the files as they are now, how they are processed, and by which version.
+// keeperKey names a model in a keeper: the files as they are now, how they are processed, and by
+// which version.
 func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
@@ -39,8 +40,9 @@ func keeperKey(name, where string, processing Processing, precision DType) (stri
 	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
 }
 
-// settings tells apart states of the configuration files beside the weights: their names, sizes and times. A weights' file
-// that needs none, such as GGUF, has them in it; what happens to lie beside it costs at most another load.
+// settings tells apart states of the configuration files beside the weights: their names, sizes and
+// times. A weights' file that needs none, such as GGUF, has them in it; what happens to lie beside
+// it costs at most another load.
 func settings(where string) string {
 	paths, _ := filepath.Glob(filepath.Join(folderOf(where), "*.json")) // sorted
 	var b strings.Builder
@@ -115,8 +117,8 @@ func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 	}
 }
 
-// graphID tells apart models whose graphs may differ: two of one configuration share their programs, since weights are
-// inputs, and so are the tables of rotary angles.
+// graphID tells apart models whose graphs may differ: two of one configuration share their
+// programs, since weights are inputs, and so are the tables of rotary angles.
 func (k modelRecord) graphID() string {
 	k.Config.ModelName, k.Notes = "", nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil

@@ -14,8 +14,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A weightStore holds a model's weights on the device. They are loaded when a run first needs one, so that a notebook
-// cell that only names a model costs nothing.
+// A weightStore holds a model's weights on the device. They are loaded when a run first needs one,
+// so that a notebook cell that only names a model costs nothing.
 type weightStore struct {
 	eng    *engine
 	cfg    Config
@@ -34,8 +34,8 @@ type weightStore struct {
 	like  []int // of each layer
 }
 
-// firstLike is the first layer f such that the n layers from f on differ from those from l on in their weights alone, so
-// that one program serves both.
+// firstLike is the first layer f such that the n layers from f on differ from those from l on in
+// their weights alone, so that one program serves both.
 func (s *weightStore) firstLike(l, n int) int {
 	like := s.likes()
 	for f := range l {
@@ -73,8 +73,8 @@ func (s *weightStore) weightsOf(l int) []string {
 	return names
 }
 
-// deviceShape is the shape of a weight on the device. W_Q, W_K and W_V [head, d_model, d_head] lie as [d_model, head,
-// d_head], so that a projection is one plain matrix product.
+// deviceShape is the shape of a weight on the device. W_Q, W_K and W_V [head, d_model, d_head] lie
+// as [d_model, head, d_head], so that a projection is one plain matrix product.
 func deviceShape(name string, shape []int) []int {
 	if !readsResidual(name) {
 		return shape
@@ -146,14 +146,15 @@ func (s *weightStore) buffer(name string, length int) (compute.Buffer, error) {
 	return s.table(name, length)
 }
 
-// A tableKey names a table. Those that depend on how long a text is differ by its length, see [RopeScaling.lengthClass].
+// A tableKey names a table. Those that depend on how long a text is differ by its length, see
+// [RopeScaling.lengthClass].
 type tableKey struct {
 	name   string
 	length int
 }
 
-// tablesByLength is how many tables for one length only are kept: a generation with dynamic rotary scaling needs another
-// one in each step.
+// tablesByLength is how many tables for one length only are kept: a generation with dynamic rotary
+// scaling needs another one in each step.
 const tablesByLength = 4
 
 // table is a table of numbers on the device, made when it is first needed.
@@ -179,7 +180,8 @@ func (s *weightStore) table(name string, length int) (compute.Buffer, error) {
 	return b, nil
 }
 
-// forget drops the oldest table for one length when there are many. A run that still computes with it holds it.
+// forget drops the oldest table for one length when there are many. A run that still computes with
+// it holds it.
 func (s *weightStore) forget(newest tableKey) {
 	s.recent = append(s.recent, newest)
 	if len(s.recent) > tablesByLength {
@@ -204,7 +206,8 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 	return s.eng.widened(value)
 }
 
-// array copies a weight to the host, in TransformerLens' shape; zeros if it is a bias that the family does not have.
+// array copies a weight to the host, in TransformerLens' shape; zeros if it is a bias that the
+// family does not have.
 func (s *weightStore) array(name string) (*Array, error) {
 	spec, ok := s.specs[name]
 	if !ok {

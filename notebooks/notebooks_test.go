@@ -50,15 +50,17 @@ func run(t *testing.T, path string) string {
 	return out.String()
 }
 
-// The two averages of the first notebook on SmolLM2-135M-Instruct, as TransformerLens 2.16.1 gives them, and the tolerance
-// that comes with them: ten times the difference between float32 and float64 (hooked/testdata/real/smollm2.json).
+// The two averages of the first notebook on SmolLM2-135M-Instruct, as TransformerLens 2.16.1 gives
+// them, and the tolerance that comes with them: ten times the difference between float32 and
+// float64 (hooked/testdata/real/smollm2.json).
 const (
 	fromLogits   = 4.47193766
 	fromResidual = 4.47193623
 	tolerance    = 1e-5
 )
 
-// TestLogitDifferences reads the committed notebook's two averages: a reader sees the right ones without running anything.
+// TestLogitDifferences reads the committed notebook's two averages: a reader sees the right ones
+// without running anything.
 func TestLogitDifferences(t *testing.T) {
 	text := outputs(t, "01_exploratory_analysis.ipynb")
 	for what, want := range map[string]float64{"from the logits": fromLogits, "from the residual stream": fromResidual} {
@@ -72,7 +74,8 @@ func TestLogitDifferences(t *testing.T) {
 	}
 }
 
-// TestCommittedOutputs checks that every code cell of every notebook was run, in order and without an error.
+// TestCommittedOutputs checks that every code cell of every notebook was run, in order and without
+// an error.
 func TestCommittedOutputs(t *testing.T) {
 	paths, _ := filepath.Glob("[0-9]*.ipynb")
 	for _, path := range paths {
@@ -136,11 +139,13 @@ func outputs(t *testing.T, path string) string {
 	return b.String()
 }
 
-// What the resident test notebook must print. The first numbers of the last residual stream are TransformerLens' (see above),
-// rounded; their tolerance of 0.003 does not reach the digits shown but for the last one.
+// What the resident test notebook must print. The first numbers of the last residual stream are
+// TransformerLens' (see above), rounded; their tolerance of 0.003 does not reach the digits shown
+// but for the last one.
 var residentNumbers = []float64{-15.054819, -19.582502, 31.023018}
 
-// TestResident runs a notebook whose later cells find the model, its results and its programs in the worker.
+// TestResident runs a notebook whose later cells find the model, its results and its programs in
+// the worker.
 func TestResident(t *testing.T) {
 	text := run(t, "testdata/resident.ipynb")
 	t.Log(text) // the time of each cell, as Jupyter sees it

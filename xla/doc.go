@@ -1,8 +1,8 @@
-// Package xla links XLA into a program, set up for runs that are many short programs one after the other, as package hooked's
-// are. It is imported for that alone:
+// Package xla links XLA into a program, set up for runs that are many short programs one after the
+// other, as package hooked's are. It is imported for that alone:
 //
 //	import _ "gopherlens/xla"
 //
-// It takes the place of github.com/gomlx/go-xla/compute/xla, under the same names, and adds nothing without cgo, which XLA
-// needs. Notebook cells import nothing: the resident worker has it.
+// It takes the place of github.com/gomlx/go-xla/compute/xla, under the same names, and adds nothing
+// without cgo, which XLA needs. Notebook cells import nothing: the resident worker has it.
 package xla

@@ -15,7 +15,8 @@ import (
 	"gopherlens/internal/nativemem"
 )
 
-// TestTrim frees many small buffers among others that stay, which glibc's allocator keeps, and sees them go back to the system.
+// TestTrim frees many small buffers among others that stay, which glibc's allocator keeps, and sees
+// them go back to the system.
 func TestTrim(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		if be.Name() != "xla" {

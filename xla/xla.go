@@ -19,7 +19,8 @@ func init() {
 	}
 }
 
-// open makes the backend of a plugin: "cpu", "cuda" or the path of its file, with go-xla's options after a comma.
+// open makes the backend of a plugin: "cpu", "cuda" or the path of its file, with go-xla's options
+// after a comma.
 func open(config string) (compute.Backend, error) {
 	plugin, _, _ := strings.Cut(config, ",")
 	if !strings.Contains(filepath.Base(plugin), "cpu") {
@@ -28,10 +29,11 @@ func open(config string) (compute.Backend, error) {
 	return xla.NewWithOptions(config, ofCPU)
 }
 
-// ofCPU are the options of XLA's client for CPUs. go-xla waits for each program before it begins the next, so that there is
-// nothing to gain from a thread that the program is handed to: waking that one and being woken by it costs some 50 µs of
-// the millisecond that a layer takes in a step of generation. The client keeps a thread for each core or device, of which it
-// would have four, and more threads than cores are in each other's way: together 5 to 10 % of a run on two cores.
+// ofCPU are the options of XLA's client for CPUs. go-xla waits for each program before it begins
+// the next, so that there is nothing to gain from a thread that the program is handed to: waking
+// that one and being woken by it costs some 50 µs of the millisecond that a layer takes in a step
+// of generation. The client keeps a thread for each core or device, of which it would have four,
+// and more threads than cores are in each other's way: together 5 to 10 % of a run on two cores.
 var ofCPU = pjrt.NamedValuesMap{
 	"asynchronous":     false,
 	"cpu_device_count": int64(1),

@@ -12,7 +12,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// The client's own choice for a CPU is several devices with as many threads: one device says that it took the options.
+// The client's own choice for a CPU is several devices with as many threads: one device says that
+// it took the options.
 func TestOneDevice(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		if n := be.NumDevices(); n != 1 {

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command model compares Gopherlens with TransformerLens: the same work on the same model, by turns, in processes of their own.
+// Command model compares Gopherlens with TransformerLens: the same work on the same model, by
+// turns, in processes of their own.
 //
 //	model [-runs 3] [-part 1] [-out bench/RESULTS.md] PYTHON    # both sides
 //	model ours MODEL.gguf prompts.json                          # ours alone
@@ -144,7 +145,8 @@ The rows of prompts "that share nothing" tell what is left without that. A cache
 computes other activations when they are read, which the row with "every pattern read" includes for the patterns.
 `
 
-// row is one line: what each side needed in each run, and the least and the greatest ratio of any two runs.
+// row is one line: what each side needed in each run, and the least and the greatest ratio of any
+// two runs.
 func (t *table) row(name string) string {
 	cell := t.cells[name]
 	var text [2]string

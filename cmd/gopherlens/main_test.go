@@ -44,8 +44,8 @@ func gopherlens(t *testing.T, env []string, args ...string) (output string, stat
 	return string(content), cmd.ProcessState.ExitCode()
 }
 
-// withoutTelemetry keeps the go command, where ours calls it, from counting in a home folder: a process that it leaves behind
-// would write there while the test takes the folder away.
+// withoutTelemetry keeps the go command, where ours calls it, from counting in a home folder: a
+// process that it leaves behind would write there while the test takes the folder away.
 func withoutTelemetry(t *testing.T, home string) {
 	folder := filepath.Join(home, ".config", "go", "telemetry")
 	if err := os.MkdirAll(folder, 0o755); err != nil {

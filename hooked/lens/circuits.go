@@ -48,7 +48,8 @@ func (k circuit) check(name string, m *hooked.Model) error {
 	return nil
 }
 
-// fromTokensToTokens are the weights on the way of a token through a head to the logits: all OV circuits, W_E and W_U.
+// fromTokensToTokens are the weights on the way of a token through a head to the logits: all OV
+// circuits, W_E and W_U.
 func fromTokensToTokens(name string, m *hooked.Model) (ov *hooked.FactoredMatrix, wE, wU *hooked.Tensor, err error) {
 	if err = (readsTokens | givesLogits).check(name, m); err != nil {
 		return nil, nil, nil, err
@@ -181,9 +182,10 @@ func meanPrevious(products []float32, n int, score func(float32) float64, window
 	return float32(sum / float64(n-1))
 }
 
-// CopyingScores say whether heads raise the logits of the tokens that they attend to: the sum of the eigenvalues of each full
-// OV circuit over the sum of their moduli, from -1 to 1 (Elhage et al. 2021). [layer, head]. The eigenvalues are those of the
-// small matrix W_O (W_U W_E) W_V, so that no circuit is built.
+// CopyingScores say whether heads raise the logits of the tokens that they attend to: the sum of
+// the eigenvalues of each full OV circuit over the sum of their moduli, from -1 to 1 (Elhage et al.
+// 2021). [layer, head]. The eigenvalues are those of the small matrix W_O (W_U W_E) W_V, so that no
+// circuit is built.
 func CopyingScores(m *hooked.Model) (scores *hooked.Tensor, err error) {
 	ov, wE, wU, err := fromTokensToTokens("CopyingScores", m)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"gopherlens/hooked/lens"
 )
 
-// How likely is the answer, and what did the model think likelier? The model here is a random one, so only the form of the
-// result means something.
+// How likely is the answer, and what did the model think likelier? The model here is a random one,
+// so only the form of the result means something.
 func ExampleTestPrompt() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	result := hooked.Must(lens.TestPrompt(model, "When John and Mary went to the shops, John gave the bag to", "Mary"))

@@ -7,7 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// A Pattern is where a kind of head attends to: for the tokens of a prompt, [query][key] weights, zero above the diagonal.
+// A Pattern is where a kind of head attends to: for the tokens of a prompt, [query][key] weights,
+// zero above the diagonal.
 type Pattern func(tokens []int) ([][]float32, error)
 
 // PreviousToken is the pattern of heads that attend to the token before.
@@ -80,7 +81,8 @@ type Measure string
 const (
 	// Mul is the share of attention that lies where the pattern is, weighted with it.
 	Mul Measure = "mul"
-	// Abs is one minus the mean over queries of the summed absolute differences, rounded to three decimals.
+	// Abs is one minus the mean over queries of the summed absolute differences, rounded to three
+	// decimals.
 	Abs Measure = "abs"
 )
 

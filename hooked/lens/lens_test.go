@@ -87,8 +87,8 @@ func TestDetectHead(t *testing.T) {
 	})
 }
 
-// TestGivenPattern checks that a pattern of one's own is the built-in one with the same entries, and that one that looks ahead
-// is refused.
+// TestGivenPattern checks that a pattern of one's own is the built-in one with the same entries,
+// and that one that looks ahead is refused.
 func TestGivenPattern(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	one := f.Tokens[:1]
@@ -158,7 +158,8 @@ func TestCircuits(t *testing.T) {
 	}
 }
 
-// TestPreviousTokenScores compares with the attention pattern of position vectors alone, by way of tensors.
+// TestPreviousTokenScores compares with the attention pattern of position vectors alone, by way of
+// tensors.
 func TestPreviousTokenScores(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	const n = 6
@@ -172,8 +173,8 @@ func TestPreviousTokenScores(t *testing.T) {
 	golden.Close(t, "L2H1", []float32{got.At(2, 1).Item()}, []float32{sum / (n - 1)}, f.tol)
 }
 
-// TestSingularVectors checks the definition of singular vectors on their logits: OV^T OV v = s^2 v, so that W_U^T OV^T OV v is
-// s^2 times the vector's logits.
+// TestSingularVectors checks the definition of singular vectors on their logits: OV^T OV v = s^2 v,
+// so that W_U^T OV^T OV v is s^2 times the vector's logits.
 func TestSingularVectors(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	ov := hooked.Must(f.m.OV()).At(1, 0)

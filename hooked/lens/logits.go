@@ -100,8 +100,8 @@ func unembed(m *hooked.Model, stack *hooked.Tensor) (logits *hooked.Tensor, err 
 	return logits, err
 }
 
-// LogitDiffDirections are the directions [batch, d_model] of the residual stream that raise the logit of each prompt's right
-// answer over that of its wrong one; answers is [batch][2].
+// LogitDiffDirections are the directions [batch, d_model] of the residual stream that raise the
+// logit of each prompt's right answer over that of its wrong one; answers is [batch][2].
 func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.Tensor, err error) {
 	if shape := answers.Shape(); shape[1] != 2 {
 		return nil, fmt.Errorf("answers have shape %v, want two tokens for each prompt: the right one and a wrong one", shape)
@@ -114,8 +114,9 @@ func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.T
 	return diff, err
 }
 
-// HeadAttribution is what each head adds directly to the output along a direction [batch, d_model], such as a difference of
-// logits, on the average over prompts: [layer, head]. It looks at one position, by default the last.
+// HeadAttribution is what each head adds directly to the output along a direction [batch, d_model],
+// such as a difference of logits, on the average over prompts: [layer, head]. It looks at one
+// position, by default the last.
 //
 // Under a final soft cap (Gemma 2) what all parts add up to is the difference before the cap;
 // [hooked.Cache.LogitDiffs] is both, before it and capped.

@@ -30,7 +30,8 @@ type Guess struct {
 	Prob  float32
 }
 
-// testPromptTop is how many of the likeliest tokens TestPrompt tells, as many as TransformerLens does.
+// testPromptTop is how many of the likeliest tokens TestPrompt tells, as many as TransformerLens
+// does.
 const testPromptTop = 10
 
 // TestPrompt runs a prompt followed by an answer and tells how likely each token of the answer was:

@@ -11,11 +11,12 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// realTolerance is that of the fixture, whose own float32 run is up to 2e-6 from one in float64; sums run in another order here.
+// realTolerance is that of the fixture, whose own float32 run is up to 2e-6 from one in float64;
+// sums run in another order here.
 var realTolerance = golden.Tolerance{Abs: 1e-4}
 
-// TestRealAttribution compares the first notebook's numbers on SmolLM2-135M-Instruct: logit lens, what each layer and each head
-// adds to the difference of the answers' logits.
+// TestRealAttribution compares the first notebook's numbers on SmolLM2-135M-Instruct: logit lens,
+// what each layer and each head adds to the difference of the answers' logits.
 func TestRealAttribution(t *testing.T) {
 	var f struct {
 		Tokens       hooked.Tokens
@@ -43,8 +44,9 @@ func TestRealAttribution(t *testing.T) {
 	golden.Close(t, "heads", heads.Float32s(), slices.Concat(f.Heads.Values...), realTolerance)
 }
 
-// TestRealNeuronAttribution takes the logit difference apart into every head and every neuron at every position. As vectors the
-// 46352 parts would take 13.7 GB; contracted with the direction they are 24 MB, and they add up to the difference itself.
+// TestRealNeuronAttribution takes the logit difference apart into every head and every neuron at
+// every position. As vectors the 46352 parts would take 13.7 GB; contracted with the direction they
+// are 24 MB, and they add up to the difference itself.
 func TestRealNeuronAttribution(t *testing.T) {
 	var f struct {
 		Tokens       hooked.Tokens
@@ -66,7 +68,8 @@ func TestRealNeuronAttribution(t *testing.T) {
 	golden.Close(t, "sum of all parts", got.Float32s(), []float32{f.Average}, sumTolerance)
 }
 
-// sumTolerance allows for the rounding of parts that add up to several thousand in the residual stream.
+// sumTolerance allows for the rounding of parts that add up to several thousand in the residual
+// stream.
 var sumTolerance = golden.Tolerance{Abs: 1e-3}
 
 // labelled are numbers of the fixture with their labels.

@@ -8,8 +8,9 @@ import (
 	"gopherlens/hooked"
 )
 
-// HeadVectors reads what a head can write through the vocabulary: the n strongest right singular vectors of its OV circuit
-// times W_U, [vector, d_vocab] (Millidge and Black 2022). A singular vector is defined up to its sign.
+// HeadVectors reads what a head can write through the vocabulary: the n strongest right singular
+// vectors of its OV circuit times W_U, [vector, d_vocab] (Millidge and Black 2022). A singular
+// vector is defined up to its sign.
 func HeadVectors(m *hooked.Model, layer, head, n int) (*hooked.Tensor, error) {
 	if err := givesLogits.check("HeadVectors", m); err != nil {
 		return nil, err

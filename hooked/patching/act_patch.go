@@ -4,8 +4,9 @@ import (
 	"gopherlens/hooked"
 )
 
-// The functions of this file are TransformerLens' get_act_patch functions, of the same names but for the prefix. Each is a
-// [Sweep]: base holds the corrupted tokens, source the clean run, unless one wants the opposite direction.
+// The functions of this file are TransformerLens' get_act_patch functions, of the same names but
+// for the prefix. Each is a [Sweep]: base holds the corrupted tokens, source the clean run, unless
+// one wants the opposite direction.
 
 // ResidPre patches the residual stream before each layer: [layer, pos].
 func ResidPre(m *hooked.Model, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
@@ -93,8 +94,9 @@ func BlockEvery(m *hooked.Model, base hooked.Tokens, source any, metric hooked.M
 // headSites label the grids of all of a head's activations, in TransformerLens' order.
 var headSites = []string{"z", "q", "k", "v", "pattern"}
 
-// HeadAllPosEvery is all of a head's activations in one grid: [site, layer, head], the sites being z, q, k, v and pattern. In
-// a model with grouped queries the rows of k and v end in zeros, unless [Ungroup] is given.
+// HeadAllPosEvery is all of a head's activations in one grid: [site, layer, head], the sites being
+// z, q, k, v and pattern. In a model with grouped queries the rows of k and v end in zeros, unless
+// [Ungroup] is given.
 func HeadAllPosEvery(m *hooked.Model, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
 	sweeps := []sweepFunc{HeadOutAllPos, HeadQAllPos, HeadKAllPos, HeadVAllPos, HeadPatternAllPos}
 	return each(headSites, sweeps, m, base, source, metric, options)

@@ -72,7 +72,8 @@ func attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tok
 	return g, nil
 }
 
-// linear is the first-order effect of replacing an activation, over the axes that the sweep runs over, in their order.
+// linear is the first-order effect of replacing an activation, over the axes that the sweep runs
+// over, in their order.
 func (sp *space) linear(base, source, grad *hooked.Tensor) (values []float32, err error) {
 	if !slices.Equal(base.Shape(), source.Shape()) {
 		return nil, fmt.Errorf("the activation is %v in the base run and %v in the source", base, source)

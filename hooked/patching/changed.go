@@ -7,8 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// differences tells where the source of a sweep differs from its base. Where it does not, a patch changes nothing: a causal
-// model cannot differ before the first token that does.
+// differences tells where the source of a sweep differs from its base. Where it does not, a patch
+// changes nothing: a causal model cannot differ before the first token that does.
 type differences struct {
 	sp    *space
 	kept  []int             // the axes that are told apart: those that the sweep runs over, and the positions
@@ -66,7 +66,8 @@ func (d *differences) first(p patch, prompt int) (int, bool) {
 			}
 			flat = flat*d.dims[1+i] + index[i]
 		}
-		// NaN, the difference of two infinities, counts as a change: computing too much does no harm
+		// NaN, the difference of two infinities, counts as a change: computing too much does no
+		// harm
 		if values[flat] != 0 {
 			from = min(from, index[pos])
 		}

@@ -7,8 +7,8 @@ import (
 	"gopherlens/hooked/patching"
 )
 
-// Which positions of the residual stream carry what distinguishes the two prompts? The model here is a random one of three
-// layers, so only the shape of the answer means something.
+// Which positions of the residual stream carry what distinguishes the two prompts? The model here
+// is a random one of three layers, so only the shape of the answer means something.
 func ExampleResidPre() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	prompts := []string{"When John and Mary went to the shops, John gave the bag to", "When John and Mary went to the shops, Mary gave the bag to"}
@@ -24,8 +24,8 @@ func ExampleResidPre() {
 	// " Mary 10" is the first that can matter: true, true
 }
 
-// Any site and any of its axes can be swept. Here every head is replaced by its mean over the prompts, layer by layer. The
-// prompts are of unequal length, so that one is padded.
+// Any site and any of its axes can be swept. Here every head is replaced by its mean over the
+// prompts, layer by layer. The prompts are of unequal length, so that one is padded.
 func ExampleSweep() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	prompts := hooked.Must(model.ToTokens([]string{"John gave the bag to Mary", "Mary gave the bag to John"}, hooked.PaddingSide(hooked.Left)))

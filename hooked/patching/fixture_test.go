@@ -13,8 +13,8 @@ import (
 	_ "gopherlens/xla"
 )
 
-// fixture holds what TransformerLens' patching functions return on a tiny model, and the same for attribution and path
-// patching as ARENA writes them.
+// fixture holds what TransformerLens' patching functions return on a tiny model, and the same for
+// attribution and path patching as ARENA writes them.
 type fixture struct {
 	*golden.File
 	m                *hooked.Model

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A Grid is a table of numbers with named axes and a label for each entry of each axis: the result of a sweep. Package
-// plots draws it as it is.
+// A Grid is a table of numbers with named axes and a label for each entry of each axis: the result
+// of a sweep. Package plots draws it as it is.
 type Grid struct {
 	axes   []string
 	labels [][]string
@@ -62,8 +62,8 @@ func (g *Grid) At(indices ...int) float32 {
 	return g.data[flat]
 }
 
-// Normalized maps zero to 0 and one to 1, linearly: with the metric of the corrupted run and that of the clean one a patch
-// that restores everything is 1, one that does nothing 0.
+// Normalized maps zero to 0 and one to 1, linearly: with the metric of the corrupted run and that
+// of the clean one a patch that restores everything is 1, one that does nothing 0.
 func (g *Grid) Normalized(zero, one float32) *Grid {
 	out := newGrid(g.axes, g.labels)
 	for i, v := range g.data {
@@ -104,7 +104,8 @@ func (g *Grid) widened(labels []string) *Grid {
 	return out
 }
 
-// indexer counts through the indices of a shape, the last axis fastest. The slice it yields is reused.
+// indexer counts through the indices of a shape, the last axis fastest. The slice it yields is
+// reused.
 func indexer(shape []int) func(yield func(int, []int) bool) {
 	return func(yield func(int, []int) bool) {
 		index := make([]int, len(shape))

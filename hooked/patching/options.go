@@ -23,8 +23,8 @@ type settings struct {
 	err      error           // of an option that means nothing
 }
 
-// batchTokens is how many positions are computed together unless told otherwise: enough for matrix products to run at full
-// speed, and little memory (some megabytes for each thousand of d_mlp).
+// batchTokens is how many positions are computed together unless told otherwise: enough for matrix
+// products to run at full speed, and little memory (some megabytes for each thousand of d_mlp).
 const batchTokens = 512
 
 func newSettings(options []Option) (*settings, error) {
@@ -57,7 +57,8 @@ func OnProgress(f func(Progress)) Option {
 	}
 }
 
-// BatchTokens is how many positions a sweep computes together, over all patches and prompts. More take more memory.
+// BatchTokens is how many positions a sweep computes together, over all patches and prompts. More
+// take more memory.
 func BatchTokens(n int) Option {
 	return func(s *settings) {
 		s.tokens, s.given = n, append(s.given, "BatchTokens")
@@ -65,8 +66,8 @@ func BatchTokens(n int) Option {
 	}
 }
 
-// Ungroup gives every query head its own key and value, so that in models with grouped queries a sweep over heads of keys
-// or values runs over query heads.
+// Ungroup gives every query head its own key and value, so that in models with grouped queries a
+// sweep over heads of keys or values runs over query heads.
 func Ungroup() Option { return func(s *settings) { s.ungroup = true } }
 
 // AttentionMask says which tokens of the base run are real (1) and which are pads (0),

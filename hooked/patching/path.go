@@ -21,8 +21,9 @@ func FinalResid() Receivers { return Receivers{} }
 // HeadAt names a head.
 type HeadAt struct{ Layer, Head int }
 
-// Heads receive at their queries, keys or values: site is [hooked.AttnQ], [hooked.AttnK] or [hooked.AttnV]. In a model with
-// grouped queries the heads of keys and values are key-value heads, unless [Ungroup] is given.
+// Heads receive at their queries, keys or values: site is [hooked.AttnQ], [hooked.AttnK] or
+// [hooked.AttnV]. In a model with grouped queries the heads of keys and values are key-value heads,
+// unless [Ungroup] is given.
 func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 	r := Receivers{site: site, heads: make(map[int][]int)}
 	for _, h := range heads {
@@ -31,11 +32,12 @@ func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 	return r
 }
 
-// PathPatch measures what each head tells the receivers directly, past all other heads: [layer, head] of the senders (Wang et
-// al. 2022, arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023, arXiv:2304.05969). For each sender, in a run on the base
-// tokens, its z is replaced by that in the source, while all other heads' z stay as they are in the base run and MLPs are
-// computed anew. What so reaches the receivers is put there in a second run on the base tokens, whose metric is the result.
-// Senders are the heads below the last receiver.
+// PathPatch measures what each head tells the receivers directly, past all other heads: [layer,
+// head] of the senders (Wang et al. 2022, arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023,
+// arXiv:2304.05969). For each sender, in a run on the base tokens, its z is replaced by that in the
+// source, while all other heads' z stay as they are in the base run and MLPs are computed anew.
+// What so reaches the receivers is put there in a second run on the base tokens, whose metric is
+// the result. Senders are the heads below the last receiver.
 //
 // TransformerLens 2 has no such function; base is what ARENA calls orig, source what it calls new.
 func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
@@ -126,8 +128,8 @@ func (p *path) follow(b batch, meter *meter) (*hooked.Tensor, error) {
 	return p.receive(b, first, received)
 }
 
-// frozen runs layers from to to, with the senders' z from the source and all other heads' z from the base run. It keeps what
-// the receivers get.
+// frozen runs layers from to to, with the senders' z from the source and all other heads' z from
+// the base run. It keeps what the receivers get.
 func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, received map[int]*hooked.Tensor, err error) {
 	var record []hooked.Site
 	if p.to.heads != nil {
@@ -165,7 +167,8 @@ func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, re
 	return x, received, nil
 }
 
-// freeze is [runner.edit] with the base run's activation, the last of the values, where nothing is replaced.
+// freeze is [runner.edit] with the base run's activation, the last of the values, where nothing is
+// replaced.
 func (p *path) freeze(from int) hooked.BranchEdit {
 	return hooked.BranchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
 		picks, base := values[2:len(values)-1], values[len(values)-1]

@@ -11,10 +11,12 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// batchTolerance is how far a sweep's numbers may depend on how it is cut into batches (issue 6 of the project's plan).
+// batchTolerance is how far a sweep's numbers may depend on how it is cut into batches (issue 6 of
+// the project's plan).
 var batchTolerance = golden.Tolerance{Abs: 1e-4}
 
-// TestBatchSize checks that a sweep's numbers do not depend on how many patches are computed together.
+// TestBatchSize checks that a sweep's numbers do not depend on how many patches are computed
+// together.
 func TestBatchSize(t *testing.T) {
 	f := openFixture(t, "llama", nil)
 	want := hooked.Must(patching.HeadOutByPos(f.m, f.corrupted, f.clean, f.metric))
@@ -27,7 +29,8 @@ func TestBatchSize(t *testing.T) {
 	}
 }
 
-// TestSweepIsPatching compares cells of sweeps from various sources with single runs that replace the same entries.
+// TestSweepIsPatching compares cells of sweeps from various sources with single runs that replace
+// the same entries.
 func TestSweepIsPatching(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	clean := hooked.Must(f.m.Cache(f.clean))
@@ -66,7 +69,8 @@ func TestNormalized(t *testing.T) {
 	}
 }
 
-// TestCancel checks that a sweep ends when its context does, and that progress counts up to the whole.
+// TestCancel checks that a sweep ends when its context does, and that progress counts up to the
+// whole.
 func TestCancel(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	var seen []patching.Progress

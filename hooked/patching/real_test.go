@@ -11,7 +11,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// realFixture is TransformerLens' patching of SmolLM2-135M-Instruct on the prompts of the first notebook.
+// realFixture is TransformerLens' patching of SmolLM2-135M-Instruct on the prompts of the first
+// notebook.
 type realFixture struct {
 	Tokens       hooked.Tokens
 	AnswerTokens hooked.Tokens `json:"answer_tokens"`
@@ -23,8 +24,9 @@ type realFixture struct {
 	}
 }
 
-// realTolerance is in logits: the fixture gives its differences of logits 2e-4 (ten times float32 against float64). A patched
-// run's residual stream of up to 2.5e4 rounds differently where its positions are computed by themselves.
+// realTolerance is in logits: the fixture gives its differences of logits 2e-4 (ten times float32
+// against float64). A patched run's residual stream of up to 2.5e4 rounds differently where its
+// positions are computed by themselves.
 var realTolerance = golden.Tolerance{Abs: 5e-4}
 
 // openReal loads the default model, which `make setup` puts into the user's cache.

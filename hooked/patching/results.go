@@ -4,7 +4,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// results turns patched residual streams into numbers. What a patch leaves as it is comes from the base run.
+// results turns patched residual streams into numbers. What a patch leaves as it is comes from the
+// base run.
 type results struct {
 	m         *hooked.Model
 	metric    hooked.Metric
@@ -25,7 +26,8 @@ type ready struct {
 	resid []float32
 }
 
-// metricBytes bounds the logits that are computed at once, maxRuns the runs: each is a part of the program.
+// metricBytes bounds the logits that are computed at once, maxRuns the runs: each is a part of the
+// program.
 const (
 	metricBytes = 64 << 20
 	maxRuns     = 16

@@ -14,7 +14,8 @@ type row struct {
 	from   int // the first position that it changes
 }
 
-// batch are rows that are computed together, from a common position on and in programs of a common size.
+// batch are rows that are computed together, from a common position on and in programs of a common
+// size.
 type batch struct {
 	rows []row // ordered by layer
 	from int
@@ -32,11 +33,12 @@ type workload struct {
 	maxRows  int // rows in one batch
 }
 
-// compileWork is how many multiplications take as long as compiling one block, some tenths of a second: positions are
-// computed twice rather than a program compiled for few of them.
+// compileWork is how many multiplications take as long as compiling one block, some tenths of a
+// second: positions are computed twice rather than a program compiled for few of them.
 const compileWork = 1e10
 
-// batches groups rows by where they begin and cuts the groups into batches of about as many positions.
+// batches groups rows by where they begin and cuts the groups into batches of about as many
+// positions.
 func (w workload) batches(rows []row) []batch {
 	var out []batch
 	for _, group := range w.groups(rows) {
@@ -52,8 +54,8 @@ func (w workload) batches(rows []row) []batch {
 	return out
 }
 
-// groups gathers rows that begin at the same position, the earliest first. A group joins the one before it if computing its
-// rows from there costs less than compiling a program for it.
+// groups gathers rows that begin at the same position, the earliest first. A group joins the one
+// before it if computing its rows from there costs less than compiling a program for it.
 func (w workload) groups(rows []row) []batch {
 	rows = slices.Clone(rows)
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.from, b.from) })

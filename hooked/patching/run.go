@@ -126,8 +126,9 @@ func (b batch) prompts() []int {
 
 func (b batch) row(i int) row { return b.rows[min(i, len(b.rows)-1)] }
 
-// values are the run-time values of [runner.edit] in one layer: the source's activation, the rows' prompts, and for each
-// axis of the activation which entry of it each row replaces there, every for all and none for none.
+// values are the run-time values of [runner.edit] in one layer: the source's activation, the rows'
+// prompts, and for each axis of the activation which entry of it each row replaces there, every for
+// all and none for none.
 func (r *runner) values(b batch, l int) ([]any, error) {
 	source, err := r.source(r.sp.site.At(l))
 	if !slices.Contains(r.sp.layers, l) { // nothing is replaced here, any activation will do
@@ -152,14 +153,16 @@ func (r *runner) values(b batch, l int) ([]any, error) {
 
 const none = -2
 
-// edit replaces entries of an activation x [row, ...], of which it sees the positions from a given one on.
+// edit replaces entries of an activation x [row, ...], of which it sees the positions from a given
+// one on.
 func (r *runner) edit(from int) hooked.BranchEdit {
 	return hooked.BranchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
 		return Where(r.mask(x, values[2:], from), r.ofRows(values[0], values[1], from), x)
 	}}
 }
 
-// ofRows is an activation of a whole run [batch, ...] for rows with these prompts, from a position on.
+// ofRows is an activation of a whole run [batch, ...] for rows with these prompts, from a position
+// on.
 func (r *runner) ofRows(activation, prompts *Node, from int) *Node {
 	return fromPosition(Gather(activation, InsertAxes(prompts, -1)), r.sp.axes, from)
 }
@@ -188,7 +191,8 @@ func fromPosition(x *Node, axes []string, from int) *Node {
 	return x
 }
 
-// firstEntry is which entry of an axis of the base run's activation a branch's first one is: keys are all there.
+// firstEntry is which entry of an axis of the base run's activation a branch's first one is: keys
+// are all there.
 func firstEntry(axis string, from int) int {
 	if axis == "pos" || axis == "query" {
 		return from
@@ -196,7 +200,8 @@ func firstEntry(axis string, from int) int {
 	return 0
 }
 
-// picked is true where an entry of x's axis is the one that picks [row] names, counted from first: [x's shape].
+// picked is true where an entry of x's axis is the one that picks [row] names, counted from first:
+// [x's shape].
 func picked(x *Node, axis int, picks *Node, first int) *Node {
 	dims := x.Shape().Dimensions
 	g := x.Graph()

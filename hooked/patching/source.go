@@ -7,8 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// A Source is where replacements come from: [Mean], [AllZeros]. Wherever a function takes a source, it also takes the tokens
-// of a run ([hooked.Tokens]) or the cache of one (*[hooked.Cache]).
+// A Source is where replacements come from: [Mean], [AllZeros]. Wherever a function takes a source,
+// it also takes the tokens of a run ([hooked.Tokens]) or the cache of one (*[hooked.Cache]).
 type Source interface {
 	// activations are those at the sites, each [batch, pos, ...] as in the base run.
 	activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error)

@@ -24,7 +24,8 @@ type space struct {
 
 const layerAxis = -1
 
-// newSpace reads what a sweep is to run over: "layer pos head". An example of the activation gives its shape.
+// newSpace reads what a sweep is to run over: "layer pos head". An example of the activation gives
+// its shape.
 func newSpace(site hooked.Site, over string, layers []int, example *hooked.Tensor) (*space, error) {
 	sp := &space{site: site, layers: layers, names: strings.Fields(over)}
 	sp.batch, sp.axes, sp.dims = example.Shape()[0], example.AxisNames()[1:], example.Shape()[1:]
@@ -110,8 +111,8 @@ func (sp *space) labels(m *hooked.Model, tokens hooked.Tokens) [][]string {
 	return labels
 }
 
-// positionLabels are a prompt's tokens with their positions, " John 11", or the positions alone in a model without
-// tokenizer.
+// positionLabels are a prompt's tokens with their positions, " John 11", or the positions alone in
+// a model without tokenizer.
 func positionLabels(m *hooked.Model, tokens []int) []string {
 	labels := numbers(count(len(tokens)))
 	if texts, err := m.StrTokens(tokens); err == nil {

@@ -7,10 +7,11 @@ import (
 	"gopherlens/hooked"
 )
 
-// Sweep replaces, one after the other, parts of the activation at a site in a run on the base tokens by what they are in the
-// source, and measures each time. What it runs over are axes, separated by blanks, which become the grid's: "layer" and the
-// activation's own, such as "pos" and "head" ("dest" and "src" are the query and key of a pattern). An axis that is not
-// named is replaced as a whole.
+// Sweep replaces, one after the other, parts of the activation at a site in a run on the base
+// tokens by what they are in the source, and measures each time. What it runs over are axes,
+// separated by blanks, which become the grid's: "layer" and the activation's own, such as "pos" and
+// "head" ("dest" and "src" are the query and key of a pattern). An axis that is not named is
+// replaced as a whole.
 //
 //	patching.Sweep(model, hooked.AttnZ, "layer head", corrupted, clean, hooked.LogitDiff(answers))
 //
@@ -92,8 +93,9 @@ func layerNumbers(sites []hooked.Site) []int {
 	return layers
 }
 
-// baseSites are recorded in every run for a sweep, those of them that the model has. They are what most sweeps are about, and
-// small; so the next sweep, over another of them, finds the run's program compiled.
+// baseSites are recorded in every run for a sweep, those of them that the model has. They are what
+// most sweeps are about, and small; so the next sweep, over another of them, finds the run's
+// program compiled.
 var baseSites = []hooked.Site{hooked.ResidPre, hooked.AttnQ, hooked.AttnK, hooked.AttnV, hooked.AttnZ, hooked.AttnOut,
 	hooked.ResidMid, hooked.MLPOut}
 

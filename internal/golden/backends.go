@@ -17,13 +17,14 @@ const residentEnv = "GOPHERLENS_TEST_RESIDENT"
 // xlaEnv, where it is set, makes tests run on XLA whatever they run on pure Go: `make test-xla`.
 const xlaEnv = "GOPHERLENS_TEST_XLA"
 
-// LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program, so that most tests run
-// on it what depends on the backend, and the whole with `make test-xla`.
+// LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program,
+// so that most tests run on it what depends on the backend, and the whole with `make test-xla`.
 func LeftOut(be compute.Backend, name string, onXLA ...string) bool {
 	return be.Name() != "go" && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
 }
 
-// OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The test must link both.
+// OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The
+// test must link both.
 func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 	t.Helper()
 	t.Run("go", func(t *testing.T) { test(t, PureGo(t)) })

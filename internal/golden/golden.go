@@ -1,8 +1,8 @@
 // Package golden reads the fixtures that tests compare with, and compares.
 //
-// The fixtures were made with TransformerLens 2.16.1 and Hugging Face transformers on CPU in float32; each JSON file says
-// how, and gives the tolerance that its numbers deserve: about ten times the difference between the float32 run and a
-// float64 run of the same model.
+// The fixtures were made with TransformerLens 2.16.1 and Hugging Face transformers on CPU in
+// float32; each JSON file says how, and gives the tolerance that its numbers deserve: about ten
+// times the difference between the float32 run and a float64 run of the same model.
 package golden
 
 import (
@@ -69,7 +69,8 @@ func (f *File) Floats(name string) ([]float32, []int) {
 	return values, tensor.Shape
 }
 
-// Ints are the values of a tensor of whole numbers with two axes, or with one, which makes a single row.
+// Ints are the values of a tensor of whole numbers with two axes, or with one, which makes a single
+// row.
 func (f *File) Ints(name string) [][]int {
 	f.t.Helper()
 	tensor, err := f.file.Tensor(name)
@@ -105,7 +106,8 @@ func JSON(t testing.TB, path string, v any) {
 	}
 }
 
-// Close reports an error unless got is want within the tolerance. Infinities must be the same; NaN is never right.
+// Close reports an error unless got is want within the tolerance. Infinities must be the same; NaN
+// is never right.
 func Close(t testing.TB, what string, got, want []float32, tol Tolerance) {
 	t.Helper()
 	if len(got) != len(want) {

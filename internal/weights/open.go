@@ -37,10 +37,11 @@ var formatOf = map[string]Format{
 	".bin":         Torch,
 }
 
-// Open maps a checkpoint. The path is a .safetensors, .gguf, .pt, .pth or .bin
-// file, or a folder. In a folder it takes, in this order, model.safetensors, the
-// shards that model.safetensors.index.json lists, pytorch_model.bin or .pt, the
-// shards that pytorch_model.bin.index.json lists, the only .gguf file, the only .safetensors file, the only .pt or .pth file.
+// Open maps a checkpoint. The path is a .safetensors, .gguf, .pt, .pth or .bin file, or a folder.
+// In a folder it takes, in this order, model.safetensors, the shards that
+// model.safetensors.index.json lists, pytorch_model.bin or .pt, the shards that
+// pytorch_model.bin.index.json lists, the only .gguf file, the only .safetensors file, the only .pt
+// or .pth file.
 //
 // Open checks the headers in full: a file that opens has sound names, shapes and
 // offsets.

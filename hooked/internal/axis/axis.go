@@ -1,10 +1,12 @@
-// Package axis knows the names of the axes of activations, and under which other names they may be asked for.
+// Package axis knows the names of the axes of activations, and under which other names they may be
+// asked for.
 package axis
 
 import "slices"
 
-// aliases are the names that an axis may have at a site, by the name that it is asked for, the likeliest first. Attention
-// has positions of two kinds: those that look, and those that are looked at.
+// aliases are the names that an axis may have at a site, by the name that it is asked for, the
+// likeliest first. Attention has positions of two kinds: those that look, and those that are looked
+// at.
 var aliases = map[string][]string{
 	"pos":    {"query", "key"},
 	"head":   {"kv_head"},
@@ -23,7 +25,8 @@ func Find(axes []string, name string) int {
 	return -1
 }
 
-// Plain is the name under which an axis is found wherever there is one of its kind: pos for query, head for kv_head.
+// Plain is the name under which an axis is found wherever there is one of its kind: pos for query,
+// head for kv_head.
 func Plain(name string) string {
 	for _, plain := range []string{"pos", "head"} {
 		if aliases[plain][0] == name {
