@@ -18,6 +18,7 @@ import (
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/nearest"
 	"gopherlens/internal/weights"
@@ -88,7 +89,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	arch, cfg, said, err := readConfig(where, file)
 	if err != nil {
-		return nil, err
+		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
 	cfg.ModelName, cfg.DType = name, cmp.Or(o.DType, F32)
 	if err := cfg.Validate(); err != nil {
@@ -96,7 +97,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	src := newSource(arch, cfg, said, file)
 	if err := src.checkNames(arch); err != nil {
-		return nil, err
+		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
 	m := newModel(cfg, processing, src.gives(), be, why)
 	m.notes = src.notes()

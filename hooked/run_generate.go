@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"gopherlens/internal/fault"
 )
 
 // Generation says how a text is continued. The zero value makes ten tokens, each the likeliest.
@@ -263,7 +265,8 @@ func (s *generator) reserve(from *KVCache) error {
 	}
 	before := s.kv.Len() + len(s.tokens[0])
 	if s.g.MaxNewTokens-1 > s.m.cfg.longest()-before { // the last token is never read
-		return fmt.Errorf("%d positions and %d new tokens: the model's context is %d", before, s.g.MaxNewTokens, s.m.cfg.NCtx)
+		return fault.Mark(fmt.Errorf("%d positions and %d new tokens: the model's context is %d",
+			before, s.g.MaxNewTokens, s.m.cfg.NCtx), ErrOutOfContext)
 	}
 	return s.kv.reserve(before + s.g.MaxNewTokens - 1)
 }

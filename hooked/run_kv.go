@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // A KVCache holds the keys and values of the tokens read so far, so that a run on top of it
@@ -120,7 +121,8 @@ func (r *run) checkKV() error {
 	case kv.batch != r.plan.batch:
 		return brief.Errorf("the key-value cache is for %d prompts, the input has %d", kv.batch, r.plan.batch)
 	case kv.length+r.plan.pos > c.longest():
-		return brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d", kv.length, r.plan.pos, c.NCtx)
+		return fault.Mark(brief.Errorf("the key-value cache holds %d positions and the input %d: the model's context is %d",
+			kv.length, r.plan.pos, c.NCtx), ErrOutOfContext)
 	}
 	return r.turnAgain()
 }

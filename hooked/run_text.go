@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 	"gopherlens/tokenize"
 )
 
@@ -197,7 +198,7 @@ func (t Tokens) check(c Config) error {
 		}
 	}
 	if len(t[0]) > c.longest() {
-		return brief.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx)
+		return fault.Mark(brief.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx), ErrOutOfContext)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
 )
 
@@ -140,5 +141,5 @@ func unknownHook(name string, sites []Site) error {
 	for i, s := range sites {
 		names[i] = s.Name()
 	}
-	return brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names))
+	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names)), ErrUnknownHook)
 }

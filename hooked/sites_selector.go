@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // A Selector says which sites a run records or edits. It is one of
@@ -119,7 +120,7 @@ func resolveGlob(glob string, all []Site) ([]Site, error) {
 
 func atLeastOne(found []Site, format string, args ...any) ([]Site, error) {
 	if len(found) == 0 {
-		return nil, brief.Errorf(format, args...)
+		return nil, fault.Mark(brief.Errorf(format, args...), ErrUnknownHook)
 	}
 	return found, nil
 }
