@@ -108,7 +108,7 @@ def main():
         command += [x.format(**paths) for x in s.extra] + (["--only", a.family] if a.family else [])
         if subprocess.run(command).returncode:
             sys.exit(f"the set {n} failed")
-    subprocess.run([sys.executable, os.path.join(HERE, "check_golden.py"), a.out], check=True)
+    sys.exit(subprocess.run([sys.executable, os.path.join(HERE, "check_golden.py"), a.out]).returncode)
 
 
 if __name__ == "__main__":
