@@ -56,7 +56,12 @@ func gemma3Config(f *fields) Config {
 	c.OutputLogitsSoftCap = f.PositiveOr("final_logit_softcapping", 0)
 	c.AttnScale = math.Sqrt(f.PositiveOr("query_pre_attn_scalar", c.queryScalar()))
 	c.WindowSize = f.IntOr("sliding_window", 0)
-	f.attnTypes(&c, "layer_types", everyNth(f.Int("sliding_window_pattern")))
+	nth := 0
+	if _, listed := f.said("layer_types"); !listed {
+		nth = f.Int("sliding_window_pattern")
+	}
+	f.said("sliding_window_pattern")
+	f.attnTypes(&c, "layer_types", everyNth(nth))
 	f.ropeByKind(&c)
 	return c
 }

@@ -101,6 +101,11 @@ var llamaGGUFKeys = map[string]string{
 	"rope.scaling.type":                    "rope_scaling.type",
 	"rope.scaling.factor":                  "rope_scaling.factor",
 	"rope.scaling.original_context_length": "rope_scaling.original_max_position_embeddings",
+	"rope.scale_linear":                    "rope_scaling.factor", // the older key
+	"rope.scaling.yarn_beta_fast":          "rope_scaling.beta_fast",
+	"rope.scaling.yarn_beta_slow":          "rope_scaling.beta_slow",
+	"rope.scaling.yarn_ext_factor":         "rope_scaling.ext_factor",
+	"rope.scaling.yarn_attn_factor":        "rope_scaling.attn_factor",
 	"rope.scaling.finetuned":               "",
 	"vocab_size":                           "",
 }

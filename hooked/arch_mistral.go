@@ -18,11 +18,25 @@ var mistral = architecture{
 
 func mistralConfig(f *fields) Config { return windowed(f, llamaConfig(f)) }
 
-// windowed gives c a window in every layer, if the file gives one.
+// windowed gives c a window in every layer, if the file gives one; a GGUF file without one may say 0.
+// The class looks at no layer_types: a list that says otherwise is refused.
 func windowed(f *fields, c Config) Config {
-	c.WindowSize = f.IntOr("sliding_window", 0)
+	if f.gguf {
+		c.WindowSize = f.CountOr("sliding_window", 0)
+	} else {
+		c.WindowSize = f.IntOr("sliding_window", 0)
+	}
+	kind := GlobalAttention
 	if c.WindowSize > 0 {
-		f.attnTypes(&c, "layer_types", func(int) AttentionKind { return LocalAttention })
+		kind = LocalAttention
+	}
+	window := c.WindowSize
+	f.attnTypes(&c, "layer_types", func(int) AttentionKind { return kind })
+	for _, got := range c.AttnTypes {
+		if got != kind {
+			f.fail("field \"layer_types\" is not the same for all layers, or contradicts a sliding_window of %d", window)
+			break
+		}
 	}
 	return c
 }

@@ -29,7 +29,7 @@ var qwen2 = architecture{
 // key-value heads means 32, not as many as heads.
 var qwenDefaults = map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, "max_position_embeddings": 32768,
 	"num_attention_heads": 32, "num_key_value_heads": 32, "intermediate_size": 22016, "vocab_size": 151936, "rms_norm_eps": 1e-6,
-	"hidden_act": "silu", "rope_theta": 10000, "use_sliding_window": false, "max_window_layers": 28,
+	"hidden_act": "silu", "rope_theta": 10000, "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
 	"tie_word_embeddings": false}
 
 // qwen3 reads Qwen 3: no biases, and an RMS norm on the q and k of every head.
@@ -63,9 +63,9 @@ var qwen3 = architecture{
 // qwenConfig is [llamaConfig] with a window in the upper layers, which the file can switch on.
 func qwenConfig(f *fields) Config {
 	c := llamaConfig(f)
-	window, from := f.IntOr("sliding_window", 0), f.CountOr("max_window_layers", 0) // neither is in GGUF
-	if f.Bool("use_sliding_window") {
-		c.WindowSize = window
+	from := f.CountOr("max_window_layers", 0) // GGUF has neither it nor a window
+	if f.said("sliding_window"); f.Bool("use_sliding_window") {
+		c.WindowSize = f.IntOr("sliding_window", 0)
 	}
 	f.attnTypes(&c, "layer_types", func(l int) AttentionKind {
 		if c.WindowSize > 0 && l >= from {

@@ -339,7 +339,7 @@ func (r *run) trim(c *Cache) error {
 func (r *run) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
 	for s, t := range found {
 		if r.plan.kvRoom > 0 {
-			t = t.filled(r.kvLength())
+			t = t.filled(r.in.length)
 		}
 		if len(r.req.posSlice) > 0 {
 			if err := Try(func() { t = t.atPositions(r.req.posSlice) }); err != nil {
@@ -349,14 +349,6 @@ func (r *run) trimmed(found map[Site]*Tensor) (map[Site]*Tensor, error) {
 		found[s] = t
 	}
 	return found, nil
-}
-
-// kvLength is the number of positions that the run's queries could see.
-func (r *run) kvLength() int {
-	if kv := r.req.kv; !kv.frozen {
-		return kv.length
-	}
-	return r.req.kv.length + r.plan.pos
 }
 
 // filled drops the keys that the cache has room for and does not hold yet.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -105,4 +106,20 @@ func TestRopeSu(t *testing.T) {
 	file := golden.Open(t, "testdata/rope/phi3_longrope/golden.safetensors")
 	_, tol := readSparse(t, "testdata/rope/phi3_longrope")
 	compare(t, file, "46/hf_logits", hooked.Must(m.Run(hooked.Tokens(file.Ints("46/tokens")))), tol)
+}
+
+// TestRopeOfEditedCache refuses to compute anew what was computed under an edit: it would be lost.
+func TestRopeOfEditedCache(t *testing.T) {
+	dir := "testdata/rope/dynamic"
+	file := golden.Open(t, filepath.Join(dir, "golden.safetensors"))
+	m := hooked.Must(hooked.FromPretrained(dir, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+	row := file.Ints("46/tokens")[0]
+	kv := m.NewKVCache(1)
+	hooked.Must(m.Run(row[:16], hooked.WithKV(kv), hooked.Edit(hooked.AttnZ.At(0), hooked.ZeroHead(0))))
+	if _, err := m.Run(row[16:17], hooked.WithKV(kv)); err == nil || !strings.Contains(err.Error(), "edits") {
+		t.Errorf("error %v, want one that names the edits", err)
+	}
+	if kv.Len() != 16 {
+		t.Errorf("the refused run left %d positions", kv.Len())
+	}
 }

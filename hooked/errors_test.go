@@ -13,7 +13,10 @@ func TestErrorKinds(t *testing.T) {
 	options := hooked.LoadOptions{Backend: golden.PureGo(t), Offline: true}
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	long := make([]int, m.Config().NCtx+1)
-	from := func(name string) error { _, err := hooked.FromPretrained(name, hooked.NoProcessing, options); return err }
+	from := func(name string) error {
+		_, err := hooked.FromPretrained(name, hooked.NoProcessing, options)
+		return err
+	}
 	_, context := m.Run(long)
 	_, generation := m.Generate([]int{1}, hooked.Generation{MaxNewTokens: m.Config().NCtx + 1})
 	_, hook := m.Run([]int{1}, hooked.Edit("hook_patern", hooked.Zero()))

@@ -76,6 +76,13 @@ func TestGGUFMetadata(t *testing.T) {
 	if base := hooked.Must(read("llama3_rope", map[string]any{"llama.rope.freq_base": nil})).RotaryBase; base != 10000 {
 		t.Errorf("without freq_base the base is %v", base)
 	}
+	factorAlone := hooked.Must(read("llama3_rope", map[string]any{"llama.rope.scaling.factor": float32(4)}))
+	if s := factorAlone.RotaryScaling; s == nil || s.Kind != hooked.LinearRope || s.Factor != 4 {
+		t.Errorf("a factor without a type is linear scaling for llama.cpp, here it is %+v", s)
+	}
+	if w := hooked.Must(read("phi3", map[string]any{"phi3.attention.sliding_window": uint32(0)})).WindowSize; w != 0 {
+		t.Errorf("a window of 0 in a GGUF file is none, here it is %d", w)
+	}
 	for key, value := range map[string]any{
 		"llama.attention.value_length":           uint32(plain.DHead / 2),
 		"llama.attention.layer_norm_rms_epsilon": nil,

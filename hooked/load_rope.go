@@ -77,7 +77,8 @@ const (
 
 // ropeScaling reads the object r, which beside is the rest of.
 func (r *fields) ropeScaling(c *Config, beside *fields) {
-	said := r.StringOr(r.anyOf("rope_type", "type"), "default")
+	said := r.StringOr("rope_type", r.StringOr("type", r.untypedScaling(beside))) // the newer name wins
+	r.read["type"] = true
 	kind := RopeKind(said)
 	if other, ok := beside.ropeAliases[said]; ok {
 		kind = other
@@ -96,9 +97,21 @@ func (r *fields) ropeScaling(c *Config, beside *fields) {
 	c.RotaryScaling = s
 }
 
+// untypedScaling is the type of an object that does not say it. A GGUF file with a factor alone
+// means linear scaling: llama.cpp, src/llama-model.cpp, load_hparams.
+func (r *fields) untypedScaling(beside *fields) string {
+	if factor := r.values["factor"]; beside.gguf && factor != nil && factor != 0.0 {
+		return string(LinearRope)
+	}
+	return "default"
+}
+
 // ropeReaders read what each kind of scaling needs.
 var ropeReaders = map[RopeKind]func(r *fields, s *RopeScaling, c *Config, beside *fields){
-	LinearRope: func(r *fields, s *RopeScaling, _ *Config, _ *fields) { s.Factor = r.Positive("factor") },
+	LinearRope: func(r *fields, s *RopeScaling, _ *Config, _ *fields) {
+		s.Factor = r.Positive("factor")
+		r.said("original_max_position_embeddings") // changes nothing here
+	},
 	DynamicRope: func(r *fields, s *RopeScaling, c *Config, _ *fields) {
 		s.Factor, s.OriginalContext = r.Positive("factor"), c.NCtx
 		r.want("original_max_position_embeddings", float64(c.NCtx))
@@ -107,6 +120,12 @@ var ropeReaders = map[RopeKind]func(r *fields, s *RopeScaling, c *Config, beside
 		r.stretched(s, c, beside)
 		s.BetaFast, s.BetaSlow = cmp.Or(r.FloatOr("beta_fast", 0), 32), cmp.Or(r.FloatOr("beta_slow", 0), 1) // 0 is none there
 		s.Truncate = r.BoolOr("truncate", true)
+		for _, name := range []string{"ext_factor", "attn_factor"} { // GGUF's
+			r.want(name, 1.0)
+		}
+		if long := s.Factor * float64(s.OriginalContext); long > float64(c.NCtx) && long <= maxSize {
+			c.NCtx = int(long) // the block was added to a file that still tells the original context
+		}
 		m, all := r.FloatOr("mscale", 0), r.FloatOr("mscale_all_dim", 0)
 		usual := yarnAttnFactor(s.Factor, 1)
 		if m != 0 && all != 0 {
@@ -143,9 +162,6 @@ func (r *fields) stretched(s *RopeScaling, c *Config, beside *fields) {
 		s.Factor = r.PositiveOr("factor", float64(c.NCtx)/float64(s.OriginalContext))
 	} else {
 		s.Factor = r.Positive("factor")
-	}
-	if long := s.Factor * float64(s.OriginalContext); long > float64(c.NCtx) && long <= maxSize {
-		c.NCtx = int(long) // the block was added to a file that still tells the original context
 	}
 }
 

@@ -160,6 +160,9 @@ func TestSparseDefaults(t *testing.T) {
 					want = byKind[spelling]
 				}
 			}
+			if name == "sliding_window" && want == nil { // the class forgets it where it is switched off
+				want = 4096.0
+			}
 			if name == "sliding_window_pattern" {
 				want = class.Fields["_"+name]
 			}
@@ -300,5 +303,48 @@ func TestOtherNames(t *testing.T) {
 	}
 	if !slices.Contains([]int{2, 3}, want.NLayers) {
 		t.Errorf("%d layers", want.NLayers)
+	}
+}
+
+// TestSpellings reads files that say one thing in ways that real ones do.
+func TestSpellings(t *testing.T) {
+	llama3 := map[string]any{"rope_type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4,
+		"original_max_position_embeddings": 8192}
+	window := func(c hooked.Config) int { return c.WindowSize }
+	context := func(c hooked.Config) int { return c.NCtx }
+	scaling := func(c hooked.Config) int { return int(c.RotaryScaling.Factor) }
+	for _, test := range []struct {
+		what, family string
+		change       map[string]any
+		got          func(hooked.Config) int
+		want         int
+	}{
+		{"Llama 3.2's context is the file's", "llama", map[string]any{"max_position_embeddings": 131072, "rope_scaling": llama3}, context, 131072},
+		{"Qwen's window, by the class's default", "qwen2", map[string]any{"use_sliding_window": true, "max_window_layers": 1}, window, 4096},
+		{"Qwen's window, switched off", "qwen2", map[string]any{"use_sliding_window": true, "max_window_layers": 1, "sliding_window": null}, window, 0},
+		{"Mistral without a window, layer by layer", "mistral", map[string]any{"sliding_window": null, "layer_types": []string{"full_attention", "full_attention"}}, window, 0},
+		{"linear scaling with an original context", "llama", map[string]any{"rope_scaling": map[string]any{"type": "linear", "factor": 4,
+			"original_max_position_embeddings": 2048}}, scaling, 4},
+		{"two spellings of a type, the newer holds", "llama", map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "rope_type": "linear",
+			"factor": 4}}, scaling, 4},
+		{"Gemma 3 with a list in place of a pattern", "gemma3", map[string]any{"sliding_window_pattern": null,
+			"layer_types": []string{"sliding_attention", "full_attention"}}, window, 4096},
+	} {
+		dir := copied(t, filepath.Join("testdata/sparse", test.family))
+		var config map[string]any
+		golden.JSON(t, filepath.Join(dir, "config.json"), &config)
+		if list, ok := test.change["layer_types"].([]string); ok { // as long as the fixture is deep
+			for n := int(config["num_hidden_layers"].(float64)); len(list) < n; {
+				list = append(list, list[0])
+				test.change["layer_types"] = list
+			}
+		}
+		editConfig(t, dir, test.change)
+		c, err := hooked.ReadConfig(dir)
+		if err != nil {
+			t.Errorf("%s: %v", test.what, err)
+		} else if got := test.got(c); got != test.want {
+			t.Errorf("%s: %d, want %d", test.what, got, test.want)
+		}
 	}
 }

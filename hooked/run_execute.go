@@ -34,7 +34,6 @@ func (r *run) execute(steps []step) (*results, error) {
 	if leavesForLater(steps) { // what is read of it later may be much: make room, unless a worker holds the memory
 		nativemem.Trim()
 	}
-	r.grow(out.kv)
 	out.cache.inOrder(r.plan.record)
 	if err := r.observe(out); err != nil {
 		return nil, err
@@ -42,7 +41,11 @@ func (r *run) execute(steps []step) (*results, error) {
 	if err := r.trim(out.grads); err != nil {
 		return nil, err
 	}
-	return out, r.trim(out.cache)
+	if err := r.trim(out.cache); err != nil {
+		return nil, err
+	}
+	r.grow(out.kv) // last, so that a run that fails leaves its cache as it was
+	return out, nil
 }
 
 // results are a run's results as tensors; those that it did not ask for are nil.

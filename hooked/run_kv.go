@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 
@@ -28,6 +29,7 @@ type KVCache struct {
 	tokens Tokens            // that they are of
 	mask   [][]int           // of the positions filled, if they were padded; else nil
 	angles int               // the length class whose rotary angles they were computed with, see [RopeScaling.lengthClass]
+	edited bool              // some of the runs that made it grow had edits
 	inUse  atomic.Bool       // by a run that will make it grow
 }
 
@@ -68,7 +70,7 @@ func (kv *KVCache) Unfreeze() { kv.need().frozen = false }
 func (kv *KVCache) Clone() *KVCache {
 	kv.need()
 	return &KVCache{m: kv.m, batch: kv.batch, length: kv.length, room: kv.room, frozen: kv.frozen, values: slices.Clone(kv.values),
-		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles}
+		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles, edited: kv.edited}
 }
 
 // hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of
@@ -137,23 +139,36 @@ func (r *run) turnAgain() error {
 		kv.angles = angles
 		return nil
 	}
-	if len(r.plan.edits) > 0 {
+	if len(r.plan.edits) > 0 || kv.edited {
 		return brief.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
-			"and it was computed without this run's edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.length())
+			"and it cannot be computed again with edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.length())
 	}
 	fresh := r.m.NewKVCache(kv.batch)
 	if err := fresh.reserve(kv.room); err != nil { // the same room, which the programs of the next steps were compiled for
 		return err
 	}
-	options := []Option{WithKV(fresh), inTextOf(r.length())}
-	if kv.mask != nil {
-		options = append(options, AttentionMask(kv.mask))
-	}
-	if _, err := r.m.forward(kv.tokens, options, verb{takes: ofSteps}); err != nil {
-		return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.length(), err)
+	for from := 0; from < kv.length; { // in pieces of round sizes, so that few programs serve all lengths
+		to := from + 1<<(bits.Len(uint(kv.length-from))-1)
+		options := []Option{WithKV(fresh), inTextOf(r.length())}
+		if kv.mask != nil {
+			options = append(options, AttentionMask(columns(kv.mask, from, to)))
+		}
+		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{takes: ofSteps}); err != nil {
+			return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.length(), err)
+		}
+		from = to
 	}
 	kv.values, kv.angles = fresh.values, angles
 	return nil
+}
+
+// columns are some positions of each prompt.
+func columns(rows [][]int, from, to int) [][]int {
+	out := make([][]int, len(rows))
+	for i, row := range rows {
+		out[i] = row[from:to]
+	}
+	return out
 }
 
 // inTextOf tells a run that what it reads is the beginning of a text of n tokens.
@@ -210,6 +225,7 @@ func (r *run) grow(values []*tensors.Tensor) {
 	kv.values = values
 	kv.length += r.plan.pos
 	kv.tokens = kv.tokens.followedBy(r.tokens)
+	kv.edited = kv.edited || len(r.plan.edits) > 0
 	if r.plan.masked {
 		kv.mask = r.mask
 	}

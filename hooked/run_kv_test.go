@@ -129,3 +129,28 @@ func TestBadKVCaches(t *testing.T) {
 		}
 	}
 }
+
+// TestKVAfterFailure checks that a run that fails leaves its cache as it was, and that one cache serves one run at a time.
+func TestKVAfterFailure(t *testing.T) {
+	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
+	kv := m.NewKVCache(1)
+	hooked.Must(m.Run([]int{1, 2, 3}, hooked.WithKV(kv)))
+	var inside, generated error
+	_, err := m.Run([]int{4}, hooked.WithKV(kv), hooked.Observe(hooked.ResidPre.At(0), func(*hooked.Tensor, hooked.Site) {
+		_, inside = m.Run([]int{4}, hooked.WithKV(kv))
+		_, generated = m.Generate([]int{4}, hooked.Generation{MaxNewTokens: 2}, hooked.WithKV(kv))
+		panic("boom")
+	}))
+	if err == nil || kv.Len() != 3 {
+		t.Errorf("error %v, and the cache holds %d positions, want 3", err, kv.Len())
+	}
+	for _, err := range []error{inside, generated} {
+		if err == nil || !strings.Contains(err.Error(), "another run") {
+			t.Errorf("error %v, want one that names the other run", err)
+		}
+	}
+	kv.Freeze()
+	if _, err := m.Run([]int{4}, hooked.WithKV(kv)); err != nil {
+		t.Error(err)
+	}
+}

@@ -21,7 +21,7 @@ type Site struct {
 type siteInfo struct {
 	path    string            // %d standing for the layer
 	axes    string            // named axes, outermost first
-	present func(Config) bool // nil: in every model
+	present func(Config) bool // nil: in every decoder
 	traits  traits
 }
 

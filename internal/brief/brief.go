@@ -85,7 +85,11 @@ func list(v reflect.Value) any {
 		if v.Kind() == reflect.Slice {
 			return Text(string(v.Bytes()))
 		}
-	case reflect.Interface, reflect.Slice, reflect.Array, reflect.Map, reflect.Struct, reflect.Pointer:
+	case reflect.Interface:
+		if !allPlain(v) {
+			return plain(fmt.Sprintf("%d of %s", v.Len(), v.Type().Elem()))
+		}
+	case reflect.Slice, reflect.Array, reflect.Map, reflect.Struct, reflect.Pointer:
 		return plain(fmt.Sprintf("%d of %s", v.Len(), v.Type().Elem()))
 	}
 	elements := make([]any, min(v.Len(), shown))
@@ -93,6 +97,18 @@ func list(v reflect.Value) any {
 		elements[i] = value(v.Index(i).Interface())
 	}
 	return items{elements, more(v.Len(), " ")}
+}
+
+// allPlain reports whether the elements that are shown are numbers, truth values or texts.
+func allPlain(v reflect.Value) bool {
+	for i := range min(v.Len(), shown) {
+		switch v.Index(i).Elem().Kind() {
+		case reflect.Invalid, reflect.Slice, reflect.Array, reflect.Map, reflect.Struct, reflect.Pointer,
+			reflect.Interface, reflect.Func, reflect.Chan:
+			return false
+		}
+	}
+	return true
 }
 
 // items prints its elements with the verb that the list was given.
