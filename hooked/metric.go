@@ -70,7 +70,8 @@ func checkAnswers(answers Tokens, logits *Node) {
 
 // apply builds the metric in a run's graph and averages it over prompts.
 func (m *Metric) apply(b *builder, logits *Node) *Node {
-	out := m.f(logits, m.nodes(b))
+	var out *Node
+	named("the metric", func() { out = m.f(logits, m.nodes(b)) })
 	if out == nil {
 		exceptions.Panicf("the metric's function returned nil")
 	}

@@ -100,6 +100,17 @@ func TestHooksThatPanic(t *testing.T) {
 				t.Errorf("%s in %s: %v", what, where, err)
 			}
 		}
+		metric := hooked.NewMetric(nil, func(logits *graph.Node, _ []*graph.Node) *graph.Node { f(); return logits })
+		_, _, _, ofMetric := m.RunWithGradients([]int{1, 2}, metric)
+		_, ofSelector := m.Cache([]int{1}, hooked.Names(func(string) bool { f(); return true }))
+		for where, err := range map[string]error{"the metric": ofMetric, "the selector's function": ofSelector} {
+			if err == nil || !strings.Contains(err.Error(), where) {
+				t.Errorf("%s in %s: %v", what, where, err)
+			}
+		}
+	}
+	if _, err := m.Cache([]int{1}, hooked.Names((func(string) bool)(nil))); err == nil || !strings.Contains(err.Error(), "nil") {
+		t.Errorf("a selector that is nil: %v", err)
 	}
 	for _, option := range []hooked.Option{hooked.Edit(site, (func(*graph.Node, hooked.Site) *graph.Node)(nil)),
 		hooked.Edit(site, hooked.Intervention{}), hooked.Edit(site, hooked.With(nil)), hooked.Observe(site, nil)} {

@@ -44,8 +44,7 @@ func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
 	case string:
 		return c.resolveName(v, all)
 	case func(string) bool:
-		found := filterSites(all, func(s Site) bool { return !s.Optional() && v(s.Name()) })
-		return atLeastOne(found, "the function matches no hook of this model")
+		return matched(v, all)
 	case []Selector:
 		return c.selectSites(v...)
 	case []string:
@@ -54,6 +53,22 @@ func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
 		return resolveEach(c, v)
 	}
 	return nil, brief.Errorf("a selector of type %T: want a hook name, a glob, a Site, func(string) bool, or a slice of these", sel)
+}
+
+// matched are the sites that a function of the user's chooses.
+func matched(choose func(name string) bool, all []Site) (found []Site, err error) {
+	if choose == nil {
+		return nil, brief.Errorf("a selector is a function that is nil")
+	}
+	err = Try(func() {
+		named("the selector's function", func() {
+			found = filterSites(all, func(s Site) bool { return !s.Optional() && choose(s.Name()) })
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return atLeastOne(found, "the function matches no hook of this model")
 }
 
 func resolveEach[T any](c Config, items []T) ([]Site, error) {
