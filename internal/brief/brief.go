@@ -18,7 +18,7 @@ const (
 )
 
 // Text shortens a text and says how long it was.
-func Text(s string) string { return cut(s, longest) }
+func Text(s string) string { return Cut(s, longest) }
 
 // Names joins a list of names, and counts those that it leaves out.
 func Names(names []string) string {
@@ -148,13 +148,13 @@ func (e brieferError) Unwrap() error { return e.error }
 
 func inner(err error) error {
 	if text := err.Error(); len(text) > deepest {
-		return brieferError{err, cut(text, deepest)}
+		return brieferError{err, Cut(text, deepest)}
 	}
 	return err
 }
 
-// cut ends a text after n bytes, between letters.
-func cut(s string, n int) string {
+// Cut ends a text after n bytes, between letters, and says how long it was.
+func Cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
