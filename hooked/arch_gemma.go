@@ -15,7 +15,7 @@ var gemma = architecture{
 	class:  "GemmaForCausalLM",
 	gguf:   "gemma",
 	config: gemma1Config,
-	defaults: withDefaults(gemmaDefaults, map[string]any{"num_hidden_layers": 28, "hidden_size": 3072, "num_attention_heads": 16,
+	defaults: joined(gemmaDefaults, map[string]any{"num_hidden_layers": 28, "hidden_size": 3072, "num_attention_heads": 16,
 		"num_key_value_heads": 16, "intermediate_size": 24576, "vocab_size": 256000, "hidden_act": "gelu_pytorch_tanh"}),
 	ggufKeys:     llamaGGUFKeys,
 	ggufDefaults: llamaCPP,
@@ -32,10 +32,10 @@ var gemma2 = architecture{
 	class:  "Gemma2ForCausalLM",
 	gguf:   "gemma2",
 	config: gemma2Config,
-	defaults: withDefaults(gemmaDefaults, map[string]any{"attn_logit_softcapping": 50, "final_logit_softcapping": 30,
+	defaults: joined(gemmaDefaults, map[string]any{"attn_logit_softcapping": 50, "final_logit_softcapping": 30,
 		"query_pre_attn_scalar": 256, "sliding_window": 4096}),
 	ggufKeys:     gemma2GGUFKeys,
-	ggufDefaults: withDefaults(llamaCPP, map[string]any{"attn_logit_softcapping": 50, "final_logit_softcapping": 30, "sliding_window": 4096}),
+	ggufDefaults: joined(llamaCPP, map[string]any{"attn_logit_softcapping": 50, "final_logit_softcapping": 30, "sliding_window": 4096}),
 	ignored:      gemmaIgnored,
 	prefixes:     []string{"model."},
 	weights:      slices.Concat(gemmaWeights, gemmaPostNorms),
@@ -50,7 +50,7 @@ var gemma3 = architecture{
 	class:  "Gemma3ForCausalLM",
 	gguf:   "gemma3",
 	config: gemma3Config,
-	defaults: withDefaults(gemmaDefaults, map[string]any{"max_position_embeddings": 131072, "vocab_size": 262208,
+	defaults: joined(gemmaDefaults, map[string]any{"max_position_embeddings": 131072, "vocab_size": 262208,
 		"query_pre_attn_scalar": 256, "sliding_window": 4096, "sliding_window_pattern": 6, "rope_theta": 1e6, "rope_local_base_freq": 1e4}),
 	ggufKeys:     gemma2GGUFKeys,
 	ggufDefaults: map[string]any{"rope_theta": 1e6, "rope_local_base_freq": 1e4, "sliding_window_pattern": 6},
@@ -101,7 +101,7 @@ var (
 
 var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "sliding_window_size"}
 
-var gemma2GGUFKeys = ggufKeysWith(map[string]string{
+var gemma2GGUFKeys = joined(llamaGGUFKeys, map[string]string{
 	"attention.sliding_window": "sliding_window",
 	"rope.freq_base_swa":       "rope_local_base_freq", // Gemma 3's
 	"attn_logit_softcapping":   "attn_logit_softcapping",

@@ -1,9 +1,6 @@
 package hooked
 
-import (
-	"maps"
-	"math"
-)
+import "math"
 
 // gemmaConfig reads the fields that all Gemmas share. Whatever the file says of gelu, the models
 // were trained with the tanh approximation.
@@ -95,7 +92,7 @@ func (f *fields) ropeByKind(c *Config) {
 	byKind := orEmpty(f.sub("rope_parameters"))
 	global, local := orEmpty(byKind.sub("full_attention")), orEmpty(byKind.sub("sliding_attention"))
 	if older := f.sub("rope_scaling"); older != nil {
-		global = newFields(withDefaults(global.values, older.values))
+		global = newFields(joined(global.values, older.values))
 	}
 	c.RotaryBase = f.ropeNumber(global, "rope_theta", "rope_theta")
 	c.RotaryBaseLocal = f.ropeNumber(local, "rope_theta", "rope_local_base_freq")
@@ -117,11 +114,4 @@ func orEmpty(f *fields) *fields {
 		return newFields(nil)
 	}
 	return f
-}
-
-// ggufKeysWith are Llama's metadata and some more.
-func ggufKeysWith(more map[string]string) map[string]string {
-	keys := maps.Clone(llamaGGUFKeys)
-	maps.Copy(keys, more)
-	return keys
 }

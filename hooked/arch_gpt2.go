@@ -31,8 +31,7 @@ var gpt2 = architecture{
 	defaults: map[string]any{"n_layer": 12, "n_embd": 768, "n_positions": 1024, "n_head": 12, "vocab_size": 50257,
 		"layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "scale_attn_weights": true,
 		"scale_attn_by_inverse_layer_idx": false, "tie_word_embeddings": true},
-	aliases: map[string]string{"hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
-		"num_hidden_layers": "n_layer"},
+	aliases: gptNames,
 	ggufKeys: map[string]string{"block_count": "n_layer", "embedding_length": "n_embd", "context_length": "n_positions",
 		"attention.head_count": "n_head", "feed_forward_length": "n_inner", "attention.layer_norm_epsilon": "layer_norm_epsilon"},
 	ggufFixed: map[string]any{"activation_function": "gelu_new"},
@@ -79,3 +78,7 @@ var gpt2 = architecture{
 		{to: "unembed.W_U", from: "output.weight", tied: "token_embd.weight", pattern: "v d -> d v"},
 	},
 }
+
+// gptNames are other names of sizes that OpenAI's configuration class and GPT-J's know.
+var gptNames = map[string]string{"hidden_size": "n_embd", "max_position_embeddings": "n_positions",
+	"num_attention_heads": "n_head", "num_hidden_layers": "n_layer"}

@@ -18,8 +18,8 @@ var mistral = architecture{
 
 func mistralConfig(f *fields) Config { return windowed(f, llamaConfig(f)) }
 
-// windowed gives c a window in every layer, if the file gives one; a GGUF file without one may say 0.
-// The class looks at no layer_types: a list that says otherwise is refused.
+// windowed gives c a window in every layer, if the file gives one; a GGUF file without one may
+// say 0. The class looks at no layer_types: a list that says otherwise is refused.
 func windowed(f *fields, c Config) Config {
 	if f.gguf {
 		c.WindowSize = f.CountOr("sliding_window", 0)

@@ -44,7 +44,7 @@ var qwen3 = architecture{
 		c.UseQKNorm = true
 		return c
 	},
-	defaults:     withDefaults(qwenDefaults, map[string]any{"head_dim": 128, "attention_bias": false}),
+	defaults:     joined(qwenDefaults, map[string]any{"head_dim": 128, "attention_bias": false}),
 	ggufKeys:     llamaGGUFKeys,
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
@@ -76,9 +76,9 @@ func qwenConfig(f *fields) Config {
 	return c
 }
 
-// withDefaults is a table of defaults with some more, or other ones.
-func withDefaults(table, more map[string]any) map[string]any {
-	out := make(map[string]any)
+// joined is a table with some more entries, or other ones.
+func joined[V any](table, more map[string]V) map[string]V {
+	out := make(map[string]V)
 	maps.Copy(out, table)
 	maps.Copy(out, more)
 	return out

@@ -178,9 +178,8 @@ func (c Config) Validate() error {
 		name  string
 		value float64
 	}{{"Eps", c.Eps}, {"AttnScale", c.AttnScale}} {
-		check(f.value > 0 && !math.IsInf(f.value, 0), "%s must be positive, got %v", f.name, f.value)
+		check(positive(f.value), "%s must be positive, got %v", f.name, f.value)
 	}
-	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 	check(c.PositionalEmbedding != RotaryPositions || positive(c.RotaryBase), "RotaryBase must be positive, got %v", c.RotaryBase)
 	check(c.RotaryBaseLocal == 0 || positive(c.RotaryBaseLocal), "RotaryBaseLocal must be positive, got %v", c.RotaryBaseLocal)
 	for _, f := range []struct {
@@ -204,6 +203,9 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// positive reports whether v is a finite number above zero.
+func positive(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 
 // longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to
 // any length.

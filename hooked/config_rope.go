@@ -46,7 +46,7 @@ type RopeScaling struct {
 // validate reports what makes no sense in the scaling of dim/2 pairs.
 func (s *RopeScaling) validate(dim int) error {
 	number := func(name string, v float64) error {
-		if !(v > 0) || math.IsInf(v, 0) {
+		if !positive(v) {
 			return brief.Errorf("config: RotaryScaling.%s must be positive, got %v", name, v)
 		}
 		return nil
@@ -91,7 +91,7 @@ func factors(name string, list []float64, dim int) error {
 		return brief.Errorf("config: %s has %d entries for %d rotary pairs", name, len(list), dim/2)
 	}
 	for i, v := range list {
-		if !(v > 0) || math.IsInf(v, 0) {
+		if !positive(v) {
 			return brief.Errorf("config: %s[%d] must be positive, got %v", name, i, v)
 		}
 	}
@@ -107,10 +107,15 @@ func firstError(errs ...error) error {
 	return nil
 }
 
+// byLength reports whether the angles depend on how long a text is.
+func (s *RopeScaling) byLength() bool {
+	return s != nil && (s.Kind == DynamicRope || s.Kind == LongRope)
+}
+
 // lengthClass is the same number for all lengths of a text that have the same angles.
 func (s *RopeScaling) lengthClass(length int) int {
 	switch {
-	case s == nil || s.Kind != DynamicRope && s.Kind != LongRope || length <= s.OriginalContext:
+	case !s.byLength() || length <= s.OriginalContext:
 		return 0
 	case s.Kind == LongRope:
 		return s.OriginalContext + 1

@@ -2,8 +2,8 @@
 
 // # The sites, in the order of the forward pass
 //
-// L stands for the layer. head and kv_head differ in models with grouped queries; query and key are positions.
-// Which of them a model has depends on its family: [Config.Sites] lists them.
+// L stands for the layer. head and kv_head differ in models with grouped queries; query and
+// key are positions. Which of them a model has depends on its family: [Config.Sites] lists them.
 //
 //	hook_tokens                                batch pos                  on request
 //	embed.ln.hook_scale                        batch pos 1

@@ -43,8 +43,8 @@ func documentedSites() string {
 		b.WriteString("//\n")
 	}
 	decoder, encoder := hooked.DeclaredSites()
-	table("The sites, in the order of the forward pass", "L stands for the layer. head and kv_head differ in models with grouped queries; "+
-		"query and key are positions.\n// Which of them a model has depends on its family: [Config.Sites] lists them.", decoder)
+	table("The sites, in the order of the forward pass", "L stands for the layer. head and kv_head differ in models with grouped queries; query and\n"+
+		"// key are positions. Which of them a model has depends on its family: [Config.Sites] lists them.", decoder)
 	table("The sites of encoders", "Norms follow the parts, and heads the last layer.", encoder)
 	return strings.TrimSuffix(b.String(), "//\n") + "package hooked\n"
 }

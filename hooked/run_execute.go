@@ -88,7 +88,7 @@ func (out *results) free(x, next *Tensor) error {
 	return finalize([]*tensors.Tensor{x.value})
 }
 
-// length is how long the texts are that the job reads, with what a key-value cache holds of them.
+// length is how long the texts are that the run reads, with what a key-value cache holds of them.
 func (r *run) length() int {
 	switch {
 	case r.req.textLength > 0:

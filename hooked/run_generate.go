@@ -260,11 +260,12 @@ func (m *Model) eosToken() (int, bool) {
 func (s *generator) reserve(from *KVCache) error {
 	s.kv = s.m.NewKVCache(len(s.tokens))
 	if from != nil {
-		if !from.frozen && !from.inUse.CompareAndSwap(false, true) {
-			return fmt.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
+		release, err := from.take()
+		if err != nil {
+			return err
 		}
 		s.kv = from.Clone()
-		from.inUse.Store(false)
+		release()
 		s.kv.Unfreeze()
 	}
 	before := s.kv.Len() + len(s.tokens[0])

@@ -26,7 +26,7 @@ type KVCache struct {
 	room   int // positions there is room for: programs are compiled for it, so it grows in large steps
 	frozen bool
 	values []*tensors.Tensor // key and value of each layer in turn, [batch, room, kv_head, d_head]
-	tokens Tokens            // that they are of
+	tokens Tokens            // that they are of, where a longer text changes the angles; else nil
 	mask   [][]int           // of the positions filled, if they were padded; else nil
 	angles int               // the length class whose rotary angles they were computed with, see [RopeScaling.lengthClass]
 	edited bool              // some of the runs that made it grow had edits
@@ -77,13 +77,19 @@ func (kv *KVCache) Clone() *KVCache {
 // its own.
 func (r *run) hold() (release func(), err error) {
 	kv := r.req.kv
-	switch {
-	case kv == nil:
-		return func() {}, nil
-	case kv.frozen:
+	if kv != nil && kv.frozen {
 		r.req.kv = kv.Clone()
+	}
+	return kv.take()
+}
+
+// take keeps a cache that may grow from whoever else would read it, until released. Nobody makes a
+// frozen one grow.
+func (kv *KVCache) take() (release func(), err error) {
+	if kv == nil || kv.frozen {
 		return func() {}, nil
-	case !kv.inUse.CompareAndSwap(false, true):
+	}
+	if !kv.inUse.CompareAndSwap(false, true) {
 		return nil, brief.Errorf("another run is using this key-value cache: give each its own copy (Clone), or freeze it (Freeze)")
 	}
 	return func() { kv.inUse.Store(false) }, nil
@@ -134,14 +140,14 @@ func (r *run) checkKV() error {
 // were computed from what the old angles gave.
 func (r *run) turnAgain() error {
 	kv := r.req.kv
-	angles := r.m.cfg.RotaryScaling.lengthClass(r.length())
+	angles := r.m.cfg.RotaryScaling.lengthClass(r.in.length)
 	if kv.length == 0 || angles == kv.angles {
 		kv.angles = angles
 		return nil
 	}
 	if len(r.plan.edits) > 0 || kv.edited {
 		return brief.Errorf("with %s rotary scaling a text of %d tokens turns all that the key-value cache holds by other angles, "+
-			"and it cannot be computed again with edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.length())
+			"and it cannot be computed again with edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.in.length)
 	}
 	fresh := r.m.NewKVCache(kv.batch)
 	if err := fresh.reserve(kv.room); err != nil { // the same room, which the programs of the next steps were compiled for
@@ -149,12 +155,12 @@ func (r *run) turnAgain() error {
 	}
 	for from := 0; from < kv.length; { // in pieces of round sizes, so that few programs serve all lengths
 		to := from + 1<<(bits.Len(uint(kv.length-from))-1)
-		options := []Option{WithKV(fresh), inTextOf(r.length())}
+		options := []Option{WithKV(fresh), inTextOf(r.in.length)}
 		if kv.mask != nil {
 			options = append(options, AttentionMask(columns(kv.mask, from, to)))
 		}
 		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{takes: ofSteps}); err != nil {
-			return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.length(), err)
+			return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.in.length, err)
 		}
 		from = to
 	}
@@ -224,7 +230,9 @@ func (r *run) grow(values []*tensors.Tensor) {
 	}
 	kv.values = values
 	kv.length += r.plan.pos
-	kv.tokens = kv.tokens.followedBy(r.tokens)
+	if r.m.cfg.RotaryScaling.byLength() {
+		kv.tokens = kv.tokens.followedBy(r.tokens)
+	}
 	kv.edited = kv.edited || len(r.plan.edits) > 0
 	if r.plan.masked {
 		kv.mask = r.mask
