@@ -40,6 +40,9 @@ type request struct {
 type observer struct {
 	at Selector
 	f  func(*Tensor, Site)
+
+	sites []Site         // that at means in the run
+	taps  []*tapSelector // the same
 }
 
 type requestedEdit struct {
@@ -120,7 +123,7 @@ func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
-		r.observers = append(r.observers, observer{at, f})
+		r.observers = append(r.observers, observer{at: at, f: f})
 		return nil
 	})
 }

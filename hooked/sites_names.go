@@ -137,9 +137,5 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 }
 
 func unknownHook(name string, sites []Site) error {
-	names := make([]string, len(sites))
-	for i, s := range sites {
-		names[i] = s.Name()
-	}
-	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names)), ErrUnknownHook)
+	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, namesOf(sites))), ErrUnknownHook)
 }
