@@ -68,13 +68,13 @@ func ExampleTap() {
 	site := hooked.ResidPre.At(1)
 
 	_, cache := hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), hooked.Names("*.hook_sae_acts_post")))
-	fmt.Println(cache.Names(), cache.Get(site.Tap("hook_sae_acts_post")))
+	fmt.Println(cache.Names(), cache.Get(site.Tap("hook_sae_acts_post")).AxisNames())
 
 	ablate := hooked.Edit(site.Tap("hook_sae_acts_post"), hooked.Zero(hooked.Along("feature", 1)))
 	_, cache = hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), ablate, hooked.Names("*.hook_sae_acts_post")))
 	fmt.Println(cache.Get("blocks.1.hook_resid_pre.hook_sae_acts_post").At(0, 3, 1).Item())
 	// Output:
-	// [blocks.1.hook_resid_pre.hook_sae_acts_post] [batch=1 pos=4 feature=2]
+	// [blocks.1.hook_resid_pre.hook_sae_acts_post] [batch pos feature]
 	// 0
 }
 
