@@ -34,6 +34,11 @@ type weightStore struct {
 	like  []int // of each layer
 }
 
+func newWeightStore(eng *engine, cfg Config, shapes map[string][]int) *weightStore {
+	return &weightStore{eng: eng, cfg: cfg, specs: cfg.weightSpecs(), shapes: shapes,
+		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
+}
+
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
 // their weights alone, so that one program serves both.
 func (s *weightStore) firstLike(l, n int) int {

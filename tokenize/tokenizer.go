@@ -6,7 +6,7 @@ import (
 )
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
-// does. Load and FromGGUF make one. It is safe for concurrent use.
+// does. Load, FromGGUF and FromWords make one. It is safe for concurrent use.
 type Tokenizer struct {
 	vocab      *vocab // the model's
 	added      *addedTokens
@@ -24,6 +24,9 @@ type Tokenizer struct {
 
 	splitSpecial bool // special tokens are not found in text
 	cleanUp      bool // decoding drops blanks before punctuation
+
+	from *folder     // what it was read from; nil if that was a GGUF file
+	gguf *ggufReader // the same of one
 }
 
 // model turns a word into tokens.
