@@ -13,8 +13,9 @@ import (
 // [ZeroHead], [Replace] and the like are made of it.
 type Intervention struct {
 	operands
-	apply func(x *Node, s Site, values []*Node) *Node
-	local bool // apply keeps no node for another site
+	apply   func(x *Node, s Site, values []*Node) *Node
+	local   bool      // apply keeps no node for another site
+	entries []Entries // that it changes, as far as it is known; none for all
 }
 
 // With is an intervention by a graph function that also gets values: numbers, slices of numbers, or
