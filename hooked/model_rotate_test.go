@@ -51,7 +51,9 @@ func TestRotateErrors(t *testing.T) {
 	}{
 		{"no rotary model", func() (*hooked.Tensor, error) { return tapModel(t, be).Rotate(0, q) }, "standard"},
 		{"no axis of positions", func() (*hooked.Tensor, error) { return m.Rotate(0, q.Named("a b c d_head")) }, "no axis pos"},
-		{"no heads", func() (*hooked.Tensor, error) { return m.Rotate(0, q.At(hooked.All, hooked.All, hooked.All, hooked.Range{To: 2})) }, "d_head"},
+		{"no heads", func() (*hooked.Tensor, error) {
+			return m.Rotate(0, q.At(hooked.All, hooked.All, hooked.All, hooked.Range{To: 2}))
+		}, "d_head"},
 		{"no tensor", func() (*hooked.Tensor, error) { return m.Rotate(0, nil) }, "nil"},
 		{"no such layer", func() (*hooked.Tensor, error) { return m.Rotate(9, q) }, "layer 9"},
 		{"too few positions", func() (*hooked.Tensor, error) { return m.Rotate(0, q, 1, 2) }, "2 positions for an axis of 3"},
