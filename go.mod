@@ -5,10 +5,10 @@ go 1.26.5
 require (
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/gofrs/flock v0.13.0
-	github.com/gomlx/compute v0.1.3
-	github.com/gomlx/go-xla v0.4.1
-	github.com/gomlx/gomlx v0.28.2
-	github.com/janpfeifer/gonb v0.11.4
+	github.com/gomlx/compute v0.1.6
+	github.com/gomlx/go-xla v0.4.5
+	github.com/gomlx/gomlx v0.28.8
+	github.com/janpfeifer/gonb v0.11.5
 	github.com/rivo/uniseg v0.4.7
 	golang.org/x/image v0.26.0
 	golang.org/x/sys v0.49.0
