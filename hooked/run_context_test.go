@@ -57,7 +57,8 @@ func TestContextEndsAnywhere(t *testing.T) {
 		},
 	}
 	for what, fresh := range makers {
-		want := tensorText(hooked.Must(fresh().Run(tokens)))
+		whole := fresh()
+		want := tensorText(hooked.Must(whole.Run(tokens, hooked.WithKV(whole.NewKVCache(2)))))
 		ended := 0
 		for n := int64(0); ; n++ {
 			m := fresh()
