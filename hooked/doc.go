@@ -38,7 +38,8 @@
 //
 // A run is a chain of small programs: the embedding, a layer (a few in a step of generation), the
 // unembedding. All layers of a kind share one, which gets their weights as inputs. Gradients flow
-// through a single program instead.
+// through a single program instead. [WithContext] ends a run or a generation between two programs,
+// LoadOptions.Context a download.
 //
 // # Tensors
 //

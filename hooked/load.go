@@ -34,6 +34,10 @@ type LoadOptions struct {
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
 
+	// Context, if not nil, ends the search, the download and the reading of the configuration when
+	// it ends. Weights are read when a run first needs them, under that run's [WithContext].
+	Context context.Context
+
 	// Progress is told of downloads, if not nil: bytes done and in all.
 	Progress func(file string, done, total int64)
 }
@@ -59,7 +63,7 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 
 // fromName finds a model's files and makes a model of them.
 func fromName(name string, processing Processing, o LoadOptions) (*Model, error) {
-	source, err := hub.Resolve(context.Background(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
+	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +78,9 @@ func fromName(name string, processing Processing, o LoadOptions) (*Model, error)
 func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model, error) {
 	be, why, err := o.backend()
 	if err != nil {
+		return nil, err
+	}
+	if err := fault.Ended(o.context(), "its files were found and not read"); err != nil {
 		return nil, err
 	}
 	key, err := keeperKey(name, where, processing, o.DType)
@@ -101,7 +108,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	m := newModel(cfg, processing, src.gives(), be, why)
 	m.notes = src.notes()
-	m.weights.load = func(put func(string, *Array) error) error { return m.loadFiles(src, name, key, put) }
+	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
 }
@@ -109,17 +116,17 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 // loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint
 // itself. A backend that keeps them gets them for the next process; for any other they are written
 // to disk.
-func (m *Model) loadFiles(src *source, name, key string, put func(string, *Array) error) error {
+func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, put putFunc) error {
 	path, err := processedFile(name, key)
 	if err != nil {
 		return err
 	}
-	if ok, err := m.weights.loadProcessed(path); err != nil {
+	if ok, err := m.weights.loadProcessed(ctx, path); err != nil {
 		return err
 	} else if ok {
 		return m.keep(key)
 	}
-	if err := src.stream(m, put); err != nil {
+	if err := src.stream(ctx, m, put); err != nil {
 		return err
 	}
 	if _, ok := m.eng.backend.(keeper); ok {
@@ -370,9 +377,9 @@ func matchesAny(patterns []string, name string) bool {
 
 // stream reads, processes and uploads a checkpoint piece by piece, see [source.pieces]. At no
 // time does this process hold more than a piece besides what is on the device.
-func (s *source) stream(m *Model, put func(string, *Array) error) error {
+func (s *source) stream(ctx context.Context, m *Model, put putFunc) error {
 	pieces, specs := s.pieces(), m.weights.specs
-	return inParallel(len(pieces), func(i int) error {
+	return inParallel(ctx, len(pieces), func(i int) error {
 		sd, err := s.load(pieces[i])
 		if err != nil {
 			return s.besideDefaults(err)
@@ -415,8 +422,9 @@ func checkShape(specs map[string]weightSpec, name string, a *Array) error {
 	return nil
 }
 
-// inParallel calls f(0) to f(n-1), a few at a time, and returns the first error.
-func inParallel(n int, f func(i int) error) error {
+// inParallel calls f(0) to f(n-1), which read weights, a few at a time, and returns the first
+// error.
+func inParallel(ctx context.Context, n int, f func(i int) error) error {
 	var next atomic.Int64
 	errs := make(chan error, loaders)
 	for range loaders {
@@ -427,7 +435,11 @@ func inParallel(n int, f func(i int) error) error {
 					errs <- nil
 					return
 				}
-				if err := f(i); err != nil {
+				err := fault.Ended(ctx, "reading the weights ended after %d of %d parts", i, n)
+				if err == nil {
+					err = f(i)
+				}
+				if err != nil {
 					next.Store(int64(n))
 					errs <- err
 					return

@@ -2,13 +2,16 @@ package hooked
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the
@@ -28,10 +31,17 @@ func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	if !ok {
 		return nil, brief.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
 	}
+	how, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
 	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
 	sd := make(StateDict)
 	specs := cfg.weightSpecs()
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
+	for i, name := range slices.Sorted(maps.Keys(specs)) {
+		if err := fault.Ended(how.context(), "New made %d of %d weights", i, len(specs)); err != nil {
+			return nil, err
+		}
 		sd[name] = initial(cfg, name, specs[name].shape, init, random)
 	}
 	return FromStateDict(cfg, sd, NoProcessing, options...)
@@ -117,6 +127,9 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if how.Revision != "" || how.Progress != nil {
 		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
 	}
+	if err := fault.Ended(how.context(), "the model was not made"); err != nil {
+		return nil, err
+	}
 	cfg.DType = cmp.Or(how.DType, cfg.DType)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -136,17 +149,17 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 		return nil, err
 	}
 	m := newModel(cfg, processing, has, be, why)
-	m.weights.load = func(put func(string, *Array) error) error {
-		if err := Try(func() { m.applied.process(cfg, sd) }); err != nil {
+	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
+	m.weights.load = func(ctx context.Context, put putFunc) error {
+		if err := process(); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
-		for name, a := range sd {
-			if err := put(name, a); err != nil {
-				return err
-			}
+		names := slices.Collect(maps.Keys(sd))
+		err := inParallel(ctx, len(names), func(i int) error { return put(names[i], sd[names[i]]) })
+		if err == nil {
+			sd = nil
 		}
-		sd = nil
-		return nil
+		return err
 	}
 	return m, nil
 }

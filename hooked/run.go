@@ -95,5 +95,9 @@ func (m *Model) begin(options []Option, v verb) (*run, error) {
 		return nil, err
 	}
 	r := &run{m: m, plan: &v.plan, in: m.newInputs()}
-	return r, v.begin(&r.req, options)
+	if err := v.begin(&r.req, options); err != nil {
+		return nil, err
+	}
+	r.in.ctx = r.req.context()
+	return r, nil
 }

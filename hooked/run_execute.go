@@ -13,7 +13,10 @@ import (
 func (r *run) execute(steps []step) (*results, error) {
 	out := r.newResults()
 	x := r.from
-	for _, s := range steps {
+	for i, s := range steps {
+		if err := r.ended(i, len(steps)); err != nil {
+			return nil, err
+		}
 		values, err := r.in.call(s.program, s.layer, x)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -29,10 +30,12 @@ type inputs struct {
 	m      *Model
 	values map[string]compute.Buffer
 	length int // of the texts, in tokens: some rotary angles depend on it
+
+	ctx context.Context // of the run, which weights are read under
 }
 
 func (m *Model) newInputs() *inputs {
-	return &inputs{m: m, values: make(map[string]compute.Buffer)}
+	return &inputs{m: m, values: make(map[string]compute.Buffer), ctx: context.Background()}
 }
 
 // set uploads the value of an input.
@@ -78,7 +81,7 @@ func (in *inputs) buffer(name string, x *Tensor) (compute.Buffer, error) {
 	if name == inputResidual {
 		return x.value.Buffer(in.m.eng.backend, 0)
 	}
-	return in.m.weights.buffer(name, in.length)
+	return in.m.weights.buffer(in.ctx, name, in.length)
 }
 
 // operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that

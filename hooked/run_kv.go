@@ -155,11 +155,11 @@ func (r *run) turnAgain() error {
 	}
 	for from := 0; from < kv.length; { // in pieces of round sizes, so that few programs serve all lengths
 		to := from + 1<<(bits.Len(uint(kv.length-from))-1)
-		options := []Option{WithKV(fresh), inTextOf(r.in.length)}
+		options := []Option{WithKV(fresh), inTextOf(r.in.length), WithContext(r.req.context())}
 		if kv.mask != nil {
 			options = append(options, AttentionMask(columns(kv.mask, from, to)))
 		}
-		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{takes: ofSteps}); err != nil {
+		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{name: r.req.verb, takes: ofSteps}); err != nil {
 			return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.in.length, err)
 		}
 		from = to

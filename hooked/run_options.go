@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -32,7 +33,8 @@ type request struct {
 	padding      Side
 	mask         [][]int
 	kv           *KVCache
-	textLength   int // of the text that the input is the beginning of; 0 if it is all
+	ctx          context.Context // nil for none, see [WithContext]
+	textLength   int             // of the text that the input is the beginning of; 0 if it is all
 	lossTokens   Tokens
 	tokenTypes   [][]int
 }

@@ -209,7 +209,11 @@ func (r *run) steps() ([]step, error) {
 		if deferring {
 			s.leaveForLater()
 		}
-		find := func() { s.program, errs[i] = r.m.programOf(s.plan) }
+		find := func() {
+			if errs[i] = r.ended(0, len(steps)); errs[i] == nil {
+				s.program, errs[i] = r.m.programOf(s.plan)
+			}
+		}
 		if s.plan.traced() { // graph functions of the user's run in their order
 			find()
 			continue

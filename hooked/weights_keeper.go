@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,7 +83,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	for i, name := range names {
 		m.weights.buffers[name] = buffers[i]
 	}
-	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.weights.load = func(context.Context, putFunc) error { return nil }
 	m.tok = tokenizerOf(where)
 	return m, nil
 }
@@ -112,7 +113,7 @@ func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes,
+		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes, turn: make(chan struct{}, 1),
 			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
 	}
 }

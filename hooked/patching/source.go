@@ -89,7 +89,7 @@ func (f fromRun) activations(m *hooked.Model, base *hooked.Cache, sites []hooked
 }
 
 func (s *settings) runOptions(sites []hooked.Site) []hooked.Option {
-	options := append([]hooked.Option{hooked.Names(sites)}, s.padding...)
+	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(s.ctx)}, s.padding...)
 	if s.ungroup {
 		options = append(options, hooked.UngroupKV())
 	}
