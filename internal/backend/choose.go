@@ -59,7 +59,7 @@ func chooseIn(notebook bool) (Choice, error) {
 		return choose(linked)
 	}
 	// The worker links the real backends; this process need not.
-	inner, err := choose([]string{residentName, xlaName, goName})
+	inner, err := choose(append([]string{residentName, goName}, XLANames...))
 	if err != nil || inner.Name() == residentName {
 		return inner, err
 	}

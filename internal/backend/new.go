@@ -49,6 +49,9 @@ func open(config string) (b compute.Backend, err error) {
 	if own := constructors[name]; own != nil {
 		return own(rest)
 	}
+	if name == standIn && !hasXLA(name) {
+		return nil, fmt.Errorf("no backend %q in this program", name)
+	}
 	return compute.NewWithConfig(config)
 }
 

@@ -3,7 +3,9 @@ package backend
 import (
 	"maps"
 	"os"
+	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 )
@@ -15,16 +17,23 @@ const Default = "gopherlens"
 // constructors open a backend of its own, by name. They are filled while packages are initialised.
 var constructors = map[string]compute.Constructor{}
 
+// standIn is the name that GOMLX_BACKEND begins with, where no package had registered that when
+// this one was initialised: a notebook's cell links no XLA, and yet computes with it, in the worker.
+var standIn string
+
 func init() {
-	compute.Register(Default, func(string) (compute.Backend, error) {
-		b, _, err := New()
-		return b, err
-	})
+	compute.Register(Default, func(string) (compute.Backend, error) { return shared(Default) })
 	compute.DefaultConfig = Default
-	// GoMLX takes a variable that is set to nothing for the backend that happened to be
-	// registered first; here it is as good as unset.
-	if value, set := os.LookupEnv(compute.ConfigEnvVar); set && value == "" {
+	value, set := os.LookupEnv(compute.ConfigEnvVar)
+	if set && value == "" {
+		// GoMLX would take the backend that happens to be registered first.
 		os.Unsetenv(compute.ConfigEnvVar)
+		return
+	}
+	name, _, _ := strings.Cut(value, ":")
+	if set && !slices.Contains(compute.List(), name) {
+		standIn = name
+		compute.Register(name, func(config string) (compute.Backend, error) { return shared(name + ":" + config) })
 	}
 }
 
@@ -38,6 +47,11 @@ func Register(name string, open compute.Constructor) {
 
 // shared opens a backend by its configuration, or returns the process's if that is the same.
 func shared(config string) (compute.Backend, error) {
+	asked := strings.TrimSuffix(config, ":")
+	if asked == Default || asked == strings.TrimSuffix(os.Getenv(compute.ConfigEnvVar), ":") {
+		b, _, err := New()
+		return b, err
+	}
 	resolved, err := Resolve(config)
 	if err != nil {
 		return nil, err
@@ -53,9 +67,20 @@ func shared(config string) (compute.Backend, error) {
 func linked() []string {
 	names := slices.Collect(maps.Keys(constructors))
 	for _, name := range compute.List() {
-		if name != Default && constructors[name] == nil { // registered with GoMLX alone
+		registeredElsewhere := constructors[name] == nil && name != Default && (name != standIn || hasXLA(name))
+		if registeredElsewhere {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// hasXLA tells whether name is XLA's and go-xla is in the program, which registers itself after
+// this package.
+func hasXLA(name string) bool {
+	if !slices.Contains(XLANames, name) {
+		return false
+	}
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "github.com/gomlx/go-xla" })
 }
