@@ -20,8 +20,8 @@ import (
 func TestConfigurations(t *testing.T) {
 	newSession(t)
 	for config, want := range map[string]string{
-		"resident:go:": `no backend "resident"`,
-		"nothing:x":    `no backend "nothing"`,
+		"resident:go:": `runs no backend "resident"`,
+		"nothing:x":    `can't find backend "nothing"`,
 		"xla:/no/file": "there is no plugin file",
 	} {
 		if _, err := resident.New(config); err == nil || !strings.Contains(err.Error(), want) {

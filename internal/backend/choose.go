@@ -159,14 +159,21 @@ func resolve(config string, linked []string) (string, error) {
 	return name + ":" + path, nil
 }
 
-// inWorker completes the configuration of the backend that the resident worker runs.
+// inWorker completes the configuration of the backend that the resident worker runs,
+// which may have others than those that are known here.
 func inWorker(config string) (string, error) {
-	real := append([]string{goName}, XLANames...)
+	known := append([]string{goName}, XLANames...)
 	if config == "" {
-		choice, err := best(real)
+		choice, err := best(known)
 		return choice.Config, err
 	}
-	return resolve(config, real)
+	switch name, _, _ := strings.Cut(config, ":"); {
+	case name == residentName || name == Default:
+		return "", fmt.Errorf("the resident worker runs no backend %q; name one that computes: %s", name, names(known))
+	case !slices.Contains(known, name):
+		return config, nil
+	}
+	return resolve(config, known)
 }
 
 // PureGo is the configuration of GoMLX's pure Go backend. Operations run one after
