@@ -116,7 +116,7 @@ func (c *Cache) Names() []string {
 func (c *Cache) Get(name any, layerAndPart ...any) *Tensor {
 	t, err := c.Lookup(name, layerAndPart...)
 	if err != nil {
-		panic(tensorError{"hooked: " + err.Error()})
+		panicWith(tensorError{"hooked: " + err.Error()})
 	}
 	return t
 }

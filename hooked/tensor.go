@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/cell"
 )
 
 // A Tensor is an activation, a weight, or something computed from them. It stays on the device
@@ -44,6 +45,8 @@ func Try(f func()) (err error) {
 		case nil:
 		case runtime.Error:
 			panic(r)
+		case initialiserError:
+			err = r.err // whoever handles it knows where it is
 		case error:
 			err = r
 		default:
@@ -59,8 +62,16 @@ type tensorError struct{ message string }
 
 func (e tensorError) Error() string { return e.message }
 
+// panicWith panics with err, which names the declaration that it happened in, if any.
+func panicWith(err error) {
+	if v, ok := cell.Initialiser(0); ok {
+		err = inInitialiser(err, v)
+	}
+	panic(err)
+}
+
 func fail(format string, args ...any) {
-	panic(tensorError{brief.Sprintf("hooked: "+format, args...)})
+	panicWith(tensorError{brief.Sprintf("hooked: "+format, args...)})
 }
 
 var errNilTensor = errors.New("the tensor is nil: look at the error of the call that should have made it")

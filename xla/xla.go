@@ -15,7 +15,7 @@ import (
 
 func init() {
 	for _, name := range backend.XLANames {
-		compute.Register(name, open)
+		backend.Register(name, open)
 	}
 }
 
