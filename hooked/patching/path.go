@@ -169,8 +169,8 @@ func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, re
 
 // freeze is [runner.edit] with the base run's activation, the last of the values, where nothing is
 // replaced.
-func (p *path) freeze(from int) hooked.BranchEdit {
-	return hooked.BranchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
+func (p *path) freeze(from int) branchEdit {
+	return branchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
 		picks, base := values[2:len(values)-1], values[len(values)-1]
 		return Where(p.mask(x, picks, from), p.ofRows(values[0], values[1], from), p.ofRows(base, values[1], from))
 	}}
@@ -178,7 +178,7 @@ func (p *path) freeze(from int) hooked.BranchEdit {
 
 // receive runs the base run's layers from first to the end with what the receivers got.
 func (p *path) receive(b batch, first int, received map[int]*hooked.Tensor) (*hooked.Tensor, error) {
-	branches, err := p.branches(b, hooked.BranchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
+	branches, err := p.branches(b, branchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
 		heads := BroadcastToDims(Reshape(values[1], 1, 1, -1, 1), x.Shape().Dimensions...)
 		return Where(GreaterThan(heads, ZerosLike(heads)), values[0], x)
 	}})

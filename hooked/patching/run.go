@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/sweeps"
 )
 
 // runner computes the patched runs of one sweep.
@@ -111,9 +112,14 @@ func (r *runner) replace(b batch, meter *meter) (*hooked.Tensor, error) {
 	return x, nil
 }
 
-func (r *runner) branches(b batch, edit hooked.BranchEdit, record ...hooked.Site) (*hooked.Branches, error) {
-	return r.m.Branches(r.base, hooked.BranchSpec{From: b.from, Ungroup: r.s.ungroup, Edits: []hooked.BranchEdit{edit}, Record: record})
+// inside is what hooked does for this package alone.
+var inside = sweeps.Take[*hooked.Model, *hooked.Cache, *hooked.Tensor, hooked.Site, hooked.Metric, hooked.Option]()
+
+func (r *runner) branches(b batch, edit branchEdit, record ...hooked.Site) (sweeps.Branches[*hooked.Tensor], error) {
+	return inside.Branches(r.m, r.base, sweeps.Spec[hooked.Site]{From: b.from, Ungroup: r.s.ungroup, Edits: []branchEdit{edit}, Record: record})
 }
+
+type branchEdit = sweeps.Edit[hooked.Site]
 
 // prompts are those of the rows, the last one repeated to fill the batch.
 func (b batch) prompts() []int {
@@ -155,8 +161,8 @@ const none = -2
 
 // edit replaces entries of an activation x [row, ...], of which it sees the positions from a given
 // one on.
-func (r *runner) edit(from int) hooked.BranchEdit {
-	return hooked.BranchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
+func (r *runner) edit(from int) branchEdit {
+	return branchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
 		return Where(r.mask(x, values[2:], from), r.ofRows(values[0], values[1], from), x)
 	}}
 }

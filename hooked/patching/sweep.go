@@ -105,7 +105,7 @@ func baseRun(m *hooked.Model, tokens hooked.Tokens, sites []hooked.Site, s *sett
 		return nil, err
 	}
 	c := m.Config()
-	all := slices.Concat([]hooked.Site{hooked.ResidPost.At(-1)}, c.BranchSites(), sites)
+	all := slices.Concat([]hooked.Site{hooked.ResidPost.At(-1)}, inside.Sites(m), sites)
 	for _, s := range c.Sites() {
 		if l, inLayer := s.Layer(); inLayer && slices.ContainsFunc(baseSites, func(b hooked.Site) bool { return b.At(l) == s }) {
 			all = append(all, s)
