@@ -20,12 +20,22 @@ type runner struct {
 	tokens  hooked.Tokens
 	base    *hooked.Cache
 	source  lookup
-	patches []patch
+	patches []patch // all cells of the grid
 	results *results
 	pass    func(b batch, meter *meter) (*hooked.Tensor, error) // computes a batch's last residual stream
 }
 
-// run fills the grid's numbers in.
+// grid computes all patches.
+func (r *runner) grid() (*Grid, error) {
+	r.patches = r.sp.patches()
+	numbers, err := r.run()
+	if err != nil {
+		return nil, err
+	}
+	return &Grid{axes: r.sp.names, labels: r.sp.labels(r.m, r.tokens), data: numbers}, nil
+}
+
+// run is the grid's numbers.
 func (r *runner) run() ([]float32, error) {
 	diff, err := findDifferences(r.sp, func(s hooked.Site) (*hooked.Tensor, error) { return r.base.Lookup(s) }, r.source)
 	if err != nil {
@@ -136,10 +146,11 @@ func (b batch) row(i int) row { return b.rows[min(i, len(b.rows)-1)] }
 // prompts, and for each axis of the activation which entry of it each row replaces there, every for
 // all and none for none.
 func (r *runner) values(b batch, l int) ([]any, error) {
-	source, err := r.source(r.sp.site.At(l))
+	like := l
 	if !slices.Contains(r.sp.layers, l) { // nothing is replaced here, any activation will do
-		source, err = r.source(r.sp.site.At(r.sp.layers[0]))
+		like = r.sp.layers[0]
 	}
+	source, err := r.source(r.sp.site.At(like))
 	if err != nil {
 		return nil, err
 	}
