@@ -217,7 +217,7 @@ func (c Config) longest() int {
 }
 
 // groupSize is the number of query heads that share a key-value head.
-func (c Config) groupSize() int { return c.NHeads / c.NKeyValueHeads }
+func (c Config) groupSize() int { return c.NHeads / max(1, c.NKeyValueHeads) }
 
 // AttnScaleAt is what the scores of layer l are divided by.
 func (c Config) AttnScaleAt(l int) float64 {

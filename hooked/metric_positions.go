@@ -64,7 +64,8 @@ func (m *Model) padsAfter(row []int) int {
 
 // PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its
 // row: [batch][n]. Pads are told as in a run, by [AttentionMask] or [PaddingSide].
-func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([][]int, error) {
+func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) (places [][]int, err error) {
+	defer guard(&err)
 	r, err := m.begin(options, verbPositions)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([]
 	if err := r.setMask(); err != nil {
 		return nil, err
 	}
-	places, err := metric.places(r)
+	places, err = metric.places(r)
 	if places == nil && err == nil {
 		all := make([]int, r.plan.pos)
 		for p := range all {

@@ -24,20 +24,20 @@ type Model struct {
 	backend string   // which one and why
 }
 
-var errNilModel = errors.New("the model is nil: look at the error of the call that should have made it")
+var errNilModel = errors.New("the model is nil, or hooked.Model{}: look at the error of the FromPretrained or New that should have made it")
 
-// check reports a nil model.
+// check reports a model that nothing has made.
 func (m *Model) check() error {
-	if m == nil {
+	if m == nil || m.eng == nil {
 		return errNilModel
 	}
 	return nil
 }
 
-// need is m, which must not be nil.
+// need is m, which must have been made.
 func (m *Model) need() *Model {
-	if m == nil {
-		fail("%v", errNilModel)
+	if err := m.check(); err != nil {
+		fail("%v", err)
 	}
 	return m
 }
@@ -65,7 +65,7 @@ func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
 
 // String describes the model: family, sizes, what was folded and what was not, BOS, backend.
 func (m *Model) String() string {
-	if m == nil {
+	if m.check() != nil {
 		return "nil model"
 	}
 	c := m.cfg

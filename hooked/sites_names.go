@@ -19,7 +19,8 @@ import (
 //	ActName("normalized")       ln_final.hook_normalized
 //	ActName("hook_embed")       hook_embed
 //
-// A full name, or one that matches no known hook, is returned completed but unchecked: it takes a
+// After the name may stand a layer (int) and a part (string), either alone as in Python. A full
+// name, or one that matches no known hook, is returned completed but unchecked: it takes a
 // model to say which hooks exist.
 func ActName(name string, layerAndType ...any) (string, error) {
 	short, err := parseShort(name, layerAndType)
@@ -66,13 +67,15 @@ var partOf = sync.OnceValue(func() map[string]string {
 func parseShort(name string, layerAndType []any) (shortName, error) {
 	short := shortName{name: name}
 	for _, arg := range layerAndType {
-		switch v := arg.(type) {
-		case int:
-			short.layer = strconv.Itoa(v)
-		case string:
-			short.part = v
+		l, isLayer := arg.(int)
+		part, isPart := arg.(string)
+		switch {
+		case isLayer && short.layer == "":
+			short.layer = strconv.Itoa(l)
+		case isPart && short.part == "":
+			short.part = part
 		default:
-			return short, brief.Errorf("hook name %q: after the name stand a layer (int) and a part (string), got %v of type %T", name, arg, arg)
+			return short, brief.Errorf("hook name %q: after the name stand at most a layer (int) and a part (string), got %v of type %T", name, arg, arg)
 		}
 	}
 	if strings.Contains(name, ".") || strings.HasPrefix(name, "hook_") && short.layer == "" {
