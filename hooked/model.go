@@ -58,7 +58,7 @@ func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
 		return nil, err
 	}
 	if m.tok == nil {
-		return nil, brief.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
+		return nil, brief.Errorf("%s has no tokenizer: give it token ids", m.cfg.called())
 	}
 	return m.tok()
 }
@@ -70,7 +70,11 @@ func (m *Model) String() string {
 	}
 	c := m.cfg
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", c.ModelName, c.Architecture)
+	b.WriteString(c.called())
+	if c.Architecture != "" {
+		fmt.Fprintf(&b, " (%s)", c.Architecture)
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "  %d layers, d_model %d, %d heads of %d", c.NLayers, c.DModel, c.NHeads, c.DHead)
 	if c.groupSize() > 1 {
 		fmt.Fprintf(&b, " over %d key-value heads", c.NKeyValueHeads)

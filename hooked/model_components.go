@@ -58,7 +58,7 @@ func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	logits.axes[len(logits.axes)-1] = "d_vocab"
+	logits.axes[len(logits.axes)-1] = m.cfg.logitAxis()
 	return logits, nil
 }
 

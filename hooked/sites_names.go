@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,13 +137,39 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 			return s, nil
 		}
 	}
-	return Site{}, unknownHook(full, sites)
+	return Site{}, unknownHook(name, sites)
 }
 
+// unknownHook is the error about a name as it was asked for. A name without dots may have been meant
+// as a short one.
 func unknownHook(name string, sites []Site) error {
-	names := make([]string, len(sites))
+	asked, names := name, make([]string, len(sites))
 	for i, s := range sites {
 		names[i] = s.Name()
 	}
-	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names)), ErrUnknownHook)
+	if !strings.Contains(name, ".") {
+		asked = strings.TrimPrefix(name, "hook_")
+		names = shortNames(asked, sites)
+	}
+	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(asked, names)), ErrUnknownHook)
+}
+
+// shortNames are the short names of sites, with the number behind that the name asked for has, as in
+// "k6".
+func shortNames(asked string, sites []Site) []string {
+	number := ""
+	if m := compact.FindStringSubmatch(asked); m != nil {
+		number = m[2]
+	}
+	var names []string
+	for _, s := range sites {
+		if _, word, ok := strings.Cut(s.info.path, "hook_"); ok {
+			if s.info.perLayer() {
+				word += number
+			}
+			names = append(names, word)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

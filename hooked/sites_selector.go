@@ -94,7 +94,7 @@ func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 		s = s.At(l)
 	}
 	found := filterSites(all, func(other Site) bool { return other.info == s.info && (!s.one || other == s) })
-	return atLeastOne(found, "site %s does not exist in this model (%s)", s, c.Architecture)
+	return atLeastOne(found, "site %s does not exist in %s", s, c.called())
 }
 
 func (c Config) resolveName(name string, all []Site) ([]Site, error) {
@@ -115,7 +115,7 @@ func (c Config) resolveName(name string, all []Site) ([]Site, error) {
 	inEveryLayer := "blocks.%d." + strings.TrimPrefix(short.part+".hook_"+short.name, ".")
 	found := filterSites(all, func(s Site) bool { return s.info.path == inEveryLayer })
 	if len(found) == 0 {
-		return nil, unknownHook(short.fullName(), all)
+		return nil, unknownHook(name, all)
 	}
 	return found, nil
 }
