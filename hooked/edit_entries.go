@@ -56,12 +56,12 @@ func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
 	at := axis.Find(axes, e.axis)
 	if at < 0 {
-		exceptions.Panicf("the edit of %s picks entries of axis %q, the activation has axes %v", s, e.axis, axes)
+		exceptions.Panicf("it picks entries of axis %q, the activation has axes %v", e.axis, axes)
 	}
 	n := x.Shape().Dim(at)
 	for _, i := range e.indices {
 		if i < -n || i >= n {
-			exceptions.Panicf("the edit of %s picks entry %d of axis %q, which has %d", s, i, axes[at], n)
+			exceptions.Panicf("it picks entry %d of axis %q, which has %d", i, axes[at], n)
 		}
 	}
 	return at

@@ -62,16 +62,26 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 }
 
 // fromName finds a model's files and makes a model of them.
-func fromName(name string, processing Processing, o LoadOptions) (*Model, error) {
-	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
+func fromName(name string, processing Processing, o LoadOptions) (m *Model, err error) {
+	defer guard(&err)
+	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.progress()})
 	if err != nil {
 		return nil, err
 	}
-	m, err := fromFiles(name, source.Path, processing, o)
-	if err != nil {
+	if m, err = fromFiles(name, source.Path, processing, o); err != nil {
 		return nil, brief.Errorf("loading %s from %s: %w", name, source.Path, err)
 	}
 	return m, nil
+}
+
+// progress is the user's function for downloads, if there is one.
+func (o LoadOptions) progress() func(file string, done, total int64) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(file string, done, total int64) {
+		named("LoadOptions.Progress", "", func() { o.Progress(file, done, total) })
+	}
 }
 
 // fromFiles makes a model of a folder or a file, or attaches to the one that the backend kept.
@@ -437,7 +447,7 @@ func inParallel(ctx context.Context, n int, f func(i int) error) error {
 				}
 				err := fault.Ended(ctx, "reading the weights ended after %d of %d parts", i, n)
 				if err == nil {
-					err = f(i)
+					err = guarded(func() error { return f(i) })
 				}
 				if err != nil {
 					next.Store(int64(n))

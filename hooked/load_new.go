@@ -22,7 +22,8 @@ import (
 // by the width of their layer (Glorot and Bengio 2010; He et al. 2015, arXiv:1502.01852; Yang et
 // al. 2022, arXiv:2203.03466) with InitializerRange as the gain. Biases are zero, the scales of
 // norms one. The numbers are Go's own: the same seed does not give TransformerLens' weights.
-func New(cfg Config, options ...LoadOptions) (*Model, error) {
+func New(cfg Config, options ...LoadOptions) (m *Model, err error) {
+	defer guard(&err)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -119,7 +120,8 @@ func fans(shape []int) (in, out int) {
 
 // FromStateDict makes a model of a configuration and its weights under TransformerLens' names,
 // processed as asked. Biases that are not there are zero. The weights are copied.
-func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
+func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (m *Model, err error) {
+	defer guard(&err)
 	how, err := oneOption(options)
 	if err != nil {
 		return nil, err
@@ -148,7 +150,7 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if err != nil {
 		return nil, err
 	}
-	m := newModel(cfg, processing, has, be, why)
+	m = newModel(cfg, processing, has, be, why)
 	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
 	m.weights.load = func(ctx context.Context, put putFunc) error {
 		if err := process(); err != nil {

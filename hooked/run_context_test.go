@@ -148,7 +148,7 @@ func TestContextOfLoading(t *testing.T) {
 	o := hooked.LoadOptions{Backend: golden.PureGo(t), Context: cancelled(t)}
 	m := load(t, "gpt2", hooked.NoProcessing, o.Backend)
 	_, pretrained := hooked.FromPretrained("testdata/arch/gpt2", hooked.NoProcessing, o)
-	_, encoder := hooked.EncoderFromPretrained("testdata/arch/bert", o)
+	_, encoder := hooked.EncoderFromPretrained(bertDir, o)
 	_, fresh := hooked.New(m.Config(), o)
 	_, given := hooked.FromStateDict(m.Config(), hooked.Must(m.StateDict()), hooked.NoProcessing, o)
 	for what, err := range map[string]error{"FromPretrained": pretrained, "EncoderFromPretrained": encoder, "New": fresh, "FromStateDict": given} {

@@ -156,7 +156,7 @@ func (r *run) observe(out *results) error {
 			if err != nil {
 				return err
 			}
-			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), func() { o.f(t, s) }) }); err != nil {
+			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), o.line, func() { o.f(t, s) }) }); err != nil {
 				return err
 			}
 		}

@@ -163,6 +163,7 @@ func (s *generator) steps(yield func(GenerationStep, error) bool) {
 
 // make makes token i of each prompt.
 func (s *generator) make(i int) (out *results, next []int, err error) {
+	defer guard(&err)
 	if err = s.ended(i); err == nil {
 		out, err = s.run(i)
 	}
@@ -184,7 +185,8 @@ func (s *generator) ended(done int) error {
 }
 
 // newGenerator checks everything that can be checked before the first step.
-func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) (*generator, error) {
+func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) (s *generator, err error) {
+	defer guard(&err)
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -194,7 +196,7 @@ func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) 
 	if err := g.check(m.cfg); err != nil {
 		return nil, err
 	}
-	s := &generator{m: m, g: g, options: options}
+	s = &generator{m: m, g: g, options: options}
 	var r request
 	if err := v.begin(&r, options); err != nil {
 		return nil, err

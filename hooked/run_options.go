@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/fault"
 )
 
 // An Option says something about one run: what to record, what to change, what to return.
@@ -40,14 +42,16 @@ type request struct {
 }
 
 type observer struct {
-	at Selector
-	f  func(*Tensor, Site)
+	at   Selector
+	f    func(*Tensor, Site)
+	line string // of the user's code, where it was given
 }
 
 type requestedEdit struct {
 	at       Selector
 	edit     Intervention
 	backward bool
+	line     string // of the user's code, where it was given
 }
 
 // option is an option that a request knows by its name, so that [verb.check] can tell whether it
@@ -93,12 +97,12 @@ func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Opt
 
 // changeOf is an edit as an option called name.
 func changeOf(name string, at Selector, edit any, backward bool) Option {
-	change := asIntervention(edit)
+	change, line := asIntervention(edit), fault.UsersLine()
 	return option(name, func(r *request) error {
 		if change.apply == nil {
 			return fmt.Errorf("%s of %v: there is no function: give a func(*graph.Node, hooked.Site) *graph.Node or an Intervention", name, at)
 		}
-		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward})
+		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward, line: line})
 		return nil
 	})
 }
@@ -118,11 +122,12 @@ func asIntervention(edit any) Intervention {
 // Observe calls f after the run with the activation at each selected site, in the order of the
 // forward pass.
 func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
+	line := fault.UsersLine()
 	return option("Observe", func(r *request) error {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
-		r.observers = append(r.observers, observer{at, f})
+		r.observers = append(r.observers, observer{at, f, line})
 		return nil
 	})
 }
@@ -222,8 +227,8 @@ func UngroupKV() Option {
 // is frozen the cache grows by it.
 func WithKV(kv *KVCache) Option {
 	return option("WithKV", func(r *request) error {
-		if kv == nil {
-			return fmt.Errorf("WithKV(nil): make a cache with Model.NewKVCache")
+		if err := kv.check(); err != nil {
+			return fmt.Errorf("WithKV: %w", err)
 		}
 		r.kv = kv
 		return nil

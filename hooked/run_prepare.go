@@ -194,18 +194,18 @@ func (r *run) setEdits() error {
 	for i, requested := range r.req.edits {
 		sites, err := r.m.cfg.selectSites(requested.at)
 		if err != nil {
-			return fmt.Errorf("edit %d: %w", i, err)
+			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d", i), requested.line), err)
 		}
 		if sites = r.within(sites); len(sites) == 0 {
-			return fmt.Errorf("edit %d: none of its sites lies in the layers that this run computes", i)
+			return fmt.Errorf("%s: none of its sites lies in the layers that this run computes", placed(fmt.Sprintf("edit %d", i), requested.line))
 		}
-		e := &edit{at: make(map[Site]bool), backward: requested.backward, Intervention: requested.edit}
+		e := &edit{at: make(map[Site]bool), backward: requested.backward, line: requested.line, Intervention: requested.edit}
 		for _, s := range sites {
 			e.at[s] = true
 		}
 		prefix := fmt.Sprintf("edit.%d", i)
 		if e.operands, err = requested.edit.uploaded(r.in, prefix); err != nil {
-			return fmt.Errorf("edit of %s: %w", sites[0], err)
+			return fmt.Errorf("%s: %w", placed(e.called(sites[0])), err)
 		}
 		r.plan.edits = append(r.plan.edits, e)
 	}

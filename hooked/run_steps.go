@@ -210,9 +210,12 @@ func (r *run) steps() ([]step, error) {
 			s.leaveForLater()
 		}
 		find := func() {
-			if errs[i] = r.ended(0, len(steps)); errs[i] == nil {
-				s.program, errs[i] = r.m.programOf(s.plan)
-			}
+			errs[i] = guarded(func() (err error) {
+				if err = r.ended(0, len(steps)); err == nil {
+					s.program, err = r.m.programOf(s.plan)
+				}
+				return err
+			})
 		}
 		if s.plan.traced() { // graph functions of the user's run in their order
 			find()
