@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gopherlens/internal/brief"
 )
@@ -207,6 +208,24 @@ func (c Config) Validate() error {
 
 // positive reports whether v is a finite number above zero.
 func positive(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
+
+// firstLayers is the configuration of the first n layers alone; of all if n is 0.
+func (c Config) firstLayers(n int) (Config, error) {
+	if n < 0 || n > c.NLayers {
+		return c, brief.Errorf("LoadOptions.FirstNLayers is %d, the model has %d layers", n, c.NLayers)
+	}
+	if n == 0 {
+		return c, nil
+	}
+	c.NLayers = n
+	if len(c.AttnTypes) > 0 {
+		c.AttnTypes = slices.Clone(c.AttnTypes[:n])
+	}
+	if !slices.Contains(c.AttnTypes, LocalAttention) {
+		c.AttnTypes, c.WindowSize = nil, 0
+	}
+	return c, nil
+}
 
 // longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to
 // any length.

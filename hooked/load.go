@@ -30,6 +30,10 @@ type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
 
+	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers; 0
+	// for the whole model. The unembedding reads what the last of them leaves.
+	FirstNLayers int
+
 	DType DType // precision of weights and activations; F32 unless given
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
@@ -93,7 +97,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := fault.Ended(o.context(), "its files were found and not read"); err != nil {
 		return nil, err
 	}
-	key, err := keeperKey(name, where, processing, o.DType)
+	key, err := keeperKey(name, where, processing, o)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +120,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := src.checkNames(arch); err != nil {
 		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
+	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
+		return nil, err
+	}
+	src.cfg, src.specs = cfg, cfg.weightSpecs()
 	m := newModel(cfg, processing, src.gives(), be, why)
 	m.notes = src.notes()
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }

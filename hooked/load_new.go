@@ -129,6 +129,9 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if how.Revision != "" || how.Progress != nil {
 		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
 	}
+	if how.FirstNLayers != 0 {
+		return nil, brief.Errorf("LoadOptions.FirstNLayers is %d of a model that is made of a Config: say it by Config.NLayers", how.FirstNLayers)
+	}
 	if err := fault.Ended(how.context(), "the model was not made"); err != nil {
 		return nil, err
 	}

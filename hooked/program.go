@@ -93,11 +93,7 @@ func (m *Model) keyOf(p *plan) programKey {
 }
 
 func siteNames(sites []Site) string {
-	names := make([]string, len(sites))
-	for i, s := range sites {
-		names[i] = s.Name()
-	}
-	return strings.Join(names, " ")
+	return strings.Join(namesOf(sites), " ")
 }
 
 // compiled is a program that is being compiled or was.

@@ -45,6 +45,9 @@ type observer struct {
 	at   Selector
 	f    func(*Tensor, Site)
 	line string // of the user's code, where it was given
+
+	sites []Site         // that at means in the run
+	taps  []*tapSelector // the same
 }
 
 type requestedEdit struct {
@@ -127,7 +130,7 @@ func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
-		r.observers = append(r.observers, observer{at, f, line})
+		r.observers = append(r.observers, observer{at: at, f: f, line: line})
 		return nil
 	})
 }

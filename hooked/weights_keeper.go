@@ -33,12 +33,16 @@ const layoutVersion = 1
 
 // keeperKey names a model in a keeper: the files as they are now, how they are processed, and by
 // which version.
-func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
+func keeperKey(name, where string, processing Processing, o LoadOptions) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
+	key := fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, o.DType)
+	if o.FirstNLayers > 0 {
+		key += fmt.Sprint(" first ", o.FirstNLayers)
+	}
+	return key, nil
 }
 
 // settings tells apart states of the configuration files beside the weights: their names, sizes and
@@ -113,8 +117,7 @@ func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes, turn: make(chan struct{}, 1),
-			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
+		weights: newWeightStore(eng, k.Config, k.Shapes),
 	}
 }
 

@@ -42,6 +42,11 @@ type weightStore struct {
 // putFunc takes a weight in TransformerLens' shape.
 type putFunc func(name string, a *Array) error
 
+func newWeightStore(eng *engine, cfg Config, shapes map[string][]int) *weightStore {
+	return &weightStore{eng: eng, cfg: cfg, specs: cfg.weightSpecs(), shapes: shapes, turn: make(chan struct{}, 1),
+		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
+}
+
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
 // their weights alone, so that one program serves both.
 func (s *weightStore) firstLike(l, n int) int {
