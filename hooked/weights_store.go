@@ -32,6 +32,11 @@ type weightStore struct {
 
 	alike sync.Once
 	like  []int // of each layer
+
+	files   *modelFiles // that the weights are from; nil for any others
+	hashed  sync.Once
+	hash    string // of the weights, see [weightStore.content]
+	hashErr error
 }
 
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
