@@ -101,7 +101,11 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
+	files := &modelFiles{name, where, processing, o.DType, o.FirstNLayers, key}
 	if m, err := attach(be, why, key, where); m != nil || err != nil {
+		if m != nil {
+			m.weights.files = files
+		}
 		return m, err
 	}
 	file, err := weights.Open(where)
@@ -125,7 +129,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	src.cfg, src.specs = cfg, cfg.weightSpecs()
 	m := newModel(cfg, processing, src.gives(), be, why)
-	m.notes = src.notes()
+	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
@@ -249,11 +253,16 @@ func folderOf(where string) string {
 	return where
 }
 
-func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error) {
+func readTokenizer(where string, file *weights.File) (t *tokenize.Tokenizer, err error) {
 	if file.Format() == weights.GGUF {
-		return tokenize.FromGGUF(file.Metadata())
+		t, err = tokenize.FromGGUF(file.Metadata())
+	} else {
+		t, err = tokenize.Load(folderOf(where))
 	}
-	return tokenize.Load(folderOf(where))
+	if err == nil {
+		noteTokenizer(t, where)
+	}
+	return t, err
 }
 
 // newModel makes a model without weights. has tells the optional weights that the checkpoint gives.

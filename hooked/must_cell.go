@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/cell"
 )
 
@@ -16,13 +17,24 @@ func failed(err error) {
 	if !ok {
 		panic(err)
 	}
-	if v.FailedBefore() && v.Direct && !v.Needed() {
-		// A cell that fails for what an earlier one did wrong is worse than a library that prints.
-		fmt.Fprintf(os.Stderr, "%s left out: %v; correct the declaration, or forget it with %%rm %s\n",
-			strings.Join(v.Names, ", ")+isOrAre(v.Names), err, v.Names[0])
-		return
+	if !leftOut(v, err) {
+		panic(inInitialiser(err, v))
 	}
-	panic(inInitialiser(err, v))
+}
+
+// leftOut reports whether the cell goes on without a variable whose initialiser failed, and says so.
+func leftOut(v cell.Variable, why any) bool {
+	if before := v.FailedBefore(); !before || !v.Direct || v.Needed() {
+		return false
+	}
+	var told initialiserError
+	if err, ok := why.(error); ok && errors.As(err, &told) {
+		why = told.err
+	}
+	// A cell that fails for what an earlier one did wrong is worse than a library that prints.
+	fmt.Fprint(os.Stderr, brief.Sprintf("%s left out: %v; correct the declaration, or forget it with %%rm %s\n",
+		strings.Join(v.Names, ", ")+isOrAre(v.Names), why, v.Names[0]))
+	return true
 }
 
 func isOrAre(names []string) string {

@@ -69,6 +69,11 @@ type modelRecord struct {
 	Notes   []string
 }
 
+// record is all of a model but its weights and tokenizer.
+func (m *Model) record() modelRecord {
+	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes}
+}
+
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
 func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	k, ok := be.(keeper)
@@ -98,7 +103,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
+	blob, err := json.Marshal(m.record())
 	if err != nil {
 		return err
 	}
@@ -113,12 +118,12 @@ func (m *Model) keep(key string) error {
 // bareModel is a model without weights and tokenizer.
 func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 	eng := sharedEngine(be)
-	return &Model{
+	return noteModel(&Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
 		weights: newWeightStore(eng, k.Config, k.Shapes),
-	}
+	})
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their

@@ -37,6 +37,11 @@ type weightStore struct {
 
 	alike sync.Once
 	like  []int // of each layer
+
+	files   *modelFiles // that the weights are from; nil for any others
+	hashed  sync.Once
+	hash    string // of the weights, see [weightStore.content]
+	hashErr error
 }
 
 // putFunc takes a weight in TransformerLens' shape.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Variable is one that is being initialised, with those of the same declaration.
@@ -105,6 +106,17 @@ type failure struct {
 // does not say which cell a declaration comes from. A cell that has code is known by it, and one
 // that has none by declaring nothing new.
 func (v Variable) FailedBefore() bool {
+	before, known := failedBefore.Load(v.decl)
+	if !known { // what fails may be reported on its way by several
+		before, _ = failedBefore.LoadOrStore(v.decl, v.noteFailure())
+	}
+	return before.(bool)
+}
+
+// failedBefore are the answers in this process, by declaration.
+var failedBefore sync.Map
+
+func (v Variable) noteFailure() bool {
 	path := filepath.Join(filepath.Dir(v.p.path), "gopherlens-failed-"+hash(v.p.words(v.decl.node))+".json")
 	now := failure{Main: v.p.mainCode(), Decls: v.p.allWords()}
 	var before failure
