@@ -81,7 +81,7 @@ func TestUsage(t *testing.T) {
 		{"too much", []string{"version", "3"}, exitUsage, []string{"usage: gopherlens version"}},
 		{"two places", []string{"run", "-inplace", "-o", "b.ipynb", "a.ipynb"}, exitFailed, []string{"-o and -inplace"}},
 		{"no such notebook", []string{"run", "none.ipynb"}, exitFailed, []string{"none.ipynb"}},
-		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.2"}},
+		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.8"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
