@@ -37,7 +37,7 @@ type Config struct {
 	// Edits are [hooked.Edit] and the like: the model is trained with them.
 	Edits []hooked.Option
 
-	Eval   Evaluation         // what is measured now and then; the zero value measures nothing
+	Eval   Evaluation          // what is measured now and then; the zero value measures nothing
 	OnStep func(*Report) error // called after each step; [ErrStop] ends the training
 
 	// Folder is where checkpoints go, every Every steps and at the end; "" keeps none.

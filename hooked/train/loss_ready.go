@@ -125,9 +125,6 @@ func KL(other *hooked.Model, at ...int) Loss {
 			return forward.Mean(forward.Sum(Mul(Exp(want), Sub(want, got)), -1))
 		},
 		Check: func(b Batch, c hooked.Config) error {
-			if other == nil {
-				return brief.Errorf("the other model is nil")
-			}
 			if o := other.Config(); o.DVocabOut != c.DVocabOut || o.DVocab != c.DVocab {
 				return brief.Errorf("the other model reads %d tokens and predicts %d, this one %d and %d", o.DVocab, o.DVocabOut, c.DVocab, c.DVocabOut)
 			}
