@@ -170,7 +170,7 @@ func (m *Model) trace(build func(p *program)) (p *program, err error) {
 	return p, nil
 }
 
-// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has
+// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.6) has
 // no room for parameters that come after all results, which a run that records only some
 // activations leaves unused.
 func (p *program) endWithResult() {
