@@ -192,6 +192,13 @@ func (c Config) Validate() error {
 	}
 	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
 	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
+	check(slices.Contains([]Normalization{NoNorm, LN, LNPre, RMS, RMSPre}, c.Normalization), "unknown Normalization %q", c.Normalization)
+	check(slices.Contains([]PositionalEmbedding{StandardPositions, ShortformerPositions, RotaryPositions, ALiBiPositions}, c.PositionalEmbedding),
+		"unknown PositionalEmbedding %q", c.PositionalEmbedding)
+	check(slices.Contains([]Direction{Causal, Bidirectional}, c.AttentionDir), "unknown AttentionDir %q", c.AttentionDir)
+	for l, kind := range c.AttnTypes {
+		check(kind == GlobalAttention || kind == LocalAttention, "unknown AttnTypes[%d] %q", l, kind)
+	}
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)

@@ -128,7 +128,8 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 		return nil, err
 	}
 	src.cfg, src.specs = cfg, cfg.weightSpecs()
-	m := newModel(cfg, processing, src.gives(), be, why)
+	m := newModel(cfg, processing&^said.applied, src.gives(), be, why)
+	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
@@ -173,6 +174,12 @@ func readConfig(where string, file *weights.File) (*architecture, Config, checkp
 	if file.Format() == weights.GGUF {
 		return ggufConfig(file)
 	}
+	if saved, err := readSaved(folderOf(where)); err != nil {
+		return nil, Config{}, none, err
+	} else if saved != nil {
+		arch, said, err := saved.architecture()
+		return arch, saved.Config, said, err
+	}
 	if arch, cfg, err := readNative(folderOf(where)); arch != nil || err != nil {
 		return arch, cfg, none, err
 	}
@@ -205,6 +212,8 @@ type checkpointFields struct {
 	flags     map[string]bool // the fields that say whether some tensors are there
 	strict    bool            // the family's class tells which tensors there are; else biases may be absent
 	defaulted []string        // fields that the file leaves to the family's defaults, with these
+	applied   Processing      // what the weights in the file went through before they were saved
+	absent    []string        // tensors that are zeros for biases which the model does without
 }
 
 // read turns a configuration file's fields into a checked Config.
@@ -411,7 +420,7 @@ func (s *source) stream(ctx context.Context, m *Model, put putFunc) error {
 		if err != nil {
 			return s.besideDefaults(err)
 		}
-		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
+		if err := Try(func() { (m.applied &^ s.said.applied).process(s.cfg, sd) }); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {

@@ -3,6 +3,7 @@ package hooked
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -169,15 +170,20 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	return m, nil
 }
 
-// oneOption is the LoadOptions that a variadic parameter makes optional.
-func oneOption(options []LoadOptions) (LoadOptions, error) {
+// oneOption is the options of a kind that a variadic parameter makes optional.
+func oneOption[T any](options []T) (one T, err error) {
 	switch len(options) {
 	case 0:
-		return LoadOptions{}, nil
+		return one, nil
 	case 1:
 		return options[0], nil
 	}
-	return LoadOptions{}, brief.Errorf("%d LoadOptions were given, and only one can be followed: join their fields in one", len(options))
+	return one, brief.Errorf("%d %s were given, and only one can be followed: join their fields in one", len(options), optionsName(one))
+}
+
+// optionsName is the name of a type of options as a reader writes it.
+func optionsName(options any) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", options), "hooked.")
 }
 
 // StateDict copies all weights to the host under TransformerLens' names: every bias is there, as

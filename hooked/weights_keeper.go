@@ -127,9 +127,10 @@ func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their
-// programs, since weights are inputs, and so are the tables of rotary angles.
+// programs, since weights are inputs, and so are the tables of rotary angles. What processing did
+// shows in the configuration and in which weights there are.
 func (k modelRecord) graphID() string {
-	k.Config.ModelName, k.Notes = "", nil
+	k.Config.ModelName, k.Notes, k.Applied, k.Skipped = "", nil, NoProcessing, nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys
 	if err != nil {
