@@ -160,7 +160,7 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
 	}
 	find := func() ([]Site, error) { return c.m.cfg.resolveSite(s, c.m.cfg.Sites()) }
-	if s.info != nil && s.isTap() {
+	if s.isTap() {
 		find = func() ([]Site, error) { return c.m.cfg.everyTap(s) }
 	}
 	found, err := find()
