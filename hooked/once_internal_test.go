@@ -126,7 +126,7 @@ func TestOncePacksModels(t *testing.T) {
 		}
 	}
 	sd := Must(m.StateDict())
-	sd["embed.W_E"].Data[0]++
+	sd["embed.W_E"].Data[5*m.Config().DModel]++ // of token 5
 	for _, dtype := range []DType{F32, BF16} {
 		other := Must(FromStateDict(m.Config(), sd, NoProcessing, LoadOptions{DType: dtype}))
 		want := Must(other.Run(tokens))
