@@ -35,6 +35,9 @@ func Neuron(indices ...int) Entries { return Entries{"d_mlp", indices} }
 // Prompt picks prompts of the batch.
 func Prompt(indices ...int) Entries { return Entries{"batch", indices} }
 
+// Along picks entries of the axis called so: of a [Tap] the axes of its own, such as "feature".
+func Along(axis string, indices ...int) Entries { return Entries{axis, indices} }
+
 // Axis is the axis whose entries are picked: "pos", "key", "head", "d_mlp" or "batch".
 func (e Entries) Axis() string { return e.axis }
 
@@ -42,9 +45,12 @@ func (e Entries) Axis() string { return e.axis }
 func (e Entries) String() string { return fmt.Sprintf("%s%v", e.axis, e.indices) }
 
 // axesAt are the axes of activation x at site s: a norm whose input a run splits by head has one
-// more.
+// more, and those of a tap were given with it.
 func axesAt(s Site, x *Node) []string {
 	axes := s.Axes()
+	if b := editorOf(x); b != nil && s.isTap() {
+		axes = b.editing[len(b.editing)-1].axes
+	}
 	if x.Rank() == len(axes)+1 {
 		axes = slices.Insert(axes, 2, "head")
 	}
@@ -56,12 +62,12 @@ func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
 	at := axis.Find(axes, e.axis)
 	if at < 0 {
-		exceptions.Panicf("the edit of %s picks entries of axis %q, the activation has axes %v", s, e.axis, axes)
+		exceptions.Panicf("it picks entries of axis %q, the activation has axes %v", e.axis, axes)
 	}
 	n := x.Shape().Dim(at)
 	for _, i := range e.indices {
 		if i < -n || i >= n {
-			exceptions.Panicf("the edit of %s picks entry %d of axis %q, which has %d", s, i, axes[at], n)
+			exceptions.Panicf("it picks entry %d of axis %q, which has %d", i, axes[at], n)
 		}
 	}
 	return at

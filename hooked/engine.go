@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gopherlens/internal/brief"
 )
@@ -69,8 +68,9 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	// does that calls program after program, and takes a twentieth of two cores for it. One that
 	// stands back between calls has not.
 	runtime.Gosched()
-	err = exceptions.TryCatch[error](func() {
+	err = guarded(func() error {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
+		return nil
 	})
 	e.meter.count(outputs)
 	return outputs, err
@@ -110,12 +110,13 @@ func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*ten
 
 func (e *engine) traceEager(name string, build func(in []*Node) *Node, inputs []*tensors.Tensor) (*program, error) {
 	p := &program{graph: NewGraph(e.backend, name)}
-	err := exceptions.TryCatch[error](func() {
+	err := guarded(func() error {
 		in := make([]*Node, len(inputs))
 		for i, t := range inputs {
 			in[i] = Parameter(p.graph, fmt.Sprintf("x%d", i), t.Shape())
 		}
 		p.nodes = []*Node{build(in)}
+		return nil
 	})
 	return p, err
 }

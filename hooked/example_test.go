@@ -55,6 +55,29 @@ func ExampleNames() {
 	// unknown hook "blocks.0.attn.hook_patern"; nearest: "blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern", "blocks.2.attn.hook_pattern"
 }
 
+// A dictionary of two features is spliced into the residual stream, and its features are recorded and
+// changed like any activation.
+func ExampleTap() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
+	tokens := hooked.Tokens{{1, 20, 300, 4}}
+	splice := func(x *graph.Node, s hooked.Site) *graph.Node {
+		acts := graph.MaxScalar(graph.SliceAxis(x, 2, graph.AxisRange(0, 2)), 0) // the encoder: relu of two entries
+		acts = hooked.Tap("hook_sae_acts_post", acts, "batch pos feature")
+		return graph.Add(x, graph.GrowRight(acts, 2, x.Shape().Dim(2)-2, 0))
+	}
+	site := hooked.ResidPre.At(1)
+
+	_, cache := hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), hooked.Names("*.hook_sae_acts_post")))
+	fmt.Println(cache.Names(), cache.Get(site.Tap("hook_sae_acts_post")).AxisNames())
+
+	ablate := hooked.Edit(site.Tap("hook_sae_acts_post"), hooked.Zero(hooked.Along("feature", 1)))
+	_, cache = hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), ablate, hooked.Names("*.hook_sae_acts_post")))
+	fmt.Println(cache.Get("blocks.1.hook_resid_pre.hook_sae_acts_post").At(0, 3, 1).Item())
+	// Output:
+	// [blocks.1.hook_resid_pre.hook_sae_acts_post] [batch pos feature]
+	// 0
+}
+
 func ExampleEdit() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
 	tokens := hooked.Tokens{{1, 20, 300, 4}}

@@ -12,6 +12,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cell"
+	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
 )
 
@@ -46,7 +47,7 @@ func Once[T any](name string, f func() T, options ...OnceOption) (value T) {
 		case !declared:
 			panic(r)
 		case !leftOut(v, r):
-			panic(inInitialiser(asError(r), v))
+			panic(inInitialiser(fault.Recovered(r), v))
 		}
 	}()
 	found, err := newOnce(name, reflect.TypeFor[T](), f, options, func() any { return f() })

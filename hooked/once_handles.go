@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -79,7 +80,12 @@ type modelFiles struct {
 	Name, Where string
 	Processing  Processing
 	DType       DType
+	Layers      int    // as LoadOptions.FirstNLayers
 	Key         string // see keeperKey
+}
+
+func (f *modelFiles) options() LoadOptions {
+	return LoadOptions{DType: f.DType, FirstNLayers: f.Layers}
 }
 
 // errChanged says that a model's files are no longer what they were.
@@ -243,7 +249,7 @@ func (k *packer) model(m *Model) (*onceModel, error) {
 
 // content is a hash of the weights.
 func (s *weightStore) content() (string, error) {
-	if err := s.ready(); err != nil {
+	if err := s.ready(context.Background()); err != nil {
 		return "", err
 	}
 	s.hashed.Do(func() {
@@ -461,11 +467,11 @@ func (u *unpacker) model(r *onceModel) (*Model, error) {
 		return m, nil
 	}
 	if f := r.Files; f != nil {
-		key, err := keeperKey(f.Name, f.Where, f.Processing, f.DType)
+		key, err := keeperKey(f.Name, f.Where, f.Processing, f.options())
 		if err != nil || key != f.Key {
 			return nil, errChanged
 		}
-		return fromFiles(f.Name, f.Where, f.Processing, LoadOptions{DType: f.DType})
+		return fromFiles(f.Name, f.Where, f.Processing, f.options())
 	}
 	eng, err := processEngine()
 	if err != nil {
@@ -485,7 +491,7 @@ func (u *unpacker) model(r *onceModel) (*Model, error) {
 	if len(m.weights.buffers) != len(m.weights.shapes) {
 		return nil, errDamaged
 	}
-	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.weights.load = func(context.Context, putFunc) error { return nil }
 	if r.Text != "" {
 		m.tok = tokenizerOf(r.Text)
 	}

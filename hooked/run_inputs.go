@@ -1,8 +1,10 @@
 package hooked
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -29,10 +31,12 @@ type inputs struct {
 	m      *Model
 	values map[string]compute.Buffer
 	length int // of the texts, in tokens: some rotary angles depend on it
+
+	ctx context.Context // of the run, which weights are read under
 }
 
 func (m *Model) newInputs() *inputs {
-	return &inputs{m: m, values: make(map[string]compute.Buffer)}
+	return &inputs{m: m, values: make(map[string]compute.Buffer), ctx: context.Background()}
 }
 
 // set uploads the value of an input.
@@ -78,7 +82,7 @@ func (in *inputs) buffer(name string, x *Tensor) (compute.Buffer, error) {
 	if name == inputResidual {
 		return x.value.Buffer(in.m.eng.backend, 0)
 	}
-	return in.m.weights.buffer(name, in.length)
+	return in.m.weights.buffer(in.ctx, name, in.length)
 }
 
 // operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that
@@ -124,6 +128,9 @@ func (in *inputs) setValue(name string, value any) (inputKind, error) {
 		}
 		return inputKind{t.value.DType(), t.Shape()}, in.setTensor(name, t)
 	}
+	if value == nil {
+		return inputKind{}, brief.Errorf("there is none: make it with hooked.Value")
+	}
 	flat, kind, err := hostValue(value)
 	if err != nil {
 		return kind, err
@@ -147,7 +154,7 @@ func hostValue(value any) (flat any, kind inputKind, err error) {
 		if err := v.check(); err != nil {
 			return nil, kind, err
 		}
-		return floats(v.Data, v.Shape...)
+		return floats(v.Data, slices.Clone(v.Shape)...)
 	case int:
 		return whole32([][]int{{v}})
 	case []int:
@@ -160,7 +167,15 @@ func hostValue(value any) (flat any, kind inputKind, err error) {
 	return nil, kind, brief.Errorf("%v of type %T: want a number, a slice of numbers, a *Tensor or an *Array", value, value)
 }
 
+// floats refuses what is not a number: it would make a NaN of all that follows, in silence. An
+// infinity may be meant, in attention scores.
 func floats(v []float32, dims ...int) (any, inputKind, error) {
+	if at := slices.IndexFunc(v, func(x float32) bool { return x != x }); at >= 0 {
+		return nil, inputKind{}, brief.Errorf("number %d of %d is NaN", at, len(v))
+	}
+	if len(v) == 0 {
+		return nil, inputKind{}, brief.Errorf("there are no numbers")
+	}
 	return v, inputKind{dtypes.Float32, dims}, nil
 }
 

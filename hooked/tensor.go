@@ -3,7 +3,6 @@ package hooked
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -36,26 +35,6 @@ type allAxis int
 // A Range is an index that keeps the entries From up to but not including To. Negative numbers
 // count from the end; a zero To means up to the end.
 type Range struct{ From, To int }
-
-// Try runs f and returns as an error what a tensor method, a graph function or [Must] panicked
-// with. Faults of the program itself, such as an index out of range, go on as panics.
-func Try(f func()) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case runtime.Error:
-			panic(r)
-		case initialiserError:
-			err = r.err // whoever handles it knows where it is
-		case error:
-			err = r
-		default:
-			panic(r)
-		}
-	}()
-	f()
-	return nil
-}
 
 // tensorError is what tensor methods panic with.
 type tensorError struct{ message string }

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,12 +33,16 @@ const layoutVersion = 1
 
 // keeperKey names a model in a keeper: the files as they are now, how they are processed, and by
 // which version.
-func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
+func keeperKey(name, where string, processing Processing, o LoadOptions) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
+	key := fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, o.DType)
+	if o.FirstNLayers > 0 {
+		key += fmt.Sprint(" first ", o.FirstNLayers)
+	}
+	return key, nil
 }
 
 // settings tells apart states of the configuration files beside the weights: their names, sizes and
@@ -87,7 +92,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	for i, name := range names {
 		m.weights.buffers[name] = buffers[i]
 	}
-	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.weights.load = func(context.Context, putFunc) error { return nil }
 	m.tok = tokenizerOf(where)
 	return m, nil
 }
@@ -117,15 +122,15 @@ func bareModel(be compute.Backend, why string, k modelRecord) *Model {
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes,
-			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
+		weights: newWeightStore(eng, k.Config, k.Shapes),
 	})
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their
-// programs, since weights are inputs, and so are the tables of rotary angles.
+// programs, since weights are inputs, and so are the tables of rotary angles. What processing did
+// shows in the configuration and in which weights there are.
 func (k modelRecord) graphID() string {
-	k.Config.ModelName, k.Notes = "", nil
+	k.Config.ModelName, k.Notes, k.Applied, k.Skipped = "", nil, NoProcessing, nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys
 	if err != nil {

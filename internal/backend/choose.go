@@ -178,7 +178,7 @@ func inWorker(config string) (string, error) {
 
 // PureGo is the configuration of GoMLX's pure Go backend. Operations run one after
 // the other, large ones on all cores: run side by side, as is the default of
-// compute v0.1.3, four matrix products on two cores wait for each other for ever,
+// compute v0.1.6, four matrix products on two cores wait for each other for ever,
 // since each holds the worker that the others' parts need
 // (internal/gobackend/workerspool, Pool.Saturate).
 const PureGo = goName + ":ops_sequential"
