@@ -263,16 +263,16 @@ func (s diskStore) put(c *onceCall, p *packed) error {
 	if err != nil {
 		return err
 	}
-	limit := onceLimit()
-	if p.size() > limit {
-		if c.onDisk {
-			return brief.Errorf("it takes %d MB, and %s allows %d on disk", p.size()>>20, OnceLimitEnv, limit>>20)
-		}
-		return nil
-	}
 	record, err := p.record.marshal()
 	if err != nil {
 		return err
+	}
+	size, limit := p.size()+int64(len(record)), onceLimit()
+	if size > limit {
+		if c.onDisk {
+			return brief.Errorf("it takes %d MB, and %s allows %d on disk", size>>20, OnceLimitEnv, limit>>20)
+		}
+		return nil
 	}
 	named := []weights.Named{{Name: recordName, DType: weights.U8, Shape: []int{len(record)}, Write: func(w io.Writer) error {
 		_, err := w.Write(record)
@@ -292,7 +292,7 @@ func (s diskStore) put(c *onceCall, p *packed) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := makeRoom(dir, limit-p.size()); err != nil {
+	if err := makeRoom(dir, limit-size); err != nil {
 		return err
 	}
 	return weights.WriteSafetensors(path, map[string]string{"about": "a value of hooked.Once, made by gopherlens"}, named)

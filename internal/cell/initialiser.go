@@ -18,6 +18,7 @@ import (
 type Variable struct {
 	Names  []string
 	Direct bool // by the function that asks, and not by one that the initialiser calls
+	Whole  bool // its value is what one call returns, and not made of that
 
 	p    *program
 	decl *decl
@@ -36,16 +37,30 @@ func Initialiser(skip int) (v Variable, ok bool) {
 		frame, more := frames.Next()
 		if frame.Function == "main.init" && sameFile(frame.File, p.path) {
 			v.p, v.Direct = p, depth == 1
-			v.decl = p.variableAt(frame.Line)
-			if v.decl != nil {
-				v.Names = v.decl.names
+			if v.decl = p.variableAt(frame.Line); v.decl == nil {
+				return v, false
 			}
-			return v, v.decl != nil
+			v.Names = v.decl.names
+			if values := v.decl.node.(*ast.ValueSpec).Values; len(values) == 1 {
+				call, ok := values[0].(*ast.CallExpr)
+				v.Whole = ok && !isMethodOfCall(call)
+			}
+			return v, true
 		}
 		if !more {
 			return v, false
 		}
 	}
+}
+
+// isMethodOfCall reports whether the function is a method of what another call returns.
+func isMethodOfCall(call *ast.CallExpr) (is bool) {
+	ast.Inspect(call.Fun, func(n ast.Node) bool {
+		_, nested := n.(*ast.CallExpr)
+		is = is || nested
+		return !is
+	})
+	return is
 }
 
 func sameFile(a, b string) bool {
