@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
 )
 
@@ -33,6 +34,9 @@ func Try(f func()) (err error) {
 	f()
 	return nil
 }
+
+// fail is how tensor methods and the like panic, with an error that may wrap another.
+func fail(format string, args ...any) { panic(brief.Errorf("hooked: "+format, args...)) }
 
 // guard, deferred where the package is called, returns what its code panicked with: so no bug ends
 // the program.

@@ -1,6 +1,7 @@
 package resident
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 
+	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -43,6 +45,9 @@ func New(config string) (*Backend, error) {
 		return nil, fmt.Errorf("resident: name the backend to run in the worker, as in \"resident:xla:cpu\" or \"resident:go:\", not %q", config)
 	}
 	p, err := newPool()
+	if err != nil && !errors.Is(err, ErrSilent) {
+		err = fault.Mark(err, ErrNoWorker)
+	}
 	if err != nil {
 		return nil, err
 	}
