@@ -42,7 +42,7 @@ func (c *Cache) check() error {
 // need is c, which must not be nil.
 func (c *Cache) need() *Cache {
 	if err := c.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return c
 }
@@ -113,7 +113,7 @@ func (c *Cache) Names() []string {
 func (c *Cache) Get(name any, layerAndPart ...any) *Tensor {
 	t, err := c.Lookup(name, layerAndPart...)
 	if err != nil {
-		panicWith(tensorError{"hooked: " + err.Error()})
+		fail("%w", err)
 	}
 	return t
 }

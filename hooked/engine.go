@@ -94,16 +94,16 @@ func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*ten
 		key.graph += t.Shape().String()
 		var err error
 		if buffers[i], err = t.Buffer(e.backend, 0); err != nil {
-			fail("%s: %v", name, err)
+			fail("%s: %w", name, err)
 		}
 	}
 	p, err := e.program(key, func() (*program, error) { return e.traceEager(name, build, inputs) })
 	if err != nil {
-		fail("%s: %v", name, err)
+		fail("%s: %w", name, err)
 	}
 	outputs, err := e.run(p, buffers)
 	if err != nil {
-		fail("%s: %v", name, err)
+		fail("%s: %w", name, err)
 	}
 	return outputs[0]
 }

@@ -168,7 +168,7 @@ func (m *Model) checkInput(c component, t, first *Tensor) error {
 	if len(first.Shape()) < 2 || !slices.Equal(shape[:2], first.Shape()[:2]) {
 		return brief.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
 	}
-	return nil
+	return m.cfg.checkLength(shape[1], "positions")
 }
 
 // callOnTokens runs a component that reads tokens.

@@ -136,7 +136,7 @@ var errZeroSite = errors.New("the zero Site is no place in a model: use one of t
 // need is s, which must not be the zero Site.
 func (s Site) need() Site {
 	if s.info == nil {
-		fail("%v", errZeroSite)
+		fail("%w", errZeroSite)
 	}
 	return s
 }

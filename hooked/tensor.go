@@ -10,9 +10,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-
-	"gopherlens/internal/brief"
-	"gopherlens/internal/cell"
 )
 
 // A Tensor is an activation, a weight, or something computed from them. It stays on the device
@@ -36,23 +33,6 @@ type allAxis int
 // count from the end; a zero To means up to the end.
 type Range struct{ From, To int }
 
-// tensorError is what tensor methods panic with.
-type tensorError struct{ message string }
-
-func (e tensorError) Error() string { return e.message }
-
-// panicWith panics with err, which names the declaration that it happened in, if any.
-func panicWith(err error) {
-	if v, ok := cell.Initialiser(0); ok {
-		err = inInitialiser(err, v)
-	}
-	panic(err)
-}
-
-func fail(format string, args ...any) {
-	panicWith(tensorError{brief.Sprintf("hooked: "+format, args...)})
-}
-
 var errNilTensor = errors.New("the tensor is nil: look at the error of the call that should have made it")
 
 // check reports a nil tensor, and one that no model has made.
@@ -66,7 +46,7 @@ func (t *Tensor) check() error {
 // need is t, which must not be nil.
 func (t *Tensor) need() *Tensor {
 	if err := t.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return t
 }
@@ -95,7 +75,7 @@ func (t *Tensor) Float32s() []float32 {
 	}
 	values, err := tensors.CopyFlatData[float32](value)
 	if err != nil {
-		fail("reading a tensor of shape %v: %v", t.Shape(), err)
+		fail("reading a tensor of shape %v: %w", t.Shape(), err)
 	}
 	return values
 }
