@@ -199,7 +199,7 @@ func (c *Cache) String() string {
 	defer c.mu.Unlock()
 	for _, s := range c.order {
 		if t := c.at[s]; t != nil {
-			fmt.Fprintf(&b, "  %-36s %v\n", s, t)
+			fmt.Fprintf(&b, "  %-36s %s\n", s, t.Describe())
 		} else {
 			fmt.Fprintf(&b, "  %-36s computed when it is read\n", s)
 		}
