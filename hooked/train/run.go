@@ -96,18 +96,18 @@ func (f *fit) run(ctx context.Context) (*Result, error) {
 		return nil, wrapped(err)
 	}
 	failed := f.loop(ctx, out, first, next)
+	if f.spent || errors.Is(failed, hooked.ErrWorkerGone) {
+		return nil, wrapped(failed)
+	}
 	saved := f.saveLast(failed)
 	out.Steps = f.step
-	out.Model, err = f.reached(false)
-	switch {
-	case failed != nil && err != nil:
-		return nil, wrapped(failed)
-	case failed != nil:
-		return out, wrapped(failed)
-	case err != nil:
-		return nil, wrapped(err)
-	case saved != nil:
-		return out, wrapped(saved)
+	if out.Model, err = f.reached(false); err != nil {
+		return nil, wrapped(errors.Join(failed, err))
+	}
+	for _, err := range []error{failed, saved} {
+		if err != nil {
+			return out, wrapped(err)
+		}
 	}
 	return out, nil
 }
