@@ -42,7 +42,7 @@ func (c *Cache) check() error {
 // need is c, which must not be nil.
 func (c *Cache) need() *Cache {
 	if err := c.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return c
 }
@@ -113,7 +113,7 @@ func (c *Cache) Names() []string {
 func (c *Cache) Get(name any, layerAndPart ...any) *Tensor {
 	t, err := c.Lookup(name, layerAndPart...)
 	if err != nil {
-		panicWith(tensorError{"hooked: " + err.Error()})
+		fail("%w", err)
 	}
 	return t
 }
@@ -160,7 +160,7 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
 	}
 	find := func() ([]Site, error) { return c.m.cfg.resolveSite(s, c.m.cfg.Sites()) }
-	if s.info != nil && s.isTap() {
+	if s.isTap() {
 		find = func() ([]Site, error) { return c.m.cfg.everyTap(s) }
 	}
 	found, err := find()
@@ -199,7 +199,7 @@ func (c *Cache) String() string {
 	defer c.mu.Unlock()
 	for _, s := range c.order {
 		if t := c.at[s]; t != nil {
-			fmt.Fprintf(&b, "  %-36s %v\n", s, t)
+			fmt.Fprintf(&b, "  %-36s %s\n", s, t.Describe())
 		} else {
 			fmt.Fprintf(&b, "  %-36s computed when it is read\n", s)
 		}

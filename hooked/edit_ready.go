@@ -161,15 +161,3 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 	}
 	return match
 }
-
-// matchNames fills match with the places of names among axes, and reports whether each has one of
-// its own.
-func matchNames(axes, names []string, match []int) bool {
-	for i, name := range names {
-		match[i] = axis.Find(axes, axis.Plain(name))
-		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
-			return false
-		}
-	}
-	return true
-}

@@ -118,7 +118,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	cfg.ModelName, cfg.DType = name, cmp.Or(o.DType, F32)
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
 	src := newSource(arch, cfg, said, file)
 	if err := src.checkNames(arch); err != nil {
@@ -413,14 +413,14 @@ func (s *source) stream(ctx context.Context, m *Model, put putFunc) error {
 	return inParallel(ctx, len(pieces), func(i int) error {
 		sd, err := s.load(pieces[i])
 		if err != nil {
-			return s.besideDefaults(err)
+			return fault.Mark(s.besideDefaults(err), ErrUnsupportedFile)
 		}
 		if err := Try(func() { (m.applied &^ s.said.applied).process(s.cfg, sd) }); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {
 			if err := checkShape(specs, name, a); err != nil {
-				return s.besideDefaults(err)
+				return fault.Mark(s.besideDefaults(err), ErrUnsupportedFile)
 			}
 			if err := put(name, a); err != nil {
 				return err

@@ -39,7 +39,7 @@ func (m *Model) check() error {
 // need is m, which must have been made.
 func (m *Model) need() *Model {
 	if err := m.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return m
 }

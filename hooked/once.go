@@ -52,7 +52,7 @@ func Once[T any](name string, f func() T, options ...OnceOption) (value T) {
 	}()
 	found, err := newOnce(name, reflect.TypeFor[T](), f, options, func() any { return f() })
 	if err != nil {
-		panicWith(tensorError{"hooked: " + err.Error()})
+		fail("%w", err)
 	}
 	return found.(T)
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/tensors"
 
-	"gopherlens/internal/backend"
 	"gopherlens/internal/brief"
 	"gopherlens/tokenize"
 )
@@ -397,15 +396,6 @@ func handleOf[H any](u *unpacker, n int) (H, error) {
 		err = errDamaged
 	}
 	return typed, err
-}
-
-// processEngine is the engine of the process's backend.
-func processEngine() (*engine, error) {
-	be, _, err := backend.New()
-	if err != nil {
-		return nil, err
-	}
-	return sharedEngine(be), nil
 }
 
 func (u *unpacker) tensor(r tensorRecord, eng *engine) (*Tensor, error) {

@@ -154,10 +154,15 @@ func (m *Model) programOf(p *plan) (*program, error) {
 	return m.eng.fingerprinted("run", traced)
 }
 
-// trace builds a graph without compiling it.
+// trace builds a graph of the model's without compiling it.
 func (m *Model) trace(build func(p *program)) (p *program, err error) {
+	return m.eng.trace(m.cfg.ModelName, build)
+}
+
+// trace builds a graph without compiling it.
+func (e *engine) trace(name string, build func(p *program)) (p *program, err error) {
 	constants := sha256.New()
-	p = &program{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
+	p = &program{graph: NewGraph(watchedBackend{e.backend, constants}, name)}
 	err = guarded(func() error {
 		build(p)
 		p.endWithResult()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 
+	"gopherlens/internal/brief"
+	"gopherlens/internal/cell"
 	"gopherlens/internal/fault"
 )
 
@@ -35,6 +37,17 @@ func Try(f func()) (err error) {
 	}()
 	f()
 	return nil
+}
+
+// fail is how tensor methods and the like panic, with an error that may wrap another.
+func fail(format string, args ...any) { panicWith(brief.Errorf("hooked: "+format, args...)) }
+
+// panicWith panics with err, which names the declaration that it happened in, if any.
+func panicWith(err error) {
+	if v, ok := cell.Initialiser(0); ok {
+		err = inInitialiser(err, v)
+	}
+	panic(err)
 }
 
 // guard, deferred where the package is called, returns what its code panicked with: so no bug ends

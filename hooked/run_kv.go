@@ -59,7 +59,7 @@ func (kv *KVCache) check() error {
 // need is kv, which a model must have made.
 func (kv *KVCache) need() *KVCache {
 	if err := kv.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return kv
 }

@@ -62,6 +62,9 @@ func (r *run) readResidual(t *Tensor) error {
 	if r.req.start == nil {
 		return fmt.Errorf("to run from a residual stream say where it enters: StartAtLayer(l)")
 	}
+	if err := r.m.cfg.checkLength(shape[1], "positions"); err != nil {
+		return err
+	}
 	r.plan.batch, r.plan.pos = shape[0], shape[1]
 	if _, err := resolved("PosSlice", r.req.posSlice, r.plan.pos); err != nil {
 		return err

@@ -136,7 +136,7 @@ var errZeroSite = errors.New("the zero Site is no place in a model: use one of t
 // need is s, which must not be the zero Site.
 func (s Site) need() Site {
 	if s.info == nil {
-		fail("%v", errZeroSite)
+		fail("%w", errZeroSite)
 	}
 	return s
 }
@@ -175,10 +175,10 @@ func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
 // Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer
 // the number is a star, "blocks.*.attn.hook_q".
 func (s Site) Name() string {
-	switch {
+	switch s = s.need(); {
 	case s.isTap():
 		return Site{info: s.info.of, layer: s.layer, one: s.one}.Name() + "." + s.info.name
-	case !s.need().info.perLayer():
+	case !s.info.perLayer():
 		return s.info.path
 	case !s.one:
 		return strings.Replace(s.info.path, "%d", "*", 1)

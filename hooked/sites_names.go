@@ -126,7 +126,7 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 	if short.layer != "" {
 		n, _ := strconv.Atoi(short.layer)
 		if n, err = c.layer(n); err != nil {
-			return Site{}, brief.Errorf("hook %q: %w", name, err)
+			return Site{}, fault.Mark(brief.Errorf("hook %q: %w", name, err), ErrUnknownHook)
 		}
 		short.layer = strconv.Itoa(n)
 	}

@@ -93,7 +93,7 @@ func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 	if layer, ok := s.Layer(); ok {
 		l, err := c.layer(layer)
 		if err != nil {
-			return nil, brief.Errorf("site %s: %w", s, err)
+			return nil, fault.Mark(brief.Errorf("site %s: %w", s, err), ErrUnknownHook)
 		}
 		s = s.At(l)
 	}

@@ -1,6 +1,7 @@
 package resident
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -45,6 +47,9 @@ func New(config string) (*Backend, error) {
 		return nil, err
 	}
 	p, err := newPool()
+	if err != nil && !errors.Is(err, ErrSilent) {
+		err = fault.Mark(err, ErrNoWorker)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -19,18 +19,29 @@ func gopherlensCompile(number C.int, args *C.PJRT_Client_Compile_Args) *C.PJRT_E
 	wrapped.Lock()
 	p := wrapped.plugins[number]
 	wrapped.Unlock()
+	if p.store == nil {
+		return p.compile(args)
+	}
 	key, ok := p.key(args)
 	if ok && p.load(args, key) {
 		return nil
 	}
+	if err := p.compile(args); err != nil {
+		return err
+	}
+	if !ok || !p.keep(args.executable, key) {
+		codecache.CountUnkept()
+	}
+	return nil
+}
+
+// compile is the plugin's own compiler.
+func (p *plugin) compile(args *C.PJRT_Client_Compile_Args) *C.PJRT_Error {
 	start := time.Now()
 	if err := C.gopherlens_compile(p.real, args); err != nil {
 		return err
 	}
 	codecache.CountCompiled(time.Since(start))
-	if !ok || !p.keep(args.executable, key) {
-		codecache.CountUnkept()
-	}
 	return nil
 }
 

@@ -25,8 +25,8 @@ import (
 // A plugin is one whose table is wrapped.
 type plugin struct {
 	real  *C.PJRT_Api
-	store *codecache.Store
-	fixed [][]byte // what decides all of its programs alike
+	store *codecache.Store // nil: nothing is kept
+	fixed [][]byte         // what decides all of its programs alike
 
 	environment string // that it was opened in, which it may have read since
 }
@@ -35,59 +35,64 @@ type plugin struct {
 var wrapped struct {
 	sync.Mutex
 	plugins []*plugin // by the number of their entry
-	tried   map[string]bool
+	paths   map[string]bool
 }
 
-// keepPrograms makes the plugin of a file keep what it compiles, if it can. Where it cannot, go-xla
-// uses the plugin as it is. It must be called before go-xla makes a client of it, and never beside
-// itself or go-xla's own search for plugins.
+// keepPrograms makes the plugin of a file keep what it compiles, if it can. It must be called before
+// go-xla makes a client of it, and never beside itself or go-xla's own search for plugins.
 func keepPrograms(path string) error {
 	store, err := codecache.Open()
-	if err != nil || store == nil || wrapped.tried[path] {
+	if err != nil || wrapped.paths[path] {
 		return err
 	}
-	if wrapped.tried == nil {
-		wrapped.tried = map[string]bool{}
-	}
-	wrapped.tried[path] = true
 	id, err := codecache.Identify(path)
 	if err != nil {
-		return nil // go-xla says what is wrong with the file
+		return err
 	}
 	// go-xla opens the plugin first, so that all it does for one, such as finding CUDA's libraries,
 	// is done, and what it says of a broken one is said.
 	if _, err := pjrt.GetPlugin(path); err != nil {
 		return err
 	}
-	sum, err := store.Checksum(id)
-	if err != nil {
-		return nil
-	}
-	return wrap(path, store, sum)
-}
-
-// wrap registers a copy of an open plugin's table.
-func wrap(path string, store *codecache.Store, sum []byte) error {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
-	real := C.gopherlens_open(name)
-	if real == nil {
-		return nil
+	if real := C.gopherlens_open(name); real != nil {
+		register(path, newPlugin(real, store, id))
 	}
-	wrapped.Lock()
-	defer wrapped.Unlock()
-	table := C.gopherlens_wrap(real, C.int(len(wrapped.plugins)))
-	if table == nil {
-		return nil
+	if wrapped.paths == nil {
+		wrapped.paths = map[string]bool{}
+	}
+	wrapped.paths[path] = true
+	return nil
+}
+
+// newPlugin settles whether a plugin's programs are kept, and by what they are known.
+func newPlugin(real *C.PJRT_Api, store *codecache.Store, id codecache.Identity) *plugin {
+	p := &plugin{real: real}
+	if store == nil || !keeps(unsafe.Pointer(real)) {
+		return p
 	}
 	variables, ok := environment()
-	version := real.pjrt_api_version
-	fixed := fixedParts(sum, int(version.major_version), int(version.minor_version))
-	if !ok || fixed == nil {
-		return nil
+	sum, err := store.Checksum(id)
+	if !ok || err != nil {
+		return p
 	}
-	wrapped.plugins = append(wrapped.plugins, &plugin{real: real, store: store, fixed: fixed, environment: variables})
-	// A plugin that is not to be initialized twice stays as go-xla opened it.
-	_ = pjrt.RegisterPreloadedPlugin(path, uintptr(unsafe.Pointer(table)))
-	return nil
+	version := real.pjrt_api_version
+	if p.fixed = fixedParts(sum, int(version.major_version), int(version.minor_version)); p.fixed != nil {
+		p.store, p.environment = store, variables
+	}
+	return p
+}
+
+// register gives go-xla a copy of a plugin's table. Where it does not take that, as from a plugin that
+// is not to be initialized twice, the plugin stays as go-xla opened it.
+func register(path string, p *plugin) {
+	wrapped.Lock()
+	defer wrapped.Unlock()
+	table := wrapTable(unsafe.Pointer(p.real), len(wrapped.plugins))
+	if table == nil {
+		return
+	}
+	wrapped.plugins = append(wrapped.plugins, p)
+	_ = pjrt.RegisterPreloadedPlugin(path, uintptr(table))
 }

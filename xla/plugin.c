@@ -43,13 +43,10 @@ const PJRT_Api *gopherlens_open(const char *path) {
 	return get == NULL ? NULL : get();
 }
 
-static bool complete(const PJRT_Api *real) {
-	return real->pjrt_api_version.major_version == PJRT_API_MAJOR &&
-		HAS(real, PJRT_Error_Destroy) &&
-		HAS(real, PJRT_Client_PlatformName) &&
+bool gopherlens_keeps(const PJRT_Api *real) {
+	return HAS(real, PJRT_Client_PlatformName) &&
 		HAS(real, PJRT_Client_PlatformVersion) &&
 		HAS(real, PJRT_Client_AddressableDevices) &&
-		HAS(real, PJRT_Client_Compile) &&
 		HAS(real, PJRT_Device_GetDescription) &&
 		HAS(real, PJRT_DeviceDescription_Kind) &&
 		HAS(real, PJRT_Executable_Destroy) &&
@@ -59,7 +56,8 @@ static bool complete(const PJRT_Api *real) {
 }
 
 PJRT_Api *gopherlens_wrap(const PJRT_Api *real, int number) {
-	if (number >= GOPHERLENS_PLUGINS || !complete(real)) return NULL;
+	if (number >= GOPHERLENS_PLUGINS || real->pjrt_api_version.major_version != PJRT_API_MAJOR ||
+		!HAS(real, PJRT_Error_Destroy) || !HAS(real, PJRT_Client_Compile)) return NULL;
 	// Whoever reads the table knows it as long as its own header: what a plugin lacks is NULL.
 	size_t size = real->struct_size > sizeof *real ? real->struct_size : sizeof *real;
 	PJRT_Api *table = calloc(1, size);

@@ -18,11 +18,14 @@ typedef struct {
 const PJRT_Api *gopherlens_open(const char *path);
 
 // gopherlens_wrap returns a copy of a plugin's table that compiles by gopherlensCompile, NULL if
-// the plugin has not all that this needs or is of another version.
+// the plugin is of another version.
 PJRT_Api *gopherlens_wrap(const PJRT_Api *real, int number);
 
 // gopherlens_compile is the plugin's own compiler.
 PJRT_Error *gopherlens_compile(const PJRT_Api *real, PJRT_Client_Compile_Args *args);
+
+// gopherlens_keeps reports whether a plugin has what all below need.
+bool gopherlens_keeps(const PJRT_Api *real);
 
 // gopherlens_serialize gives an executable's bytes, which gopherlens_release frees. It returns
 // false and frees all if the plugin cannot.

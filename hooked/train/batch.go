@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -297,16 +298,17 @@ const (
 	labelInput  = "label "
 )
 
-// tensors are the feed's arrays, on the host until a program takes them.
-func (f feed) tensors() []*tensors.Tensor {
+// tensors are the feed's arrays on the device.
+func (f feed) tensors(be compute.Backend) ([]*tensors.Tensor, error) {
 	out := make([]*tensors.Tensor, len(f.values))
 	for i, v := range f.values {
-		switch flat := v.flat.(type) {
-		case []int32:
-			out[i] = tensors.FromFlatDataAndDimensions(flat, v.shape.Dimensions...)
-		case []float32:
-			out[i] = tensors.FromFlatDataAndDimensions(flat, v.shape.Dimensions...)
+		buffer, err := be.BufferFromFlatData(0, v.flat, v.shape)
+		if err != nil {
+			return nil, brief.Errorf("uploading the batch's %s: %w", f.names[i], err)
+		}
+		if out[i], err = tensors.FromBuffer(buffer); err != nil {
+			return nil, err
 		}
 	}
-	return out
+	return out, nil
 }

@@ -248,6 +248,9 @@ func (f *fit) load() error {
 	if err := f.checkFrozen(); err != nil {
 		return err
 	}
+	if err := f.sweep(); err != nil {
+		return err
+	}
 	steps, err := stepsIn(folder)
 	if err != nil || len(steps) == 0 { // it was interrupted before its first checkpoint: from the beginning
 		return err
@@ -257,6 +260,20 @@ func (f *fit) load() error {
 		return brief.Errorf("folder %s: the training has taken %d steps, and Config.Steps is %d: ask for more to go on", folder, f.step, f.cfg.Steps)
 	}
 	return f.loadStep(filepath.Join(folder, fmt.Sprintf(stepPattern, f.step)))
+}
+
+// sweep removes what a training that was killed has left unfinished.
+func (f *fit) sweep() error {
+	left, err := filepath.Glob(filepath.Join(f.cfg.Folder, unfinished+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *fit) loadStep(folder string) error {
@@ -354,13 +371,12 @@ func stepsIn(folder string) ([]int, error) {
 
 // lost adds to the error of a step from where the training can be resumed.
 func (f *fit) lost(err error) error {
-	err = brief.Errorf("step %d: %w", f.step+1, err)
-	if f.cfg.Folder == "" {
-		return err
+	next := f.step + 1
+	if f.cfg.Folder != "" {
+		if steps, _ := stepsIn(f.cfg.Folder); len(steps) > 0 {
+			last := steps[len(steps)-1]
+			return brief.Errorf("step %d (train.Resume goes on from the checkpoint of step %d in %s): %w", next, last, f.cfg.Folder, err)
+		}
 	}
-	steps, listErr := stepsIn(f.cfg.Folder)
-	if listErr != nil || len(steps) == 0 {
-		return err
-	}
-	return brief.Errorf("%w (train.Resume goes on from the checkpoint of step %d in %s)", err, steps[len(steps)-1], f.cfg.Folder)
+	return brief.Errorf("step %d: %w", next, err)
 }

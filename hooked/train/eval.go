@@ -71,18 +71,23 @@ func (f *fit) measure(b Batch) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := make([]any, len(in.values))
-	for i, t := range in.tensors() {
+	arrays, err := in.tensors(f.main.graphs.Backend())
+	if err != nil {
+		return nil, err
+	}
+	args := make([]any, len(arrays))
+	for i, t := range arrays {
 		args[i] = t
 	}
 	var values []float64
 	err = exceptions.TryCatch[error](func() {
 		outputs, err := exec.Call(args...)
-		if err != nil {
-			panic(err)
-		}
+		must(err)
 		for _, t := range outputs {
 			values = append(values, float64(tensors.ToScalar[float32](t)))
+			must(t.FinalizeAll())
+		}
+		for _, t := range arrays {
 			must(t.FinalizeAll())
 		}
 	})

@@ -35,7 +35,8 @@ type fit struct {
 	rate    *model.Variable // the learning rate
 
 	lastRate float64
-	step     int // taken
+	step     int  // taken
+	spent    bool // a step has failed that had taken the variables over
 	evals    map[layout]*model.Exec
 }
 
@@ -281,6 +282,7 @@ func (f *fit) train(b Batch) (Point, error) {
 	for _, part := range parts {
 		loss, err := f.trainPart(part)
 		if err != nil {
+			f.spent = true
 			return point, f.lost(err)
 		}
 		point.Loss += loss / float64(len(parts))
@@ -355,17 +357,16 @@ func (f *fit) checkBatch(b Batch) error {
 }
 
 func (f *fit) trainPart(part feed) (loss float64, err error) {
+	in, err := part.tensors(f.main.graphs.Backend())
+	if err != nil {
+		return 0, err
+	}
 	err = exceptions.TryCatch[error](func() {
-		var metrics []*tensors.Tensor
-		metrics, err = f.trainer.TrainStep(mltrain.Batch{Spec: part.layout(), Inputs: part.tensors()})
-		if err != nil {
-			panic(err)
-		}
+		metrics, err := f.trainer.TrainStep(mltrain.Batch{Spec: part.layout(), Inputs: in})
+		must(err)
 		loss = float64(tensors.ToScalar[float32](metrics[0]))
 		for _, t := range metrics {
-			if err := t.FinalizeAll(); err != nil {
-				panic(err)
-			}
+			must(t.FinalizeAll())
 		}
 	})
 	return loss, err

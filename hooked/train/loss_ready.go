@@ -46,12 +46,14 @@ func twoInARow(mask []int) bool {
 // CrossEntropy is the mean cross-entropy, in nats, of a label under the logits at some positions;
 // negative ones count from the end of a row. The label is a class for each row, []int, with one
 // position, and [batch][positions] with several; without positions it is one for each token.
+//
+// It is exact for predictions that are nearly certain too: where a logarithm of probabilities rounds
+// to 0 in float32, at a lead of 17, and has no gradient any more, this one has both.
 func CrossEntropy(label string, at ...int) Loss {
 	return Loss{
 		Name: "cross-entropy of " + label, Logits: true, Labels: []string{label},
 		Of: func(p *Pass) *Node {
-			logProbs := forward.LogSoftmax(atPositions(p.Logits(), at), -1)
-			return Neg(forward.Mean(pick(logProbs, p.Label(label))))
+			return forward.Mean(surprise(atPositions(p.Logits(), at), p.Label(label)))
 		},
 		Check: classes(label, at),
 	}
@@ -188,7 +190,22 @@ func atPositions(x *Node, at []int) *Node {
 	return Concatenate(parts, 1)
 }
 
-// pick is x [batch, pos, n] at a class for each row and position: [batch*pos].
+// surprise is minus the logarithm of the probability of a class under each row of logits
+// [batch, pos, n]: [batch*pos]. With d the other logits less that of the class, and m the largest of
+// them or 0, it is m + log(exp(-m) + sum exp(d - m)), whose small terms are not lost beside a one.
+func surprise(logits, class *Node) *Node {
+	n := logits.Shape().Dim(-1)
+	logits = Reshape(logits, -1, n)
+	d := Sub(logits, InsertAxes(pick(logits, class), -1))
+	m := StopGradient(MaxScalar(ReduceAndKeep(d, ReduceMax, -1), 0.0))
+	others := Exp(Sub(d, m))
+	own := Equal(Iota(logits.Graph(), shapes.Make(class.DType(), logits.Shape().Dimensions...), 1), InsertAxes(Reshape(class, -1), -1))
+	sum := forward.Sum(Where(own, ZerosLike(others), others), -1)
+	m = Reshape(m, -1)
+	return Add(m, Log1P(Add(StopGradient(Expm1(Neg(m))), sum)))
+}
+
+// pick is x [..., n] at a class for each row: [rows].
 func pick(x, class *Node) *Node {
 	n := x.Shape().Dim(-1)
 	rows := class.Shape().Size()

@@ -37,7 +37,8 @@ func (p Point) check() error {
 // A Report is what [Config.OnStep] gets: the step, and the model as it is after it.
 type Report struct {
 	Point
-	f *fit
+	Curve []Point // of all steps of this process so far, this one included
+	f     *fit
 }
 
 // Model is a copy of the model after the step.
@@ -81,6 +82,15 @@ func Resume(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	return f.run(ctx)
 }
 
+// Losses are those of a curve's steps, for a figure of lines.
+func Losses(curve []Point) []float64 {
+	all := make([]float64, len(curve))
+	for i, p := range curve {
+		all[i] = p.Loss
+	}
+	return all
+}
+
 func wrapped(err error) error { return brief.Errorf("train: %w", err) }
 
 // run trains to the end and hands over what was reached.
@@ -96,18 +106,18 @@ func (f *fit) run(ctx context.Context) (*Result, error) {
 		return nil, wrapped(err)
 	}
 	failed := f.loop(ctx, out, first, next)
+	if f.spent || errors.Is(failed, hooked.ErrWorkerGone) {
+		return nil, wrapped(failed)
+	}
 	saved := f.saveLast(failed)
 	out.Steps = f.step
-	out.Model, err = f.reached(false)
-	switch {
-	case failed != nil && err != nil:
-		return nil, wrapped(failed)
-	case failed != nil:
-		return out, wrapped(failed)
-	case err != nil:
-		return nil, wrapped(err)
-	case saved != nil:
-		return out, wrapped(saved)
+	if out.Model, err = f.reached(false); err != nil {
+		return nil, wrapped(errors.Join(failed, err))
+	}
+	for _, err := range []error{failed, saved} {
+		if err != nil {
+			return out, wrapped(err)
+		}
 	}
 	return out, nil
 }
@@ -128,6 +138,8 @@ func (f *fit) ahead(next func() (Batch, error, bool)) (Batch, error) {
 // loop takes the steps.
 func (f *fit) loop(ctx context.Context, out *Result, b Batch, next func() (Batch, error, bool)) error {
 	waiting := patience{limit: f.cfg.Eval.Patience}
+	line := f.newProgress()
+	defer line.end()
 	for f.step < f.cfg.Steps {
 		if err := ctx.Err(); err != nil {
 			return brief.Errorf("interrupted after step %d: %w", f.step, context.Cause(ctx))
@@ -142,7 +154,8 @@ func (f *fit) loop(ctx context.Context, out *Result, b Batch, next func() (Batch
 			}
 		}
 		out.Curve = append(out.Curve, point)
-		end, err := f.told(point)
+		line.step(point)
+		end, err := f.told(out.Curve)
 		if err != nil {
 			return err
 		}
@@ -163,11 +176,12 @@ func (f *fit) loop(ctx context.Context, out *Result, b Batch, next func() (Batch
 }
 
 // told calls OnStep, and reports whether it ends the training.
-func (f *fit) told(p Point) (end bool, err error) {
+func (f *fit) told(curve []Point) (end bool, err error) {
 	if f.cfg.OnStep == nil {
 		return false, nil
 	}
-	err = f.cfg.OnStep(&Report{p, f})
+	p := curve[len(curve)-1]
+	err = f.cfg.OnStep(&Report{p, curve, f})
 	if errors.Is(err, ErrStop) {
 		return true, nil
 	}

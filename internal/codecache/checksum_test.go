@@ -85,4 +85,16 @@ func TestChecksumRecord(t *testing.T) {
 		}
 		check()
 	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil { // as a package manager does
+		t.Fatal(err)
+	}
+	want = sha256.Sum256([]byte("two"))
+	check()
 }
