@@ -262,16 +262,11 @@ func folderOf(where string) string {
 	return where
 }
 
-func readTokenizer(where string, file *weights.File) (t *tokenize.Tokenizer, err error) {
+func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error) {
 	if file.Format() == weights.GGUF {
-		t, err = tokenize.FromGGUF(file.Metadata())
-	} else {
-		t, err = tokenize.Load(folderOf(where))
+		return tokenize.FromGGUF(file.Metadata())
 	}
-	if err == nil {
-		noteTokenizer(t, where)
-	}
-	return t, err
+	return tokenize.Load(folderOf(where))
 }
 
 // newModel makes a model without weights. has tells the optional weights that the checkpoint gives.

@@ -63,7 +63,7 @@ func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 		given = nil
 		return nil
 	}
-	return &out, nil
+	return noteModel(&out), nil
 }
 
 // foldedHint says why norms' weights may be unknown.
@@ -98,6 +98,6 @@ func (m *Model) WithTokenizer(tok *tokenize.Tokenizer) (*Model, error) {
 		return nil, brief.Errorf("WithTokenizer: the tokenizer has %d tokens, the model reads %d", n, m.cfg.DVocab)
 	}
 	out := *m
-	out.tok = func() (*tokenize.Tokenizer, error) { return tok, nil }
-	return &out, nil
+	out.tok, out.givenTok = func() (*tokenize.Tokenizer, error) { return tok, nil }, tok
+	return noteModel(&out), nil
 }

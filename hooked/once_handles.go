@@ -70,7 +70,8 @@ type onceModel struct {
 	Record  modelRecord
 	Content string         // hash of the weights, if they are no file's
 	Weights map[string]int // arrays
-	Text    string         // what the tokenizer was read from; "" if there is none
+	Text    map[string]int // arrays: the tokenizer's files, if it is not that of the model's
+	Spelled string         // a hash of these
 	Why     string         // of the backend
 }
 
@@ -225,12 +226,18 @@ func (k *packer) kv(kv *KVCache) (*kvRecord, error) {
 
 func (k *packer) model(m *Model) (*onceModel, error) {
 	r := &onceModel{Files: m.weights.files, Record: m.record(), Why: m.backend}
+	files, err := m.tokenizerFiles()
+	if err != nil {
+		return nil, err
+	}
+	if files != nil {
+		r.Text, r.Spelled = map[string]int{}, hashOf(files)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		r.Text[name] = k.add(tensors.FromFlatDataAndDimensions(files[name], len(files[name])))
+	}
 	if r.Files != nil {
 		return r, nil
-	}
-	var err error
-	if r.Text, err = m.tokenizerSource(); err != nil {
-		return nil, err
 	}
 	if r.Content, err = m.weights.content(); err != nil {
 		return nil, err
@@ -244,6 +251,32 @@ func (k *packer) model(m *Model) (*onceModel, error) {
 		r.Weights[name] = k.add(t)
 	}
 	return r, nil
+}
+
+// tokenizerFiles are the files of the model's tokenizer, if the model's own do not give it.
+func (m *Model) tokenizerFiles() (map[string][]byte, error) {
+	if m.tok == nil || m.weights.files != nil && m.givenTok == nil {
+		return nil, nil
+	}
+	t, err := m.tok()
+	if err != nil {
+		return nil, err
+	}
+	files, err := t.Files()
+	if err != nil {
+		return nil, brief.Errorf("the model's tokenizer: %w", err)
+	}
+	return files, nil
+}
+
+// hashOf is a hash of files.
+func hashOf(files map[string][]byte) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintln(sum, name, len(files[name]))
+		sum.Write(files[name])
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // content is a hash of the weights.
@@ -267,27 +300,6 @@ func (s *weightStore) content() (string, error) {
 		s.hash = hex.EncodeToString(sum.Sum(nil))
 	})
 	return s.hash, s.hashErr
-}
-
-// tokenizerSources are the files that tokenizers were read from.
-var tokenizerSources sync.Map // of weak.Pointer[tokenize.Tokenizer] to string
-
-func noteTokenizer(t *tokenize.Tokenizer, where string) { tokenizerSources.Store(weak.Make(t), where) }
-
-// tokenizerSource is what the model's tokenizer was read from; "" if it has none.
-func (m *Model) tokenizerSource() (string, error) {
-	if m.tok == nil {
-		return "", nil
-	}
-	t, err := m.tok()
-	if err != nil {
-		return "", err
-	}
-	where, ok := tokenizerSources.Load(weak.Make(t))
-	if !ok {
-		return "", errors.New("the model's tokenizer was not read from files and cannot be kept: keep the model without it")
-	}
-	return where.(string), nil
 }
 
 // liveModels are the models of this process, to which caches that are taken from the worker belong.
@@ -317,13 +329,17 @@ func (r *onceModel) live() *Model {
 	return nil
 }
 
-// is reports whether m has the weights of the record.
+// is reports whether m has the weights and the tokenizer of the record.
 func (r *onceModel) is(m *Model) bool {
 	if r.Files != nil || m.weights.files != nil {
-		return r.Files != nil && m.weights.files != nil && r.Files.Key == m.weights.files.Key
+		if r.Files == nil || m.weights.files == nil || r.Files.Key != m.weights.files.Key {
+			return false
+		}
+	} else if content, err := m.weights.content(); err != nil || content != r.Content {
+		return false
 	}
-	content, err := m.weights.content()
-	return err == nil && content == r.Content
+	files, err := m.tokenizerFiles()
+	return err == nil && (files == nil && r.Spelled == "" || files != nil && hashOf(files) == r.Spelled)
 }
 
 // handle makes the value of a number, once.
@@ -456,6 +472,29 @@ func (u *unpacker) model(r *onceModel) (*Model, error) {
 	if m := r.live(); m != nil {
 		return m, nil
 	}
+	m, err := u.fromRecord(r)
+	if err != nil || r.Text == nil {
+		return m, err
+	}
+	files := map[string][]byte{}
+	for name, n := range r.Text {
+		a, err := u.array(n)
+		if err != nil || a.DType() != dtypes.Uint8 {
+			return nil, errors.Join(errDamaged, err)
+		}
+		if files[name], err = tensors.CopyFlatData[uint8](a); err != nil {
+			return nil, err
+		}
+	}
+	t, err := tokenize.FromFiles(files)
+	if err != nil {
+		return nil, errors.Join(errDamaged, err)
+	}
+	return m.WithTokenizer(t)
+}
+
+// fromRecord is the model without a tokenizer of its own.
+func (u *unpacker) fromRecord(r *onceModel) (*Model, error) {
 	if f := r.Files; f != nil {
 		key, err := keeperKey(f.Name, f.Where, f.Processing, f.options())
 		if err != nil || key != f.Key {
@@ -482,9 +521,6 @@ func (u *unpacker) model(r *onceModel) (*Model, error) {
 		return nil, errDamaged
 	}
 	m.weights.load = func(context.Context, putFunc) error { return nil }
-	if r.Text != "" {
-		m.tok = tokenizerOf(r.Text)
-	}
 	return m, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gopherlens/internal/cachedir"
+	"gopherlens/tokenize"
 )
 
 // TestOnceKnowsAllFields fails when a type that Once takes apart gets another field: pack it, and
@@ -22,7 +23,7 @@ func TestOnceKnowsAllFields(t *testing.T) {
 		{reflect.TypeFor[Encoder](), []string{"m"}},
 		{reflect.TypeFor[Cache](), []string{"m", "tokens", "mask", "past", "order", "mu", "at", "later", "noBatch", "positions", "weights"}},
 		{reflect.TypeFor[KVCache](), []string{"m", "batch", "length", "room", "frozen", "values", "tokens", "mask", "angles", "edited", "inUse"}},
-		{reflect.TypeFor[Model](), []string{"cfg", "id", "eng", "weights", "tok", "applied", "skipped", "notes", "backend"}},
+		{reflect.TypeFor[Model](), []string{"cfg", "id", "eng", "weights", "tok", "givenTok", "applied", "skipped", "notes", "backend"}},
 	} {
 		var fields []string
 		forFields(c.of, func(_ int, name string) { fields = append(fields, name) })
@@ -145,6 +146,28 @@ func TestOncePacksModels(t *testing.T) {
 			}
 			noteModel(other)
 			liveModels.list = nil
+		}
+	}
+	words := Must(tokenize.FromWords([]string{"a", "b", "c"}, tokenize.WordOptions{}))
+	for _, given := range []*Model{Must(m.WithTokenizer(words)), Must(Must(m.WithWeights(StateDict{"embed.W_E": sd["embed.W_E"]})).WithTokenizer(words))} {
+		noteModel(given)
+		want := Must(given.Run(tokens))
+		for _, v := range again(t, given) {
+			if v != given {
+				t.Error("a model with another tokenizer came back as another model")
+			}
+		}
+		liveModels.list = nil
+		noteModel(m) // which has another tokenizer
+		for _, v := range again(t, given) {
+			if got := Must(v.ToTokens([]string{"b c"}, PrependBOS(false))); v == given || len(got) != 1 || !slices.Equal(got[0], []int{1, 2}) {
+				t.Errorf("a text is %v, want [1 2]", got)
+			}
+			if !slices.Equal(Must(v.Run(tokens)).Float32s(), want.Float32s()) {
+				t.Error("a model with another tokenizer computes something else")
+			}
+			liveModels.list = nil
+			noteModel(m)
 		}
 	}
 	e := Must(EncoderFromPretrained("testdata/encoder/bert"))
