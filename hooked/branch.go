@@ -139,7 +139,7 @@ func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error 
 		}
 	}
 	if want := []int{len(rows), b.pos - b.from, b.m.cfg.DModel}; !slices.Equal(x.Shape(), want) {
-		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x, want)
+		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x.Describe(), want)
 	}
 	sites := b.m.cfg.branchSites()
 	for name, s := range map[string]Site{inputBaseK: sites[1], inputBaseV: sites[2]} {

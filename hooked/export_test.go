@@ -9,8 +9,8 @@ func (m *Model) Branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*
 }
 
 // Measure takes an array, whose shape it passes on.
-func (m *Model) Measure(metric Metric, residuals *Array) ([]float32, error) {
-	return m.measure(metric, residuals.Data, residuals.Shape...)
+func (m *Model) Measure(metric Metric, residuals Array) ([]float32, error) {
+	return m.need().measure(metric, residuals.Data, residuals.Shape...)
 }
 
 // PositionsOf takes tokens.

@@ -63,7 +63,8 @@ func (m *Model) padsAfter(row []int) int {
 }
 
 // positionsOf is where a metric looks in each of some prompts, see [sweeps.Door].
-func (m *Model) positionsOf(metric Metric, tokens [][]int, options ...Option) ([][]int, error) {
+func (m *Model) positionsOf(metric Metric, tokens [][]int, options ...Option) (places [][]int, err error) {
+	defer guard(&err)
 	r, err := m.begin(options, verbPositions)
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func (m *Model) positionsOf(metric Metric, tokens [][]int, options ...Option) ([
 	if err := r.setMask(); err != nil {
 		return nil, err
 	}
-	places, err := metric.places(r)
+	places, err = metric.places(r)
 	if places == nil && err == nil {
 		all := make([]int, r.plan.pos)
 		for p := range all {

@@ -96,7 +96,7 @@ func (f fromTokens) activations(m *hooked.Model, base *hooked.Cache, sites []hoo
 }
 
 func (s *settings) runOptions(sites []hooked.Site) []hooked.Option {
-	options := append([]hooked.Option{hooked.Names(sites)}, s.padding...)
+	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(s.ctx)}, s.padding...)
 	if s.ungroup {
 		options = append(options, hooked.UngroupKV())
 	}

@@ -12,7 +12,7 @@ import (
 	"gopherlens/internal/backend"
 )
 
-// pluginWheel is a build of XLA's CPU plugin that go-xla v0.4.1 works with. go-xla's own
+// pluginWheel is a build of XLA's CPU plugin that go-xla v0.4.5 works with. go-xla's own
 // installer is not used: it checks no checksum of what it downloads and loads.
 var pluginWheel = WheelFile{
 	Name:        "XLA's plugin for the CPU",
