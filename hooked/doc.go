@@ -27,6 +27,9 @@
 // bundles those that are used together. An option that a method would ignore is refused by an error
 // that names both.
 //
+// A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features of
+// a dictionary that is spliced in, an expert's gate.
+//
 // # What is computed
 //
 // Only what a run asks for. [Names] limits what is recorded, [StopAtLayer] and [LogitsAt] what is
@@ -38,7 +41,8 @@
 //
 // A run is a chain of small programs: the embedding, a layer (a few in a step of generation), the
 // unembedding. All layers of a kind share one, which gets their weights as inputs. Gradients flow
-// through a single program instead.
+// through a single program instead. [WithContext] ends a run or a generation between two programs,
+// LoadOptions.Context a download.
 //
 // # Tensors
 //

@@ -165,6 +165,19 @@ func (c Config) normSpecs(name string, kind Normalization, width int, need specF
 // right, nothing missing.
 func (sd StateDict) check(c Config) error {
 	specs := c.weightSpecs()
+	if err := sd.checkGiven(specs); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		if sd[name] == nil && !specs[name].optional {
+			return brief.Errorf("weight %q is missing", name)
+		}
+	}
+	return nil
+}
+
+// checkGiven compares the weights that are there with what a model may have.
+func (sd StateDict) checkGiven(specs map[string]weightSpec) error {
 	for _, name := range slices.Sorted(maps.Keys(sd)) {
 		spec, ok := specs[name]
 		if !ok {
@@ -179,11 +192,6 @@ func (sd StateDict) check(c Config) error {
 		}
 		if err := a.finite(); err != nil {
 			return brief.Errorf("weight %q: %w", name, err)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		if sd[name] == nil && !specs[name].optional {
-			return brief.Errorf("weight %q is missing", name)
 		}
 	}
 	return nil

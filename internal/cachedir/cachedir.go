@@ -1,5 +1,6 @@
 // Package cachedir says where Gopherlens keeps what it can make or fetch again:
 //
+//	compiled/   compiled programs
 //	models/     the default model
 //	pjrt/       the plugin of the XLA backend
 //	processed/  processed weights
