@@ -50,6 +50,12 @@
 // names, and their methods work at once, as in a notebook one expects. A mistake in a cell, such as
 // an index out of range, panics with a message; [Try] makes it an error.
 //
+// # Between a notebook's cells
+//
+// A cell is a program, and runs the initialisers of all variables again. [Once] makes a value once
+// for all cells; [Must] lets those go on that do without a variable whose initialiser failed.
+// [Backend] is what models compute with, and GoMLX's own calls.
+//
 // # Weight processing
 //
 // [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no
