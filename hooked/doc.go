@@ -58,6 +58,12 @@
 // [Tensor.GoMLX] and [FromGoMLX] share memory with GoMLX's own tensors. [ReadArrays] and
 // [WriteArrays] exchange arrays with NumPy and PyTorch through files.
 //
+// # Between a notebook's cells
+//
+// A cell is a program, and runs the initialisers of all variables again. [Once] makes a value once
+// for all cells; [Must] lets those go on that do without a variable whose initialiser failed.
+// [Backend] is what models compute with, and GoMLX's own calls.
+//
 // # Weight processing
 //
 // [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no

@@ -33,7 +33,7 @@ func runModels(_ context.Context, args []string) error {
 	if *names {
 		return listNames()
 	}
-	for _, list := range []func() error{listInstalled, listHub, listProcessed, listPrograms} {
+	for _, list := range []func() error{listInstalled, listHub, listProcessed, listPrograms, listOnce} {
 		if err := list(); err != nil {
 			return err
 		}
@@ -104,6 +104,24 @@ func listPrograms() error {
 	}
 	fmt.Printf("  %-40s %9s\n", fmt.Sprintf("%d programs", st.Entries), size(st.Bytes))
 	return nil
+}
+
+// listOnce tells how much notebooks keep with hooked.Once. It took long to make, and so prune leaves
+// it alone.
+func listOnce() error {
+	dir, err := cachedir.Join("once")
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")) // its one error is a bad pattern
+	fmt.Println("Values of hooked.Once in " + dir + " (hooked.Forget lets go of one; remove the folder for all):")
+	if len(files) == 0 {
+		fmt.Println("  none")
+		return nil
+	}
+	bytes, err := sizeOf(dir)
+	fmt.Printf("  %-40s %9s\n", fmt.Sprintf("%d values", len(files)), size(bytes))
+	return err
 }
 
 // listFolder prints the entries of dir that match pattern, with their sizes.
