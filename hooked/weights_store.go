@@ -39,7 +39,7 @@ type weightStore struct {
 	like  []int // of each layer
 }
 
-// putFunc takes a weight in TransformerLens' shape.
+// putFunc takes a weight in its device layout.
 type putFunc func(name string, a *Array) error
 
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
@@ -94,10 +94,10 @@ func readsResidual(name string) bool {
 	return strings.HasSuffix(name, "attn.W_Q") || strings.HasSuffix(name, "attn.W_K") || strings.HasSuffix(name, "attn.W_V")
 }
 
-// toDevice is a weight in its device layout.
+// toDevice is a copy of a weight in its device layout.
 func toDevice(name string, a *Array) *Array {
 	if !readsResidual(name) {
-		return a
+		return &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
 	moved, err := rearrange(a, "h d e -> d h e", nil)
 	if err != nil {
@@ -117,9 +117,6 @@ func fromDevice(name string, a *Array) *Array {
 	}
 	return moved
 }
-
-// put uploads a weight, given in TransformerLens' shape.
-func (s *weightStore) put(name string, a *Array) error { return s.upload(name, toDevice(name, a)) }
 
 // upload uploads a weight that has its device layout.
 func (s *weightStore) upload(name string, a *Array) error {
@@ -152,7 +149,7 @@ func (s *weightStore) ready(ctx context.Context) error {
 	if s.loaded.Load() {
 		return s.err
 	}
-	err := s.load(ctx, s.put)
+	err := s.load(ctx, s.upload)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return errors.Join(err, s.drop())
 	}
