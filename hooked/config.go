@@ -3,6 +3,7 @@ package hooked
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -243,7 +244,24 @@ func (c Config) longest() int {
 }
 
 // groupSize is the number of query heads that share a key-value head.
-func (c Config) groupSize() int { return c.NHeads / c.NKeyValueHeads }
+func (c Config) groupSize() int { return c.NHeads / max(1, c.NKeyValueHeads) }
+
+// logitAxis is the name of the axis of the tokens that can be predicted: that of the tokens that
+// can be read, where they are the same.
+func (c Config) logitAxis() string {
+	if c.DVocabOut == c.DVocab {
+		return "d_vocab"
+	}
+	return "d_vocab_out"
+}
+
+// called is the model's name, or for one that was made of a Config its sizes.
+func (c Config) called() string {
+	if c.ModelName != "" {
+		return c.ModelName
+	}
+	return fmt.Sprintf("new model (%d layers, d_model %d)", c.NLayers, c.DModel)
+}
 
 // AttnScaleAt is what the scores of layer l are divided by.
 func (c Config) AttnScaleAt(l int) float64 {

@@ -139,7 +139,7 @@ func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
 	at := axis.Find(axes, e.axis)
 	if at < 0 {
-		exceptions.Panicf("the edit of %s picks entries of axis %q, the activation has axes %v", s, e.axis, axes)
+		exceptions.Panicf("it picks entries of axis %q, the activation has axes %v", e.axis, axes)
 	}
 	if b := editorOf(x); b != nil && b.past != nil && axis.IsPosition(axes[at]) {
 		return at
@@ -147,9 +147,9 @@ func (e Entries) in(s Site, x *Node) int {
 	n := x.Shape().Dim(at)
 	for _, span := range e.spans {
 		if _, _, ok := span.within(n); !ok && span.single() {
-			exceptions.Panicf("the edit of %s picks entry %d of axis %q, which has %d", s, span.From, axes[at], n)
+			exceptions.Panicf("it picks entry %d of axis %q, which has %d", span.From, axes[at], n)
 		} else if !ok {
-			exceptions.Panicf("the edit of %s picks entries %d to %d of axis %q, which is none of its %d", s, span.From, span.To, axes[at], n)
+			exceptions.Panicf("it picks entries %d to %d of axis %q, which is none of its %d", span.From, span.To, axes[at], n)
 		}
 	}
 	return at

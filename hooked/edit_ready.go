@@ -16,27 +16,31 @@ import (
 
 // Zero sets the picked entries to zero.
 func Zero(at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, _ []*Node) *Node { return ZerosLike(x) })
+	return changeAt("Zero", at, func(x *Node, _ Site, _ []*Node) *Node { return ZerosLike(x) })
 }
 
 // ZeroHead sets a head's entries to zero: at hook_z, TransformerLens' way of ablating a head.
-func ZeroHead(heads ...int) Intervention { return Zero(Head(heads...)) }
+func ZeroHead(heads ...int) Intervention {
+	zero := Zero(Head(heads...))
+	zero.name = "ZeroHead"
+	return zero
+}
 
 // MeanOver replaces the picked entries by their mean along the named axes, separated by blanks:
 // MeanOver("batch", Head(0)) is mean ablation over the prompts of the run. For a mean over other
 // data take [Replace].
 func MeanOver(axes string, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, s Site, _ []*Node) *Node {
+	return changeAt("MeanOver", at, func(x *Node, s Site, _ []*Node) *Node {
 		var over []int
 		for _, name := range strings.Fields(axes) {
 			at := axis.Find(axesAt(s, x), name)
 			if at < 0 {
-				exceptions.Panicf("MeanOver: %s has axes %v, no %q", s, axesAt(s, x), name)
+				exceptions.Panicf("%s has axes %v, no %q", s, axesAt(s, x), name)
 			}
 			over = append(over, at)
 		}
 		if len(over) == 0 {
-			exceptions.Panicf("MeanOver at %s needs the axes to average over, such as \"batch\"", s)
+			exceptions.Panicf("it needs the axes to average over, such as \"batch\"")
 		}
 		average := x
 		for _, axis := range over {
@@ -54,31 +58,31 @@ func MeanOver(axes string, at ...Entries) Intervention {
 //
 // A tensor may lack axes, along which it is repeated, and have as many entries along an axis as are
 // picked of it. Axes are matched by name, or if the names are others, from the last.
-func Replace(value any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
+func Replace[V Values](value V, at ...Entries) Intervention {
+	return changeAt("Replace", at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
 }
 
 // AddTo adds a value (see [Replace]) to the picked entries; adding a direction to the residual
 // stream steers the model.
-func AddTo(value any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
+func AddTo[V Values](value V, at ...Entries) Intervention {
+	return changeAt("AddTo", at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
 }
 
 // ScaleBy multiplies the picked entries by a value (see [Replace]).
-func ScaleBy(factor any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
+func ScaleBy[V Values](factor V, at ...Entries) Intervention {
+	return changeAt("ScaleBy", at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
 }
 
-// changeAt is the intervention that puts f's result in place of the picked entries. f gets the
-// operands spread to x's shape.
-func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
+// changeAt is the intervention called name that puts f's result in place of the picked entries. f
+// gets the operands spread to x's shape.
+func changeAt(name string, at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
 	values := slices.Clone(given)
 	for _, e := range at {
 		values = append(values, e.bounds())
 	}
 	n := len(given)
 	apply := func(x *Node, s Site, nodes []*Node) *Node {
-		checkPicks(s, at)
+		checkPicks(at)
 		bounds := nodes[n:]
 		spread := make([]*Node, n)
 		for i, operand := range given {
@@ -90,14 +94,14 @@ func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, giv
 		}
 		return Where(maskOfEntries(s, x, at, bounds), changed, x)
 	}
-	return Intervention{operands: operands{values: values}, apply: apply, local: true, entries: at}
+	return Intervention{operands: operands{values: values}, name: name, apply: apply, local: true, entries: at}
 }
 
 // checkPicks refuses Head() and the like: no entries would look the same as all of them.
-func checkPicks(s Site, at []Entries) {
+func checkPicks(at []Entries) {
 	for _, e := range at {
 		if len(e.spans) == 0 {
-			exceptions.Panicf("the edit of %s picks no entry of axis %q: name some, or leave it out to mean all", s, e.axis)
+			exceptions.Panicf("it picks no entry of axis %q: name some, or leave it out to mean all", e.axis)
 		}
 	}
 }
@@ -120,8 +124,8 @@ func operandFor(x *Node, s Site, value any, v *Node, at []Entries, bounds []*Nod
 	}
 	for i, axis := range match {
 		if n, m := v.Shape().Dim(i), x.Shape().Dim(axis); n != m && n != 1 {
-			exceptions.Panicf("the edit of %s has a value of shape %v for an activation of shape %v %v: axis %d does not fit",
-				s, v.Shape().Dimensions, x.Shape().Dimensions, axesAt(s, x), i)
+			exceptions.Panicf("it has a value of shape %v for an activation of shape %v %v: axis %d does not fit",
+				v.Shape().Dimensions, x.Shape().Dimensions, axesAt(s, x), i)
 		}
 	}
 	return spreadAxes(v, match, x.Shape().Dimensions)
@@ -136,23 +140,10 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 		return match
 	}
 	if v.Rank() > x.Rank() {
-		exceptions.Panicf("the edit of %s has a value of shape %v, the activation has only %v %v", s, v.Shape().Dimensions,
-			x.Shape().Dimensions, axes)
+		exceptions.Panicf("it has a value of shape %v, the activation has only %v %v", v.Shape().Dimensions, x.Shape().Dimensions, axes)
 	}
 	for i := range match {
 		match[i] = x.Rank() - v.Rank() + i
 	}
 	return match
-}
-
-// matchNames fills match with the places of names among axes, and reports whether each has one of
-// its own.
-func matchNames(axes, names []string, match []int) bool {
-	for i, name := range names {
-		match[i] = axis.Find(axes, axis.Plain(name))
-		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
-			return false
-		}
-	}
-	return true
 }

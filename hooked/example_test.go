@@ -34,9 +34,9 @@ func ExampleModel_RunWithCache() {
 	tokens := hooked.Tokens{{1, 20, 300, 4}}
 
 	logits, cache := hooked.Must2(model.RunWithCache(tokens))
-	fmt.Println("logits ", logits)
-	fmt.Println("pattern", cache.Get("pattern", 0))
-	fmt.Println("last   ", cache.Get("resid_post", -1).At(hooked.All, -1))
+	fmt.Println("logits ", logits.Describe())
+	fmt.Println("pattern", cache.Get("pattern", 0).Describe())
+	fmt.Println("last   ", cache.Get("resid_post", -1).At(hooked.All, -1).Describe())
 	// Output:
 	// logits  [batch=1 pos=4 d_vocab=336]
 	// pattern [batch=1 head=6 query=4 key=4]
@@ -97,7 +97,7 @@ func ExampleTensor_Einsum() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.NoProcessing))
 	wV := hooked.Must(model.WV()) // [layer, head, d_model, d_head]
 	wO := hooked.Must(model.WO()) // [layer, head, d_head, d_model]
-	fmt.Println(wV.At(0).Einsum("head in d_head, head d_head out -> head in out", wO.At(0)))
+	fmt.Println(wV.At(0).Einsum("head in d_head, head d_head out -> head in out", wO.At(0)).Describe())
 	// Output:
 	// [head=6 in=36 out=36]
 }

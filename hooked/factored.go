@@ -31,7 +31,7 @@ func (f *FactoredMatrix) need() *FactoredMatrix {
 func Factored(a, b *Tensor) *FactoredMatrix {
 	na, nb := a.Shape(), b.Shape()
 	if len(na) != len(nb) || len(na) < 2 || !slices.Equal(na[:len(na)-2], nb[:len(nb)-2]) || na[len(na)-1] != nb[len(nb)-2] {
-		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a, b)
+		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a.Describe(), b.Describe())
 	}
 	return &FactoredMatrix{a, b}
 }
@@ -138,7 +138,7 @@ func (f *FactoredMatrix) String() string {
 	if f == nil {
 		return "nil matrix"
 	}
-	return fmt.Sprintf("%v = %v @ %v", f.Shape(), f.A(), f.B())
+	return fmt.Sprintf("%v = %s @ %s", f.Shape(), f.A().Describe(), f.B().Describe())
 }
 
 // AB is the product as a tensor, [..., row, column].
@@ -157,12 +157,12 @@ func (f *FactoredMatrix) BA() *Tensor {
 func matmul(a, b *Tensor) *Tensor {
 	rankA, rankB := len(a.axes), len(b.axes)
 	if rankA < 2 || rankB < 2 {
-		fail("the product of %v and %v needs matrices", a, b)
+		fail("the product of %v and %v needs matrices", a.Describe(), b.Describe())
 	}
 	lead := batchNames(max(rankA, rankB) - 2)
 	leadA, leadB := lead[:rankA-2], lead[:rankB-2]
 	if rankA != rankB && rankA > 2 && rankB > 2 {
-		fail("%v and %v have other leading axes", a, b)
+		fail("%v and %v have other leading axes", a.Describe(), b.Describe())
 	}
 	c := a.Einsum(fmt.Sprintf("%s row inner, %s inner column -> %s row column", spaced(leadA), spaced(leadB), spaced(lead)), b)
 	longer := a.axes
@@ -241,7 +241,7 @@ func (f *FactoredMatrix) Scale(factor float64) *FactoredMatrix {
 	return Factored(f.A().Scale(factor), f.B())
 }
 
-// At indexes the leading axes as [Tensor.At] does, and if there are more indices the rows and the
+// At indexes the leading axes as [Tensor.At] does, with an int, [All], a [Range] or a []int each, and if there are more indices the rows and the
 // columns. An int for a row or a column keeps it as a matrix of one.
 func (f *FactoredMatrix) At(indices ...any) *FactoredMatrix {
 	lead := len(f.A().axes) - 2
@@ -284,7 +284,7 @@ func (f *FactoredMatrix) Unsqueeze(k int, axis string) *FactoredMatrix {
 
 func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
 	if k < 0 || k > len(t.axes)-2 {
-		fail("Unsqueeze(%d) of %v: want a leading axis", k, t)
+		fail("Unsqueeze(%d) of %v: want a leading axis", k, t.Describe())
 	}
 	return t.reshape(slices.Insert(slices.Clone(t.axes), k, axis), slices.Insert(t.Shape(), k, 1)...)
 }

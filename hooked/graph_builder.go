@@ -21,6 +21,8 @@ type builder struct {
 	batch, pos int   // of the tokens or the residual stream that this run reads
 	past       *Node // scalar: positions in the key-value cache before this run; nil without a cache
 
+	// given is what a graph of somebody else's has for parameters; nil in one of our own.
+	given  func(name string, shape shapes.Shape) *Node
 	inputs []string         // names of the graph's parameters, in their order
 	byName map[string]*Node // the same
 	taps   map[Site]*tapped // sites met so far
@@ -59,7 +61,11 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	if b.plan.anyLayer {
 		given = anyName(b.plan.start, name)
 	}
-	n := Parameter(b.g, given, shapes.Make(dtype, dims...))
+	parameter := b.given
+	if parameter == nil {
+		parameter = func(name string, shape shapes.Shape) *Node { return Parameter(b.g, name, shape) }
+	}
+	n := parameter(given, shapes.Make(dtype, dims...))
 	b.byName[name] = n
 	b.inputs = append(b.inputs, given)
 	return n
@@ -117,16 +123,7 @@ func (b *builder) throughEdits(s Site, x *Node, axes []string) *Node {
 
 func (b *builder) edited(now editing, x *Node) *Node {
 	var y *Node
-	s := now.site
-	named(fmt.Sprintf("the edit of %s", s), func() { y = now.edit.apply(b, x, now) })
-	switch {
-	case y == nil:
-		exceptions.Panicf("the edit of %s returned nil: return the activation, changed or not", s)
-	case y.Graph() != b.g:
-		exceptions.Panicf("the edit of %s returned a node of another graph", s)
-	case !y.Shape().Equal(x.Shape()):
-		exceptions.Panicf("the edit of %s returned shape %s, the activation has %s %v", s, y.Shape(), x.Shape(), now.axes)
-	}
+	now.edit.named(now.site, func() { y = now.edit.apply(b, x, now) })
 	return y
 }
 

@@ -43,7 +43,7 @@ func (b *builder) nameResults(p *program) {
 		axes []string
 	}{
 		{residualResult, b.residual, []string{"batch", "pos", "d_model"}},
-		{logitsResult, b.logits, []string{"batch", "pos", "d_vocab"}},
+		{logitsResult, b.logits, []string{"batch", "pos", b.cfg.logitAxis()}},
 		{lossResult, b.loss, []string{"batch", "pos"}},
 	}
 	for _, r := range single {

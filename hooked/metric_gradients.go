@@ -110,7 +110,7 @@ func (b *builder) differentiated() (nodes []*Node, results []result) {
 			exceptions.Panicf("the run never reads weight %q, so it has no gradient", name)
 		}
 		nodes = append(nodes, node)
-		results = append(results, result{name: name, kind: weightGradResult, axes: axesOf(name, b.specs[name].shape)})
+		results = append(results, result{name: name, kind: weightGradResult, axes: b.cfg.axesOf(name, b.specs[name].shape)})
 	}
 	return nodes, results
 }

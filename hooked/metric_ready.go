@@ -40,7 +40,7 @@ func LossMetric(tokens Tokens, from, to int) Metric {
 	return NewMetric(positions, func(logits *Node, values []*Node) *Node {
 		checkTokens("LossMetric", next, logits)
 		return Neg(reduceMean(pick(logSoftmaxAlong(logits, -1), values[0]), 1))
-	}, next)
+	}, Value(next))
 }
 
 // AnswerLogProb is the log-probability in nats of each prompt's answer, one token each: [batch].
@@ -82,7 +82,7 @@ func answerMetric(name string, answers []int, f func(logits, answer *Node) *Node
 	return NewMetric([]int{-1}, func(logits *Node, values []*Node) *Node {
 		checkTokens(name, column, logits)
 		return Reshape(f(logits, values[0]), logits.Shape().Dim(0))
-	}, column)
+	}, Value(column))
 }
 
 // KLFrom is how far the run's predictions are from those of another: the Kullback-Leibler divergence
@@ -97,7 +97,7 @@ func KLFrom(reference *Tensor, positions ...int) Metric {
 		}
 		p, q := logSoftmaxAlong(values[0], -1), logSoftmaxAlong(logits, -1)
 		return reduceMean(reduceSum(Mul(Exp(p), Sub(p, q)), -1), 1)
-	}, reference)
+	}, Value(reference))
 }
 
 // Between is the metric on a scale on which it is 0 where it was zero and 1 where it was one: what

@@ -154,9 +154,6 @@ func (m *Model) absentBiases() []string {
 	return names
 }
 
-// fileTypes are the types of weights in a file by the precisions here.
-var fileTypes = map[DType]weights.DType{F32: weights.F32, BF16: weights.BF16, F16: weights.F16}
-
 // namedWeights are all weights under TransformerLens' names, copied from the device one at a time.
 func (m *Model) namedWeights(dtype DType) []weights.Named {
 	var list []weights.Named

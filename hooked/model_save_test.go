@@ -65,7 +65,7 @@ func equalBits(t *testing.T, what string, got, want []float32) {
 }
 
 // Every family comes back as it was saved: raw and processed, whatever it is loaded with.
-func TestSave(t *testing.T) {
+func TestSaveModel(t *testing.T) {
 	be := golden.PureGo(t)
 	o := hooked.LoadOptions{Backend: be}
 	loadable := 0

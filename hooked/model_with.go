@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -38,31 +39,31 @@ func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 			continue
 		}
 		shapes[name] = deviceShape(name, a.Shape)
-		given[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+		given[name] = toDevice(name, a)
 	}
 	out := *m
 	record := modelRecord{Config: m.cfg, Applied: m.applied, Skipped: m.skipped, Shapes: shapes}
 	out.id = record.graphID()
-	out.weights = newWeightStore(m.eng, m.cfg, shapes)
-	out.weights.load = func(put func(string, *Array) error) error {
-		buffers, err := m.weights.all()
+	out.weights = newWeightStore(m.eng, m.cfg, m.weights.specs, shapes)
+	out.weights.load = func(ctx context.Context, put putFunc) error {
+		buffers, err := m.weights.all(ctx)
 		if err != nil {
 			return err
-		}
-		for name, buffer := range buffers {
-			if given[name] == nil {
-				out.weights.buffers[name] = buffer
-			}
 		}
 		for name, a := range given {
 			if err := put(name, a); err != nil {
 				return err
 			}
 		}
+		for name, buffer := range buffers {
+			if given[name] == nil {
+				out.weights.buffers[name] = buffer
+			}
+		}
 		given = nil
 		return nil
 	}
-	return &out, nil
+	return noteModel(&out), nil
 }
 
 // foldedHint says why norms' weights may be unknown.
@@ -74,8 +75,8 @@ func (m *Model) foldedHint() string {
 }
 
 // all are the buffers of all weights.
-func (s *weightStore) all() (map[string]compute.Buffer, error) {
-	if err := s.ready(); err != nil {
+func (s *weightStore) all(ctx context.Context) (map[string]compute.Buffer, error) {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -97,6 +98,6 @@ func (m *Model) WithTokenizer(tok *tokenize.Tokenizer) (*Model, error) {
 		return nil, brief.Errorf("WithTokenizer: the tokenizer has %d tokens, the model reads %d", n, m.cfg.DVocab)
 	}
 	out := *m
-	out.tok = func() (*tokenize.Tokenizer, error) { return tok, nil }
-	return &out, nil
+	out.tok, out.givenTok = func() (*tokenize.Tokenizer, error) { return tok, nil }, tok
+	return noteModel(&out), nil
 }

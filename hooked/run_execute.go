@@ -14,7 +14,10 @@ import (
 func (r *run) execute(steps []step) (*results, error) {
 	out := r.newResults()
 	x := r.from
-	for _, s := range steps {
+	for i, s := range steps {
+		if err := r.ended(i, len(steps)); err != nil {
+			return nil, err
+		}
 		values, err := r.in.call(s.program, s.layer, x)
 		if err != nil {
 			return nil, err
@@ -154,7 +157,7 @@ func (r *run) observe(out *results) error {
 			if err != nil {
 				return err
 			}
-			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), func() { o.f(t, s) }) }); err != nil {
+			if err := Try(func() { named(fmt.Sprintf("the observer of %s", s), o.line, func() { o.f(t, s) }) }); err != nil {
 				return err
 			}
 		}

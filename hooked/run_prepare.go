@@ -62,6 +62,9 @@ func (r *run) readResidual(t *Tensor) error {
 	if r.req.start == nil {
 		return fmt.Errorf("to run from a residual stream say where it enters: StartAtLayer(l)")
 	}
+	if err := r.m.cfg.checkLength(shape[1], "positions"); err != nil {
+		return err
+	}
 	r.plan.batch, r.plan.pos = shape[0], shape[1]
 	if _, err := resolved("PosSlice", r.req.posSlice, r.plan.pos); err != nil {
 		return err
@@ -196,12 +199,12 @@ func (r *run) setEdits() error {
 	for i, requested := range r.req.edits {
 		sites, taps, err := r.chosen(fmt.Sprintf("edit %d", i), editTap, requested.at)
 		if err != nil {
-			return fmt.Errorf("edit %d: %w", i, err)
+			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d", i), requested.line), err)
 		}
 		if sites = r.within(sites); len(sites) == 0 && len(taps) == 0 {
-			return fmt.Errorf("edit %d: none of its sites lies in the layers that this run computes", i)
+			return fmt.Errorf("%s: none of its sites lies in the layers that this run computes", placed(fmt.Sprintf("edit %d", i), requested.line))
 		}
-		e := &edit{at: make(map[Site]bool), taps: taps, backward: requested.backward, Intervention: requested.edit}
+		e := &edit{at: make(map[Site]bool), taps: taps, backward: requested.backward, line: requested.line, Intervention: requested.edit}
 		for _, s := range sites {
 			e.at[s] = true
 		}
@@ -215,7 +218,7 @@ func (r *run) setEdits() error {
 		}
 		prefix := fmt.Sprintf("edit.%d", i)
 		if e.operands, err = requested.edit.uploaded(r.in, prefix); err != nil {
-			return fmt.Errorf("edit %d, of %v: %w", i, requested.at, err)
+			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d, of %v", i, requested.at), requested.line), err)
 		}
 		r.plan.edits = append(r.plan.edits, e)
 	}

@@ -231,7 +231,14 @@ func (r *run) steps() ([]step, error) {
 		if deferring {
 			s.leaveForLater()
 		}
-		find := func() { s.program, errs[i] = r.m.programOf(s.plan) }
+		find := func() {
+			errs[i] = guarded(func() (err error) {
+				if err = r.ended(0, len(steps)); err == nil {
+					s.program, err = r.m.programOf(s.plan)
+				}
+				return err
+			})
+		}
 		if s.plan.traced() { // graph functions of the user's run in their order
 			find()
 			continue

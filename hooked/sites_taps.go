@@ -45,7 +45,7 @@ func (s Site) Tap(name string) Site {
 }
 
 // isTap reports whether s is made by an edit.
-func (s Site) isTap() bool { return s.info.of != nil }
+func (s Site) isTap() bool { return s.info != nil && s.info.of != nil }
 
 // root is the model's own site that a tap hangs on.
 func (s Site) root() Site {
@@ -100,7 +100,7 @@ func (t *tapSelector) matches(s Site) bool {
 func (c Config) tapSelector(sel Selector) (*tapSelector, error) {
 	switch v := sel.(type) {
 	case Site:
-		if v.info == nil || !v.isTap() {
+		if !v.isTap() {
 			return nil, nil
 		}
 		exact, err := c.everyTap(v)
@@ -119,7 +119,7 @@ func (c Config) tapSelector(sel Selector) (*tapSelector, error) {
 		return &tapSelector{choose: func(name string) bool { ok, _ := path.Match(v, name); return ok }}, nil
 	case func(string) bool:
 		return &tapSelector{choose: func(name string) (ok bool) {
-			named("the selector's function", func() { ok = v(name) })
+			named("the selector's function", "", func() { ok = v(name) })
 			return ok
 		}}, nil
 	}

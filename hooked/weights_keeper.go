@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -68,6 +69,11 @@ type modelRecord struct {
 	Notes   []string
 }
 
+// record is all of a model but its weights and tokenizer.
+func (m *Model) record() modelRecord {
+	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes}
+}
+
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
 func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	k, ok := be.(keeper)
@@ -82,11 +88,11 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	if err := json.Unmarshal(blob, &kept); err != nil {
 		return nil, brief.Errorf("attaching to a kept model: %w", err)
 	}
-	m := bareModel(be, why, kept)
+	m := bareModel(be, why, kept.Config.weightSpecs(), kept)
 	for i, name := range names {
 		m.weights.buffers[name] = buffers[i]
 	}
-	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.weights.load = func(context.Context, putFunc) error { return nil }
 	m.tok = tokenizerOf(where)
 	return m, nil
 }
@@ -97,7 +103,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
+	blob, err := json.Marshal(m.record())
 	if err != nil {
 		return err
 	}
@@ -109,15 +115,16 @@ func (m *Model) keep(key string) error {
 	return k.Keep(key, blob, names, buffers)
 }
 
-// bareModel is a model without weights and tokenizer.
-func bareModel(be compute.Backend, why string, k modelRecord) *Model {
+// bareModel is a model without weights and tokenizer; specs are the weights that one of its
+// configuration may have. Every model is made here, that of a worker too.
+func bareModel(be compute.Backend, why string, specs map[string]weightSpec, k modelRecord) *Model {
 	eng := sharedEngine(be)
-	return &Model{
+	return noteModel(&Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: newWeightStore(eng, k.Config, k.Shapes),
-	}
+		weights: newWeightStore(eng, k.Config, specs, k.Shapes),
+	})
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their

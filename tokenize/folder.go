@@ -87,7 +87,30 @@ func (t *Tokenizer) Save(dir string) error {
 	return nil
 }
 
-// files are what Save writes.
+// Files are what [Tokenizer.Save] writes, by name.
+func (t *Tokenizer) Files() (map[string][]byte, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	files, err := t.files()
+	return maps.Clone(files), err
+}
+
+// FromFiles is the tokenizer of which [Tokenizer.Files] gave the files.
+func FromFiles(files map[string][]byte) (*Tokenizer, error) {
+	for _, name := range tokenizerFiles {
+		if files[name] == nil {
+			continue
+		}
+		t, err := loadFile(&folder{memory: maps.Clone(files)}, name)
+		if err != nil {
+			return nil, refused(fmt.Errorf("tokenizer %s: %w", name, err))
+		}
+		return t, nil
+	}
+	return nil, fmt.Errorf("tokenizer: none of the files %q is there", tokenizerFiles)
+}
+
 func (t *Tokenizer) files() (map[string][]byte, error) {
 	if t.gguf != nil {
 		data, err := t.gguf.saved()
