@@ -45,7 +45,7 @@ func BugOf(recovered any) *Bug {
 	}
 	var at []string
 	for _, f := range panicked() {
-		if !isOurs(f.Function) || len(at) == mostLines {
+		if !isOurs(f) || len(at) == mostLines {
 			break
 		}
 		at = append(at, line(f))
@@ -75,7 +75,7 @@ func PanickedAt(until string) string {
 		switch {
 		case f.Function == until:
 			return ""
-		case !isOurs(f.Function):
+		case !isOurs(f):
 			return line(f)
 		}
 	}
@@ -86,7 +86,7 @@ func PanickedAt(until string) string {
 // none.
 func UsersLine() string {
 	for _, f := range callers() {
-		if !isOurs(f.Function) {
+		if !isOurs(f) {
 			return line(f)
 		}
 	}
@@ -126,7 +126,7 @@ func panicked() []runtime.Frame {
 
 // line names a place: of ours by its path in the repository, of others by the whole one.
 func line(f runtime.Frame) string {
-	if isOurs(f.Function) {
+	if isOurs(f) {
 		folder, _, _ := strings.Cut(strings.TrimPrefix(f.Function, module), ".")
 		return fmt.Sprintf("%s/%s:%d", folder, filepath.Base(f.File), f.Line)
 	}
@@ -135,11 +135,20 @@ func line(f runtime.Frame) string {
 
 const module = "gopherlens/"
 
-// isOurs tells functions of this library, but for its tests'.
-func isOurs(function string) bool {
-	pkg, _, _ := strings.Cut(function[strings.LastIndex(function, "/")+1:], ".")
-	return strings.HasPrefix(function, module) && !strings.HasSuffix(pkg, "_test")
+// isOurs tells functions of this library, but for its tests'. One that the compiler has put into the
+// user's, with the functions written inside it, is called as if it were the user's, and is known by
+// its file.
+func isOurs(f runtime.Frame) bool {
+	pkg, _, _ := strings.Cut(f.Function[strings.LastIndex(f.Function, "/")+1:], ".")
+	named := strings.HasPrefix(f.Function, module) && !strings.HasSuffix(pkg, "_test")
+	return named || strings.HasPrefix(f.File, library) && !strings.HasSuffix(f.File, "_test.go")
 }
+
+// library begins the names of the files whose functions take those of the user's.
+var library = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "internal/fault/bug.go") + "hooked/"
+}()
 
 // isBelow tells functions that this library is made of, and those that recover.
 func isBelow(function string) bool {
