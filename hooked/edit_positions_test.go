@@ -117,7 +117,7 @@ func TestNewestPosition(t *testing.T) {
 func TestEditsOfPositionsOnACache(t *testing.T) {
 	m := tapModel(t, golden.PureGo(t))
 	text := hooked.Tokens{{1, 4, 2, 8, 5, 3}}
-	edit := hooked.Edit(hooked.ResidMid.At(0), hooked.AddTo(2, hooked.Pos(4)))
+	edit := hooked.Edit(hooked.ResidMid.At(0), hooked.ScaleBy(-3, hooked.Pos(4)))
 	kv := m.NewKVCache(1)
 	hooked.Must(m.Run(hooked.Tokens{text[0][:3]}, hooked.WithKV(kv)))
 	got := hooked.Must(m.Run(hooked.Tokens{text[0][3:]}, hooked.WithKV(kv), edit))

@@ -44,3 +44,6 @@ func DeclaredSites() (decoder, encoder []Site) {
 	}
 	return all(siteList), all(encoderSiteList)
 }
+
+// GraphID tells models apart that do not share their programs.
+func (m *Model) GraphID() string { return m.need().id }

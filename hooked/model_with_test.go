@@ -140,6 +140,9 @@ func TestFirstNLayers(t *testing.T) {
 		whole := load(0)
 		n := whole.Config().NLayers - 1
 		part := load(n)
+		if err := part.Config().Validate(); err != nil {
+			t.Errorf("%s: %v", family, err)
+		}
 		if got := part.Config().NLayers; got != n {
 			t.Errorf("%s: %d layers, want %d", family, got, n)
 		}
