@@ -47,8 +47,16 @@
 // # Tensors
 //
 // Activations and weights are [Tensor] values: they stay on the device until read, their axes have
-// names, and their methods work at once, as in a notebook one expects. A mistake in a cell, such as
-// an index out of range, panics with a message; [Try] makes it an error.
+// names, and their methods work at once, as in a notebook one expects. They are PyTorch's by name
+// and meaning ([Tensor.Softmax], [Tensor.Where], [Tensor.CumSum], [Tensor.Std], ...) and einops'
+// ([Tensor.Einsum], [Tensor.Rearrange], [Tensor.Reduce]). Two tensors are matched by the names of
+// their axes, and from the last axis where they share none; see [Tensor.Add]. [NewTensor],
+// [NewZeros], [NewNormal] and the like make some from values. A mistake in a cell, such as an index
+// out of range, panics with a message; [Try] makes it an error.
+//
+// What is missing is a graph function away: [Apply] runs one on tensors and compiles it once.
+// [Tensor.GoMLX] and [FromGoMLX] share memory with GoMLX's own tensors. [ReadArrays] and
+// [WriteArrays] exchange arrays with NumPy and PyTorch through files.
 //
 // # Between a notebook's cells
 //

@@ -13,9 +13,10 @@ import (
 // [ZeroHead], [Replace] and the like are made of it.
 type Intervention struct {
 	operands
-	name  string // of the function that made it
-	apply func(x *Node, s Site, values []*Node) *Node
-	local bool // apply keeps no node for another site
+	name    string // of the function that made it
+	apply   func(x *Node, s Site, values []*Node) *Node
+	local   bool      // apply keeps no node for another site
+	entries []Entries // that it changes, as far as it is known; none for all
 }
 
 // With is an intervention by a graph function that also gets values, as graph nodes:

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // A FactoredMatrix is the product A B of a tall matrix and a wide one, kept as the two: the OV and
@@ -31,6 +34,33 @@ func Factored(a, b *Tensor) *FactoredMatrix {
 		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a.Describe(), b.Describe())
 	}
 	return &FactoredMatrix{a, b}
+}
+
+// JoinFactored is the sum of products, as one factored matrix whose rank is the sum of theirs: the
+// factors stand side by side, [A1 A2] and [B1; B2]. Of two heads' OV circuits it is what they write
+// together, the effective OV circuit. All must have the same shape.
+func JoinFactored(parts ...*FactoredMatrix) *FactoredMatrix {
+	if len(parts) == 0 {
+		fail("JoinFactored: no matrix is given")
+	}
+	a, b := make([]*Tensor, len(parts)), make([]*Tensor, len(parts))
+	for i, f := range parts {
+		if a[i], b[i] = f.A(), f.B(); !slices.Equal(f.Shape(), parts[0].Shape()) {
+			fail("JoinFactored: the products have shapes %v and %v: want the same", parts[0].Shape(), f.Shape())
+		}
+	}
+	n := len(a[0].axes)
+	return Factored(joinAlong(n-1, a), joinAlong(n-2, b))
+}
+
+// joinAlong puts tensors side by side along an axis.
+func joinAlong(axis int, parts []*Tensor) *Tensor {
+	values := make([]*tensors.Tensor, len(parts))
+	for i, t := range parts {
+		values[i] = t.value
+	}
+	v := parts[0].eng.eager(fmt.Sprint("join ", axis), func(in []*Node) *Node { return Concatenate(in, axis) }, values...)
+	return &Tensor{v, slices.Clone(parts[0].axes), parts[0].eng}
 }
 
 // OV are the OV circuits of all heads, W_V W_O: [layer, head, d_model, d_model].

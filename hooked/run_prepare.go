@@ -208,6 +208,14 @@ func (r *run) setEdits() error {
 		for _, s := range sites {
 			e.at[s] = true
 		}
+		if acts, err := r.acts(e); err != nil {
+			return fmt.Errorf("edit %d, of %v: %w", i, requested.at, err)
+		} else if !acts {
+			for _, sel := range taps {
+				sel.unless = nil // it is not asked whether they come up
+			}
+			continue
+		}
 		prefix := fmt.Sprintf("edit.%d", i)
 		if e.operands, err = requested.edit.uploaded(r.in, prefix); err != nil {
 			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d, of %v", i, requested.at), requested.line), err)

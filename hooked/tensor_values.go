@@ -31,7 +31,7 @@ func flatValue(value any) (flat any, dims []int, err error) {
 	switch kind := element.Kind(); {
 	case kind == reflect.Bool:
 		return collect(v, dims, func(x reflect.Value) (bool, error) { return x.Bool(), nil })
-	case element.PkgPath() == "" && (kind == reflect.Int64 || kind == reflect.Uint64):
+	case kind == reflect.Int64 || kind == reflect.Uint64:
 		return collect(v, dims, wholeOf[int64])
 	case kind == reflect.Float32 || kind == reflect.Float64:
 		return collect(v, dims, floatOf)

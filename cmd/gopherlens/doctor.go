@@ -111,6 +111,9 @@ func checkSetup(ctx context.Context, s *setup.Setup) []finding {
 		default:
 			f.detail, f.mend = "not installed, or not as this checkout needs it: "+state.Where, "make setup"
 		}
+		if state.Untried {
+			f.detail += " (untried: nobody has run it for this repository)"
+		}
 		findings = append(findings, f)
 	}
 	return findings

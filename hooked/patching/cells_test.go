@@ -141,7 +141,8 @@ func TestPathsAreRuns(t *testing.T) {
 			p := newTrial(t, family, rand.New(rand.NewPCG(2, 2)))
 			base, source := hooked.Must(p.m.Cache(p.base)), hooked.Must(p.m.Cache(p.source))
 			paths := func(to patching.Receivers) *patching.Grid {
-				return hooked.Must(patching.Path{To: to, Base: p.base, Source: patching.FromTokens(p.source), Metric: hooked.LogitDiff(p.answers)}.Run(p.m))
+				return hooked.Must(patching.Path{To: to, Base: p.base, Source: patching.FromTokens(p.source), Metric: hooked.LogitDiff(p.answers)}.Run(p.m,
+					patching.BatchTokens(7))) // a sender a batch
 			}
 			end := paths(patching.FinalResid())
 			to := []patching.HeadAt{{Layer: 1, Head: 1}, {Layer: 2, Head: 0}}
