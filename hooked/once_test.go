@@ -241,6 +241,23 @@ func TestOnceFollowsTheSource(t *testing.T) {
 	n.want(`fmt.Println("fine")`, "bad is left out: no good; correct the declaration, or forget it with %rm bad\nfine\n")
 }
 
+// TestOnceInPrograms keeps a value on disk for one build of a program, without a worker.
+func TestOnceInPrograms(t *testing.T) {
+	n := newNotebook(t)
+	t.Setenv("GONB_TMP_DIR", "")
+	t.Setenv("GONB_PIPE", "")
+	n.declare("work", `func work() []int { fmt.Print("work "); return []int{steps} }`)
+	n.declare("steps", "var steps = 3")
+	const code = `fmt.Println(hooked.Once("program", work, hooked.OnDisk()), hooked.Once("process", func() int { fmt.Print("once "); return 1 }))`
+	n.want(code, "work once [3] 1\n")
+	n.want(code, "once [3] 1\n")
+	n.declare("steps", "var steps = 4")
+	n.want(code, "work once [4] 1\n")
+	if _, err := resident.Status(); err == nil {
+		t.Error("a worker was started")
+	}
+}
+
 func stopWorker(t *testing.T) {
 	t.Helper()
 	if err := resident.Stop(); err != nil {
