@@ -61,7 +61,7 @@ lint:
 	@scripts/watch "go vet" go vet $(packages)
 	@scripts/watch "staticcheck" go tool staticcheck $(packages)
 
-# Install what is missing, and only that. SETUP_FLAGS=-cuda adds Nvidia cards.
+# Install what is missing, and only that. SETUP_FLAGS='-plugin cuda13' adds Nvidia cards.
 setup: build
 	@$(gopherlens) setup $(SETUP_FLAGS)
 

@@ -42,7 +42,7 @@ func (c *Cache) check() error {
 // need is c, which must not be nil.
 func (c *Cache) need() *Cache {
 	if err := c.check(); err != nil {
-		fail("%v", err)
+		fail("%w", err)
 	}
 	return c
 }
@@ -103,20 +103,17 @@ func (c *Cache) Sites() []Site { return slices.Clone(c.need().order) }
 
 // Names are their names.
 func (c *Cache) Names() []string {
-	names := make([]string, len(c.need().order))
-	for i, s := range c.order {
-		names[i] = s.Name()
-	}
-	return names
+	return namesOf(c.need().order)
 }
 
 // Get is the activation at a site: Get("resid_post", -1), Get("scale", 0, "ln1"),
-// Get("blocks.0.attn.hook_q"), Get(hooked.AttnQ.At(3)). It panics if the cache does not hold it;
-// [Cache.Lookup] returns an error instead.
+// Get("blocks.0.attn.hook_q"), Get(hooked.AttnQ.At(3)). It takes what TransformerLens' cache[...]
+// takes, a name (string) or a [Site] and after it a layer (int) and a part (string). It panics if
+// the cache does not hold it; [Cache.Lookup] returns an error instead.
 func (c *Cache) Get(name any, layerAndPart ...any) *Tensor {
 	t, err := c.Lookup(name, layerAndPart...)
 	if err != nil {
-		panic(tensorError{"hooked: " + err.Error()})
+		fail("%w", err)
 	}
 	return t
 }
@@ -143,20 +140,30 @@ func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
 	}
 	switch v := name.(type) {
 	case string:
+		if tap, ok := c.m.cfg.tapNamed(v); ok && len(layerAndPart) == 0 {
+			return tap, nil
+		}
 		return c.m.cfg.findSite(v, layerAndPart...)
 	case Site:
 		return c.siteOf(v, layerAndPart)
 	}
-	return Site{}, brief.Errorf("a cache is indexed by a hook name or a Site, not by %T", name)
+	return Site{}, brief.Errorf("a cache is indexed by a hook name (string) or a hooked.Site, not by %T", name)
 }
 
 func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
-	if len(layer) == 1 {
-		if l, ok := layer[0].(int); ok {
-			s = s.At(l)
-		}
+	switch l, ok := one[int](layer); {
+	case s.info == nil:
+		return s, errZeroSite
+	case ok:
+		s = s.At(l)
+	case len(layer) > 0:
+		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
 	}
-	found, err := c.m.cfg.resolveSite(s, c.m.cfg.Sites())
+	find := func() ([]Site, error) { return c.m.cfg.resolveSite(s, c.m.cfg.Sites()) }
+	if s.isTap() {
+		find = func() ([]Site, error) { return c.m.cfg.everyTap(s) }
+	}
+	found, err := find()
 	if err != nil {
 		return s, err
 	}
@@ -164,6 +171,14 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 		return s, brief.Errorf("%s stands for %d layers: say which, Get(site.At(l))", s, len(found))
 	}
 	return found[0], nil
+}
+
+// one is the single value of a list, if it is of the type T.
+func one[T any](list []any) (value T, ok bool) {
+	if len(list) == 1 {
+		value, ok = list[0].(T)
+	}
+	return value, ok
 }
 
 // Tokens are the token ids that the run read; nil if it read a residual stream.
@@ -184,7 +199,7 @@ func (c *Cache) String() string {
 	defer c.mu.Unlock()
 	for _, s := range c.order {
 		if t := c.at[s]; t != nil {
-			fmt.Fprintf(&b, "  %-36s %v\n", s, t)
+			fmt.Fprintf(&b, "  %-36s %s\n", s, t.Describe())
 		} else {
 			fmt.Fprintf(&b, "  %-36s computed when it is read\n", s)
 		}
@@ -208,14 +223,17 @@ func (c *Cache) RemoveBatchDim() (*Cache, error) {
 	})
 }
 
-// SliceBatch is the same cache for some prompts: an int drops the batch axis, a [Range] or a []int
-// keeps it.
+// SliceBatch is the same cache for some prompts. It takes an index of [Tensor.At], as Python's square
+// brackets do: an int drops the batch axis, [All], a [Range] or a []int keeps it.
 func (c *Cache) SliceBatch(index any) (*Cache, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if c.noBatch {
 		return nil, brief.Errorf("this cache has no batch axis to slice")
+	}
+	if len(c.order) == 0 {
+		return nil, brief.Errorf("the cache holds no activations to slice")
 	}
 	_, drops := index.(int)
 	out, err := c.mapBatch(drops, func(t *Tensor) (out *Tensor, err error) {

@@ -7,9 +7,15 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
+// TokenForms are the Go types of tokens to attribute logits to: a text that is one token, a token
+// id, one for each prompt, or one for each position too.
+type TokenForms interface {
+	string | int | []int | [][]int | Tokens
+}
+
 // IncorrectTokens makes [Cache.LogitAttrs] attribute a logit difference: the tokens' logit minus
 // these'.
-func IncorrectTokens(tokens any) StackOption { return incorrect{tokens} }
+func IncorrectTokens[T TokenForms](tokens T) StackOption { return incorrect{tokens} }
 
 type incorrect struct{ tokens any }
 
@@ -22,8 +28,9 @@ func (i incorrect) setStack(r *stackRequest) { r.incorrect = i.tokens }
 // (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it.
 // [Cache.LogitDiffs] has the whole difference both before the cap and capped.
 //
-// Tokens are a text that is one token (string), a token id (int), one for each prompt ([]int), or
-// one for each position too ([Tokens]). [Pos] and [Prompt] say where the stack lies.
+// Tokens are in any of the [TokenForms], which a method's parameter cannot name: a text that is one
+// token (string), a token id (int), one for each prompt ([]int), or one for each position too
+// ([Tokens]). [Pos] and [Prompt] say where the stack lies.
 func (c *Cache) LogitAttrs(stack *Tensor, tokens any, options ...StackOption) (*Tensor, error) {
 	r, err := c.stackRequest("LogitAttrs", stackTakes{axes: axesStack, incorrect: true}, options)
 	if err != nil {
@@ -141,6 +148,9 @@ func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, c
 // SoftCap applies the model's final soft cap, c*tanh(x/c), to logits of any shape. In a model
 // without a cap it is the logits themselves.
 func (m *Model) SoftCap(logits *Tensor) (*Tensor, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("SoftCap: %w", err)
+	}
 	if err := logits.check(); err != nil {
 		return nil, fmt.Errorf("SoftCap: %w", err)
 	}

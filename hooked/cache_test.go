@@ -51,7 +51,7 @@ var cacheCalls = map[string]func(f *cacheFixture, c *hooked.Cache, a goldenArgs)
 	"logit_attrs": func(f *cacheFixture, c *hooked.Cache, a goldenArgs) (*hooked.Tensor, []string, error) {
 		options := a.options(f)
 		if a.IncorrectTokens != nil {
-			options = append(options, hooked.IncorrectTokens(goldenTokens(a.IncorrectTokens)))
+			options = append(options, incorrectTokens(goldenTokens(a.IncorrectTokens)))
 		}
 		t, err := c.LogitAttrs(stackNamed(f, c, a.Stack), goldenTokens(a.Tokens), options...)
 		return t, nil, err
@@ -124,6 +124,18 @@ func goldenTokens(raw json.RawMessage) any {
 		return hooked.Tokens(rows.Tensor)
 	}
 	panic("no tokens: " + string(raw))
+}
+
+func incorrectTokens(tokens any) hooked.StackOption {
+	switch v := tokens.(type) {
+	case string:
+		return hooked.IncorrectTokens(v)
+	case int:
+		return hooked.IncorrectTokens(v)
+	case []int:
+		return hooked.IncorrectTokens(v)
+	}
+	return hooked.IncorrectTokens(tokens.(hooked.Tokens))
 }
 
 // TestCacheCalls makes every call of the fixtures, on the whole cache or on that of the first

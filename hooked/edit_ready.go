@@ -16,27 +16,31 @@ import (
 
 // Zero sets the picked entries to zero.
 func Zero(at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, _ []*Node) *Node { return ZerosLike(x) })
+	return changeAt("Zero", at, func(x *Node, _ Site, _ []*Node) *Node { return ZerosLike(x) })
 }
 
 // ZeroHead sets a head's entries to zero: at hook_z, TransformerLens' way of ablating a head.
-func ZeroHead(heads ...int) Intervention { return Zero(Head(heads...)) }
+func ZeroHead(heads ...int) Intervention {
+	zero := Zero(Head(heads...))
+	zero.name = "ZeroHead"
+	return zero
+}
 
 // MeanOver replaces the picked entries by their mean along the named axes, separated by blanks:
 // MeanOver("batch", Head(0)) is mean ablation over the prompts of the run. For a mean over other
 // data take [Replace].
 func MeanOver(axes string, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, s Site, _ []*Node) *Node {
+	return changeAt("MeanOver", at, func(x *Node, s Site, _ []*Node) *Node {
 		var over []int
 		for _, name := range strings.Fields(axes) {
 			at := axis.Find(axesAt(s, x), name)
 			if at < 0 {
-				exceptions.Panicf("MeanOver: %s has axes %v, no %q", s, axesAt(s, x), name)
+				exceptions.Panicf("%s has axes %v, no %q", s, axesAt(s, x), name)
 			}
 			over = append(over, at)
 		}
 		if len(over) == 0 {
-			exceptions.Panicf("MeanOver at %s needs the axes to average over, such as \"batch\"", s)
+			exceptions.Panicf("it needs the axes to average over, such as \"batch\"")
 		}
 		average := x
 		for _, axis := range over {
@@ -54,56 +58,56 @@ func MeanOver(axes string, at ...Entries) Intervention {
 //
 // A tensor may lack axes, along which it is repeated, and have as many entries along an axis as are
 // picked of it. Axes are matched by name, or if the names are others, from the last.
-func Replace(value any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
+func Replace[V Values](value V, at ...Entries) Intervention {
+	return changeAt("Replace", at, func(x *Node, _ Site, values []*Node) *Node { return values[0] }, value)
 }
 
 // AddTo adds a value (see [Replace]) to the picked entries; adding a direction to the residual
 // stream steers the model.
-func AddTo(value any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
+func AddTo[V Values](value V, at ...Entries) Intervention {
+	return changeAt("AddTo", at, func(x *Node, _ Site, values []*Node) *Node { return Add(x, values[0]) }, value)
 }
 
 // ScaleBy multiplies the picked entries by a value (see [Replace]).
-func ScaleBy(factor any, at ...Entries) Intervention {
-	return changeAt(at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
+func ScaleBy[V Values](factor V, at ...Entries) Intervention {
+	return changeAt("ScaleBy", at, func(x *Node, _ Site, values []*Node) *Node { return Mul(x, values[0]) }, factor)
 }
 
-// changeAt is the intervention that puts f's result in place of the picked entries. f gets the
-// operands spread to x's shape.
-func changeAt(at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
+// changeAt is the intervention called name that puts f's result in place of the picked entries. f
+// gets the operands spread to x's shape.
+func changeAt(name string, at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
 	values := slices.Clone(given)
 	for _, e := range at {
-		values = append(values, e.indices)
+		values = append(values, e.bounds())
 	}
 	n := len(given)
 	apply := func(x *Node, s Site, nodes []*Node) *Node {
-		checkPicks(s, at)
-		indices := nodes[n:]
+		checkPicks(at)
+		bounds := nodes[n:]
 		spread := make([]*Node, n)
 		for i, operand := range given {
-			spread[i] = operandFor(x, s, operand, nodes[i], at, indices)
+			spread[i] = operandFor(x, s, operand, nodes[i], at, bounds)
 		}
 		changed := f(x, s, spread)
 		if len(at) == 0 {
 			return changed
 		}
-		return Where(maskOfEntries(s, x, at, indices), changed, x)
+		return Where(maskOfEntries(s, x, at, bounds), changed, x)
 	}
-	return Intervention{operands: operands{values: values}, apply: apply, local: true}
+	return Intervention{operands: operands{values: values}, name: name, apply: apply, local: true, entries: at}
 }
 
 // checkPicks refuses Head() and the like: no entries would look the same as all of them.
-func checkPicks(s Site, at []Entries) {
+func checkPicks(at []Entries) {
 	for _, e := range at {
-		if len(e.indices) == 0 {
-			exceptions.Panicf("the edit of %s picks no entry of axis %q: name some, or leave it out to mean all", s, e.axis)
+		if len(e.spans) == 0 {
+			exceptions.Panicf("it picks no entry of axis %q: name some, or leave it out to mean all", e.axis)
 		}
 	}
 }
 
 // operandFor spreads the value of an intervention to the shape of activation x.
-func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*Node) *Node {
+func operandFor(x *Node, s Site, value any, v *Node, at []Entries, bounds []*Node) *Node {
 	v = ConvertDType(v, x.DType())
 	if v.Rank() == 0 {
 		return BroadcastToDims(v, x.Shape().Dimensions...)
@@ -112,33 +116,19 @@ func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*No
 	for i, e := range at {
 		axis := e.in(s, x)
 		own := slices.Index(match, axis)
-		if own >= 0 && v.Shape().Dim(own) == len(e.indices) && v.Shape().Dim(own) != x.Shape().Dim(axis) {
-			v = gatherAxis(v, InsertAxes(whichPick(indices[i], x.Shape().Dim(axis)), -1), own)
+		n := x.Shape().Dim(axis)
+		if own >= 0 && v.Shape().Dim(own) == e.count(x, n) && v.Shape().Dim(own) != n {
+			_, which := picked(axesAt(s, x)[axis], x, n, bounds[i])
+			v = gatherAxis(v, InsertAxes(which, -1), own)
 		}
 	}
 	for i, axis := range match {
 		if n, m := v.Shape().Dim(i), x.Shape().Dim(axis); n != m && n != 1 {
-			exceptions.Panicf("the edit of %s has a value of shape %v for an activation of shape %v %v: axis %d does not fit",
-				s, v.Shape().Dimensions, x.Shape().Dimensions, axesAt(s, x), i)
+			exceptions.Panicf("it has a value of shape %v for an activation of shape %v %v: axis %d does not fit",
+				v.Shape().Dimensions, x.Shape().Dimensions, axesAt(s, x), i)
 		}
 	}
 	return spreadAxes(v, match, x.Shape().Dimensions)
-}
-
-// whichPick is, for each of n entries of an axis, which of the picks in index [k] it is; 0 if it is
-// none: [n].
-func whichPick(index *Node, n int) *Node {
-	k := index.Shape().Dim(0)
-	rank := make([]*Node, k)
-	for i := range rank {
-		one := isPicked(SliceAxis(index, 0, AxisElem(i)), n)
-		rank[i] = MulScalar(ConvertDType(one, index.DType()), int32(i))
-	}
-	which := rank[0]
-	for _, r := range rank[1:] {
-		which = Max(which, r)
-	}
-	return which
 }
 
 // matchOperand says which axis of x each axis of a value goes with: by name, or if the value has no
@@ -150,23 +140,10 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 		return match
 	}
 	if v.Rank() > x.Rank() {
-		exceptions.Panicf("the edit of %s has a value of shape %v, the activation has only %v %v", s, v.Shape().Dimensions,
-			x.Shape().Dimensions, axes)
+		exceptions.Panicf("it has a value of shape %v, the activation has only %v %v", v.Shape().Dimensions, x.Shape().Dimensions, axes)
 	}
 	for i := range match {
 		match[i] = x.Rank() - v.Rank() + i
 	}
 	return match
-}
-
-// matchNames fills match with the places of names among axes, and reports whether each has one of
-// its own.
-func matchNames(axes, names []string, match []int) bool {
-	for i, name := range names {
-		match[i] = axis.Find(axes, axis.Plain(name))
-		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package hooked_test
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -225,7 +226,7 @@ func TestValueForms(t *testing.T) {
 	})
 }
 
-// TestBadEdits names the site in each error, and fails before anything runs.
+// TestBadEdits names edit, line and site in each error, and fails before anything runs.
 func TestBadEdits(t *testing.T) {
 	be := golden.PureGo(t)
 	m := load(t, "gpt2", hooked.DefaultProcessing, be)
@@ -234,19 +235,22 @@ func TestBadEdits(t *testing.T) {
 	reshaped := func(x *Node, _ hooked.Site) *Node { return Reshape(x, -1) }
 	none := func(*Node, hooked.Site) *Node { return nil }
 	for want, option := range map[string]hooked.Option{
-		`blocks.1.hook_resid_pre picks entries of axis "head"`:           hooked.Edit(hooked.ResidPre.At(1), hooked.ZeroHead(0)),
-		`blocks.1.attn.hook_z picks entry 3 of axis "head", which has 3`: hooked.Edit(hooked.AttnZ.At(1), hooked.ZeroHead(3)),
-		`blocks.1.attn.hook_z picks entry -5 of axis "pos", which has 4`: hooked.Edit(hooked.AttnZ.At(1), hooked.Zero(hooked.Pos(-5))),
-		`blocks.1.attn.hook_z picks no entry of axis "head"`:             hooked.Edit(hooked.AttnZ.At(1), hooked.ZeroHead()),
-		`blocks.1.hook_resid_pre has a value of shape [7]`:               hooked.Edit(hooked.ResidPre.At(1), hooked.Replace(vector(7))),
-		`blocks.1.hook_resid_pre returned shape`:                         hooked.Edit(hooked.ResidPre.At(1), reshaped),
-		`blocks.1.hook_resid_pre returned nil`:                           hooked.Edit(hooked.ResidPre.At(1), none),
-		`MeanOver: blocks.1.hook_resid_pre has axes`:                     hooked.Edit(hooked.ResidPre.At(1), hooked.MeanOver("head")),
-		`nearest: "blocks.1.hook_resid_pre"`:                             hooked.Edit("blocks.1.hook_resid_pr", hooked.Zero()),
+		`blocks.1.hook_resid_pre by ZeroHead (FILE): it picks entries of axis "head"`:           hooked.Edit(hooked.ResidPre.At(1), hooked.ZeroHead(0)),
+		`blocks.1.attn.hook_z by ZeroHead (FILE): it picks entry 3 of axis "head", which has 3`: hooked.Edit(hooked.AttnZ.At(1), hooked.ZeroHead(3)),
+		`blocks.1.attn.hook_z by Zero (FILE): it picks entry -5 of axis "pos", which has 4`:     hooked.Edit(hooked.AttnZ.At(1), hooked.Zero(hooked.Pos(-5))),
+		`blocks.1.attn.hook_z by ZeroHead (FILE): it picks no entry of axis "head"`:             hooked.Edit(hooked.AttnZ.At(1), hooked.ZeroHead()),
+		`blocks.1.hook_resid_pre by Replace (FILE): it has a value of shape [7]`:                hooked.Edit(hooked.ResidPre.At(1), hooked.Replace(vector(7))),
+		`blocks.1.hook_resid_pre (FILE): it returned shape`:                                     hooked.Edit(hooked.ResidPre.At(1), reshaped),
+		`blocks.1.hook_resid_pre (FILE): it returned nil`:                                       hooked.Edit(hooked.ResidPre.At(1), none),
+		`by MeanOver (FILE): blocks.1.hook_resid_pre has axes`:                                  hooked.Edit(hooked.ResidPre.At(1), hooked.MeanOver("head")),
+		`nearest: "blocks.1.hook_resid_pre"`:                                                    hooked.Edit("blocks.1.hook_resid_pr", hooked.Zero()),
 	} {
 		_, err := m.Run(tokens, option)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.Contains(inFile.ReplaceAllString(err.Error(), "(FILE)"), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}
 }
+
+// inFile is a place in this file, which messages name.
+var inFile = regexp.MustCompile(`\([^ ]*/edit_ready_test.go:\d+\)`)

@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gopherlens/internal/brief"
 )
@@ -69,8 +68,9 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	// does that calls program after program, and takes a twentieth of two cores for it. One that
 	// stands back between calls has not.
 	runtime.Gosched()
-	err = exceptions.TryCatch[error](func() {
+	err = guarded(func() error {
 		outputs = p.graph.RunWithBuffers(inputs, make([]bool, len(inputs)), 0)
+		return nil
 	})
 	e.meter.count(outputs)
 	return outputs, err
@@ -89,33 +89,38 @@ func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 // for each name and set of input shapes.
 func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*tensors.Tensor) *tensors.Tensor {
 	key := programKey{kind: "eager", graph: name}
+	inputs, err := e.brought(inputs)
+	if err != nil {
+		fail("%s: %v", name, err)
+	}
+	defer runtime.KeepAlive(inputs)
 	buffers := make([]compute.Buffer, len(inputs))
 	for i, t := range inputs {
 		key.graph += t.Shape().String()
-		var err error
 		if buffers[i], err = t.Buffer(e.backend, 0); err != nil {
-			fail("%s: %v", name, err)
+			fail("%s: %w", name, err)
 		}
 	}
 	p, err := e.program(key, func() (*program, error) { return e.traceEager(name, build, inputs) })
 	if err != nil {
-		fail("%s: %v", name, err)
+		fail("%s: %w", name, err)
 	}
 	outputs, err := e.run(p, buffers)
 	if err != nil {
-		fail("%s: %v", name, err)
+		fail("%s: %w", name, err)
 	}
 	return outputs[0]
 }
 
 func (e *engine) traceEager(name string, build func(in []*Node) *Node, inputs []*tensors.Tensor) (*program, error) {
 	p := &program{graph: NewGraph(e.backend, name)}
-	err := exceptions.TryCatch[error](func() {
+	err := guarded(func() error {
 		in := make([]*Node, len(inputs))
 		for i, t := range inputs {
 			in[i] = Parameter(p.graph, fmt.Sprintf("x%d", i), t.Shape())
 		}
 		p.nodes = []*Node{build(in)}
+		return nil
 	})
 	return p, err
 }

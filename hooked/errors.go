@@ -27,6 +27,8 @@ var (
 	ErrOutOfContext = fault.ErrOutOfContext
 	// ErrNoWorker says that a notebook's worker is not running and could not be started.
 	ErrNoWorker = resident.ErrNoWorker
+	// ErrOutOfMemory says that something does not fit into what the worker may take.
+	ErrOutOfMemory = resident.ErrOutOfMemory
 	// ErrWorkerGone says that the worker has ended, and with it what it held.
 	ErrWorkerGone = resident.ErrWorkerGone
 )

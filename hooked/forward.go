@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -31,7 +32,7 @@ func graphModelOf(model any) (forward.Model, error) {
 	if m.cfg.DType.halved() {
 		return nil, brief.Errorf("the weights are in %s, and training needs float32: load the model with LoadOptions{DType: hooked.F32}", m.cfg.DType)
 	}
-	return graphModel{m}, m.weights.ready()
+	return graphModel{m}, m.weights.ready(context.Background())
 }
 
 // graphModel is a model as package forward shows it.
@@ -78,9 +79,8 @@ func (g graphModel) Sites(selector any) ([]string, error) {
 func (g graphModel) With(weights map[string]compute.Buffer) any {
 	s := g.m.weights
 	n := *g.m
-	n.weights = &weightStore{eng: s.eng, cfg: s.cfg, specs: s.specs, shapes: s.shapes,
-		load:    func(func(string, *Array) error) error { return nil },
-		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
+	n.weights = newWeightStore(s.eng, s.cfg, s.specs, s.shapes)
+	n.weights.load = func(context.Context, putFunc) error { return nil }
 	for name, buffer := range s.buffers {
 		n.weights.buffers[name] = buffer
 	}

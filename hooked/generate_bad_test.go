@@ -67,7 +67,7 @@ func TestNoDistribution(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)
 		prompts := hooked.Tokens{{1, 2, 3}, {4, 5, 6}}
-		broken := hooked.Edit(hooked.ResidPost.At(-1), hooked.AddTo(math.NaN(), hooked.Prompt(1)))
+		broken := hooked.Edit(hooked.ResidPost.At(-1), hooked.AddTo(math.Inf(1), hooked.Prompt(1)))
 		for name, s := range map[string]hooked.Sampling{"greedy": {}, "drawn": {Temperature: 1}, "of the top": {Temperature: 1, TopK: 3}} {
 			_, err := m.Generate(prompts, hooked.Generation{MaxNewTokens: 3, Sampling: s, StopTokens: []int{}}, broken)
 			if err == nil || !strings.Contains(err.Error(), "prompt 1: the logits are no distribution") {

@@ -30,9 +30,17 @@ type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
 
+	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers; 0
+	// for the whole model. The unembedding reads what the last of them leaves.
+	FirstNLayers int
+
 	DType DType // precision of weights and activations; F32 unless given
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
+
+	// Context, if not nil, ends the search, the download and the reading of the configuration when
+	// it ends. Weights are read when a run first needs them, under that run's [WithContext].
+	Context context.Context
 
 	// Progress is told of downloads, if not nil: bytes done and in all.
 	Progress func(file string, done, total int64)
@@ -58,16 +66,26 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 }
 
 // fromName finds a model's files and makes a model of them.
-func fromName(name string, processing Processing, o LoadOptions) (*Model, error) {
-	source, err := hub.Resolve(context.Background(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.Progress})
+func fromName(name string, processing Processing, o LoadOptions) (m *Model, err error) {
+	defer guard(&err)
+	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.progress()})
 	if err != nil {
 		return nil, err
 	}
-	m, err := fromFiles(name, source.Path, processing, o)
-	if err != nil {
+	if m, err = fromFiles(name, source.Path, processing, o); err != nil {
 		return nil, brief.Errorf("loading %s from %s: %w", name, source.Path, err)
 	}
 	return m, nil
+}
+
+// progress is the user's function for downloads, if there is one.
+func (o LoadOptions) progress() func(file string, done, total int64) {
+	if o.Progress == nil {
+		return nil
+	}
+	return func(file string, done, total int64) {
+		named("LoadOptions.Progress", "", func() { o.Progress(file, done, total) })
+	}
 }
 
 // fromFiles makes a model of a folder or a file, or attaches to the one that the backend kept.
@@ -76,11 +94,18 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	key, err := keeperKey(name, where, processing, o.DType)
+	if err := fault.Ended(o.context(), "its files were found and not read"); err != nil {
+		return nil, err
+	}
+	key, err := keeperKey(name, where, processing, o)
 	if err != nil {
 		return nil, err
 	}
+	files := &modelFiles{name, where, processing, o.DType, o.FirstNLayers, key}
 	if m, err := attach(be, why, key, where); m != nil || err != nil {
+		if m != nil {
+			m.weights.files = files
+		}
 		return m, err
 	}
 	file, err := weights.Open(where)
@@ -93,15 +118,22 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	}
 	cfg.ModelName, cfg.DType = name, cmp.Or(o.DType, F32)
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
 	src := newSource(arch, cfg, said, file)
 	if err := src.checkNames(arch); err != nil {
 		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
-	m := newModel(cfg, processing, src.gives(), be, why)
-	m.notes = src.notes()
-	m.weights.load = func(put func(string, *Array) error) error { return m.loadFiles(src, name, key, put) }
+	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
+		return nil, err
+	}
+	if o.FirstNLayers > 0 {
+		src.cfg, src.specs = cfg, cfg.weightSpecs()
+	}
+	m := newModel(cfg, src.specs, processing&^said.applied, src.gives(), be, why)
+	m.applied |= said.applied
+	m.notes, m.weights.files = src.notes(), files
+	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
 }
@@ -109,17 +141,17 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 // loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint
 // itself. A backend that keeps them gets them for the next process; for any other they are written
 // to disk.
-func (m *Model) loadFiles(src *source, name, key string, put func(string, *Array) error) error {
+func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, put putFunc) error {
 	path, err := processedFile(name, key)
 	if err != nil {
 		return err
 	}
-	if ok, err := m.weights.loadProcessed(path); err != nil {
+	if ok, err := m.weights.loadProcessed(ctx, path); err != nil {
 		return err
 	} else if ok {
 		return m.keep(key)
 	}
-	if err := src.stream(m, put); err != nil {
+	if err := src.stream(ctx, m, put); err != nil {
 		return err
 	}
 	if _, ok := m.eng.backend.(keeper); ok {
@@ -143,6 +175,12 @@ func readConfig(where string, file *weights.File) (*architecture, Config, checkp
 	var none checkpointFields
 	if file.Format() == weights.GGUF {
 		return ggufConfig(file)
+	}
+	if saved, err := readSaved(folderOf(where)); err != nil {
+		return nil, Config{}, none, err
+	} else if saved != nil {
+		arch, said, err := saved.architecture()
+		return arch, saved.Config, said, err
 	}
 	if arch, cfg, err := readNative(folderOf(where)); arch != nil || err != nil {
 		return arch, cfg, none, err
@@ -176,6 +214,8 @@ type checkpointFields struct {
 	flags     map[string]bool // the fields that say whether some tensors are there
 	strict    bool            // the family's class tells which tensors there are; else biases may be absent
 	defaulted []string        // fields that the file leaves to the family's defaults, with these
+	applied   Processing      // what the weights in the file went through before they were saved
+	absent    []string        // tensors that are zeros for biases which the model does without
 }
 
 // read turns a configuration file's fields into a checked Config.
@@ -231,18 +271,19 @@ func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error
 	return tokenize.Load(folderOf(where))
 }
 
-// newModel makes a model without weights. has tells the optional weights that the checkpoint gives.
-func newModel(cfg Config, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
+// newModel makes a model without weights. specs are those of its checkpoint, has tells the optional
+// ones that the checkpoint gives.
+func newModel(cfg Config, specs map[string]weightSpec, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
 	applied, skipped := processing.applicable(cfg)
-	after := applied.processed(cfg)
 	biases := applied.biases(cfg, has)
+	specs = applied.left(specs)
 	shapes := make(map[string][]int)
-	for name, spec := range after.weightSpecs() {
+	for name, spec := range specs {
 		if !spec.optional || biases[name] {
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	return bareModel(be, why, modelRecord{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
+	return bareModel(be, why, specs, modelRecord{Config: applied.processed(cfg), Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of
@@ -370,19 +411,19 @@ func matchesAny(patterns []string, name string) bool {
 
 // stream reads, processes and uploads a checkpoint piece by piece, see [source.pieces]. At no
 // time does this process hold more than a piece besides what is on the device.
-func (s *source) stream(m *Model, put func(string, *Array) error) error {
+func (s *source) stream(ctx context.Context, m *Model, put putFunc) error {
 	pieces, specs := s.pieces(), m.weights.specs
-	return inParallel(len(pieces), func(i int) error {
+	return inParallel(ctx, len(pieces), func(i int) error {
 		sd, err := s.load(pieces[i])
 		if err != nil {
-			return s.besideDefaults(err)
+			return fault.Mark(s.besideDefaults(err), ErrUnsupportedFile)
 		}
-		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
+		if err := Try(func() { (m.applied &^ s.said.applied).process(s.cfg, sd) }); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {
 			if err := checkShape(specs, name, a); err != nil {
-				return s.besideDefaults(err)
+				return fault.Mark(s.besideDefaults(err), ErrUnsupportedFile)
 			}
 			if err := put(name, a); err != nil {
 				return err
@@ -409,14 +450,15 @@ func checkShape(specs map[string]weightSpec, name string, a *Array) error {
 	if !ok {
 		return brief.Errorf("weight %q belongs to no part of this model", name)
 	}
-	if fmt.Sprint(a.Shape) != fmt.Sprint(spec.shape) {
-		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+	if want := deviceShape(name, spec.shape); !slices.Equal(a.Shape, want) {
+		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, want)
 	}
 	return nil
 }
 
-// inParallel calls f(0) to f(n-1), a few at a time, and returns the first error.
-func inParallel(n int, f func(i int) error) error {
+// inParallel calls f(0) to f(n-1), which read weights, a few at a time, and returns the first
+// error.
+func inParallel(ctx context.Context, n int, f func(i int) error) error {
 	var next atomic.Int64
 	errs := make(chan error, loaders)
 	for range loaders {
@@ -427,7 +469,11 @@ func inParallel(n int, f func(i int) error) error {
 					errs <- nil
 					return
 				}
-				if err := f(i); err != nil {
+				err := fault.Ended(ctx, "reading the weights ended after %d of %d parts", i, n)
+				if err == nil {
+					err = guarded(func() error { return f(i) })
+				}
+				if err != nil {
 					next.Store(int64(n))
 					errs <- err
 					return

@@ -2,13 +2,17 @@ package hooked
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // New makes a model of a configuration alone, with random weights from cfg.Seed: a baseline, or the
@@ -19,7 +23,8 @@ import (
 // by the width of their layer (Glorot and Bengio 2010; He et al. 2015, arXiv:1502.01852; Yang et
 // al. 2022, arXiv:2203.03466) with InitializerRange as the gain. Biases are zero, the scales of
 // norms one. The numbers are Go's own: the same seed does not give TransformerLens' weights.
-func New(cfg Config, options ...LoadOptions) (*Model, error) {
+func New(cfg Config, options ...LoadOptions) (m *Model, err error) {
+	defer guard(&err)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -28,13 +33,20 @@ func New(cfg Config, options ...LoadOptions) (*Model, error) {
 	if !ok {
 		return nil, brief.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
 	}
+	how, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
 	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
 	sd := make(StateDict)
 	specs := cfg.weightSpecs()
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
+	for i, name := range slices.Sorted(maps.Keys(specs)) {
+		if err := fault.Ended(how.context(), "New made %d of %d weights", i, len(specs)); err != nil {
+			return nil, err
+		}
 		sd[name] = initial(cfg, name, specs[name].shape, init, random)
 	}
-	return FromStateDict(cfg, sd, NoProcessing, options...)
+	return fromStateDict(cfg, specs, sd, NoProcessing, how)
 }
 
 // initMode is how the matrices of a model are filled: the spread of a weight, and whether it is
@@ -109,57 +121,78 @@ func fans(shape []int) (in, out int) {
 
 // FromStateDict makes a model of a configuration and its weights under TransformerLens' names,
 // processed as asked. Biases that are not there are zero. The weights are copied.
-func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (*Model, error) {
+func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...LoadOptions) (m *Model, err error) {
+	defer guard(&err)
 	how, err := oneOption(options)
 	if err != nil {
 		return nil, err
 	}
-	if how.Revision != "" || how.Progress != nil {
-		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
-	}
-	cfg.DType = cmp.Or(how.DType, cfg.DType)
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	specs := cfg.weightSpecs()
 	sd = sd.canonical()
-	if err := sd.check(cfg); err != nil {
+	if err := sd.check(specs); err != nil {
+		return nil, err
+	}
+	return fromStateDict(cfg, specs, sd, processing, how)
+}
+
+// fromStateDict makes a model of what was checked.
+func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, processing Processing, how LoadOptions) (*Model, error) {
+	if how.Revision != "" || how.Progress != nil {
+		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
+	}
+	if how.FirstNLayers != 0 {
+		return nil, brief.Errorf("LoadOptions.FirstNLayers is %d of a model that is made of a Config: say it by Config.NLayers", how.FirstNLayers)
+	}
+	if err := fault.Ended(how.context(), "the model was not made"); err != nil {
+		return nil, err
+	}
+	cfg.DType = cmp.Or(how.DType, cfg.DType)
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	has := make(map[string]bool)
 	for name, a := range sd {
 		has[name] = true
-		sd[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+		sd[name] = toDevice(name, a)
 	}
 	be, why, err := how.backend()
 	if err != nil {
 		return nil, err
 	}
-	m := newModel(cfg, processing, has, be, why)
-	m.weights.load = func(put func(string, *Array) error) error {
-		if err := Try(func() { m.applied.process(cfg, sd) }); err != nil {
+	m := newModel(cfg, specs, processing, has, be, why)
+	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
+	m.weights.load = func(ctx context.Context, put putFunc) error {
+		if err := process(); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
-		for name, a := range sd {
-			if err := put(name, a); err != nil {
-				return err
-			}
+		names := slices.Collect(maps.Keys(sd))
+		err := inParallel(ctx, len(names), func(i int) error { return put(names[i], sd[names[i]]) })
+		if err == nil {
+			sd = nil
 		}
-		sd = nil
-		return nil
+		return err
 	}
 	return m, nil
 }
 
-// oneOption is the LoadOptions that a variadic parameter makes optional.
-func oneOption(options []LoadOptions) (LoadOptions, error) {
+// oneOption is the options of a kind that a variadic parameter makes optional.
+func oneOption[T any](options []T) (one T, err error) {
 	switch len(options) {
 	case 0:
-		return LoadOptions{}, nil
+		return one, nil
 	case 1:
 		return options[0], nil
 	}
-	return LoadOptions{}, brief.Errorf("%d LoadOptions were given, and only one can be followed: join their fields in one", len(options))
+	return one, brief.Errorf("%d %s were given, and only one can be followed: join their fields in one", len(options), optionsName(one))
+}
+
+// optionsName is the name of a type of options as a reader writes it.
+func optionsName(options any) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", options), "hooked.")
 }
 
 // StateDict copies all weights to the host under TransformerLens' names: every bias is there, as

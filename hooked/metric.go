@@ -8,6 +8,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/internal/fault"
 )
 
 // A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient
@@ -17,18 +19,19 @@ type Metric struct {
 	positions []int   // of every prompt; none for all
 	each      [][]int // of each prompt, in place of positions
 	f         func(logits *Node, values []*Node) *Node
+	line      string // of the user's code, where it was made
 }
 
 // NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch,
-// len(positions), d_vocab], and the values as graph nodes; it returns one number per prompt [batch]
+// len(positions), d_vocab], and the values (see [Value]) as graph nodes; it returns one number per prompt [batch]
 // or a scalar, and nothing else is taken.
 //
 // Negative positions count from the last token of each prompt: of texts, and under an attention
 // mask, pads are left out. A position that is a pad's is refused, and so is one among tokens that
 // end in pad tokens if nothing tells whether they are meant; [Metric.At] names the positions of
 // each prompt.
-func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...any) Metric {
-	return Metric{operands: operands{values: values}, positions: positions, f: f}
+func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...Operand) Metric {
+	return Metric{operands: operandsOf(values), positions: positions, f: f, line: fault.UsersLine()}
 }
 
 // At is the same metric at positions of each prompt, [batch][n], counted from the beginning of its
@@ -49,7 +52,7 @@ func LogitDiff(answers Tokens) Metric {
 		right := pick(logits, SliceAxis(values[0], 1, AxisRange(0, 1)))
 		wrong := pick(logits, SliceAxis(values[0], 1, AxisRange(1, 2)))
 		return Reshape(Sub(right, wrong), batch)
-	}, answers)
+	}, Value(answers))
 }
 
 // checkAnswers panics if a right and a wrong token of each prompt are not what answers are.
@@ -71,14 +74,15 @@ func checkAnswers(answers Tokens, logits *Node) {
 // apply builds the metric in a run's graph and averages it over prompts.
 func (m *Metric) apply(b *builder, logits *Node) *Node {
 	var out *Node
-	named("the metric", func() { out = m.f(logits, m.nodes(b)) })
-	if out == nil {
-		exceptions.Panicf("the metric's function returned nil")
-	}
-	batch, shape := logits.Shape().Dim(0), out.Shape()
-	if !shape.DType.IsFloat() || shape.Rank() > 0 && !slices.Equal(shape.Dimensions, []int{batch}) {
-		exceptions.Panicf("the metric has shape %s: want one number for each of the %d prompts, [%d], or a scalar", shape, batch, batch)
-	}
+	named("the metric", m.line, func() {
+		if out = m.f(logits, m.nodes(b)); out == nil {
+			exceptions.Panicf("its function returned nil")
+		}
+		batch, shape := logits.Shape().Dim(0), out.Shape()
+		if !shape.DType.IsFloat() || shape.Rank() > 0 && !slices.Equal(shape.Dimensions, []int{batch}) {
+			exceptions.Panicf("it has shape %s: want one number for each of the %d prompts, [%d], or a scalar", shape, batch, batch)
+		}
+	})
 	return ReduceAllMean(ConvertDType(out, dtypes.Float32))
 }
 

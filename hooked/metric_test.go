@@ -99,7 +99,7 @@ func TestBadMetrics(t *testing.T) {
 		return err
 	}
 	residuals := func(n int, metric hooked.Metric) error {
-		_, err := m.MetricOfResiduals(hooked.NewArray(1, 2, n, m.Config().DModel), metric)
+		_, err := m.Measure(metric, *hooked.NewArray(1, 2, n, m.Config().DModel))
 		return err
 	}
 	logits := shaped(func(x *Node) *Node { return x })
@@ -110,15 +110,15 @@ func TestBadMetrics(t *testing.T) {
 	_, doubtful := metricOf(m, right, good)
 	_, doubtfulAll := metricOf(m, right, all)
 	for want, err := range map[string]error{
-		"the metric has shape (Float32)[2, 1, 336]: want one n": of(logits),
-		"the metric has shape (Float32)[1, 336]":                of(shaped(func(x *Node) *Node { return ReduceMean(x, 0) })),
-		"the metric has shape (Float32)[2, 1]: want":            of(shaped(func(x *Node) *Node { return ReduceMean(x, 2) })),
-		"the metric has shape (Int32)[2]":                       of(shaped(func(x *Node) *Node { return Reshape(ArgMax(x, -1), 2) })),
-		"metric: the metric has shape (Float32)[2, 1, 336]":     residuals(1, logits),
+		"it has shape (Float32)[2, 1, 336]: want one n":         of(logits),
+		"it has shape (Float32)[1, 336]":                        of(shaped(func(x *Node) *Node { return ReduceMean(x, 0) })),
+		"it has shape (Float32)[2, 1]: want":                    of(shaped(func(x *Node) *Node { return ReduceMean(x, 2) })),
+		"it has shape (Int32)[2]":                               of(shaped(func(x *Node) *Node { return Reshape(ArgMax(x, -1), 2) })),
+		"it has shape (Float32)[2, 1, 336]: want one number f":  residuals(1, logits),
 		"looks at 1 positions of each prompt, the residual str": residuals(2, good),
 		"the metric of run 0 is NaN":                            residuals(1, nan),
 		"the metric is NaN":                                     of(nan),
-		"the metric's function returned nil":                    of(shaped(func(*Node) *Node { return nil })),
+		"metric_test.go:95): its function returned nil":         of(shaped(func(*Node) *Node { return nil })),
 		"the metric has no function":                            of(hooked.Metric{}),
 		"answers have shape [1 2], want [2, 2]":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}})),
 		"the answer 999 of prompt 1 is outside":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 999}})),

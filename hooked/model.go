@@ -18,26 +18,28 @@ type Model struct {
 	weights *weightStore
 	tok     func() (*tokenize.Tokenizer, error)
 
+	givenTok *tokenize.Tokenizer // by WithTokenizer; nil for that of the model's files, or none
+
 	applied Processing
 	skipped []SkippedStep
 	notes   []string // how the files were understood, see [source.notes]
 	backend string   // which one and why
 }
 
-var errNilModel = errors.New("the model is nil: look at the error of the call that should have made it")
+var errNilModel = errors.New("the model is nil, or hooked.Model{}: look at the error of the FromPretrained or New that should have made it")
 
-// check reports a nil model.
+// check reports a model that nothing has made.
 func (m *Model) check() error {
-	if m == nil {
+	if m == nil || m.eng == nil {
 		return errNilModel
 	}
 	return nil
 }
 
-// need is m, which must not be nil.
+// need is m, which must have been made.
 func (m *Model) need() *Model {
-	if m == nil {
-		fail("%v", errNilModel)
+	if err := m.check(); err != nil {
+		fail("%w", err)
 	}
 	return m
 }
@@ -58,19 +60,23 @@ func (m *Model) Tokenizer() (*tokenize.Tokenizer, error) {
 		return nil, err
 	}
 	if m.tok == nil {
-		return nil, brief.Errorf("model %s has no tokenizer: give it token ids", m.cfg.ModelName)
+		return nil, brief.Errorf("%s has no tokenizer: give it token ids", m.cfg.called())
 	}
 	return m.tok()
 }
 
 // String describes the model: family, sizes, what was folded and what was not, BOS, backend.
 func (m *Model) String() string {
-	if m == nil {
+	if m.check() != nil {
 		return "nil model"
 	}
 	c := m.cfg
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s (%s)\n", c.ModelName, c.Architecture)
+	b.WriteString(c.called())
+	if c.Architecture != "" {
+		fmt.Fprintf(&b, " (%s)", c.Architecture)
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "  %d layers, d_model %d, %d heads of %d", c.NLayers, c.DModel, c.NHeads, c.DHead)
 	if c.groupSize() > 1 {
 		fmt.Fprintf(&b, " over %d key-value heads", c.NKeyValueHeads)

@@ -13,13 +13,13 @@ import (
 // This file calls one part of the model on tensors of the user's, as model.blocks[l].mlp(x) and the
 // like do in TransformerLens. No hooks act inside. Layers may be negative.
 
-// Embed looks tokens up: [batch, pos, d_model].
+// Embed looks tokens up, in any of the forms of [Model.Run] but a tensor: [batch, pos, d_model].
 func (m *Model) Embed(input any) (*Tensor, error) {
 	return m.callOnTokens("embed", input, func(b *builder, _ int) *Node { return b.embed(b.tokens()) })
 }
 
-// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model]; an error in
-// models that have none.
+// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model], of an input as
+// [Model.Embed] takes it; an error in models that have none.
 func (m *Model) PosEmbed(input any) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (m *Model) LN1(l int, x *Tensor) (*Tensor, error) { return m.layerNorm(l, "
 
 // LN2 is the norm that layer l's MLP reads through, of x [..., d_model].
 func (m *Model) LN2(l int, x *Tensor) (*Tensor, error) {
-	if m != nil && m.cfg.AttnOnly {
+	if m.check() == nil && m.cfg.AttnOnly {
 		return nil, errAttnOnly("LN2")
 	}
 	return m.layerNorm(l, "ln2", ln2Sites, x)
@@ -58,7 +58,7 @@ func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	logits.axes[len(logits.axes)-1] = "d_vocab"
+	logits.axes[len(logits.axes)-1] = m.cfg.logitAxis()
 	return logits, nil
 }
 
@@ -81,7 +81,7 @@ func (m *Model) Attn(l int, q, k, v *Tensor) (*Tensor, error) {
 // MLP is what layer l's MLP makes of a normalized input x [..., d_model], biases included, before
 // any norm that the family puts after it.
 func (m *Model) MLP(l int, x *Tensor) (*Tensor, error) {
-	if m != nil && m.cfg.AttnOnly {
+	if m.check() == nil && m.cfg.AttnOnly {
 		return nil, errAttnOnly("MLP")
 	}
 	return m.call(component{name: "mlp", layer: l}, func(b *builder, l int, in []*Node) *Node { return b.mlpOut(l, in[0]) }, x)
@@ -107,7 +107,8 @@ type component struct {
 const outsideLayers = -1 << 31
 
 // call runs a component on tensors, all of which end in d_model.
-func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Node, inputs ...*Tensor) (*Tensor, error) {
+func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Node, inputs ...*Tensor) (out *Tensor, err error) {
+	defer guard(&err)
 	if err := m.check(); err != nil {
 		return nil, brief.Errorf("%s: %w", c.name, err)
 	}
@@ -123,7 +124,7 @@ func (m *Model) call(c component, build func(b *builder, l int, in []*Node) *Nod
 		shapes = append(shapes, fmt.Sprint(t.Shape()))
 	}
 	r.plan.batch, r.plan.pos = outerSizes(inputs[0].Shape())
-	out, err := r.component(c, fmt.Sprint(shapes), func(b *builder, l int) *Node {
+	out, err = r.component(c, fmt.Sprint(shapes), func(b *builder, l int) *Node {
 		in := make([]*Node, len(inputs))
 		for i, t := range inputs {
 			in[i] = b.input(componentInput(i), dtypes.Float32, t.Shape()...)
@@ -155,23 +156,24 @@ func (m *Model) checkInput(c component, t, first *Tensor) error {
 	}
 	shape, d := t.Shape(), m.cfg.DModel
 	if len(shape) == 0 || shape[len(shape)-1] != d {
-		return brief.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
+		return brief.Errorf("%s: the last axis must be d_model, %d; this tensor is %s", c.name, d, t.Describe())
 	}
 	if c.name != "attn" {
 		return nil
 	}
 	perHead := len(shape) == 4 && (shape[2] == m.cfg.NHeads || shape[2] == m.cfg.NKeyValueHeads)
 	if len(shape) != 3 && !perHead {
-		return brief.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %v", t)
+		return brief.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %s", t.Describe())
 	}
 	if len(first.Shape()) < 2 || !slices.Equal(shape[:2], first.Shape()[:2]) {
-		return brief.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
+		return brief.Errorf("attn: the inputs must have the same batch and pos, got %s and %s", first.Describe(), t.Describe())
 	}
-	return nil
+	return m.cfg.checkLength(shape[1], "positions")
 }
 
 // callOnTokens runs a component that reads tokens.
-func (m *Model) callOnTokens(name string, input any, build func(b *builder, l int) *Node) (*Tensor, error) {
+func (m *Model) callOnTokens(name string, input any, build func(b *builder, l int) *Node) (out *Tensor, err error) {
+	defer guard(&err)
 	if err := m.check(); err != nil {
 		return nil, brief.Errorf("%s: %w", name, err)
 	}
@@ -179,7 +181,7 @@ func (m *Model) callOnTokens(name string, input any, build func(b *builder, l in
 	if err := r.read(input); err != nil {
 		return nil, brief.Errorf("%s: %w", name, err)
 	}
-	out, err := r.component(component{name, outsideLayers}, fmt.Sprint(r.plan.batch, r.plan.pos), build)
+	out, err = r.component(component{name, outsideLayers}, fmt.Sprint(r.plan.batch, r.plan.pos), build)
 	if err != nil {
 		return nil, err
 	}

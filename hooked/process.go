@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ var processingSteps = []processingStep{
 	{RefactorFactored, "refactor_factored_attn_matrices", skipRefactor, refactorFactored},
 }
 
+// processingSeparator stands between the names of steps.
+const processingSeparator = " | "
+
 // String names the steps as TransformerLens does: "fold_ln | center_unembed".
 func (p Processing) String() string {
 	var names []string
@@ -52,7 +56,7 @@ func (p Processing) String() string {
 	if len(names) == 0 {
 		return "no processing"
 	}
-	return strings.Join(names, " | ")
+	return strings.Join(names, processingSeparator)
 }
 
 // A SkippedStep is a step that was asked for and does not apply to the family.
@@ -86,14 +90,24 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 	return apply, skipped
 }
 
-// process applies the steps in place to a state dict, which may hold only a part of the model: one
-// layer, or what lies outside the layers.
+// process applies the steps in place to weights in their device layout, which may be only a part of
+// the model: one layer, or what lies outside the layers.
 func (p Processing) process(c Config, sd StateDict) {
 	for _, step := range processingSteps {
 		if p&step.flag != 0 {
 			step.apply(c, sd)
 		}
 	}
+}
+
+// left are the weights that are left after processing.
+func (p Processing) left(specs map[string]weightSpec) map[string]weightSpec {
+	if p&FoldLN == 0 {
+		return specs
+	}
+	out := maps.Clone(specs)
+	maps.DeleteFunc(out, func(_ string, spec weightSpec) bool { return spec.folded })
+	return out
 }
 
 // processed is the configuration after processing.

@@ -11,7 +11,6 @@ import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/support/exceptions"
 )
 
 // A program is a graph: traced by a builder, and then compiled by the engine, once for all who need
@@ -94,11 +93,7 @@ func (m *Model) keyOf(p *plan) programKey {
 }
 
 func siteNames(sites []Site) string {
-	names := make([]string, len(sites))
-	for i, s := range sites {
-		names[i] = s.Name()
-	}
-	return strings.Join(names, " ")
+	return strings.Join(namesOf(sites), " ")
 }
 
 // compiled is a program that is being compiled or was.
@@ -115,9 +110,12 @@ type compiled struct {
 func (e *engine) program(key programKey, trace func() (*program, error)) (*program, error) {
 	c := e.get(key)
 	c.once.Do(func() {
-		if c.program, c.err = trace(); c.err == nil {
-			c.err = c.program.compile()
-		}
+		c.err = guarded(func() (err error) {
+			if c.program, err = trace(); err != nil {
+				return err
+			}
+			return c.program.compile()
+		})
 	})
 	return c.program, c.err
 }
@@ -132,11 +130,7 @@ func (p *program) compile() error {
 	if p.empty() {
 		return nil
 	}
-	return exceptions.TryCatch[error](func() {
-		if err := p.graph.Compile(p.nodes...); err != nil {
-			panic(err)
-		}
-	})
+	return guarded(func() error { return p.graph.Compile(p.nodes...) })
 }
 
 // programOf is the compiled program of a plan. A plan without functions of the user's is known by
@@ -160,13 +154,19 @@ func (m *Model) programOf(p *plan) (*program, error) {
 	return m.eng.fingerprinted("run", traced)
 }
 
-// trace builds a graph without compiling it.
+// trace builds a graph of the model's without compiling it.
 func (m *Model) trace(build func(p *program)) (p *program, err error) {
+	return m.eng.trace(m.cfg.ModelName, build)
+}
+
+// trace builds a graph without compiling it.
+func (e *engine) trace(name string, build func(p *program)) (p *program, err error) {
 	constants := sha256.New()
-	p = &program{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
-	err = exceptions.TryCatch[error](func() {
+	p = &program{graph: NewGraph(watchedBackend{e.backend, constants}, name)}
+	err = guarded(func() error {
 		build(p)
 		p.endWithResult()
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (m *Model) trace(build func(p *program)) (p *program, err error) {
 	return p, nil
 }
 
-// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has
+// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.6) has
 // no room for parameters that come after all results, which a run that records only some
 // activations leaves unused.
 func (p *program) endWithResult() {

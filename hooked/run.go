@@ -1,7 +1,8 @@
 package hooked
 
-// Run computes the logits [batch, pos, d_vocab] of an input: a text (string), texts ([]string),
-// token ids ([Tokens], [][]int, []int), or with [StartAtLayer] a residual stream (*[Tensor]). With
+// Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens takes:
+// a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with [StartAtLayer] a
+// residual stream (*[Tensor]). With
 // [StopAtLayer] it returns the residual stream there in place of logits.
 func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
 	out, err := m.forward(input, options, verbRun)
@@ -69,7 +70,8 @@ type run struct {
 }
 
 // forward does a run from end to end: it plans, finds the programs of its steps, and calls them.
-func (m *Model) forward(input any, options []Option, v verb) (*results, error) {
+func (m *Model) forward(input any, options []Option, v verb) (out *results, err error) {
+	defer guard(&err)
 	r, err := m.begin(options, v)
 	if err != nil {
 		return nil, err
@@ -95,5 +97,9 @@ func (m *Model) begin(options []Option, v verb) (*run, error) {
 		return nil, err
 	}
 	r := &run{m: m, plan: &v.plan, in: m.newInputs()}
-	return r, v.begin(&r.req, options)
+	if err := v.begin(&r.req, options); err != nil {
+		return nil, err
+	}
+	r.in.ctx = r.req.context()
+	return r, nil
 }

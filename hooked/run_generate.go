@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"iter"
 	"math/rand/v2"
@@ -59,24 +61,29 @@ type GenerationStep struct {
 // Generate continues an input in any of the forms of [Model.Run] and returns prompts and
 // continuations, [batch][pos]. Texts of unequal length are padded on the left. Edits and observers
 // apply to each step: they see the whole prompt in the first one and one position in each of the
-// others. With [WithKV] the input continues what the cache holds, which stays as it is.
+// others. Positions that ready edits pick ([Pos]) count in the whole text, so that an edit of the
+// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV] the input continues what the cache holds, which stays as it is.
 //
 // Prompts end where their rows do: tokens padded on the right are refused, those that an
 // [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
 // mask of ones says that these are meant.
 //
 // The run keeps keys and values, so that a step computes one position; steps share their compiled
-// programs.
+// programs. When its [WithContext] ends, it returns what it has made so far beside the error.
 func (m *Model) Generate(input any, g Generation, options ...Option) (Tokens, error) {
 	return m.generate(input, g, options, verbGenerate)
 }
 
+// generate returns what it has made when its context ends, beside the error.
 func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tokens, error) {
 	s, err := m.newGenerator(input, g, options, v)
 	if err != nil {
 		return nil, err
 	}
 	for _, err := range s.steps {
+		if err != nil && s.ctx.Err() != nil {
+			return s.tokens, err
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +92,8 @@ func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tok
 }
 
 // GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that
-// [Names] selects. An error ends the steps.
+// [Names] selects. An error ends the steps, and so does the end of its [WithContext]: what was given
+// before stays good.
 func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.Seq2[GenerationStep, error] {
 	return func(yield func(GenerationStep, error) bool) {
 		s, err := m.newGenerator(input, g, options, verbGenerateStream)
@@ -98,23 +106,26 @@ func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.
 }
 
 // GenerateText continues a text and returns it with its continuation, without BOS and end-of-text
-// tokens.
+// tokens; when its [WithContext] ends, as far as it has come, beside the error.
 func (m *Model) GenerateText(prompt string, g Generation, options ...Option) (string, error) {
-	tokens, err := m.generate(prompt, g, options, verbGenerateText)
-	if err != nil {
-		return "", err
+	tokens, ended := m.generate(prompt, g, options, verbGenerateText)
+	if tokens == nil {
+		return "", ended
 	}
 	tok, err := m.Tokenizer()
 	if err != nil {
 		return "", err
 	}
-	return tok.DecodeSkipSpecial(tokens[0])
+	text, err := tok.DecodeSkipSpecial(tokens[0])
+	return text, cmp.Or(ended, err)
 }
 
 // generator is a generation under way.
 type generator struct {
 	m       *Model
 	g       Generation
+	verb    string
+	ctx     context.Context
 	options []Option
 	input   any
 	kv      *KVCache
@@ -123,6 +134,7 @@ type generator struct {
 	done    []bool
 	stop    []int
 	pad     int
+	end     int // positions that the model reads in all
 
 	padding Side // that texts got; Right where they are tokens already
 
@@ -133,14 +145,9 @@ type generator struct {
 // steps makes one token of each prompt after the other.
 func (s *generator) steps(yield func(GenerationStep, error) bool) {
 	for i := range s.g.MaxNewTokens {
-		out, err := s.run(i)
+		out, next, err := s.make(i)
 		if err != nil {
-			yield(GenerationStep{}, fmt.Errorf("token %d: %w", i, err))
-			return
-		}
-		next, err := s.choose(out)
-		if err != nil {
-			yield(GenerationStep{}, fmt.Errorf("token %d: %w", i, err))
+			yield(GenerationStep{}, err)
 			return
 		}
 		for row, id := range next {
@@ -156,8 +163,32 @@ func (s *generator) steps(yield func(GenerationStep, error) bool) {
 	}
 }
 
+// make makes token i of each prompt.
+func (s *generator) make(i int) (out *results, next []int, err error) {
+	defer guard(&err)
+	if err = s.ended(i); err == nil {
+		out, err = s.run(i)
+	}
+	if err == nil {
+		next, err = s.choose(out)
+	}
+	if ended := s.ended(i); err != nil && ended != nil {
+		return nil, nil, ended
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("token %d: %w", i, err)
+	}
+	return out, next, nil
+}
+
+// ended is the error of a generation whose context has ended, after so many tokens.
+func (s *generator) ended(done int) error {
+	return fault.Ended(s.ctx, "%s was ended by its context (WithContext) after %d of %d tokens", s.verb, done, s.g.MaxNewTokens)
+}
+
 // newGenerator checks everything that can be checked before the first step.
-func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) (*generator, error) {
+func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) (s *generator, err error) {
+	defer guard(&err)
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -167,11 +198,12 @@ func (m *Model) newGenerator(input any, g Generation, options []Option, v verb) 
 	if err := g.check(m.cfg); err != nil {
 		return nil, err
 	}
-	s := &generator{m: m, g: g, options: options}
+	s = &generator{m: m, g: g, options: options}
 	var r request
 	if err := v.begin(&r, options); err != nil {
 		return nil, err
 	}
+	s.verb, s.ctx = r.verb, r.context()
 	if err := s.read(input, r); err != nil {
 		return nil, err
 	}
@@ -273,7 +305,8 @@ func (s *generator) reserve(from *KVCache) error {
 		return fault.Mark(fmt.Errorf("%d positions and %d new tokens: the model's context is %d",
 			before, s.g.MaxNewTokens, s.m.cfg.NCtx), ErrOutOfContext)
 	}
-	return s.kv.reserve(before + s.g.MaxNewTokens - 1)
+	s.end = before + s.g.MaxNewTokens - 1
+	return s.kv.reserve(s.end)
 }
 
 // run computes step i: the prompts first, then the tokens made last.
@@ -315,7 +348,7 @@ func (s *generator) prepare(i int) (err error) {
 // they came with, which may have been texts.
 func (s *generator) step(r *request) error {
 	r.given = nil
-	r.kv, r.logitsAt = s.kv, []int{-1}
+	r.kv, r.logitsAt, r.textEnd = s.kv, []int{-1}, s.end
 	if s.padding == Left {
 		r.padding = Left
 	}
@@ -324,7 +357,7 @@ func (s *generator) step(r *request) error {
 
 // continues takes back what the options say of the prompts' padding: the cache knows it.
 func continues(r *request) error {
-	r.mask, r.padding = nil, Right
+	r.mask, r.padding, r.continued = nil, Right, true
 	return nil
 }
 

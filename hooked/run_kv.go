@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -45,16 +46,26 @@ func doubled(room, n int) int {
 	return room
 }
 
-// need is kv, which must not be nil.
+var errNilKV = errors.New("the key-value cache is nil, or hooked.KVCache{}: make one with Model.NewKVCache")
+
+// check reports a cache that no model has made.
+func (kv *KVCache) check() error {
+	if kv == nil || kv.m == nil {
+		return errNilKV
+	}
+	return nil
+}
+
+// need is kv, which a model must have made.
 func (kv *KVCache) need() *KVCache {
-	if kv == nil {
-		fail("the key-value cache is nil: make one with Model.NewKVCache")
+	if err := kv.check(); err != nil {
+		fail("%w", err)
 	}
 	return kv
 }
 
 // NewKVCache is an empty cache for a batch of prompts.
-func (m *Model) NewKVCache(batch int) *KVCache { return &KVCache{m: m, batch: batch} }
+func (m *Model) NewKVCache(batch int) *KVCache { return &KVCache{m: m.need(), batch: batch} }
 
 // Len is the number of positions held.
 func (kv *KVCache) Len() int { return kv.need().length }
@@ -71,6 +82,36 @@ func (kv *KVCache) Clone() *KVCache {
 	kv.need()
 	return &KVCache{m: kv.m, batch: kv.batch, length: kv.length, room: kv.room, frozen: kv.frozen, values: slices.Clone(kv.values),
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles, edited: kv.edited}
+}
+
+// Select is a cache of its own for some of the prompts, in the order of rows, of which each may stand
+// several times: the beams that a search goes on with. Negative rows count from the last. What kv
+// holds stays.
+func (kv *KVCache) Select(rows []int) (out *KVCache, err error) {
+	if kv == nil {
+		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
+	}
+	if len(rows) == 0 {
+		return nil, brief.Errorf("KVCache.Select: no row is given")
+	}
+	release, err := kv.take()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	for _, row := range rows {
+		if row < -kv.batch || row >= kv.batch {
+			return nil, brief.Errorf("KVCache.Select: there is no row %d, the cache is for %d prompts", row, kv.batch)
+		}
+	}
+	out = kv.Clone()
+	out.batch, out.tokens, out.mask = len(rows), rowsAt(kv.tokens, rows), rowsAt(kv.mask, rows)
+	err = Try(func() {
+		for i, value := range kv.values {
+			out.values[i] = (&Tensor{value, []string{"batch", "key", "kv_head", "d_head"}, kv.m.eng}).gather(0, rows).value
+		}
+	})
+	return out, err
 }
 
 // hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of
@@ -102,8 +143,8 @@ func (kv *KVCache) Keys(l int) (*Tensor, error) { return kv.entry(l, 0) }
 func (kv *KVCache) Values(l int) (*Tensor, error) { return kv.entry(l, 1) }
 
 func (kv *KVCache) entry(l, which int) (*Tensor, error) {
-	if kv == nil {
-		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
+	if err := kv.check(); err != nil {
+		return nil, err
 	}
 	l, err := kv.m.cfg.layer(l)
 	if err != nil {
@@ -155,11 +196,11 @@ func (r *run) turnAgain() error {
 	}
 	for from := 0; from < kv.length; { // in pieces of round sizes, so that few programs serve all lengths
 		to := from + 1<<(bits.Len(uint(kv.length-from))-1)
-		options := []Option{WithKV(fresh), inTextOf(r.in.length)}
+		options := []Option{WithKV(fresh), inTextOf(r.in.length), WithContext(r.req.context())}
 		if kv.mask != nil {
 			options = append(options, AttentionMask(columns(kv.mask, from, to)))
 		}
-		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{takes: ofSteps}); err != nil {
+		if _, err := r.m.forward(Tokens(columns(kv.tokens, from, to)), options, verb{name: r.req.verb, takes: ofSteps}); err != nil {
 			return brief.Errorf("computing the key-value cache for a text of %d tokens: %w", r.in.length, err)
 		}
 		from = to

@@ -1,10 +1,13 @@
 package hooked
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/internal/fault"
 )
 
 // An Option says something about one run: what to record, what to change, what to return.
@@ -32,20 +35,28 @@ type request struct {
 	padding      Side
 	mask         [][]int
 	kv           *KVCache
-	textLength   int // of the text that the input is the beginning of; 0 if it is all
+	ctx          context.Context // nil for none, see [WithContext]
+	textEnd      int             // of a generation: the positions that all its steps compute, and those before
+	continued    bool            // it is a generation's, after the first step
+	textLength   int             // of the text that the input is the beginning of; 0 if it is all
 	lossTokens   Tokens
 	tokenTypes   [][]int
 }
 
 type observer struct {
-	at Selector
-	f  func(*Tensor, Site)
+	at   Selector
+	f    func(*Tensor, Site)
+	line string // of the user's code, where it was given
+
+	sites []Site         // that at means in the run
+	taps  []*tapSelector // the same
 }
 
 type requestedEdit struct {
 	at       Selector
 	edit     Intervention
 	backward bool
+	line     string // of the user's code, where it was given
 }
 
 // option is an option that a request knows by its name, so that [verb.check] can tell whether it
@@ -91,12 +102,12 @@ func EditGrad[E func(*Node, Site) *Node | Intervention](at Selector, edit E) Opt
 
 // changeOf is an edit as an option called name.
 func changeOf(name string, at Selector, edit any, backward bool) Option {
-	change := asIntervention(edit)
+	change, line := asIntervention(edit), fault.UsersLine()
 	return option(name, func(r *request) error {
 		if change.apply == nil {
 			return fmt.Errorf("%s of %v: there is no function: give a func(*graph.Node, hooked.Site) *graph.Node or an Intervention", name, at)
 		}
-		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward})
+		r.edits = append(r.edits, requestedEdit{at: at, edit: change, backward: backward, line: line})
 		return nil
 	})
 }
@@ -116,11 +127,12 @@ func asIntervention(edit any) Intervention {
 // Observe calls f after the run with the activation at each selected site, in the order of the
 // forward pass.
 func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
+	line := fault.UsersLine()
 	return option("Observe", func(r *request) error {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
-		r.observers = append(r.observers, observer{at, f})
+		r.observers = append(r.observers, observer{at: at, f: f, line: line})
 		return nil
 	})
 }
@@ -220,8 +232,8 @@ func UngroupKV() Option {
 // is frozen the cache grows by it.
 func WithKV(kv *KVCache) Option {
 	return option("WithKV", func(r *request) error {
-		if kv == nil {
-			return fmt.Errorf("WithKV(nil): make a cache with Model.NewKVCache")
+		if err := kv.check(); err != nil {
+			return fmt.Errorf("WithKV: %w", err)
 		}
 		r.kv = kv
 		return nil

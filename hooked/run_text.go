@@ -197,10 +197,15 @@ func (t Tokens) check(c Config) error {
 			}
 		}
 	}
-	if len(t[0]) > c.longest() {
-		return fault.Mark(brief.Errorf("the input has %d tokens, the model's context %d", len(t[0]), c.NCtx), ErrOutOfContext)
+	return c.checkLength(len(t[0]), "tokens")
+}
+
+// checkLength refuses an input of n tokens or positions that does not fit into the context.
+func (c Config) checkLength(n int, of string) error {
+	if n <= c.longest() {
+		return nil
 	}
-	return nil
+	return fault.Mark(brief.Errorf("the input has %d %s, the model's context %d", n, of, c.NCtx), ErrOutOfContext)
 }
 
 // followedBy joins the tokens of each prompt with those that follow them. It changes neither.

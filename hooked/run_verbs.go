@@ -17,14 +17,15 @@ type verb struct {
 
 // Options that go together.
 var (
+	ofAll      = []string{"WithContext"} // what computes
 	ofTexts    = []string{"PrependBOS", "PaddingSide"}
-	ofInput    = slices.Concat(ofTexts, []string{"AttentionMask", "StartAtLayer"})
-	ofEncoders = []string{"AttentionMask", "StartAtLayer", "TokenTypes"}
+	ofInput    = slices.Concat(ofAll, ofTexts, []string{"AttentionMask", "StartAtLayer"})
+	ofEncoders = slices.Concat(ofAll, []string{"AttentionMask", "StartAtLayer", "TokenTypes"})
 	ofEdits    = []string{"Edit", "Observe"}
 	ofSites    = slices.Concat(ofEdits, []string{"UngroupKV"})
 	ofRecords  = slices.Concat(ofSites, []string{"Names", "PosSlice"})
 	ofBackward = slices.Concat(ofRecords, []string{"EditGrad", "Gradients", "GradientsOfWeights"})
-	ofSteps    = []string{"AttentionMask", "WithKV"}
+	ofSteps    = slices.Concat(ofAll, []string{"AttentionMask", "WithKV"})
 )
 
 // The verbs. Those of a model and its encoder that compute the same differ in what they take.
@@ -51,18 +52,18 @@ var (
 
 	verbToTokens    = verb{name: "ToTokens", takes: ofTexts}
 	verbToStrTokens = verb{name: "ToStrTokens", takes: []string{"PrependBOS"}}
-	verbPositions   = verb{name: "PositionsOf", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
+	verbPositions   = verb{name: "a sweep", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
 
 	verbEncode          = verb{name: "Encoder.Run", plan: plan{scope: scope{logits: true}}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
 	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll},
 		takes: slices.Concat(ofEncoders, ofEdits, []string{"Names", "PosSlice", "StopAtLayer", "LogitsAt"})}
-	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat([]string{"AttentionMask", "TokenTypes"}, ofEdits),
+	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat(ofAll, []string{"AttentionMask", "TokenTypes"}, ofEdits),
 		also: []Option{Names(NSPOut)}}
 )
 
 // once are the options of which a second would put the first out of force.
 var once = []string{"StopAtLayer", "StartAtLayer", "LogitsAt", "PosSlice", "LossTokens", "PrependBOS", "PaddingSide", "AttentionMask",
-	"WithKV", "TokenTypes"}
+	"WithKV", "TokenTypes", "WithContext"}
 
 // contradictions are options that exclude each other, and why.
 var contradictions = []struct{ a, b, why string }{

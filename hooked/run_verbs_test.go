@@ -1,6 +1,7 @@
 package hooked_test
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -118,7 +119,7 @@ var verbCalls = map[string]verbCall{
 		tokens, err := m.ToStrTokens(someTexts[0], o...)
 		return fmt.Sprintf("%q", tokens), err
 	},
-	"PositionsOf": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
+	"a sweep": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
 		tokens, ok := in.(hooked.Tokens)
 		if !ok {
 			tokens = hooked.Must(m.ToTokens(someTexts)) // of whose last position nobody knows whether it is a pad
@@ -149,6 +150,8 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 	kv := m.NewKVCache(2)
 	hooked.Must(m.Run(tokens, hooked.WithKV(kv)))
 	kv.Freeze()
+	over, end := context.WithCancel(context.Background()) // what it does shows in [TestContextOfVerbs]
+	end()
 	one := m.NewKVCache(1)
 	hooked.Must(m.Run(tokens[:1], hooked.WithKV(one)))
 	masked := [][]int{slices.Repeat([]int{1}, len(hooked.Must(m.ToTokens([]string{"When John and Mary"}))[0]))}
@@ -171,6 +174,7 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 		"WithKV":             {option: hooked.WithKV(kv), ofOne: hooked.WithKV(one), input: tokens},
 		"Gradients":          {option: hooked.Gradients("hook_embed")},
 		"GradientsOfWeights": {option: hooked.GradientsOfWeights("blocks.0.attn.W_Q")},
+		"WithContext":        {option: hooked.WithContext(over)},
 		"TokenTypes":         {option: hooked.TokenTypes([][]int{{0, 0, 0, 0}, {0, 0, 1, 1}}), input: tokens},
 	}
 }
@@ -180,7 +184,7 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 var withoutEffect = map[string]string{
 	"Generate PaddingSide":       "texts are padded on the left anyway",
 	"GenerateStream PaddingSide": "texts are padded on the left anyway",
-	"PositionsOf AttentionMask":  "both prompts have a token last",
+	"a sweep AttentionMask":      "both prompts have a token last",
 }
 
 // TestVerbsAndOptions tries every option with every method that takes some: it changes what comes

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -23,6 +24,9 @@ type siteInfo struct {
 	axes    string            // named axes, outermost first
 	present func(Config) bool // nil: in every decoder
 	traits  traits
+
+	of   *siteInfo // of a tap: the site whose edit makes it
+	name string    // of a tap
 }
 
 // traits are what is not the same for all sites.
@@ -123,8 +127,18 @@ func site(path, axes string, present func(Config) bool, traits traits) Site {
 }
 
 func newSite(path, axes string, present func(Config) bool, traits traits) Site {
-	info := &siteInfo{path, axes, present, traits}
+	info := &siteInfo{path: path, axes: axes, present: present, traits: traits}
 	return Site{info: info, one: !info.perLayer()}
+}
+
+var errZeroSite = errors.New("the zero Site is no place in a model: use one of the package's variables, such as hooked.ResidPost")
+
+// need is s, which must not be the zero Site.
+func (s Site) need() Site {
+	if s.info == nil {
+		fail("%w", errZeroSite)
+	}
+	return s
 }
 
 func (s Site) has(t traits) bool { return s.info.traits&t != 0 }
@@ -149,7 +163,7 @@ func (i *siteInfo) presentIn(c Config) bool { return i.present == nil || i.prese
 // At is s in layer l alone; a negative l counts from the last layer, as in Python. For a site
 // outside the layers it is s itself.
 func (s Site) At(l int) Site {
-	if !s.info.perLayer() {
+	if !s.need().info.perLayer() {
 		return s
 	}
 	return Site{info: s.info, layer: l, one: true}
@@ -161,7 +175,9 @@ func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
 // Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer
 // the number is a star, "blocks.*.attn.hook_q".
 func (s Site) Name() string {
-	switch {
+	switch s = s.need(); {
+	case s.isTap():
+		return Site{info: s.info.of, layer: s.layer, one: s.one}.Name() + "." + s.info.name
 	case !s.info.perLayer():
 		return s.info.path
 	case !s.one:
@@ -170,16 +186,21 @@ func (s Site) Name() string {
 	return fmt.Sprintf(s.info.path, s.layer)
 }
 
-// String is the name.
-func (s Site) String() string { return s.Name() }
+// String is the name, "no site" of the zero Site.
+func (s Site) String() string {
+	if s.info == nil {
+		return "no site"
+	}
+	return s.Name()
+}
 
 // Axes are the names of the axes of the activation, outermost first: ["batch" "pos" "head"
-// "d_head"] for AttnQ.
-func (s Site) Axes() []string { return strings.Fields(s.info.axes) }
+// "d_head"] for AttnQ; none for a tap, whose tensors know them.
+func (s Site) Axes() []string { return strings.Fields(s.need().info.axes) }
 
 // Optional reports whether the site is built only in runs that name it, since it costs memory:
 // TransformerLens has switches for these (use_attn_result and so on).
-func (s Site) Optional() bool { return s.has(onRequest) }
+func (s Site) Optional() bool { return s.need().has(onRequest) }
 
 // Sites lists every site of a model with this configuration in the order of the forward pass, the
 // optional ones too.

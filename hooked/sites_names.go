@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,7 +20,8 @@ import (
 //	ActName("normalized")       ln_final.hook_normalized
 //	ActName("hook_embed")       hook_embed
 //
-// A full name, or one that matches no known hook, is returned completed but unchecked: it takes a
+// After the name may stand a layer (int) and a part (string), either alone as in Python. A full
+// name, or one that matches no known hook, is returned completed but unchecked: it takes a
 // model to say which hooks exist.
 func ActName(name string, layerAndType ...any) (string, error) {
 	short, err := parseShort(name, layerAndType)
@@ -66,13 +68,15 @@ var partOf = sync.OnceValue(func() map[string]string {
 func parseShort(name string, layerAndType []any) (shortName, error) {
 	short := shortName{name: name}
 	for _, arg := range layerAndType {
-		switch v := arg.(type) {
-		case int:
-			short.layer = strconv.Itoa(v)
-		case string:
-			short.part = v
+		l, isLayer := arg.(int)
+		part, isPart := arg.(string)
+		switch {
+		case isLayer && short.layer == "":
+			short.layer = strconv.Itoa(l)
+		case isPart && short.part == "":
+			short.part = part
 		default:
-			return short, brief.Errorf("hook name %q: after the name stand a layer (int) and a part (string), got %v of type %T", name, arg, arg)
+			return short, brief.Errorf("hook name %q: after the name stand at most a layer (int) and a part (string), got %v of type %T", name, arg, arg)
 		}
 	}
 	if strings.Contains(name, ".") || strings.HasPrefix(name, "hook_") && short.layer == "" {
@@ -122,7 +126,7 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 	if short.layer != "" {
 		n, _ := strconv.Atoi(short.layer)
 		if n, err = c.layer(n); err != nil {
-			return Site{}, brief.Errorf("hook %q: %w", name, err)
+			return Site{}, fault.Mark(brief.Errorf("hook %q: %w", name, err), ErrUnknownHook)
 		}
 		short.layer = strconv.Itoa(n)
 	}
@@ -133,13 +137,39 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 			return s, nil
 		}
 	}
-	return Site{}, unknownHook(full, sites)
+	return Site{}, unknownHook(name, sites)
 }
 
+// unknownHook is the error about a name as it was asked for. A name without dots may have been meant
+// as a short one.
 func unknownHook(name string, sites []Site) error {
-	names := make([]string, len(sites))
+	asked, names := name, make([]string, len(sites))
 	for i, s := range sites {
 		names[i] = s.Name()
 	}
-	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(name, names)), ErrUnknownHook)
+	if !strings.Contains(name, ".") {
+		asked = strings.TrimPrefix(name, "hook_")
+		names = shortNames(asked, sites)
+	}
+	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(asked, names)), ErrUnknownHook)
+}
+
+// shortNames are the short names of sites, with the number behind that the name asked for has, as in
+// "k6".
+func shortNames(asked string, sites []Site) []string {
+	number := ""
+	if m := compact.FindStringSubmatch(asked); m != nil {
+		number = m[2]
+	}
+	var names []string
+	for _, s := range sites {
+		if _, word, ok := strings.Cut(s.info.path, "hook_"); ok {
+			if s.info.perLayer() {
+				word += number
+			}
+			names = append(names, word)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

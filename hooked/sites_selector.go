@@ -17,7 +17,8 @@ import (
 //   - a slice of selectors, strings or sites.
 //
 // A selector that matches nothing is an error that names the nearest hook. A glob meets optional
-// sites only if its last element is written out, as in "*.hook_result".
+// sites only if its last element is written out, as in "*.hook_result". All but short names select
+// what edits of the run have named with [Tap] too, globs under the same condition.
 type Selector any
 
 // selectSites resolves selectors against the model, in the order of the forward pass and without
@@ -46,7 +47,7 @@ func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
 	case func(string) bool:
 		return matched(v, all)
 	case []Selector:
-		return c.selectSites(v...)
+		return resolveEach(c, v)
 	case []string:
 		return resolveEach(c, v)
 	case []Site:
@@ -61,7 +62,7 @@ func matched(choose func(name string) bool, all []Site) (found []Site, err error
 		return nil, brief.Errorf("a selector is a function that is nil")
 	}
 	err = Try(func() {
-		named("the selector's function", func() {
+		named("the selector's function", "", func() {
 			found = filterSites(all, func(s Site) bool { return !s.Optional() && choose(s.Name()) })
 		})
 	})
@@ -72,6 +73,9 @@ func matched(choose func(name string) bool, all []Site) (found []Site, err error
 }
 
 func resolveEach[T any](c Config, items []T) ([]Site, error) {
+	if len(items) == 0 {
+		return nil, brief.Errorf("a selector is a slice of none: it would select nothing")
+	}
 	selectors := make([]Selector, len(items))
 	for i, item := range items {
 		selectors[i] = item
@@ -81,21 +85,24 @@ func resolveEach[T any](c Config, items []T) ([]Site, error) {
 
 func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 	if s.info == nil {
-		return nil, brief.Errorf("the zero Site selects nothing: use one of the package's variables, such as hooked.ResidPost")
+		return nil, errZeroSite
+	}
+	if s.isTap() {
+		return nil, fault.Mark(brief.Errorf("%s is no hook of the model: an edit of the same run has to make it with hooked.Tap", s), ErrUnknownHook)
 	}
 	if layer, ok := s.Layer(); ok {
 		l, err := c.layer(layer)
 		if err != nil {
-			return nil, brief.Errorf("site %s: %w", s, err)
+			return nil, fault.Mark(brief.Errorf("site %s: %w", s, err), ErrUnknownHook)
 		}
 		s = s.At(l)
 	}
 	found := filterSites(all, func(other Site) bool { return other.info == s.info && (!s.one || other == s) })
-	return atLeastOne(found, "site %s does not exist in this model (%s)", s, c.Architecture)
+	return atLeastOne(found, "site %s does not exist in %s", s, c.called())
 }
 
 func (c Config) resolveName(name string, all []Site) ([]Site, error) {
-	if strings.ContainsAny(name, "*?[") {
+	if isGlob(name) {
 		return resolveGlob(name, all)
 	}
 	short, err := parseShort(name, nil)
@@ -112,7 +119,7 @@ func (c Config) resolveName(name string, all []Site) ([]Site, error) {
 	inEveryLayer := "blocks.%d." + strings.TrimPrefix(short.part+".hook_"+short.name, ".")
 	found := filterSites(all, func(s Site) bool { return s.info.path == inEveryLayer })
 	if len(found) == 0 {
-		return nil, unknownHook(short.fullName(), all)
+		return nil, unknownHook(name, all)
 	}
 	return found, nil
 }
@@ -122,7 +129,7 @@ func resolveGlob(glob string, all []Site) ([]Site, error) {
 		return nil, brief.Errorf("glob %q: %w", glob, err)
 	}
 	last := glob[strings.LastIndex(glob, ".")+1:]
-	withOptional := !strings.ContainsAny(last, "*?[")
+	withOptional := !isGlob(last)
 	found := filterSites(all, func(s Site) bool {
 		ok, _ := path.Match(glob, s.Name())
 		return ok && (withOptional || !s.Optional())

@@ -55,7 +55,7 @@ func TestBadSelectors(t *testing.T) {
 		"a selector of type int":                                                          7,
 		"site blocks.9.attn.hook_z: layer 9 does not exist":                               hooked.AttnZ.At(9),
 		"site blocks.*.attn.hook_rot_q does not exist":                                    hooked.AttnRotQ,
-		"the zero Site selects nothing":                                                   hooked.Site{},
+		"the zero Site is no place":                                                       hooked.Site{},
 		`hook "k5": layer 5 does not exist`:                                               "k5",
 	} {
 		for what, option := range map[string]hooked.Option{

@@ -67,7 +67,7 @@ func (m *Model) BOut() (*Tensor, error) { return m.stacked("mlp.b_out") }
 
 // weightAxes are the axes of weights by what follows the last dot of their names.
 var weightAxes = map[string][]string{
-	"W_E": {"d_vocab", "d_model"}, "W_pos": {"pos", "d_model"}, "W_U": {"d_model", "d_vocab"}, "b_U": {"d_vocab"},
+	"W_E": {"d_vocab", "d_model"}, "W_pos": {"pos", "d_model"}, "W_U": {"d_model", "d_vocab_out"}, "b_U": {"d_vocab_out"},
 	"W_Q": {"head", "d_model", "d_head"}, "W_K": {"head", "d_model", "d_head"}, "W_V": {"head", "d_model", "d_head"},
 	"W_O": {"head", "d_head", "d_model"}, "b_Q": {"head", "d_head"}, "b_K": {"head", "d_head"}, "b_V": {"head", "d_head"},
 	"b_O": {"d_model"}, "W_in": {"d_model", "d_mlp"}, "W_gate": {"d_model", "d_mlp"}, "W_out": {"d_mlp", "d_model"},
@@ -89,13 +89,13 @@ func (m *Model) Weight(name string) (*Tensor, error) {
 		return nil, err
 	}
 	if value == nil {
-		return m.eng.tensorOf(NewArray(spec.shape...).Data, spec.shape, axesOf(name, spec.shape)...), nil
+		return m.eng.tensorOf(NewArray(spec.shape...).Data, spec.shape, m.cfg.axesOf(name, spec.shape)...), nil
 	}
-	t := &Tensor{value, axesOf(name, spec.shape), m.eng}
+	t := &Tensor{value, m.cfg.axesOf(name, spec.shape), m.eng}
 	if !readsResidual(name) {
 		return t, nil
 	}
-	err = Try(func() { t = t.permuted([]int{1, 0, 2}, axesOf(name, spec.shape)) })
+	err = Try(func() { t = t.permuted([]int{1, 0, 2}, m.cfg.axesOf(name, spec.shape)) })
 	return t, err
 }
 
@@ -137,10 +137,15 @@ func (m *Model) kvHeadOf() []int {
 	return index
 }
 
-func axesOf(name string, shape []int) []string {
+// axesOf are the axes of a weight of this name and shape.
+func (c Config) axesOf(name string, shape []int) []string {
 	for suffix, axes := range weightAxes {
 		if len(axes) == len(shape) && strings.HasSuffix(name, "."+suffix) {
-			return slices.Clone(axes)
+			axes = slices.Clone(axes)
+			if strings.HasPrefix(name, "unembed.") {
+				axes[len(axes)-1] = c.logitAxis()
+			}
+			return axes
 		}
 	}
 	return []string{"d_model", "d_mlp", "d_head"}[:len(shape)]

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -45,7 +46,7 @@ func processedFile(name, key string) (string, error) {
 
 // loadProcessed uploads the weights that an earlier process kept. ok is false if there are none, or
 // none that fit: a file that was cut short or belongs to another build is as good as absent.
-func (s *weightStore) loadProcessed(path string) (ok bool, err error) {
+func (s *weightStore) loadProcessed(ctx context.Context, path string) (ok bool, err error) {
 	file, err := weights.Open(path)
 	if err != nil {
 		return false, nil
@@ -57,7 +58,7 @@ func (s *weightStore) loadProcessed(path string) (ok bool, err error) {
 	now := time.Now()
 	os.Chtimes(path, now, now) // the least recently used are removed first
 	names := file.Names()
-	return true, inParallel(len(names), func(i int) error {
+	return true, inParallel(ctx, len(names), func(i int) error {
 		t, err := file.Tensor(names[i])
 		if err != nil {
 			return err

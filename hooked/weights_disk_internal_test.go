@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,8 +22,8 @@ func TestProcessedRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
-	second.weights.load = func(func(string, *Array) error) error {
-		if ok, err := second.weights.loadProcessed(path); !ok || err != nil {
+	second.weights.load = func(context.Context, putFunc) error {
+		if ok, err := second.weights.loadProcessed(t.Context(), path); !ok || err != nil {
 			t.Fatalf("loading processed weights: %t, %v", ok, err)
 		}
 		return nil
@@ -39,7 +40,7 @@ func TestProcessedRoundTrip(t *testing.T) {
 // absent.
 func TestProcessedMisfits(t *testing.T) {
 	m := Must(fromFiles("llama", "testdata/arch/llama", DefaultProcessing, LoadOptions{}))
-	if err := m.weights.ready(); err != nil {
+	if err := m.weights.ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
@@ -60,7 +61,7 @@ func TestProcessedMisfits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{cut, other, filepath.Join(dir, "missing.safetensors")} {
-		if ok, err := m.weights.loadProcessed(path); ok || err != nil {
+		if ok, err := m.weights.loadProcessed(t.Context(), path); ok || err != nil {
 			t.Errorf("%s: loaded %t, %v", filepath.Base(path), ok, err)
 		}
 	}
@@ -96,7 +97,7 @@ func TestProcessedFile(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, where := range []string{"testdata/arch/llama", "testdata/arch/gpt2"} {
 		for _, p := range []Processing{NoProcessing, FoldLN, DefaultProcessing} {
-			path := Must(processedFile("a/b", Must(keeperKey("a/b", where, p, F32))))
+			path := Must(processedFile("a/b", Must(keeperKey("a/b", where, p, LoadOptions{DType: F32}))))
 			if seen[path] || filepath.Base(filepath.Dir(path)) != "processed" {
 				t.Errorf("%s with %s: %s", where, p, path)
 			}
@@ -111,7 +112,7 @@ func TestKeyFollowsFiles(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/arch/llama")); err != nil {
 		t.Fatal(err)
 	}
-	key := func() string { return Must(keeperKey("x", dir, FoldLN, F32)) }
+	key := func() string { return Must(keeperKey("x", dir, FoldLN, LoadOptions{DType: F32})) }
 	before := key()
 	if key() != before {
 		t.Error("nothing changed, and the key did")

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,12 +33,16 @@ const layoutVersion = 1
 
 // keeperKey names a model in a keeper: the files as they are now, how they are processed, and by
 // which version.
-func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
+func keeperKey(name, where string, processing Processing, o LoadOptions) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
+	key := fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, o.DType)
+	if o.FirstNLayers > 0 {
+		key += fmt.Sprint(" first ", o.FirstNLayers)
+	}
+	return key, nil
 }
 
 // settings tells apart states of the configuration files beside the weights: their names, sizes and
@@ -64,6 +69,11 @@ type modelRecord struct {
 	Notes   []string
 }
 
+// record is all of a model but its weights and tokenizer.
+func (m *Model) record() modelRecord {
+	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes}
+}
+
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
 func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	k, ok := be.(keeper)
@@ -78,11 +88,11 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	if err := json.Unmarshal(blob, &kept); err != nil {
 		return nil, brief.Errorf("attaching to a kept model: %w", err)
 	}
-	m := bareModel(be, why, kept)
+	m := bareModel(be, why, kept.Config.weightSpecs(), kept)
 	for i, name := range names {
 		m.weights.buffers[name] = buffers[i]
 	}
-	m.weights.load = func(func(string, *Array) error) error { return nil }
+	m.weights.load = func(context.Context, putFunc) error { return nil }
 	m.tok = tokenizerOf(where)
 	return m, nil
 }
@@ -93,7 +103,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
+	blob, err := json.Marshal(m.record())
 	if err != nil {
 		return err
 	}
@@ -105,22 +115,23 @@ func (m *Model) keep(key string) error {
 	return k.Keep(key, blob, names, buffers)
 }
 
-// bareModel is a model without weights and tokenizer.
-func bareModel(be compute.Backend, why string, k modelRecord) *Model {
+// bareModel is a model without weights and tokenizer; specs are the weights that one of its
+// configuration may have. Every model is made here, that of a worker too.
+func bareModel(be compute.Backend, why string, specs map[string]weightSpec, k modelRecord) *Model {
 	eng := sharedEngine(be)
-	return &Model{
+	return noteModel(&Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, specs: k.Config.weightSpecs(), shapes: k.Shapes,
-			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
-	}
+		weights: newWeightStore(eng, k.Config, specs, k.Shapes),
+	})
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their
-// programs, since weights are inputs, and so are the tables of rotary angles.
+// programs, since weights are inputs, and so are the tables of rotary angles. What processing did
+// shows in the configuration and in which weights there are.
 func (k modelRecord) graphID() string {
-	k.Config.ModelName, k.Notes = "", nil
+	k.Config.ModelName, k.Notes, k.Applied, k.Skipped = "", nil, NoProcessing, nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys
 	if err != nil {

@@ -1,10 +1,13 @@
 package hooked
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -12,6 +15,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // A weightStore holds a model's weights on the device. They are loaded when a run first needs one,
@@ -22,8 +26,9 @@ type weightStore struct {
 	specs  map[string]weightSpec // of the weights that such a model may have
 	shapes map[string][]int      // on the device, of those that it has
 
-	once    sync.Once
-	load    func(put func(name string, a *Array) error) error
+	load    func(ctx context.Context, put putFunc) error
+	turn    chan struct{} // holds what whoever loads them has put into it
+	loaded  atomic.Bool   // or failed to
 	err     error
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
@@ -32,6 +37,19 @@ type weightStore struct {
 
 	alike sync.Once
 	like  []int // of each layer
+
+	files   *modelFiles // that the weights are from; nil for any others
+	hashed  sync.Once
+	hash    string // of the weights, see [weightStore.content]
+	hashErr error
+}
+
+// putFunc takes a weight in its device layout.
+type putFunc func(name string, a *Array) error
+
+func newWeightStore(eng *engine, cfg Config, specs map[string]weightSpec, shapes map[string][]int) *weightStore {
+	return &weightStore{eng: eng, cfg: cfg, specs: specs, shapes: shapes, turn: make(chan struct{}, 1),
+		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
 }
 
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
@@ -86,10 +104,10 @@ func readsResidual(name string) bool {
 	return strings.HasSuffix(name, "attn.W_Q") || strings.HasSuffix(name, "attn.W_K") || strings.HasSuffix(name, "attn.W_V")
 }
 
-// toDevice is a weight in its device layout.
+// toDevice is a copy of a weight in its device layout.
 func toDevice(name string, a *Array) *Array {
 	if !readsResidual(name) {
-		return a
+		return &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
 	moved, err := rearrange(a, "h d e -> d h e", nil)
 	if err != nil {
@@ -110,9 +128,6 @@ func fromDevice(name string, a *Array) *Array {
 	return moved
 }
 
-// put uploads a weight, given in TransformerLens' shape.
-func (s *weightStore) put(name string, a *Array) error { return s.upload(name, toDevice(name, a)) }
-
 // upload uploads a weight that has its device layout.
 func (s *weightStore) upload(name string, a *Array) error {
 	flat, err := s.cfg.DType.flat(a.Data)
@@ -129,15 +144,46 @@ func (s *weightStore) upload(name string, a *Array) error {
 	return nil
 }
 
-// ready loads the weights, once.
-func (s *weightStore) ready() error {
-	s.once.Do(func() { s.err = s.load(s.put) })
-	return s.err
+// ready loads the weights, once. Where the context of whoever loads them ends, the next one begins
+// anew.
+func (s *weightStore) ready(ctx context.Context) error {
+	if s.loaded.Load() {
+		return s.err
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return fault.Ended(ctx, "the model's weights were not read")
+	}
+	if s.loaded.Load() {
+		return s.err
+	}
+	err := s.load(ctx, s.upload)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errors.Join(err, s.drop())
+	}
+	s.err = err
+	s.loaded.Store(true)
+	return err
+}
+
+// drop frees what an interrupted loading has uploaded.
+func (s *weightStore) drop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, buffer := range s.buffers {
+		if err := buffer.Finalize(); err != nil {
+			return err
+		}
+	}
+	clear(s.buffers)
+	return nil
 }
 
 // buffer is a weight on the device, or a table as a text of a length needs it.
-func (s *weightStore) buffer(name string, length int) (compute.Buffer, error) {
-	if err := s.ready(); err != nil {
+func (s *weightStore) buffer(ctx context.Context, name string, length int) (compute.Buffer, error) {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	if b, ok := s.buffers[name]; ok {
@@ -195,7 +241,7 @@ func (s *weightStore) tensor(name string) (*tensors.Tensor, error) {
 	if s.shapes[name] == nil {
 		return nil, nil
 	}
-	buffer, err := s.buffer(name, 0)
+	buffer, err := s.buffer(context.Background(), name, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +274,7 @@ func (s *weightStore) download(name string) ([]float32, error) {
 	if s.cfg.DType.halved() {
 		return s.downloadWide(name)
 	}
-	buffer, err := s.buffer(name, 0)
+	buffer, err := s.buffer(context.Background(), name, 0)
 	if err != nil {
 		return nil, err
 	}

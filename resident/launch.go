@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -154,7 +153,7 @@ func (p place) start() error {
 	err = cmd.Start()
 	signal.Close()
 	if err != nil {
-		return fault.Mark(fmt.Errorf("resident: starting the worker: %w", err), ErrNoWorker)
+		return fmt.Errorf("resident: starting the worker: %w", err)
 	}
 	go cmd.Wait() // so that it does not stay a zombie of a long-lived program
 	return p.await(ready, bin)
@@ -174,7 +173,7 @@ func (p place) await(ready *os.File, bin string) error {
 	if reason == "" {
 		reason = lastLines(p.log())
 	}
-	return fault.Mark(fmt.Errorf("resident: the worker (%s resident serve) did not start: %s", bin, reason), ErrNoWorker)
+	return fmt.Errorf("resident: the worker (%s resident serve) did not start: %s", bin, reason)
 }
 
 // lastLines returns the end of a file for an error message.
@@ -224,7 +223,7 @@ func findBinary() (string, error) {
 		found, err := exec.LookPath(bin)
 		if err != nil {
 			err = fmt.Errorf("resident: %s does not name the program gopherlens: %w", BinEnv, err)
-			return "", fault.Mark(err, ErrNoWorker)
+			return "", err
 		}
 		return filepath.Abs(found)
 	}
@@ -236,7 +235,7 @@ func findBinary() (string, error) {
 	}
 	err := fmt.Errorf("resident: the program gopherlens, which is the worker, was not found; "+
 		"run \"make setup\", put it on the PATH, or set %s to its file", BinEnv)
-	return "", fault.Mark(err, ErrNoWorker)
+	return "", err
 }
 
 // kernelBinary looks for GOPHERLENS_BIN in the environment that an installed

@@ -30,6 +30,9 @@ func (t *Tokenizer) GetTokenPosition(token, text string, which Occurrence, o Opt
 
 // GetIDPosition returns where in ids the id stands.
 func (t *Tokenizer) GetIDPosition(id int, ids []int, which Occurrence) (int, error) {
+	if err := t.check(); err != nil {
+		return 0, err
+	}
 	at := slices.Index(ids, id)
 	if at < 0 {
 		token, _ := t.IDToToken(id)
@@ -62,6 +65,9 @@ type ConcatenateOptions struct {
 // EOS token, as for GPT-2, it loses the EOS between the documents. Here
 // documents are tokenised whole, and the EOS stays.
 func (t *Tokenizer) TokenizeAndConcatenate(documents []string, o ConcatenateOptions) ([][]int, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	width, bos, err := t.rowShape(o)
 	if err != nil {
 		return nil, err

@@ -40,13 +40,13 @@ func (s *specialTokens) fillIn(t *Tokenizer) {
 }
 
 // BOS returns the id of the token that begins a text, and whether there is one.
-func (t *Tokenizer) BOS() (int, bool) { return t.special.bos, t.special.bos >= 0 }
+func (t *Tokenizer) BOS() (int, bool) { return t.need().special.bos, t.special.bos >= 0 }
 
 // EOS returns the id of the token that ends a text.
-func (t *Tokenizer) EOS() (int, bool) { return t.special.eos, t.special.eos >= 0 }
+func (t *Tokenizer) EOS() (int, bool) { return t.need().special.eos, t.special.eos >= 0 }
 
 // Pad returns the id of the token that fills up short rows.
-func (t *Tokenizer) Pad() (int, bool) { return t.special.pad, t.special.pad >= 0 }
+func (t *Tokenizer) Pad() (int, bool) { return t.need().special.pad, t.special.pad >= 0 }
 
 // Unk returns the id of the token for what the vocabulary cannot write.
-func (t *Tokenizer) Unk() (int, bool) { return t.special.unk, t.special.unk >= 0 }
+func (t *Tokenizer) Unk() (int, bool) { return t.need().special.unk, t.special.unk >= 0 }

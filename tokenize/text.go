@@ -92,6 +92,9 @@ func (t *Tokenizer) pad(rows [][]int, n int, side Side) error {
 
 // row tokenises one text.
 func (t *Tokenizer) row(text string, o Options) ([]int, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	if err := t.checkBOS(text, o); err != nil {
 		return nil, err
 	}
@@ -155,7 +158,7 @@ func fit(ids []int, around template, o Options) ([]int, error) {
 // PrependsBOS reports whether the tokenizer by itself begins every text with a
 // special token: TransformerLens' tokenizer_prepends_bos, true for Llama, Gemma and
 // OPT, false for GPT-2.
-func (t *Tokenizer) PrependsBOS() bool { return len(t.template.before) > 0 }
+func (t *Tokenizer) PrependsBOS() bool { return len(t.need().template.before) > 0 }
 
 // ToStrTokens returns the tokens of a text as strings, each decoded on its own: a
 // token that holds a part of a character shows as U+FFFD.

@@ -1,12 +1,13 @@
 package tokenize
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
-// does. Load and FromGGUF make one. It is safe for concurrent use.
+// does. Load, FromGGUF and FromWords make one. It is safe for concurrent use.
 type Tokenizer struct {
 	vocab      *vocab // the model's
 	added      *addedTokens
@@ -24,6 +25,28 @@ type Tokenizer struct {
 
 	splitSpecial bool // special tokens are not found in text
 	cleanUp      bool // decoding drops blanks before punctuation
+
+	from *folder     // what it was read from; nil if that was a GGUF file
+	gguf *ggufReader // the same of one
+}
+
+var errNoTokenizer = errors.New("tokenize: the tokenizer is nil, or Tokenizer{}: look at the error of the Load or FromGGUF " +
+	"that should have made it")
+
+// check reports a tokenizer that nothing has made.
+func (t *Tokenizer) check() error {
+	if t == nil || t.vocab == nil {
+		return errNoTokenizer
+	}
+	return nil
+}
+
+// need is t, which must have been made. Like a method of a nil map it panics, but with what to do.
+func (t *Tokenizer) need() *Tokenizer {
+	if err := t.check(); err != nil {
+		panic(err)
+	}
+	return t
 }
 
 // model turns a word into tokens.
@@ -37,6 +60,9 @@ type model interface {
 // Byte-level tokenizers (GPT-2, Llama 3, Qwen, ...) take any bytes. The others
 // need UTF-8: the error names the first byte that is not, and where it is.
 func (t *Tokenizer) Encode(text string) ([]int, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	ids := make([]int, 0, len(text)/4+1)
 	if t.scan != nil && t.normalizer == nil && (t.added.raw.count == 0 || t.added.normal.count == 0) {
 		return t.appendScanned(ids, text)
@@ -82,6 +108,9 @@ type Encoding struct {
 
 // Offsets encodes text as Encode does and says where in it each token stands.
 func (t *Tokenizer) Offsets(text string) (Encoding, error) {
+	if err := t.check(); err != nil {
+		return Encoding{}, err
+	}
 	tokens, err := t.tokens(text)
 	if err != nil {
 		return Encoding{}, err
@@ -156,6 +185,9 @@ func (t *Tokenizer) Decode(ids []int) (string, error) { return t.decode(ids, fal
 func (t *Tokenizer) DecodeSkipSpecial(ids []int) (string, error) { return t.decode(ids, true) }
 
 func (t *Tokenizer) decode(ids []int, skipSpecial bool) (string, error) {
+	if err := t.check(); err != nil {
+		return "", err
+	}
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if text, special, ok := t.added.text(id); ok {
@@ -207,7 +239,7 @@ func (t *Tokenizer) unknownID(id int) error {
 // TokenToID returns the id of a token as the vocabulary spells it: GPT-2's " John"
 // is "ĠJohn".
 func (t *Tokenizer) TokenToID(token string) (int, bool) {
-	if id, ok := t.added.ids[token]; ok {
+	if id, ok := t.need().added.ids[token]; ok {
 		return id, true
 	}
 	id, ok := t.vocab.ids[token]
@@ -216,7 +248,7 @@ func (t *Tokenizer) TokenToID(token string) (int, bool) {
 
 // IDToToken returns a token as the vocabulary spells it. StrTokens shows it as text.
 func (t *Tokenizer) IDToToken(id int) (string, bool) {
-	if a, ok := t.added.byID[id]; ok {
+	if a, ok := t.need().added.byID[id]; ok {
 		return a.Content, true
 	}
 	return t.vocab.token(id)
@@ -224,7 +256,7 @@ func (t *Tokenizer) IDToToken(id int) (string, bool) {
 
 // VocabSize returns the highest id plus one: the rows that an embedding needs. A
 // model may have more, for padding.
-func (t *Tokenizer) VocabSize() int { return t.size }
+func (t *Tokenizer) VocabSize() int { return t.need().size }
 
 // addTokens adds tokens to the model's.
 func (t *Tokenizer) addTokens(tokens []addedToken) error {

@@ -95,7 +95,7 @@ func unembed(m *hooked.Model, stack *hooked.Tensor) (logits *hooked.Tensor, err 
 	axes := stack.AxisNames()
 	lead := strings.Join(axes[:len(axes)-1], " ")
 	err = hooked.Try(func() {
-		logits = stack.Einsum(fmt.Sprintf("%s d_model, d_model d_vocab -> %s d_vocab", lead, lead), wU)
+		logits = stack.Einsum(fmt.Sprintf("%[1]s d_model, d_model %[2]s -> %[1]s %[2]s", lead, wU.AxisNames()[1]), wU)
 	})
 	return logits, err
 }

@@ -99,6 +99,9 @@ func answerToken(m *hooked.Model, logits *hooked.Tensor, id int) (AnswerToken, e
 
 // String is a table of the answer's tokens, each with the tokens that the model found likeliest.
 func (t *PromptTest) String() string {
+	if t == nil {
+		return "nil prompt test"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "prompt: %q\n", t.Prompt)
 	for _, a := range t.Answer {

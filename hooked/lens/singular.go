@@ -66,7 +66,7 @@ func throughVocabulary(m *hooked.Model, vectors *hooked.Tensor, n int) (logits *
 	}
 	err = hooked.Try(func() {
 		few := vectors.At(hooked.All, hooked.Range{From: 0, To: n})
-		logits = few.Einsum("d_model vector, d_model d_vocab -> vector d_vocab", wU)
+		logits = few.Einsum(fmt.Sprintf("d_model vector, d_model %[1]s -> vector %[1]s", wU.AxisNames()[1]), wU)
 	})
 	return logits, err
 }

@@ -6,7 +6,11 @@
 // documentation.
 package fault
 
-import "errors"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // ErrUnsupportedFile says that a file is there and cannot be used: it is of a kind, or holds
 // something, that is not known here, or it is damaged. The message tells which.
@@ -30,3 +34,18 @@ func (m *marked) Error() string { return m.err.Error() }
 
 // Unwrap returns both, so that whatever err wraps is found too.
 func (m *marked) Unwrap() []error { return []error{m.err, m.kind} }
+
+// Ended is the error of work whose context has ended, and nil while that has not: what was reached
+// (in the manner of [fmt.Errorf]), and why it ended. [errors.Is] finds [context.Canceled] or
+// [context.DeadlineExceeded] in it, and the context's cause if it was given one.
+func Ended(ctx context.Context, format string, args ...any) error {
+	err := ctx.Err()
+	if err == nil {
+		return nil
+	}
+	reached := fmt.Errorf(format, args...)
+	if cause := context.Cause(ctx); cause != err {
+		return fmt.Errorf("%w: %w (%w)", reached, err, cause)
+	}
+	return fmt.Errorf("%w: %w", reached, err)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
 )
 
 // lockPoll is how often to look whether another process has let go of a lock.
@@ -49,7 +50,7 @@ func (c *client) fetchBlob(ctx context.Context, commit, file, blob string, info 
 		return nil
 	}
 	b := &blobWriter{path: blob + ".incomplete", file: file, info: info, progress: c.o.Progress}
-	if err := b.open(); err != nil {
+	if err := b.open(ctx); err != nil {
 		return err
 	}
 	err := c.retry(ctx, func() error { return c.attempt(ctx, commit, b) })
@@ -111,14 +112,14 @@ type blobWriter struct {
 	mismatch bool // the checksum was wrong once
 }
 
-// open takes up what an earlier download left.
-func (b *blobWriter) open() error {
+// open takes up what an earlier download left. To read it for its checksum takes seconds a gigabyte.
+func (b *blobWriter) open(ctx context.Context) error {
 	f, err := openOwn(b.path)
 	if err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
 	b.f, b.sums = f, newSums(b.info)
-	if b.done, err = io.Copy(b.sums, f); err == nil && b.info.size >= 0 && b.done > b.info.size {
+	if b.done, err = io.Copy(b.sums, untilEnded{ctx, f}); err == nil && b.info.size >= 0 && b.done > b.info.size {
 		err = b.restart()
 	}
 	if err != nil {
@@ -126,6 +127,20 @@ func (b *blobWriter) open() error {
 		return fmt.Errorf("hub: %w", err)
 	}
 	return nil
+}
+
+// untilEnded reads until its context has ended.
+type untilEnded struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read reads, or tells that the context has ended.
+func (u untilEnded) Read(p []byte) (int, error) {
+	if err := fault.Ended(u.ctx, "interrupted"); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
 }
 
 // restart throws away what is there.

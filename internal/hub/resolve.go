@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
@@ -26,6 +27,9 @@ type Source struct {
 // folder; the short names of [Aliases]; the Hugging Face cache on disk; the hub.
 // It downloads only what a model needs, once.
 func Resolve(ctx context.Context, name string, o Options) (Source, error) {
+	if err := fault.Ended(ctx, "hub: looking for %s", brief.Text(name)); err != nil {
+		return Source{}, err
+	}
 	o = o.fromEnvironment()
 	if _, err := os.Stat(name); err == nil {
 		return local(name, o)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopherlens/internal/fault"
 	"gopherlens/internal/hub"
@@ -412,16 +413,73 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// TestCancelled ends a download in the middle of the weights, while their storage says nothing: it
+// stops at once, and what is in the cache then is whole or called incomplete.
 func TestCancelled(t *testing.T) {
 	f := newFakeHub(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	o := f.options(t)
-	o.Progress = func(string, int64, int64) { cancel() } // in the middle of the first file
-	if _, err := hub.Resolve(ctx, repo, o); err == nil || !strings.Contains(err.Error(), "canceled") {
-		t.Errorf("got %v, want an error that tells of the cancellation", err)
+	hanging := make(chan struct{})
+	defer close(hanging)
+	f.fault = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasPrefix(r.URL.Path, "/storage/") {
+			return false
+		}
+		weights := f.revisions["main"].files[largeFile]
+		w.Header().Set("Content-Length", fmt.Sprint(len(weights)))
+		w.Write(weights[:1000])
+		w.(http.Flusher).Flush()
+		select {
+		case <-hanging:
+		case <-r.Context().Done():
+		}
+		return true
 	}
-	o.Progress = nil
+	why := errors.New("the cell was interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	o := f.options(t)
+	var asked time.Time
+	o.Progress = func(file string, _, _ int64) {
+		if file == largeFile {
+			asked = time.Now()
+			cancel(why)
+		}
+	}
+	_, err := hub.Resolve(ctx, repo, o)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, why) || errors.Is(err, hub.ErrOffline) {
+		t.Errorf("got %v, want the error of the cancellation, with its cause", err)
+	}
+	if took := time.Since(asked); took > time.Second {
+		t.Errorf("it stopped after %v", took)
+	}
+	for path, content := range cachedFiles(t, o.CacheDir) {
+		if strings.Contains(path, "/snapshots/") && len(content) == 1000 {
+			t.Errorf("%s is broken", path)
+		}
+	}
+	if _, err := hub.Resolve(ctx, repo, o); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: %v", err)
+	}
+	f.fault, o.Progress = nil, nil
 	if v := firstValue(t, resolve(t, repo, o)); v != 1 {
 		t.Errorf("afterwards the weights are those of model %v", v)
 	}
+	if got := f.ranges(); !slices.Contains(got, "bytes=1000-") {
+		t.Errorf("the download begins anew: ranges %q", got)
+	}
+}
+
+// cachedFiles are all files of a cache, links followed, by path.
+func cachedFiles(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	files := make(map[string][]byte)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files[path], err = os.ReadFile(path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }

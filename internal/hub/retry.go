@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"gopherlens/internal/fault"
 )
 
 // backoff is how long to wait between attempts: first, then twice as long each time.
@@ -42,13 +44,14 @@ func (c *client) retry(ctx context.Context, attempt func() error) error {
 			i, wait = 1, c.o.backoff.first
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("hub: %s: interrupted: %w", c.repo, context.Cause(ctx))
+			return fault.Ended(ctx, "hub: %s: interrupted", c.repo)
 		}
 		if p := (permanent{}); errors.As(err, &p) || !temporary(err) || i == c.o.backoff.attempts {
 			return fmt.Errorf("hub: %w", err)
 		}
-		if err := sleep(ctx, max(wait, askedFor(err, c.o.backoff.longest))); err != nil {
-			return fmt.Errorf("hub: %s: interrupted: %w", c.repo, err)
+		sleep(ctx, max(wait, askedFor(err, c.o.backoff.longest)))
+		if err := fault.Ended(ctx, "hub: %s: interrupted", c.repo); err != nil {
+			return err
 		}
 		wait = min(2*wait, c.o.backoff.longest)
 	}
@@ -64,12 +67,10 @@ func askedFor(err error, longest time.Duration) time.Duration {
 }
 
 // sleep waits, and ends at once when the caller gives up.
-func sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	case <-time.After(d):
-		return nil
 	}
 }
 
