@@ -7,83 +7,67 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"gopherlens/hooked/internal/sweeps"
 )
 
-// Branches computes many variations of one run together, block by block. Each is a row: a prompt of
-// the base run, in which something changes at or after some position. What lies before that
-// position is the base run's, so that only the positions from there on are computed, on top of the
-// base run's keys and values.
-//
-// A block is one small program that gets the layer's weights as inputs: it is compiled once and
-// serves all layers. Package patching makes its sweeps of it.
-type Branches struct {
+func init() {
+	sweeps.Give(sweeps.Door[*Model, *Cache, *Tensor, Site, Metric, Option]{
+		Sites:     func(m *Model) []Site { return m.Config().branchSites() },
+		Branches:  (*Model).branches,
+		Positions: (*Model).positionsOf,
+		Measure:   (*Model).measure,
+	})
+}
+
+// branches are [sweeps.Branches].
+type branches struct {
 	m      *Model
 	base   *Cache
 	from   int
 	batch  int // of the base run
 	pos    int // of the base run
-	spec   BranchSpec
+	spec   sweeps.Spec[Site]
 	mu     sync.Mutex
 	blocks map[string]*program
 }
 
-// BranchSpec says what the blocks of [Branches] do besides computing.
-type BranchSpec struct {
-	From    int          // the first position that is computed
-	Edits   []BranchEdit // in every block
-	Record  []Site       // sites whose activations a block returns too, as in every layer
-	Ungroup bool         // every query head has its own key and value, see [UngroupKV]
-}
-
-// A BranchEdit changes the activation x [row, pos, ...] at a site in every block. The positions of
-// x are those from [BranchSpec].From on, except along an axis called "key", which holds all. The
-// values are those that [Branches.Block] gets for this edit.
-type BranchEdit struct {
-	At    Site
-	Apply func(x *Node, values []*Node) *Node
-}
-
-// BranchSites are the activations that a base run must have recorded.
-func (c Config) BranchSites() []Site {
+// branchSites are the activations that a base run must have recorded.
+func (c Config) branchSites() []Site {
 	if c.UseQKNorm {
 		return []Site{ResidPre, KNormNormalized, AttnV}
 	}
 	return []Site{ResidPre, AttnK, AttnV}
 }
 
-// Branches prepares variations of the run that base was recorded in, see [Config.BranchSites]. It
-// must have been a run of whole prompts, whole batch and all positions. What an attention mask
-// called pads there are pads in its variations.
-func (m *Model) Branches(base *Cache, spec BranchSpec) (*Branches, error) {
+func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {
-		return nil, fmt.Errorf("Branches: %w", err)
+		return nil, err
 	}
 	shape := first.Shape()
 	switch {
 	case base.m != m:
-		return nil, fmt.Errorf("Branches: the base run was another model's")
+		return nil, fmt.Errorf("the base run was another model's")
 	case base.noBatch || base.positions != nil:
-		return nil, fmt.Errorf("Branches: the base run must be whole, without PosSlice and RemoveBatchDim")
+		return nil, fmt.Errorf("the base run must be whole, without PosSlice and RemoveBatchDim")
 	case base.past > 0:
-		return nil, fmt.Errorf("Branches: the base run was on a key-value cache of %d positions: run the whole text", base.past)
+		return nil, fmt.Errorf("the base run was on a key-value cache of %d positions: run the whole text", base.past)
 	case base.mask != nil && (len(base.mask) != shape[0] || len(base.mask[0]) != shape[1]):
-		return nil, fmt.Errorf("Branches: the base run's attention mask is [%d, %d], its activations are %v: the cache must be of one whole run",
+		return nil, fmt.Errorf("the base run's attention mask is [%d, %d], its activations are %v: the cache must be of one whole run",
 			len(base.mask), len(base.mask[0]), first)
 	case spec.From < 0 || spec.From >= shape[1]:
-		return nil, fmt.Errorf("Branches: there is no position %d, the base run has %d", spec.From, shape[1])
+		return nil, fmt.Errorf("there is no position %d, the base run has %d", spec.From, shape[1])
 	case spec.From > 0 && m.cfg.AttentionDir != Causal:
-		return nil, fmt.Errorf("Branches: in a model that looks both ways every position changes: From must be 0")
+		return nil, fmt.Errorf("in a model that looks both ways every position changes: From must be 0")
 	case m.cfg.PositionalEmbedding == ShortformerPositions:
-		return nil, fmt.Errorf("Branches: shortformer positions do not lie in the residual stream")
+		return nil, fmt.Errorf("shortformer positions do not lie in the residual stream")
 	}
-	return &Branches{m: m, base: base, from: spec.From, batch: shape[0], pos: shape[1], spec: spec,
+	return &branches{m: m, base: base, from: spec.From, batch: shape[0], pos: shape[1], spec: spec,
 		blocks: make(map[string]*program)}, nil
 }
 
-// Start is the base run's residual stream before a layer, for the rows that begin there: [row, pos,
-// d_model].
-func (b *Branches) Start(layer int, prompts []int) (x *Tensor, err error) {
+func (b *branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	resid, err := b.base.Lookup(ResidPre.At(layer))
 	if err != nil {
 		return nil, err
@@ -92,10 +76,7 @@ func (b *Branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	return x, err
 }
 
-// Block passes rows x [row, pos, d_model] through one layer. prompts are the rows' prompts; values
-// are the run-time values of each edit, of the same shapes in every call. It returns the residual
-// stream after the layer and the activations at the sites to record.
-func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (*Tensor, []*Tensor, error) {
+func (b *branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (*Tensor, []*Tensor, error) {
 	c := b.m.cfg
 	l, err := c.layer(layer)
 	if err != nil {
@@ -122,7 +103,7 @@ func (b *Branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (
 }
 
 // setEdits uploads the run-time values of the edits in a block like layer l.
-func (b *Branches) setEdits(in *inputs, l int, values [][]any) (edits []*edit, err error) {
+func (b *branches) setEdits(in *inputs, l int, values [][]any) (edits []*edit, err error) {
 	edits = make([]*edit, len(values))
 	for i, e := range b.spec.Edits {
 		apply := func(x *Node, _ Site, v []*Node) *Node { return e.Apply(x, v) }
@@ -141,7 +122,7 @@ const (
 	inputBaseV = "branch.v"    // the same of its values
 )
 
-func (b *Branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {
+func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {
 	rows, mask := make([]int32, len(prompts)), make([][]int, len(prompts))
 	for i, p := range prompts {
 		if p < 0 || p >= b.batch {
@@ -158,9 +139,9 @@ func (b *Branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error 
 		}
 	}
 	if want := []int{len(rows), b.pos - b.from, b.m.cfg.DModel}; !slices.Equal(x.Shape(), want) {
-		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x, want)
+		return fmt.Errorf("the rows' residual stream is %v, want shape %v", x.Describe(), want)
 	}
-	sites := b.m.cfg.BranchSites()
+	sites := b.m.cfg.branchSites()
 	for name, s := range map[string]Site{inputBaseK: sites[1], inputBaseV: sites[2]} {
 		t, err := b.base.Lookup(s.At(l))
 		if err != nil {
@@ -177,7 +158,7 @@ func (b *Branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error 
 }
 
 // block finds or compiles the program of layer l, which serves all layers of its kind.
-func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
+func (b *branches) block(l, rows int, edits []*edit) (*program, error) {
 	key := fmt.Sprint(l, rows)
 	for _, e := range edits {
 		key += fmt.Sprint(e.kinds)
@@ -200,7 +181,7 @@ func (b *Branches) block(l, rows int, edits []*edit) (*program, error) {
 
 // build builds the program of one block. The names of its inputs do not tell its layer, so that
 // blocks with the same graph are the same program.
-func (b *Branches) build(t *program, l, rows int, edits []*edit) {
+func (b *branches) build(t *program, l, rows int, edits []*edit) {
 	p := &plan{edits: edits, scope: scope{batch: rows, pos: b.pos - b.from, fromResidual: true, start: l, stop: l + 1, anyLayer: true,
 		ungroup: b.spec.Ungroup, masked: b.base.mask != nil}}
 	for _, s := range b.spec.Record {
@@ -222,7 +203,7 @@ func (b *Branches) build(t *program, l, rows int, edits []*edit) {
 }
 
 // remembered gives each row the keys and values of its prompt in the base run.
-func (b *Branches) remembered(g *builder, l int) {
+func (b *branches) remembered(g *builder, l int) {
 	c := b.m.cfg
 	rows := g.input(inputRows, dtypes.Int32, g.batch, 1)
 	heads := g.kvHeads()
@@ -235,7 +216,7 @@ func (b *Branches) remembered(g *builder, l int) {
 }
 
 // run executes a block's program with the weights of layer l on the rows' residual stream.
-func (b *Branches) run(p *program, in *inputs, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
+func (b *branches) run(p *program, in *inputs, l int, from *Tensor) (x *Tensor, recorded []*Tensor, err error) {
 	values, err := in.call(p, l, from)
 	if err != nil {
 		return nil, nil, err

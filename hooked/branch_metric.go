@@ -8,22 +8,15 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// MetricOfResiduals is a metric of many runs at once, from the residual streams after the last
-// layer at the metric's positions ([Model.PositionsOf]): [run, batch, pos, d_model], as an array on
-// the host. It returns one number a run; one that is not a number is an error.
-func (m *Model) MetricOfResiduals(residuals *Array, metric Metric) ([]float32, error) {
-	if err := residuals.check(); err != nil {
-		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
-	}
-	shape := residuals.Shape
+func (m *Model) measure(metric Metric, residuals []float32, shape ...int) ([]float32, error) {
 	if len(shape) != 4 || shape[3] != m.cfg.DModel {
-		return nil, fmt.Errorf("MetricOfResiduals: want shape [run, batch, pos, %d], got %v", m.cfg.DModel, shape)
+		return nil, fmt.Errorf("the residual streams are %v, want [run, batch, pos, %d]", shape, m.cfg.DModel)
 	}
 	if err := metric.fits(shape[1], shape[2]); err != nil {
-		return nil, fmt.Errorf("MetricOfResiduals: %w", err)
+		return nil, err
 	}
 	in := m.newInputs()
-	if err := in.set(inputResidual, residuals.Data, dtypes.Float32, shape...); err != nil {
+	if err := in.set(inputResidual, residuals, dtypes.Float32, shape...); err != nil {
 		return nil, err
 	}
 	var err error

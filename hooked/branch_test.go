@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/sweeps"
 	"gopherlens/internal/golden"
 )
 
@@ -32,7 +33,7 @@ func TestBranchesWithoutEdits(t *testing.T) {
 }
 
 func checkBranches(t *testing.T, m *hooked.Model, base *hooked.Cache, from int, tol golden.Tolerance) {
-	branches := hooked.Must(m.Branches(base, hooked.BranchSpec{From: from, Record: []hooked.Site{hooked.AttnZ}}))
+	branches := hooked.Must(m.Branches(base, sweeps.Spec[hooked.Site]{From: from, Record: []hooked.Site{hooked.AttnZ}}))
 	prompts := []int{1, 0, 1}
 	x := hooked.Must(branches.Start(0, prompts))
 	for l := range m.Config().NLayers {
@@ -52,17 +53,17 @@ func TestBranchErrors(t *testing.T) {
 	tokens := hooked.Tokens{{1, 2, 3, 4}}
 	base := hooked.Must(m.Cache(tokens))
 	part := hooked.Must(m.Cache(tokens, hooked.Names("z")))
-	branches := hooked.Must(m.Branches(base, hooked.BranchSpec{From: 1}))
+	branches := hooked.Must(m.Branches(base, sweeps.Spec[hooked.Site]{From: 1}))
 	x := hooked.Must(branches.Start(0, []int{0}))
 	for want, err := range map[string]error{
-		"there is no position 4":     err2(m.Branches(base, hooked.BranchSpec{From: 4})),
-		"does not hold":              err2(m.Branches(part, hooked.BranchSpec{})),
-		"without PosSlice":           err2(m.Branches(hooked.Must(base.RemoveBatchDim()), hooked.BranchSpec{})),
-		"there is no prompt 7":       err3b(branches.Block(0, []int{7}, x)),
-		"layer 9 does not exist":     err3b(branches.Block(9, []int{0}, x)),
-		"the rows' residual stream":  err3b(branches.Block(0, []int{0, 0}, x)),
-		"values for 1 edits":         err3b(branches.Block(0, []int{0}, x, []any{1})),
-		"want shape [run, batch, po": err2(m.MetricOfResiduals(hooked.NewArray(1, 2), hooked.LogitDiff(tokens))),
+		"there is no position 4":    err2(m.Branches(base, sweeps.Spec[hooked.Site]{From: 4})),
+		"does not hold":             err2(m.Branches(part, sweeps.Spec[hooked.Site]{})),
+		"without PosSlice":          err2(m.Branches(hooked.Must(base.RemoveBatchDim()), sweeps.Spec[hooked.Site]{})),
+		"there is no prompt 7":      err3b(branches.Block(0, []int{7}, x)),
+		"layer 9 does not exist":    err3b(branches.Block(9, []int{0}, x)),
+		"the rows' residual stream": err3b(branches.Block(0, []int{0, 0}, x)),
+		"values for 1 edits":        err3b(branches.Block(0, []int{0}, x, []any{1})),
+		"want [run, batch, pos, ":   err2(m.Measure(hooked.LogitDiff(tokens), *hooked.NewArray(1, 2))),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
@@ -74,8 +75,8 @@ func err2[T any](_ T, err error) error { return err }
 
 func err3b(_ *hooked.Tensor, _ []*hooked.Tensor, err error) error { return err }
 
-// TestMetricOfResiduals compares the metric of several runs with that of each by itself.
-func TestMetricOfResiduals(t *testing.T) {
+// TestMeasure compares the metric of several runs with that of each by itself.
+func TestMeasure(t *testing.T) {
 	m := load(t, "llama", hooked.DefaultProcessing, nil)
 	tokens := hooked.Tokens{{1, 2, 3, 4}, {5, 6, 7, 8}}
 	metric := hooked.LogitDiff(hooked.Tokens{{9, 10}, {11, 12}})
@@ -89,7 +90,7 @@ func TestMetricOfResiduals(t *testing.T) {
 		want = append(want, value.Item())
 		all = append(all, cache.Get("resid_post", -1).At(hooked.All, []int{-1}).Float32s()...)
 	}
-	got := hooked.Must(m.MetricOfResiduals(&hooked.Array{Shape: []int{2, 2, 1, m.Config().DModel}, Data: all}, metric))
+	got := hooked.Must(m.Measure(metric, hooked.Array{Shape: []int{2, 2, 1, m.Config().DModel}, Data: all}))
 	golden.Close(t, "metric", got, want, golden.Default)
 	if slices.Equal(got[:1], got[1:]) {
 		t.Error("both runs have the same metric")

@@ -103,11 +103,7 @@ func (c *Cache) Sites() []Site { return slices.Clone(c.need().order) }
 
 // Names are their names.
 func (c *Cache) Names() []string {
-	names := make([]string, len(c.need().order))
-	for i, s := range c.order {
-		names[i] = s.Name()
-	}
-	return names
+	return namesOf(c.need().order)
 }
 
 // Get is the activation at a site: Get("resid_post", -1), Get("scale", 0, "ln1"),
@@ -144,6 +140,9 @@ func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
 	}
 	switch v := name.(type) {
 	case string:
+		if tap, ok := c.m.cfg.tapNamed(v); ok && len(layerAndPart) == 0 {
+			return tap, nil
+		}
 		return c.m.cfg.findSite(v, layerAndPart...)
 	case Site:
 		return c.siteOf(v, layerAndPart)
@@ -160,7 +159,11 @@ func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
 	case len(layer) > 0:
 		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
 	}
-	found, err := c.m.cfg.resolveSite(s, c.m.cfg.Sites())
+	find := func() ([]Site, error) { return c.m.cfg.resolveSite(s, c.m.cfg.Sites()) }
+	if s.isTap() {
+		find = func() ([]Site, error) { return c.m.cfg.everyTap(s) }
+	}
+	found, err := find()
 	if err != nil {
 		return s, err
 	}
@@ -196,7 +199,7 @@ func (c *Cache) String() string {
 	defer c.mu.Unlock()
 	for _, s := range c.order {
 		if t := c.at[s]; t != nil {
-			fmt.Fprintf(&b, "  %-36s %v\n", s, t)
+			fmt.Fprintf(&b, "  %-36s %s\n", s, t.Describe())
 		} else {
 			fmt.Fprintf(&b, "  %-36s computed when it is read\n", s)
 		}

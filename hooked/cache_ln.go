@@ -46,8 +46,8 @@ func (c *Cache) checkStack(stack *Tensor) error {
 }
 
 func (c *Cache) applyLN(stack *Tensor, r *stackRequest) (*Tensor, error) {
-	batch, _ := r.of("batch")
-	if axis := slices.Index(stack.axes, "batch"); axis >= 0 && batch != nil {
+	batch, picked := r.of("batch")
+	if axis := slices.Index(stack.axes, "batch"); axis >= 0 && picked {
 		stack = stack.pickEntries(axis, batch)
 	}
 	scale, err := c.scaleFor(stack.axes, r)
@@ -100,9 +100,9 @@ func scaleAt(scale *Tensor, e Entries, keep bool) *Tensor {
 	case axis < 0:
 		return scale
 	case keep:
-		return scale.gather(axis, e.indices)
+		return scale.gather(axis, e.list(scale.Shape()[axis]))
 	}
-	return scale.pickEntries(axis, e.indices)
+	return scale.pickEntries(axis, e)
 }
 
 func (c *Cache) normSite(r *stackRequest) Site {

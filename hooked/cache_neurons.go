@@ -94,20 +94,12 @@ func (d *decomposition) addNeurons(l int) error {
 // neurons are those that the request picks, all if it picks none.
 func (d *decomposition) neurons() []int {
 	n := d.c.m.cfg.DMLP
-	picked, ok := d.r.of("d_mlp")
-	if !ok {
-		picked = make([]int, n)
-		for i := range picked {
-			picked[i] = i
-		}
-		return picked
+	if picked, ok := d.r.of("d_mlp"); ok {
+		return picked.list(n)
 	}
-	counted := make([]int, len(picked))
-	for i, p := range picked {
-		counted[i] = p
-		if p < 0 {
-			counted[i] += n
-		}
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
 	}
-	return counted
+	return all
 }

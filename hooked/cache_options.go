@@ -99,7 +99,7 @@ func (c *Cache) stackRequest(name string, takes stackTakes, options []StackOptio
 		if !slices.Contains(takes.axes, e.axis) {
 			return nil, brief.Errorf("%s does not take %s: only entries of %v", name, e, takes.axes)
 		}
-		if len(e.indices) == 0 {
+		if len(e.spans) == 0 {
 			return nil, brief.Errorf("%s: %s picks nothing", name, e)
 		}
 	}
@@ -137,25 +137,27 @@ func (r *stackRequest) picked(t *Tensor) *Tensor {
 			continue
 		}
 		if at := axis.Find(t.axes, e.axis); at >= 0 {
-			t = t.pickEntries(at, e.indices)
+			t = t.pickEntries(at, e)
 		}
 	}
 	return t
 }
 
-func (t *Tensor) pickEntries(axis int, indices []int) *Tensor {
-	if len(indices) == 1 {
+// pickEntries keeps the entries of an axis. A single index drops it.
+func (t *Tensor) pickEntries(axis int, e Entries) *Tensor {
+	indices := e.list(t.Shape()[axis])
+	if len(indices) == 1 && !e.ranged {
 		return t.pick(axis, indices[0])
 	}
 	return t.gather(axis, indices)
 }
 
-// of are the indices that the request picks of an axis, and whether it picks any.
-func (r *stackRequest) of(axis string) ([]int, bool) {
+// of are the entries that the request picks of an axis, and whether it picks any.
+func (r *stackRequest) of(axis string) (Entries, bool) {
 	for _, e := range r.entries {
 		if e.axis == axis {
-			return e.indices, true
+			return e, true
 		}
 	}
-	return nil, false
+	return Entries{}, false
 }

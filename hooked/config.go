@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gopherlens/internal/brief"
 )
@@ -191,6 +192,13 @@ func (c Config) Validate() error {
 	}
 	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
 	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
+	check(slices.Contains([]Normalization{NoNorm, LN, LNPre, RMS, RMSPre}, c.Normalization), "unknown Normalization %q", c.Normalization)
+	check(slices.Contains([]PositionalEmbedding{StandardPositions, ShortformerPositions, RotaryPositions, ALiBiPositions}, c.PositionalEmbedding),
+		"unknown PositionalEmbedding %q", c.PositionalEmbedding)
+	check(slices.Contains([]Direction{Causal, Bidirectional}, c.AttentionDir), "unknown AttentionDir %q", c.AttentionDir)
+	for l, kind := range c.AttnTypes {
+		check(kind == GlobalAttention || kind == LocalAttention, "unknown AttnTypes[%d] %q", l, kind)
+	}
 	check(c.AttnOnly || c.ActFn.known(), "unknown ActFn %q; known: %v", c.ActFn, Activations())
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
@@ -207,6 +215,24 @@ func (c Config) Validate() error {
 
 // positive reports whether v is a finite number above zero.
 func positive(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
+
+// firstLayers is the configuration of the first n layers alone; of all if n is 0.
+func (c Config) firstLayers(n int) (Config, error) {
+	if n < 0 || n > c.NLayers {
+		return c, brief.Errorf("LoadOptions.FirstNLayers is %d, the model has %d layers", n, c.NLayers)
+	}
+	if n == 0 {
+		return c, nil
+	}
+	c.NLayers = n
+	if len(c.AttnTypes) > 0 {
+		c.AttnTypes = slices.Clone(c.AttnTypes[:n])
+	}
+	if !slices.Contains(c.AttnTypes, LocalAttention) {
+		c.AttnTypes, c.WindowSize = nil, 0
+	}
+	return c, nil
+}
 
 // longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to
 // any length.

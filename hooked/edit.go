@@ -13,9 +13,10 @@ import (
 // [ZeroHead], [Replace] and the like are made of it.
 type Intervention struct {
 	operands
-	name  string // of the function that made it
-	apply func(x *Node, s Site, values []*Node) *Node
-	local bool // apply keeps no node for another site
+	name    string // of the function that made it
+	apply   func(x *Node, s Site, values []*Node) *Node
+	local   bool      // apply keeps no node for another site
+	entries []Entries // that it changes, as far as it is known; none for all
 }
 
 // With is an intervention by a graph function that also gets values, as graph nodes:
@@ -27,11 +28,20 @@ func With(apply func(x *Node, s Site, values []*Node) *Node, values ...Operand) 
 	return Intervention{operands: operandsOf(values), name: "With", apply: apply}
 }
 
+// Local is the same intervention, whose function promises to keep no node for another site: edits in
+// several layers leave each layer a program of its own, which is quicker to compile than one that
+// holds all of them. What ready interventions do is local; With cannot know of what it is given.
+func (i Intervention) Local() Intervention {
+	i.local = true
+	return i
+}
+
 // edit is an intervention at some sites of one run.
 type edit struct {
 	at       map[Site]bool
-	backward bool   // it changes the gradient that flows back through the site
-	line     string // of the user's code, where it was given
+	taps     []*tapSelector // which it changes too
+	backward bool           // it changes the gradient that flows back through the site
+	line     string         // of the user's code, where it was given
 	Intervention
 }
 
@@ -55,18 +65,35 @@ func (e *edit) named(s Site, f func()) {
 	named(what, line, f)
 }
 
-// sites are those that the edit changes.
+// sites are those of the model's own that the edit changes.
 func (e *edit) sites() []Site { return slices.Collect(maps.Keys(e.at)) }
 
-func (e *edit) apply(b *builder, x *Node, s Site) *Node {
+// meets reports whether the edit changes a site that the run has come to.
+func (e *edit) meets(s Site) bool {
+	if !s.isTap() {
+		return e.at[s]
+	}
+	met := false
+	for _, sel := range e.taps {
+		met = sel.matches(s) || met
+	}
+	return met
+}
+
+// apply calls the edit's function on the activation x of a site.
+func (e *edit) apply(b *builder, x *Node, now editing) (y *Node) {
 	values := e.nodes(b)
 	if e.backward {
+		now.backward = true
 		return IdentityWithCustomGradient(x, func(_, v *Node) (gradient *Node) {
-			e.named(s, func() { gradient = changed(v, e.Intervention.apply(v, s, values)) })
+			e.named(now.site, func() {
+				b.during(now, func() { gradient = changed(v, e.Intervention.apply(v, now.site, values)) })
+			})
 			return gradient
 		})
 	}
-	return changed(x, e.Intervention.apply(x, s, values))
+	b.during(now, func() { y = changed(x, e.Intervention.apply(x, now.site, values)) })
+	return y
 }
 
 // changed is what an edit has made of x, which must be of its shape.

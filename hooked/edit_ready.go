@@ -78,36 +78,36 @@ func ScaleBy[V Values](factor V, at ...Entries) Intervention {
 func changeAt(name string, at []Entries, f func(x *Node, s Site, operands []*Node) *Node, given ...any) Intervention {
 	values := slices.Clone(given)
 	for _, e := range at {
-		values = append(values, e.indices)
+		values = append(values, e.bounds())
 	}
 	n := len(given)
 	apply := func(x *Node, s Site, nodes []*Node) *Node {
 		checkPicks(at)
-		indices := nodes[n:]
+		bounds := nodes[n:]
 		spread := make([]*Node, n)
 		for i, operand := range given {
-			spread[i] = operandFor(x, s, operand, nodes[i], at, indices)
+			spread[i] = operandFor(x, s, operand, nodes[i], at, bounds)
 		}
 		changed := f(x, s, spread)
 		if len(at) == 0 {
 			return changed
 		}
-		return Where(maskOfEntries(s, x, at, indices), changed, x)
+		return Where(maskOfEntries(s, x, at, bounds), changed, x)
 	}
-	return Intervention{operands: operands{values: values}, name: name, apply: apply, local: true}
+	return Intervention{operands: operands{values: values}, name: name, apply: apply, local: true, entries: at}
 }
 
 // checkPicks refuses Head() and the like: no entries would look the same as all of them.
 func checkPicks(at []Entries) {
 	for _, e := range at {
-		if len(e.indices) == 0 {
+		if len(e.spans) == 0 {
 			exceptions.Panicf("it picks no entry of axis %q: name some, or leave it out to mean all", e.axis)
 		}
 	}
 }
 
 // operandFor spreads the value of an intervention to the shape of activation x.
-func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*Node) *Node {
+func operandFor(x *Node, s Site, value any, v *Node, at []Entries, bounds []*Node) *Node {
 	v = ConvertDType(v, x.DType())
 	if v.Rank() == 0 {
 		return BroadcastToDims(v, x.Shape().Dimensions...)
@@ -116,8 +116,10 @@ func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*No
 	for i, e := range at {
 		axis := e.in(s, x)
 		own := slices.Index(match, axis)
-		if own >= 0 && v.Shape().Dim(own) == len(e.indices) && v.Shape().Dim(own) != x.Shape().Dim(axis) {
-			v = gatherAxis(v, InsertAxes(whichPick(indices[i], x.Shape().Dim(axis)), -1), own)
+		n := x.Shape().Dim(axis)
+		if own >= 0 && v.Shape().Dim(own) == e.count(x, n) && v.Shape().Dim(own) != n {
+			_, which := picked(axesAt(s, x)[axis], x, n, bounds[i])
+			v = gatherAxis(v, InsertAxes(which, -1), own)
 		}
 	}
 	for i, axis := range match {
@@ -127,22 +129,6 @@ func operandFor(x *Node, s Site, value any, v *Node, at []Entries, indices []*No
 		}
 	}
 	return spreadAxes(v, match, x.Shape().Dimensions)
-}
-
-// whichPick is, for each of n entries of an axis, which of the picks in index [k] it is; 0 if it is
-// none: [n].
-func whichPick(index *Node, n int) *Node {
-	k := index.Shape().Dim(0)
-	rank := make([]*Node, k)
-	for i := range rank {
-		one := isPicked(SliceAxis(index, 0, AxisElem(i)), n)
-		rank[i] = MulScalar(ConvertDType(one, index.DType()), int32(i))
-	}
-	which := rank[0]
-	for _, r := range rank[1:] {
-		which = Max(which, r)
-	}
-	return which
 }
 
 // matchOperand says which axis of x each axis of a value goes with: by name, or if the value has no
@@ -160,16 +146,4 @@ func matchOperand(x *Node, s Site, value any, v *Node) []int {
 		match[i] = x.Rank() - v.Rank() + i
 	}
 	return match
-}
-
-// matchNames fills match with the places of names among axes, and reports whether each has one of
-// its own.
-func matchNames(axes, names []string, match []int) bool {
-	for i, name := range names {
-		match[i] = axis.Find(axes, axis.Plain(name))
-		if match[i] < 0 || slices.Contains(match[:i], match[i]) {
-			return false
-		}
-	}
-	return true
 }

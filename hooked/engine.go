@@ -89,10 +89,14 @@ func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 // for each name and set of input shapes.
 func (e *engine) eager(name string, build func(in []*Node) *Node, inputs ...*tensors.Tensor) *tensors.Tensor {
 	key := programKey{kind: "eager", graph: name}
+	inputs, err := e.brought(inputs)
+	if err != nil {
+		fail("%s: %v", name, err)
+	}
+	defer runtime.KeepAlive(inputs)
 	buffers := make([]compute.Buffer, len(inputs))
 	for i, t := range inputs {
 		key.graph += t.Shape().String()
-		var err error
 		if buffers[i], err = t.Buffer(e.backend, 0); err != nil {
 			fail("%s: %w", name, err)
 		}

@@ -34,9 +34,9 @@ func ExampleModel_RunWithCache() {
 	tokens := hooked.Tokens{{1, 20, 300, 4}}
 
 	logits, cache := hooked.Must2(model.RunWithCache(tokens))
-	fmt.Println("logits ", logits)
-	fmt.Println("pattern", cache.Get("pattern", 0))
-	fmt.Println("last   ", cache.Get("resid_post", -1).At(hooked.All, -1))
+	fmt.Println("logits ", logits.Describe())
+	fmt.Println("pattern", cache.Get("pattern", 0).Describe())
+	fmt.Println("last   ", cache.Get("resid_post", -1).At(hooked.All, -1).Describe())
 	// Output:
 	// logits  [batch=1 pos=4 d_vocab=336]
 	// pattern [batch=1 head=6 query=4 key=4]
@@ -53,6 +53,29 @@ func ExampleNames() {
 	// Output:
 	// [blocks.0.hook_resid_post blocks.1.hook_resid_post blocks.2.attn.hook_z blocks.2.hook_resid_post] <nil>
 	// unknown hook "blocks.0.attn.hook_patern"; nearest: "blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern", "blocks.2.attn.hook_pattern"
+}
+
+// A dictionary of two features is spliced into the residual stream, and its features are recorded and
+// changed like any activation.
+func ExampleTap() {
+	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
+	tokens := hooked.Tokens{{1, 20, 300, 4}}
+	splice := func(x *graph.Node, s hooked.Site) *graph.Node {
+		acts := graph.MaxScalar(graph.SliceAxis(x, 2, graph.AxisRange(0, 2)), 0) // the encoder: relu of two entries
+		acts = hooked.Tap("hook_sae_acts_post", acts, "batch pos feature")
+		return graph.Add(x, graph.GrowRight(acts, 2, x.Shape().Dim(2)-2, 0))
+	}
+	site := hooked.ResidPre.At(1)
+
+	_, cache := hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), hooked.Names("*.hook_sae_acts_post")))
+	fmt.Println(cache.Names(), cache.Get(site.Tap("hook_sae_acts_post")).AxisNames())
+
+	ablate := hooked.Edit(site.Tap("hook_sae_acts_post"), hooked.Zero(hooked.Along("feature", 1)))
+	_, cache = hooked.Must2(model.RunWithCache(tokens, hooked.Edit(site, splice), ablate, hooked.Names("*.hook_sae_acts_post")))
+	fmt.Println(cache.Get("blocks.1.hook_resid_pre.hook_sae_acts_post").At(0, 3, 1).Item())
+	// Output:
+	// [blocks.1.hook_resid_pre.hook_sae_acts_post] [batch pos feature]
+	// 0
 }
 
 func ExampleEdit() {
@@ -74,7 +97,7 @@ func ExampleTensor_Einsum() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.NoProcessing))
 	wV := hooked.Must(model.WV()) // [layer, head, d_model, d_head]
 	wO := hooked.Must(model.WO()) // [layer, head, d_head, d_model]
-	fmt.Println(wV.At(0).Einsum("head in d_head, head d_head out -> head in out", wO.At(0)))
+	fmt.Println(wV.At(0).Einsum("head in d_head, head d_head out -> head in out", wO.At(0)).Describe())
 	// Output:
 	// [head=6 in=36 out=36]
 }

@@ -1,5 +1,23 @@
 package hooked
 
+import "gopherlens/hooked/internal/sweeps"
+
+// Branches, Measure and PositionsOf are what package patching finds behind the door of
+// hooked/internal/sweeps.
+func (m *Model) Branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
+	return m.branches(base, spec)
+}
+
+// Measure takes an array, whose shape it passes on.
+func (m *Model) Measure(metric Metric, residuals Array) ([]float32, error) {
+	return m.need().measure(metric, residuals.Data, residuals.Shape...)
+}
+
+// PositionsOf takes tokens.
+func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([][]int, error) {
+	return m.positionsOf(metric, tokens, options...)
+}
+
 // Programs is how many programs the model's engine has compiled and keeps, so that tests can see
 // what compiles anew.
 func (m *Model) Programs() int {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // A FactoredMatrix is the product A B of a tall matrix and a wide one, kept as the two: the OV and
@@ -28,9 +31,36 @@ func (f *FactoredMatrix) need() *FactoredMatrix {
 func Factored(a, b *Tensor) *FactoredMatrix {
 	na, nb := a.Shape(), b.Shape()
 	if len(na) != len(nb) || len(na) < 2 || !slices.Equal(na[:len(na)-2], nb[:len(nb)-2]) || na[len(na)-1] != nb[len(nb)-2] {
-		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a, b)
+		fail("Factored: %v and %v do not multiply: want [..., row, rank] and [..., rank, column]", a.Describe(), b.Describe())
 	}
 	return &FactoredMatrix{a, b}
+}
+
+// JoinFactored is the sum of products, as one factored matrix whose rank is the sum of theirs: the
+// factors stand side by side, [A1 A2] and [B1; B2]. Of two heads' OV circuits it is what they write
+// together, the effective OV circuit. All must have the same shape.
+func JoinFactored(parts ...*FactoredMatrix) *FactoredMatrix {
+	if len(parts) == 0 {
+		fail("JoinFactored: no matrix is given")
+	}
+	a, b := make([]*Tensor, len(parts)), make([]*Tensor, len(parts))
+	for i, f := range parts {
+		if a[i], b[i] = f.A(), f.B(); !slices.Equal(f.Shape(), parts[0].Shape()) {
+			fail("JoinFactored: the products have shapes %v and %v: want the same", parts[0].Shape(), f.Shape())
+		}
+	}
+	n := len(a[0].axes)
+	return Factored(joinAlong(n-1, a), joinAlong(n-2, b))
+}
+
+// joinAlong puts tensors side by side along an axis.
+func joinAlong(axis int, parts []*Tensor) *Tensor {
+	values := make([]*tensors.Tensor, len(parts))
+	for i, t := range parts {
+		values[i] = t.value
+	}
+	v := parts[0].eng.eager(fmt.Sprint("join ", axis), func(in []*Node) *Node { return Concatenate(in, axis) }, values...)
+	return &Tensor{v, slices.Clone(parts[0].axes), parts[0].eng}
 }
 
 // OV are the OV circuits of all heads, W_V W_O: [layer, head, d_model, d_model].
@@ -108,7 +138,7 @@ func (f *FactoredMatrix) String() string {
 	if f == nil {
 		return "nil matrix"
 	}
-	return fmt.Sprintf("%v = %v @ %v", f.Shape(), f.A(), f.B())
+	return fmt.Sprintf("%v = %s @ %s", f.Shape(), f.A().Describe(), f.B().Describe())
 }
 
 // AB is the product as a tensor, [..., row, column].
@@ -127,12 +157,12 @@ func (f *FactoredMatrix) BA() *Tensor {
 func matmul(a, b *Tensor) *Tensor {
 	rankA, rankB := len(a.axes), len(b.axes)
 	if rankA < 2 || rankB < 2 {
-		fail("the product of %v and %v needs matrices", a, b)
+		fail("the product of %v and %v needs matrices", a.Describe(), b.Describe())
 	}
 	lead := batchNames(max(rankA, rankB) - 2)
 	leadA, leadB := lead[:rankA-2], lead[:rankB-2]
 	if rankA != rankB && rankA > 2 && rankB > 2 {
-		fail("%v and %v have other leading axes", a, b)
+		fail("%v and %v have other leading axes", a.Describe(), b.Describe())
 	}
 	c := a.Einsum(fmt.Sprintf("%s row inner, %s inner column -> %s row column", spaced(leadA), spaced(leadB), spaced(lead)), b)
 	longer := a.axes
@@ -254,7 +284,7 @@ func (f *FactoredMatrix) Unsqueeze(k int, axis string) *FactoredMatrix {
 
 func (t *Tensor) unsqueeze(k int, axis string) *Tensor {
 	if k < 0 || k > len(t.axes)-2 {
-		fail("Unsqueeze(%d) of %v: want a leading axis", k, t)
+		fail("Unsqueeze(%d) of %v: want a leading axis", k, t.Describe())
 	}
 	return t.reshape(slices.Insert(slices.Clone(t.axes), k, axis), slices.Insert(t.Shape(), k, 1)...)
 }

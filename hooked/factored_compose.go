@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 
 	"gopherlens/internal/brief"
 )
@@ -64,26 +65,26 @@ func (m *Model) composes(mode CompositionMode) error {
 	return nil
 }
 
-// composeAll takes one left layer at a time: all pairs of heads at once would take much memory.
+// composeAll computes the scores of one pair of layers at a time, of those that can compose: all pairs
+// of heads at once would take much memory, and half of the pairs of layers are zero. All pairs share
+// their programs.
 func composeAll(left, right *FactoredMatrix) *Tensor {
-	layers := left.Shape()[0]
-	scores := make([]*Tensor, layers)
-	for l := range layers {
-		s := CompositionScores(left.At(l), right)
-		scores[l] = s.Mul(after(s, l))
+	shape := left.Shape()
+	layers, heads := shape[0], shape[1]
+	out := NewArray(layers, heads, layers, heads)
+	for l := range layers - 1 {
+		from := left.At(l)
+		for k := l + 1; k < layers; k++ {
+			for h, row := range rowsOf(CompositionScores(from, right.At(k)).Float32s(), heads) {
+				copy(out.Data[((l*heads+h)*layers+k)*heads:], row)
+			}
+		}
 	}
-	return StackTensors("left_layer", scores...).Named("left_layer left_head right_layer right_head")
+	return left.A().eng.tensorOf(out.Data, out.Shape, "left_layer", "left_head", "right_layer", "right_head")
 }
 
-// after is 1 for the layers above l of scores [head, layer, head], 0 for the others.
-func after(scores *Tensor, l int) *Tensor {
-	n := scores.Shape()[1]
-	mask := make([]float32, n)
-	for k := l + 1; k < n; k++ {
-		mask[k] = 1
-	}
-	return scores.eng.tensorOf(mask, []int{n}, scores.axes[1])
-}
+// rowsOf are rows of n values each.
+func rowsOf(values []float32, n int) [][]float32 { return slices.Collect(slices.Chunk(values, n)) }
 
 // CompositionScores is |L R| / (|L| |R|) for every matrix of left with every matrix of right, in
 // Frobenius norms. The axes of the result are left's leading ones, then right's, as "left_..." and

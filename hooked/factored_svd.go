@@ -25,7 +25,7 @@ func (f *FactoredMatrix) SVD() (u, s, v *Tensor) {
 func (t *Tensor) SVD() (u, s, v *Tensor) {
 	shape := t.Shape()
 	if len(shape) < 2 {
-		fail("SVD of %v: want a matrix", t)
+		fail("SVD of %v: want a matrix", t.Describe())
 	}
 	whole := t.matrices()
 	parts := make([]svd, len(whole))

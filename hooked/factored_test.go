@@ -182,3 +182,27 @@ func TestFactoredProducts(t *testing.T) {
 		t.Errorf("String is %q", text)
 	}
 }
+
+// The matrices of two heads joined are the sum of their products, with the sum of their ranks.
+func TestJoinFactored(t *testing.T) {
+	m := tapModel(t, golden.PureGo(t))
+	ov := hooked.Must(m.OV())
+	one, two := ov.At(0, 1), ov.At(2, 0)
+	joined := hooked.JoinFactored(one, two)
+	within(t, "product", joined.AB().Float32s(), one.AB().Add(two.AB()).Float32s(), 1e-6)
+	if joined.Rank() != one.Rank()+two.Rank() {
+		t.Errorf("rank %d", joined.Rank())
+	}
+	layers := hooked.JoinFactored(ov.At(0), ov.At(1), ov.At(2)) // with a leading axis
+	want := ov.At(0).AB().Add(ov.At(1).AB()).Add(ov.At(2).AB())
+	within(t, "products of layers", layers.AB().Float32s(), want.Float32s(), 1e-6)
+	for _, f := range []func(){
+		func() { hooked.JoinFactored() },
+		func() { hooked.JoinFactored(one, ov) },
+		func() { hooked.JoinFactored(one, nil) },
+	} {
+		if hooked.Try(f) == nil {
+			t.Error("no error")
+		}
+	}
+}

@@ -21,10 +21,14 @@ type builder struct {
 	batch, pos int   // of the tokens or the residual stream that this run reads
 	past       *Node // scalar: positions in the key-value cache before this run; nil without a cache
 
+	// given is what a graph of somebody else's has for parameters; nil in one of our own.
+	given  func(name string, shape shapes.Shape) *Node
 	inputs []string         // names of the graph's parameters, in their order
 	byName map[string]*Node // the same
 	taps   map[Site]*tapped // sites met so far
-	met    []Site           // their order
+
+	editing []editing // the edits that are under way, each inside the one before
+	made    []Site    // the taps that edits have made, in their order
 
 	padding     *Node          // [batch, key] true where there is a token; nil when nothing is padded
 	allIDs      *Node          // [1 or batch, key] int32 position of each key
@@ -57,7 +61,11 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	if b.plan.anyLayer {
 		given = anyName(b.plan.start, name)
 	}
-	n := Parameter(b.g, given, shapes.Make(dtype, dims...))
+	parameter := b.given
+	if parameter == nil {
+		parameter = func(name string, shape shapes.Shape) *Node { return Parameter(b.g, name, shape) }
+	}
+	n := parameter(given, shapes.Make(dtype, dims...))
 	b.byName[name] = n
 	b.inputs = append(b.inputs, given)
 	return n
@@ -96,22 +104,26 @@ func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
 	if len(axes) == 0 {
 		axes = s.Axes()
 	}
-	x = b.roundedAt(s, x)
-	for _, e := range b.plan.edits {
-		if e.at[s] {
-			x = b.roundedAt(s, b.edited(e, s, x))
-		}
-	}
-	if b.taps[s] == nil { // a norm whose input is split by head runs several times; the last one is kept
-		b.met = append(b.met, s)
-	}
-	b.taps[s] = &tapped{node: x, axes: axes}
+	x = b.throughEdits(s, b.roundedAt(s, x), axes)
+	b.taps[s] = &tapped{node: x, axes: axes} // a norm whose input is split by head runs several times; the last one is kept
 	return x
 }
 
-func (b *builder) edited(e *edit, s Site, x *Node) *Node {
+// throughEdits passes x through the edits of site s.
+func (b *builder) throughEdits(s Site, x *Node, axes []string) *Node {
+	now := editing{site: s, axes: axes, made: make(map[Site]bool)}
+	for _, e := range b.plan.edits {
+		if e.meets(s) && !b.busy(e) {
+			now.edit = e
+			x = b.roundedAt(s, b.edited(now, x))
+		}
+	}
+	return x
+}
+
+func (b *builder) edited(now editing, x *Node) *Node {
 	var y *Node
-	e.named(s, func() { y = e.apply(b, x, s) })
+	now.edit.named(now.site, func() { y = now.edit.apply(b, x, now) })
 	return y
 }
 

@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -27,7 +29,7 @@ func (b *builder) nameResults(p *program) {
 		r.slot = slot
 		p.results = append(p.results, r)
 	}
-	for _, s := range b.plan.record {
+	for _, s := range slices.Concat(b.plan.record, b.recordedTaps()) {
 		tap := b.tapAt(s)
 		add(result{site: s, kind: siteResult, axes: tap.axes, byPrefix: b.byPrefix(tap.node)}, tap.node)
 	}

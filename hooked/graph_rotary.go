@@ -12,8 +12,13 @@ import (
 // that grow with the position (Su et al. 2021, arXiv:2104.09864). positions is [1 or batch, pos]
 // int32.
 func (b *builder) rotate(l int, x, positions *Node) *Node {
-	dim := b.cfg.RotaryDim
 	sin, cos := b.angles(l, positions)
+	return b.turn(x, sin, cos)
+}
+
+// turn is rotate with the angles' sines and cosines.
+func (b *builder) turn(x, sin, cos *Node) *Node {
+	dim := b.cfg.RotaryDim
 	turned := x
 	if dim < b.cfg.DHead {
 		turned = SliceAxis(x, -1, AxisRange(0, dim))
@@ -44,7 +49,7 @@ type angleKey struct {
 // angles are sine and cosine of the angle of each entry, [1 or batch, pos, 1, rotary_dim]. Layers
 // share them.
 func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
-	key := angleKey{positions, b.cfg.local(l) && b.cfg.RotaryBaseLocal != 0}
+	key := angleKey{positions, b.cfg.localAngles(l)}
 	if cached, ok := b.angleTables[key]; ok {
 		return cached[0], cached[1]
 	}
@@ -61,6 +66,9 @@ func (b *builder) angles(l int, positions *Node) (sin, cos *Node) {
 	b.angleTables[key] = [2]*Node{sin, cos}
 	return sin, cos
 }
+
+// localAngles reports whether layer l turns by the base of local layers.
+func (c Config) localAngles(l int) bool { return c.local(l) && c.RotaryBaseLocal != 0 }
 
 // fromZero reports whether positions are 0, 1, 2, ... in every run.
 func (b *builder) fromZero(positions *Node) bool {

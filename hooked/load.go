@@ -30,6 +30,10 @@ type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
 
+	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers; 0
+	// for the whole model. The unembedding reads what the last of them leaves.
+	FirstNLayers int
+
 	DType DType // precision of weights and activations; F32 unless given
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
@@ -93,11 +97,15 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := fault.Ended(o.context(), "its files were found and not read"); err != nil {
 		return nil, err
 	}
-	key, err := keeperKey(name, where, processing, o.DType)
+	key, err := keeperKey(name, where, processing, o)
 	if err != nil {
 		return nil, err
 	}
+	files := &modelFiles{name, where, processing, o.DType, o.FirstNLayers, key}
 	if m, err := attach(be, why, key, where); m != nil || err != nil {
+		if m != nil {
+			m.weights.files = files
+		}
 		return m, err
 	}
 	file, err := weights.Open(where)
@@ -116,8 +124,15 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := src.checkNames(arch); err != nil {
 		return nil, fault.Mark(err, ErrUnsupportedFile)
 	}
-	m := newModel(cfg, src.specs, processing, src.gives(), be, why)
-	m.notes = src.notes()
+	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
+		return nil, err
+	}
+	if o.FirstNLayers > 0 {
+		src.cfg, src.specs = cfg, cfg.weightSpecs()
+	}
+	m := newModel(cfg, src.specs, processing&^said.applied, src.gives(), be, why)
+	m.applied |= said.applied
+	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
@@ -161,6 +176,12 @@ func readConfig(where string, file *weights.File) (*architecture, Config, checkp
 	if file.Format() == weights.GGUF {
 		return ggufConfig(file)
 	}
+	if saved, err := readSaved(folderOf(where)); err != nil {
+		return nil, Config{}, none, err
+	} else if saved != nil {
+		arch, said, err := saved.architecture()
+		return arch, saved.Config, said, err
+	}
 	if arch, cfg, err := readNative(folderOf(where)); arch != nil || err != nil {
 		return arch, cfg, none, err
 	}
@@ -193,6 +214,8 @@ type checkpointFields struct {
 	flags     map[string]bool // the fields that say whether some tensors are there
 	strict    bool            // the family's class tells which tensors there are; else biases may be absent
 	defaulted []string        // fields that the file leaves to the family's defaults, with these
+	applied   Processing      // what the weights in the file went through before they were saved
+	absent    []string        // tensors that are zeros for biases which the model does without
 }
 
 // read turns a configuration file's fields into a checked Config.
@@ -395,7 +418,7 @@ func (s *source) stream(ctx context.Context, m *Model, put putFunc) error {
 		if err != nil {
 			return fault.Mark(s.besideDefaults(err), ErrUnsupportedFile)
 		}
-		if err := Try(func() { m.applied.process(s.cfg, sd) }); err != nil {
+		if err := Try(func() { (m.applied &^ s.said.applied).process(s.cfg, sd) }); err != nil {
 			return brief.Errorf("processing the weights: %w", err)
 		}
 		for name, a := range sd {

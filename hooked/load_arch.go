@@ -107,6 +107,9 @@ func newSource(a *architecture, cfg Config, said checkpointFields, file *weights
 		s.rules = a.ggufWeights
 	}
 	for _, name := range file.Names() {
+		if slices.Contains(said.absent, name) {
+			continue
+		}
 		short := name
 		for _, prefix := range a.prefixes {
 			short = strings.TrimPrefix(short, prefix)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	_ "github.com/gomlx/compute/gobackend" // computes where no XLA is at hand
+	_ "gopherlens/internal/purego" // computes where no XLA is at hand
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/hub"

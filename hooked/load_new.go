@@ -3,6 +3,7 @@ package hooked
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -143,6 +144,9 @@ func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, proces
 	if how.Revision != "" || how.Progress != nil {
 		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
 	}
+	if how.FirstNLayers != 0 {
+		return nil, brief.Errorf("LoadOptions.FirstNLayers is %d of a model that is made of a Config: say it by Config.NLayers", how.FirstNLayers)
+	}
 	if err := fault.Ended(how.context(), "the model was not made"); err != nil {
 		return nil, err
 	}
@@ -175,15 +179,20 @@ func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, proces
 	return m, nil
 }
 
-// oneOption is the LoadOptions that a variadic parameter makes optional.
-func oneOption(options []LoadOptions) (LoadOptions, error) {
+// oneOption is the options of a kind that a variadic parameter makes optional.
+func oneOption[T any](options []T) (one T, err error) {
 	switch len(options) {
 	case 0:
-		return LoadOptions{}, nil
+		return one, nil
 	case 1:
 		return options[0], nil
 	}
-	return LoadOptions{}, brief.Errorf("%d LoadOptions were given, and only one can be followed: join their fields in one", len(options))
+	return one, brief.Errorf("%d %s were given, and only one can be followed: join their fields in one", len(options), optionsName(one))
+}
+
+// optionsName is the name of a type of options as a reader writes it.
+func optionsName(options any) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", options), "hooked.")
 }
 
 // StateDict copies all weights to the host under TransformerLens' names: every bias is there, as

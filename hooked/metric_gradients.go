@@ -76,7 +76,7 @@ func (b *builder) missingBias(name string) *Node {
 
 // nameGradients lists the run's scalar and its gradients.
 func (b *builder) nameGradients(add func(result, *Node)) {
-	if len(b.plan.grads)+len(b.plan.weightGrads) == 0 && b.plan.metric == nil {
+	if len(b.plan.grads)+len(b.plan.weightGrads)+len(b.differentiatedTaps()) == 0 && b.plan.metric == nil {
 		return
 	}
 	scalar := b.loss
@@ -99,7 +99,7 @@ func (b *builder) nameGradients(add func(result, *Node)) {
 // differentiated are the nodes whose gradients the run wants, and the results that the gradients
 // become.
 func (b *builder) differentiated() (nodes []*Node, results []result) {
-	for _, s := range b.plan.grads {
+	for _, s := range slices.Concat(b.plan.grads, b.differentiatedTaps()) {
 		tap := b.tapAt(s)
 		nodes = append(nodes, tap.node)
 		results = append(results, result{site: s, kind: gradResult, axes: tap.axes})

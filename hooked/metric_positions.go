@@ -62,15 +62,14 @@ func (m *Model) padsAfter(row []int) int {
 	return n
 }
 
-// PositionsOf is where a metric looks in each of some prompts, counted from the beginning of its
-// row: [batch][n]. Pads are told as in a run, by [AttentionMask] or [PaddingSide].
-func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) (places [][]int, err error) {
+// positionsOf is where a metric looks in each of some prompts, see [sweeps.Door].
+func (m *Model) positionsOf(metric Metric, tokens [][]int, options ...Option) (places [][]int, err error) {
 	defer guard(&err)
 	r, err := m.begin(options, verbPositions)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.read(tokens); err != nil {
+	if err := r.read(Tokens(tokens)); err != nil {
 		return nil, err
 	}
 	if err := r.setMask(); err != nil {

@@ -99,7 +99,7 @@ func TestBadMetrics(t *testing.T) {
 		return err
 	}
 	residuals := func(n int, metric hooked.Metric) error {
-		_, err := m.MetricOfResiduals(hooked.NewArray(1, 2, n, m.Config().DModel), metric)
+		_, err := m.Measure(metric, *hooked.NewArray(1, 2, n, m.Config().DModel))
 		return err
 	}
 	logits := shaped(func(x *Node) *Node { return x })

@@ -18,6 +18,8 @@ type Model struct {
 	weights *weightStore
 	tok     func() (*tokenize.Tokenizer, error)
 
+	givenTok *tokenize.Tokenizer // by WithTokenizer; nil for that of the model's files, or none
+
 	applied Processing
 	skipped []SkippedStep
 	notes   []string // how the files were understood, see [source.notes]

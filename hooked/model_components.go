@@ -156,17 +156,17 @@ func (m *Model) checkInput(c component, t, first *Tensor) error {
 	}
 	shape, d := t.Shape(), m.cfg.DModel
 	if len(shape) == 0 || shape[len(shape)-1] != d {
-		return brief.Errorf("%s: the last axis must be d_model, %d; this tensor is %v", c.name, d, t)
+		return brief.Errorf("%s: the last axis must be d_model, %d; this tensor is %s", c.name, d, t.Describe())
 	}
 	if c.name != "attn" {
 		return nil
 	}
 	perHead := len(shape) == 4 && (shape[2] == m.cfg.NHeads || shape[2] == m.cfg.NKeyValueHeads)
 	if len(shape) != 3 && !perHead {
-		return brief.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %v", t)
+		return brief.Errorf("attn: want [batch, pos, d_model] or [batch, pos, head, d_model], this tensor is %s", t.Describe())
 	}
 	if len(first.Shape()) < 2 || !slices.Equal(shape[:2], first.Shape()[:2]) {
-		return brief.Errorf("attn: the inputs must have the same batch and pos, got %v and %v", first, t)
+		return brief.Errorf("attn: the inputs must have the same batch and pos, got %s and %s", first.Describe(), t.Describe())
 	}
 	return m.cfg.checkLength(shape[1], "positions")
 }

@@ -42,6 +42,9 @@ var processingSteps = []processingStep{
 	{RefactorFactored, "refactor_factored_attn_matrices", skipRefactor, refactorFactored},
 }
 
+// processingSeparator stands between the names of steps.
+const processingSeparator = " | "
+
 // String names the steps as TransformerLens does: "fold_ln | center_unembed".
 func (p Processing) String() string {
 	var names []string
@@ -53,7 +56,7 @@ func (p Processing) String() string {
 	if len(names) == 0 {
 		return "no processing"
 	}
-	return strings.Join(names, " | ")
+	return strings.Join(names, processingSeparator)
 }
 
 // A SkippedStep is a step that was asked for and does not apply to the family.

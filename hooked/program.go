@@ -93,11 +93,7 @@ func (m *Model) keyOf(p *plan) programKey {
 }
 
 func siteNames(sites []Site) string {
-	names := make([]string, len(sites))
-	for i, s := range sites {
-		names[i] = s.Name()
-	}
-	return strings.Join(names, " ")
+	return strings.Join(namesOf(sites), " ")
 }
 
 // compiled is a program that is being compiled or was.
@@ -158,10 +154,15 @@ func (m *Model) programOf(p *plan) (*program, error) {
 	return m.eng.fingerprinted("run", traced)
 }
 
-// trace builds a graph without compiling it.
+// trace builds a graph of the model's without compiling it.
 func (m *Model) trace(build func(p *program)) (p *program, err error) {
+	return m.eng.trace(m.cfg.ModelName, build)
+}
+
+// trace builds a graph without compiling it.
+func (e *engine) trace(name string, build func(p *program)) (p *program, err error) {
 	constants := sha256.New()
-	p = &program{graph: NewGraph(watchedBackend{m.eng.backend, constants}, m.cfg.ModelName)}
+	p = &program{graph: NewGraph(watchedBackend{e.backend, constants}, name)}
 	err = guarded(func() error {
 		build(p)
 		p.endWithResult()
@@ -174,7 +175,7 @@ func (m *Model) trace(build func(p *program)) (p *program, err error) {
 	return p, nil
 }
 
-// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.3) has
+// endWithResult makes a result the last node of the graph. The pure Go backend (compute v0.1.6) has
 // no room for parameters that come after all results, which a run that records only some
 // activations leaves unused.
 func (p *program) endWithResult() {

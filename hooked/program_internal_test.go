@@ -11,6 +11,7 @@ func TestProgramKey(t *testing.T) {
 	m := &Model{id: "model"}
 	elsewhere := map[string]string{
 		"edits": "functions cannot be compared: such a plan is known by its graph", "metric": "likewise",
+		"taps":   "they come up in edits",
 		"wanted": "it follows from the others", "repeated": "it decides how the run is cut, not what a step computes",
 	}
 	empty := m.keyOf(new(plan))

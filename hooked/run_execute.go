@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -37,7 +38,8 @@ func (r *run) execute(steps []step) (*results, error) {
 	if leavesForLater(steps) { // what is read of it later may be much: make room, unless a worker holds the memory
 		nativemem.Trim()
 	}
-	out.cache.inOrder(r.plan.record)
+	out.cache.inOrder(r.withTaps(r.plan.record, r.plan.taps.met))
+	out.grads.inOrder(r.withTaps(r.plan.grads, r.plan.taps.met))
 	if err := r.observe(out); err != nil {
 		return nil, err
 	}
@@ -147,11 +149,10 @@ func (r *run) file(s step, x *Tensor, values []*tensors.Tensor, out *results) (n
 // observe calls the observers; what only they asked for leaves the cache again.
 func (r *run) observe(out *results) error {
 	for _, o := range r.req.observers {
-		sites, err := r.m.cfg.selectSites(o.at)
-		if err != nil {
-			return err
-		}
-		for _, s := range r.within(sites) {
+		taps := filterSites(r.plan.taps.met, func(s Site) bool {
+			return slices.ContainsFunc(o.taps, func(sel *tapSelector) bool { return sel.matches(s) })
+		})
+		for _, s := range r.withTaps(r.within(o.sites), taps) {
 			t, err := out.cache.tensor(s)
 			if err != nil {
 				return err

@@ -61,7 +61,8 @@ type GenerationStep struct {
 // Generate continues an input in any of the forms of [Model.Run] and returns prompts and
 // continuations, [batch][pos]. Texts of unequal length are padded on the left. Edits and observers
 // apply to each step: they see the whole prompt in the first one and one position in each of the
-// others. With [WithKV] the input continues what the cache holds, which stays as it is.
+// others. Positions that ready edits pick ([Pos]) count in the whole text, so that an edit of the
+// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV] the input continues what the cache holds, which stays as it is.
 //
 // Prompts end where their rows do: tokens padded on the right are refused, those that an
 // [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
@@ -133,6 +134,7 @@ type generator struct {
 	done    []bool
 	stop    []int
 	pad     int
+	end     int // positions that the model reads in all
 
 	padding Side // that texts got; Right where they are tokens already
 
@@ -303,7 +305,8 @@ func (s *generator) reserve(from *KVCache) error {
 		return fault.Mark(fmt.Errorf("%d positions and %d new tokens: the model's context is %d",
 			before, s.g.MaxNewTokens, s.m.cfg.NCtx), ErrOutOfContext)
 	}
-	return s.kv.reserve(before + s.g.MaxNewTokens - 1)
+	s.end = before + s.g.MaxNewTokens - 1
+	return s.kv.reserve(s.end)
 }
 
 // run computes step i: the prompts first, then the tokens made last.
@@ -345,7 +348,7 @@ func (s *generator) prepare(i int) (err error) {
 // they came with, which may have been texts.
 func (s *generator) step(r *request) error {
 	r.given = nil
-	r.kv, r.logitsAt = s.kv, []int{-1}
+	r.kv, r.logitsAt, r.textEnd = s.kv, []int{-1}, s.end
 	if s.padding == Left {
 		r.padding = Left
 	}
@@ -354,7 +357,7 @@ func (s *generator) step(r *request) error {
 
 // continues takes back what the options say of the prompts' padding: the cache knows it.
 func continues(r *request) error {
-	r.mask, r.padding = nil, Right
+	r.mask, r.padding, r.continued = nil, Right, true
 	return nil
 }
 

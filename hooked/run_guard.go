@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/cell"
 	"gopherlens/internal/fault"
 )
 
@@ -29,6 +30,9 @@ func Try(f func()) (err error) {
 		if slip || !ok {
 			panic(r)
 		}
+		if declared, ok := e.(initialiserError); ok {
+			e = declared.err // whoever handles it knows where it is
+		}
 		err = e
 	}()
 	f()
@@ -36,7 +40,15 @@ func Try(f func()) (err error) {
 }
 
 // fail is how tensor methods and the like panic, with an error that may wrap another.
-func fail(format string, args ...any) { panic(brief.Errorf("hooked: "+format, args...)) }
+func fail(format string, args ...any) { panicWith(brief.Errorf("hooked: "+format, args...)) }
+
+// panicWith panics with err, which names the declaration that it happened in, if any.
+func panicWith(err error) {
+	if v, ok := cell.Initialiser(0); ok {
+		err = inInitialiser(err, v)
+	}
+	panic(err)
+}
 
 // guard, deferred where the package is called, returns what its code panicked with: so no bug ends
 // the program.

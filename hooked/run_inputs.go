@@ -3,7 +3,7 @@ package hooked
 import (
 	"context"
 	"fmt"
-	"math"
+	"reflect"
 	"slices"
 
 	"github.com/gomlx/compute"
@@ -141,74 +141,24 @@ func (in *inputs) setValue(name string, value any) (inputKind, error) {
 // hostValue is a Go value as the flat data and shape of a graph input. Numbers become float32,
 // whole ones int32.
 func hostValue(value any) (flat any, kind inputKind, err error) {
-	switch v := value.(type) {
-	case float32:
-		return floats([]float32{v})
-	case float64:
-		return narrowed([]float64{v})
-	case []float32:
-		return floats(v, len(v))
-	case []float64:
-		return narrowed(v, len(v))
-	case *Array:
-		if err := v.check(); err != nil {
-			return nil, kind, err
-		}
-		return floats(v.Data, slices.Clone(v.Shape)...)
-	case int:
-		return whole32([][]int{{v}})
-	case []int:
-		return whole32([][]int{v}, len(v))
-	case Tokens:
-		return whole32(v, v.Shape()...)
-	case [][]int:
-		return whole32(v, Tokens(v).Shape()...)
+	flat, dims, err := flatValue(value)
+	if err != nil {
+		return nil, kind, err
 	}
-	return nil, kind, brief.Errorf("%v of type %T: want a number, a slice of numbers, a *Tensor or an *Array", value, value)
+	if reflect.ValueOf(flat).Len() == 0 {
+		return nil, kind, brief.Errorf("there are no numbers")
+	}
+	if numbers, ok := flat.([]float32); ok {
+		err = anyNaN(numbers)
+	}
+	return flat, inputKind{dtypes.FromGoType(reflect.TypeOf(flat).Elem()), dims}, err
 }
 
-// floats refuses what is not a number: it would make a NaN of all that follows, in silence. An
+// anyNaN refuses what is not a number: it would make a NaN of all that follows, in silence. An
 // infinity may be meant, in attention scores.
-func floats(v []float32, dims ...int) (any, inputKind, error) {
+func anyNaN(v []float32) error {
 	if at := slices.IndexFunc(v, func(x float32) bool { return x != x }); at >= 0 {
-		return nil, inputKind{}, brief.Errorf("number %d of %d is NaN", at, len(v))
+		return brief.Errorf("number %d of %d is NaN", at, len(v))
 	}
-	if len(v) == 0 {
-		return nil, inputKind{}, brief.Errorf("there are no numbers")
-	}
-	return v, inputKind{dtypes.Float32, dims}, nil
-}
-
-// narrowed refuses what float32 cannot hold: it would become infinite in silence.
-func narrowed(v []float64, dims ...int) (any, inputKind, error) {
-	out := narrow(v)
-	for i, x := range v {
-		if math.IsInf(float64(out[i]), 0) && !math.IsInf(x, 0) {
-			return nil, inputKind{}, brief.Errorf("%v is too large for float32", x)
-		}
-	}
-	return floats(out, dims...)
-}
-
-// whole32 refuses what int32 cannot hold, and rows of unequal length.
-func whole32(rows [][]int, dims ...int) (any, inputKind, error) {
-	for i, row := range rows {
-		if len(row) != len(rows[0]) {
-			return nil, inputKind{}, brief.Errorf("row %d has %d entries, row 0 has %d: want equal rows", i, len(row), len(rows[0]))
-		}
-		for _, v := range row {
-			if int(int32(v)) != v {
-				return nil, inputKind{}, brief.Errorf("%d is too large for int32", v)
-			}
-		}
-	}
-	return flatten32(rows), inputKind{dtypes.Int32, dims}, nil
-}
-
-func narrow(v []float64) []float32 {
-	out := make([]float32, len(v))
-	for i, x := range v {
-		out[i] = float32(x)
-	}
-	return out
+	return nil
 }

@@ -84,6 +84,36 @@ func (kv *KVCache) Clone() *KVCache {
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles, edited: kv.edited}
 }
 
+// Select is a cache of its own for some of the prompts, in the order of rows, of which each may stand
+// several times: the beams that a search goes on with. Negative rows count from the last. What kv
+// holds stays.
+func (kv *KVCache) Select(rows []int) (out *KVCache, err error) {
+	if kv == nil {
+		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
+	}
+	if len(rows) == 0 {
+		return nil, brief.Errorf("KVCache.Select: no row is given")
+	}
+	release, err := kv.take()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	for _, row := range rows {
+		if row < -kv.batch || row >= kv.batch {
+			return nil, brief.Errorf("KVCache.Select: there is no row %d, the cache is for %d prompts", row, kv.batch)
+		}
+	}
+	out = kv.Clone()
+	out.batch, out.tokens, out.mask = len(rows), rowsAt(kv.tokens, rows), rowsAt(kv.mask, rows)
+	err = Try(func() {
+		for i, value := range kv.values {
+			out.values[i] = (&Tensor{value, []string{"batch", "key", "kv_head", "d_head"}, kv.m.eng}).gather(0, rows).value
+		}
+	})
+	return out, err
+}
+
 // hold keeps the run's cache from other runs, until released. A run on a frozen one reads a copy of
 // its own.
 func (r *run) hold() (release func(), err error) {

@@ -36,6 +36,8 @@ type request struct {
 	mask         [][]int
 	kv           *KVCache
 	ctx          context.Context // nil for none, see [WithContext]
+	textEnd      int             // of a generation: the positions that all its steps compute, and those before
+	continued    bool            // it is a generation's, after the first step
 	textLength   int             // of the text that the input is the beginning of; 0 if it is all
 	lossTokens   Tokens
 	tokenTypes   [][]int
@@ -45,6 +47,9 @@ type observer struct {
 	at   Selector
 	f    func(*Tensor, Site)
 	line string // of the user's code, where it was given
+
+	sites []Site         // that at means in the run
+	taps  []*tapSelector // the same
 }
 
 type requestedEdit struct {
@@ -127,7 +132,7 @@ func Observe(at Selector, f func(activation *Tensor, site Site)) Option {
 		if f == nil {
 			return fmt.Errorf("Observe of %v: there is no function", at)
 		}
-		r.observers = append(r.observers, observer{at, f, line})
+		r.observers = append(r.observers, observer{at: at, f: f, line: line})
 		return nil
 	})
 }

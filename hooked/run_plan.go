@@ -8,6 +8,7 @@ type plan struct {
 	record []Site        // sites whose activations are results
 	grads  []Site        // sites whose gradients are results
 	edits  []*edit       // in the order in which they apply
+	taps   *tapBook      // what is asked of values that the edits name; nil where nothing is
 	wanted map[Site]bool // everything recorded, edited or differentiated
 	metric *Metric       // the scalar that is differentiated; nil for the loss
 

@@ -132,11 +132,12 @@ func (r *run) within(sites []Site) []Site {
 func (r *run) setSites() error {
 	c := r.m.cfg
 	var err error
+	r.plan.taps = new(tapBook)
 	switch {
 	case len(r.req.record) > 0:
-		r.plan.record, err = c.selectSites(r.req.record...)
+		r.plan.record, _, err = r.chosen("Names", recordTap, r.req.record...)
 	case r.req.recordAll:
-		r.plan.record = c.defaultSites()
+		r.plan.record, r.plan.taps.all = c.defaultSites(), true
 	}
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (r *run) setSites() error {
 	if err != nil {
 		return err
 	}
-	if r.plan.grads, err = c.selectSites(r.req.grads...); err != nil {
+	if r.plan.grads, _, err = r.chosen("Gradients", gradTap, r.req.grads...); err != nil {
 		return err
 	}
 	for _, asked := range []struct {
@@ -160,7 +161,7 @@ func (r *run) setSites() error {
 	r.plan.record = r.within(filterSites(c.Sites(), func(s Site) bool { return slices.Contains(both, s) }))
 	r.plan.grads = r.within(r.plan.grads)
 	if r.req.gradAll && len(r.req.grads) == 0 {
-		r.plan.grads = r.plan.record
+		r.plan.grads, r.plan.taps.allGrads = r.plan.record, len(r.req.edits) > 0
 	}
 	r.plan.ungroup = r.req.ungroup
 	r.plan.lossPerToken = r.req.lossPerToken
@@ -183,32 +184,41 @@ func (r *run) meets(option string, sites []Site) error {
 
 func (r *run) observed() ([]Site, error) {
 	var all []Site
-	for _, o := range r.req.observers {
-		sites, err := r.m.cfg.selectSites(o.at)
-		if err != nil {
+	for i := range r.req.observers {
+		o := &r.req.observers[i]
+		var err error
+		if o.sites, o.taps, err = r.chosen("Observe", recordTap, o.at); err != nil {
 			return nil, fmt.Errorf("Observe: %w", err)
 		}
-		all = append(all, sites...)
+		all = append(all, o.sites...)
 	}
 	return all, nil
 }
 
 func (r *run) setEdits() error {
 	for i, requested := range r.req.edits {
-		sites, err := r.m.cfg.selectSites(requested.at)
+		sites, taps, err := r.chosen(fmt.Sprintf("edit %d", i), editTap, requested.at)
 		if err != nil {
 			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d", i), requested.line), err)
 		}
-		if sites = r.within(sites); len(sites) == 0 {
+		if sites = r.within(sites); len(sites) == 0 && len(taps) == 0 {
 			return fmt.Errorf("%s: none of its sites lies in the layers that this run computes", placed(fmt.Sprintf("edit %d", i), requested.line))
 		}
-		e := &edit{at: make(map[Site]bool), backward: requested.backward, line: requested.line, Intervention: requested.edit}
+		e := &edit{at: make(map[Site]bool), taps: taps, backward: requested.backward, line: requested.line, Intervention: requested.edit}
 		for _, s := range sites {
 			e.at[s] = true
 		}
+		if acts, err := r.acts(e); err != nil {
+			return fmt.Errorf("edit %d, of %v: %w", i, requested.at, err)
+		} else if !acts {
+			for _, sel := range taps {
+				sel.unless = nil // it is not asked whether they come up
+			}
+			continue
+		}
 		prefix := fmt.Sprintf("edit.%d", i)
 		if e.operands, err = requested.edit.uploaded(r.in, prefix); err != nil {
-			return fmt.Errorf("%s: %w", placed(e.called(sites[0])), err)
+			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d, of %v", i, requested.at), requested.line), err)
 		}
 		r.plan.edits = append(r.plan.edits, e)
 	}

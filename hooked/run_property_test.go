@@ -23,7 +23,7 @@ var propertyTokens, otherTokens = hooked.Tokens{{1, 2, 3, 4, 5, 6}, {9, 8, 7, 6,
 func forEachModel(t *testing.T, test func(t *testing.T, m *hooked.Model)) {
 	forEachFamilyBriefly(t, func(t *testing.T, be compute.Backend, name string) {
 		test(t, load(t, name, hooked.NoProcessing, be))
-		if be.Name() == "go" {
+		if golden.IsPureGo(be) {
 			test(t, load(t, name, hooked.DefaultProcessing, be))
 		}
 	})

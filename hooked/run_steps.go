@@ -93,7 +93,7 @@ func (p *plan) layersTogether() int {
 // it, an encoder has blocks of its own, and shortformer positions go past the residual stream.
 func (p *plan) whole(c Config) bool {
 	return c.PostNorm || c.PositionalEmbedding == ShortformerPositions ||
-		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil
+		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil || p.taps != nil && p.taps.gradients()
 }
 
 // joined are the first and the last place that graph functions of the user's edit: all between are
@@ -105,8 +105,7 @@ func (p *plan) joined() (from, to int) {
 		if e.local {
 			continue
 		}
-		for s := range e.at {
-			place := p.placeOf(s)
+		for _, place := range p.placesOf(e) {
 			if from < 0 {
 				from, to = place, place
 			}
@@ -114,6 +113,29 @@ func (p *plan) joined() (from, to int) {
 		}
 	}
 	return from, to
+}
+
+// placesOf are where an edit may change something. One that picks taps by a function of their names
+// does so wherever another edit may make one.
+func (p *plan) placesOf(e *edit) []int {
+	var places []int
+	add := func(s Site) { places = append(places, p.placeOf(s)) }
+	for s := range e.at {
+		add(s)
+	}
+	for _, sel := range e.taps {
+		for _, s := range sel.exact {
+			add(s)
+		}
+		for _, other := range p.edits {
+			if sel.choose != nil {
+				for s := range other.at {
+					add(s)
+				}
+			}
+		}
+	}
+	return places
 }
 
 // stretch is the step from place first to last.
@@ -131,7 +153,7 @@ func (p *plan) stretch(c Config, like func(layer, n int) int, first, last int) s
 	q.record = filterSites(p.record, inside)
 	q.edits = nil
 	for _, e := range p.edits {
-		if slices.ContainsFunc(e.sites(), inside) {
+		if slices.ContainsFunc(p.placesOf(e), func(place int) bool { return first <= place && place <= last }) {
 			q.edits = append(q.edits, e)
 		}
 	}
@@ -229,5 +251,5 @@ func (r *run) steps() ([]step, error) {
 			return nil, err
 		}
 	}
-	return steps, nil
+	return steps, r.plan.taps.check()
 }

@@ -52,7 +52,7 @@ var (
 
 	verbToTokens    = verb{name: "ToTokens", takes: ofTexts}
 	verbToStrTokens = verb{name: "ToStrTokens", takes: []string{"PrependBOS"}}
-	verbPositions   = verb{name: "PositionsOf", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
+	verbPositions   = verb{name: "a sweep", takes: []string{"AttentionMask", "PaddingSide", "PrependBOS"}}
 
 	verbEncode          = verb{name: "Encoder.Run", plan: plan{scope: scope{logits: true}}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
 	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll},

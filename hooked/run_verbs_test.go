@@ -119,7 +119,7 @@ var verbCalls = map[string]verbCall{
 		tokens, err := m.ToStrTokens(someTexts[0], o...)
 		return fmt.Sprintf("%q", tokens), err
 	},
-	"PositionsOf": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
+	"a sweep": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
 		tokens, ok := in.(hooked.Tokens)
 		if !ok {
 			tokens = hooked.Must(m.ToTokens(someTexts)) // of whose last position nobody knows whether it is a pad
@@ -184,7 +184,7 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 var withoutEffect = map[string]string{
 	"Generate PaddingSide":       "texts are padded on the left anyway",
 	"GenerateStream PaddingSide": "texts are padded on the left anyway",
-	"PositionsOf AttentionMask":  "both prompts have a token last",
+	"a sweep AttentionMask":      "both prompts have a token last",
 }
 
 // TestVerbsAndOptions tries every option with every method that takes some: it changes what comes

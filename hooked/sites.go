@@ -24,6 +24,9 @@ type siteInfo struct {
 	axes    string            // named axes, outermost first
 	present func(Config) bool // nil: in every decoder
 	traits  traits
+
+	of   *siteInfo // of a tap: the site whose edit makes it
+	name string    // of a tap
 }
 
 // traits are what is not the same for all sites.
@@ -124,7 +127,7 @@ func site(path, axes string, present func(Config) bool, traits traits) Site {
 }
 
 func newSite(path, axes string, present func(Config) bool, traits traits) Site {
-	info := &siteInfo{path, axes, present, traits}
+	info := &siteInfo{path: path, axes: axes, present: present, traits: traits}
 	return Site{info: info, one: !info.perLayer()}
 }
 
@@ -172,8 +175,10 @@ func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
 // Name is TransformerLens' name, "blocks.5.attn.hook_q" for AttnQ.At(5); for a site in every layer
 // the number is a star, "blocks.*.attn.hook_q".
 func (s Site) Name() string {
-	switch {
-	case !s.need().info.perLayer():
+	switch s = s.need(); {
+	case s.isTap():
+		return Site{info: s.info.of, layer: s.layer, one: s.one}.Name() + "." + s.info.name
+	case !s.info.perLayer():
 		return s.info.path
 	case !s.one:
 		return strings.Replace(s.info.path, "%d", "*", 1)
@@ -190,7 +195,7 @@ func (s Site) String() string {
 }
 
 // Axes are the names of the axes of the activation, outermost first: ["batch" "pos" "head"
-// "d_head"] for AttnQ.
+// "d_head"] for AttnQ; none for a tap, whose tensors know them.
 func (s Site) Axes() []string { return strings.Fields(s.need().info.axes) }
 
 // Optional reports whether the site is built only in runs that name it, since it costs memory:

@@ -17,7 +17,8 @@ import (
 //   - a slice of selectors, strings or sites.
 //
 // A selector that matches nothing is an error that names the nearest hook. A glob meets optional
-// sites only if its last element is written out, as in "*.hook_result".
+// sites only if its last element is written out, as in "*.hook_result". All but short names select
+// what edits of the run have named with [Tap] too, globs under the same condition.
 type Selector any
 
 // selectSites resolves selectors against the model, in the order of the forward pass and without
@@ -86,6 +87,9 @@ func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 	if s.info == nil {
 		return nil, errZeroSite
 	}
+	if s.isTap() {
+		return nil, fault.Mark(brief.Errorf("%s is no hook of the model: an edit of the same run has to make it with hooked.Tap", s), ErrUnknownHook)
+	}
 	if layer, ok := s.Layer(); ok {
 		l, err := c.layer(layer)
 		if err != nil {
@@ -98,7 +102,7 @@ func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 }
 
 func (c Config) resolveName(name string, all []Site) ([]Site, error) {
-	if strings.ContainsAny(name, "*?[") {
+	if isGlob(name) {
 		return resolveGlob(name, all)
 	}
 	short, err := parseShort(name, nil)
@@ -125,7 +129,7 @@ func resolveGlob(glob string, all []Site) ([]Site, error) {
 		return nil, brief.Errorf("glob %q: %w", glob, err)
 	}
 	last := glob[strings.LastIndex(glob, ".")+1:]
-	withOptional := !strings.ContainsAny(last, "*?[")
+	withOptional := !isGlob(last)
 	found := filterSites(all, func(s Site) bool {
 		ok, _ := path.Match(glob, s.Name())
 		return ok && (withOptional || !s.Optional())

@@ -80,13 +80,70 @@ func (t *Tensor) Float32s() []float32 {
 	return values
 }
 
-// Ints copies the values of a tensor of whole numbers to the host.
+// Ints copies the values of a tensor of whole numbers or truth values to the host. Floats must be
+// whole.
 func (t *Tensor) Ints() []int {
-	out := make([]int, 0, t.need().value.Size())
-	for _, v := range t.Float32s() { // whole numbers below 2^24 are exact
-		out = append(out, int(v))
+	var values []int64
+	if t.need().value.DType().IsFloat() {
+		values = t.wholeFloats()
+	} else {
+		values = t.int64s()
+	}
+	out := make([]int, len(values))
+	for i, v := range values {
+		out[i] = int(v)
 	}
 	return out
+}
+
+func (t *Tensor) wholeFloats() []int64 {
+	floats := t.Float32s()
+	out := make([]int64, len(floats))
+	for i, v := range floats {
+		if out[i] = int64(v); !(float32(out[i]) == v && v < 1<<62 && v > -1<<62) {
+			fail("Ints of a tensor whose value %d is %v: round it with Floor, or cut fractions off with Int", i, v)
+		}
+	}
+	return out
+}
+
+// Int32s copies the values of a tensor of whole numbers to the host, as [Tensor.Ints] does.
+func (t *Tensor) Int32s() []int32 { return int32s(t.Ints()) }
+
+func int32s(values []int) []int32 {
+	out := make([]int32, len(values))
+	for i, v := range values {
+		if out[i] = int32(v); int(out[i]) != v {
+			fail("value %d, %d, is too large for int32", i, v)
+		}
+	}
+	return out
+}
+
+// Rows copies the values of a matrix to the host, row by row.
+func (t *Tensor) Rows() [][]float32 {
+	_, columns := t.needRows("Rows")
+	return slices.Collect(slices.Chunk(t.Float32s(), columns))
+}
+
+// IntRows copies the values of a matrix of whole numbers to the host, row by row: they can be
+// [Tokens].
+func (t *Tensor) IntRows() [][]int {
+	_, columns := t.needRows("IntRows")
+	return slices.Collect(slices.Chunk(t.Ints(), columns))
+}
+
+// Int32Rows is [Tensor.IntRows] in 32 bits.
+func (t *Tensor) Int32Rows() [][]int32 {
+	_, columns := t.needRows("Int32Rows")
+	return slices.Collect(slices.Chunk(t.Int32s(), columns))
+}
+
+func (t *Tensor) needRows(method string) (rows, columns int) {
+	if len(t.need().axes) != 2 {
+		fail("%s of a tensor %s: want a matrix", method, t.Describe())
+	}
+	return t.needMatrix(method)
 }
 
 // Item is the value of a tensor with a single one.
@@ -95,23 +152,6 @@ func (t *Tensor) Item() float32 {
 		fail("Item of a tensor of shape %v: it has %d values", t.Shape(), t.value.Size())
 	}
 	return t.Float32s()[0]
-}
-
-// String shows names, shape and, of a small tensor, the values.
-func (t *Tensor) String() string {
-	if t.check() != nil {
-		return "nil tensor"
-	}
-	var b strings.Builder
-	for i, name := range t.axes {
-		fmt.Fprintf(&b, "%s=%d ", name, t.value.Shape().Dim(i))
-	}
-	head := fmt.Sprintf("[%s]", strings.TrimSpace(b.String()))
-	const few = 16
-	if t.value.Size() > few {
-		return head
-	}
-	return fmt.Sprintf("%s %.6g", head, t.Float32s())
 }
 
 // At indexes t as Python does: an int picks one entry and drops the axis, [All] keeps it, a [Range]

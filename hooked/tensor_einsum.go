@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
 // Einsum multiplies t with other tensors and sums over the axes that the result does not name, in
 // the notation of einops (Rogozhnikov 2022), t being the first operand: a.Einsum("head query key,
 // key head d -> query head d", b). The names are the equation's own: they label axes by their
-// order, whatever the tensors call them, and become the names of the result's axes.
+// order, whatever the tensors call them, and become the names of the result's axes. An axis named
+// twice in one operand means its diagonal: "i i -> i" takes it, "i i ->" is the trace.
 //
 // It panics if the equation does not fit the tensors.
 func (t *Tensor) Einsum(equation string, others ...*Tensor) *Tensor {
@@ -21,8 +23,18 @@ func (t *Tensor) Einsum(equation string, others ...*Tensor) *Tensor {
 	}
 	eq := parseEinsum(equation)
 	eq.check(operands)
-	out := t.eng.eager("einsum "+equation, eq.build, tensorValues(operands)...)
-	return &Tensor{out, slices.Clone(eq.out), t.eng}
+	kind := commonType(operands)
+	if kind == dtypes.Bool {
+		kind = dtypes.Int32
+	}
+	eng := sharedBy(operands)
+	out := eng.eager("einsum "+equation, func(in []*Node) *Node {
+		for i, x := range in {
+			in[i] = asType(x, kind)
+		}
+		return eq.build(in)
+	}, tensorValues(operands)...)
+	return &Tensor{out, slices.Clone(eq.out), eng}
 }
 
 // einsum is an equation taken apart: the axes of each operand and of the result.
@@ -39,11 +51,7 @@ func parseEinsum(equation string) einsum {
 	}
 	eq := einsum{text: equation, out: strings.Fields(right)}
 	for _, operand := range strings.Split(left, ",") {
-		axes := strings.Fields(operand)
-		if repeated(axes) {
-			fail("Einsum(%q): %q names an axis twice", equation, strings.TrimSpace(operand))
-		}
-		eq.in = append(eq.in, axes)
+		eq.in = append(eq.in, strings.Fields(operand))
 	}
 	if repeated(eq.out) {
 		fail("Einsum(%q): the result names an axis twice", equation)
@@ -84,6 +92,10 @@ func (eq einsum) check(operands []*Tensor) {
 // build multiplies from left to right and sums an axis away as soon as nothing that follows needs
 // it.
 func (eq einsum) build(in []*Node) *Node {
+	eq.in = slices.Clone(eq.in)
+	for i, x := range in {
+		in[i], eq.in[i] = withoutRepeats(x, eq.in[i])
+	}
 	x, axes := in[0], eq.in[0]
 	for i := 1; i < len(in); i++ {
 		keep := eq.neededAfter(i, append(slices.Clone(axes), eq.in[i]...))
@@ -91,6 +103,31 @@ func (eq einsum) build(in []*Node) *Node {
 		axes = keep
 	}
 	return eq.finish(x, axes)
+}
+
+// withoutRepeats takes the diagonal of each two axes of one name.
+func withoutRepeats(x *Node, axes []string) (*Node, []string) {
+	for j := len(axes) - 1; j > 0; j-- {
+		i := slices.Index(axes[:j], axes[j])
+		if i < 0 {
+			continue
+		}
+		n := len(axes)
+		var order []int // of the axes, these two last
+		for k := range n {
+			if k != i && k != j {
+				order = append(order, k)
+			}
+		}
+		x = TransposeAllAxes(x, append(order, i, j)...)
+		lead := x.Shape().Dimensions[:n-2]
+		size := x.Shape().Dim(n - 1)
+		x = Reshape(diagonalOf(Reshape(x, sizeOf(lead), size, size), 0), append(slices.Clone(lead), size)...)
+		name := axes[j]
+		axes = append(without(without(axes, j), i), name)
+		j = len(axes)
+	}
+	return x, axes
 }
 
 // neededAfter are the axes among have, each once, that operands after i or the result use.

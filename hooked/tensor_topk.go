@@ -1,14 +1,13 @@
 package hooked
 
 import (
-	"math"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // TopK are the k largest entries along an axis, largest first, and where they stand; of equal ones
-// the earlier. NaN counts as the smallest.
+// the earlier. NaN counts as the largest, as in PyTorch.
 //
 // It works on the host: a backend would sort the whole axis, which for a vocabulary takes a hundred
 // times longer than one pass over it.
@@ -18,6 +17,10 @@ func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
 	n := shape[i]
 	if k < 1 || k > n {
 		fail("TopK(%d) along axis %q of %d entries", k, axis, n)
+	}
+	if !t.value.DType().IsFloat() {
+		indices = t.ArgSort(axis, Descending).slice(i, Range{0, k})
+		return t.Gather(indices, axis), indices
 	}
 	inner := sizeOf(shape[i+1:])
 	outer := sizeOf(shape[:i])
@@ -41,7 +44,7 @@ func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
 // each value that beats the last one is inserted. For the few that anybody looks at that is one
 // comparison a value.
 func largest(n, k int, value func(int) float32) []int {
-	less := func(a, b float32) bool { return a < b || math.IsNaN(float64(a)) && !math.IsNaN(float64(b)) }
+	less := func(a, b float32) bool { return a < b || b != b && a == a }
 	best := make([]int, 0, k+1)
 	for m := range n {
 		v := value(m)

@@ -166,6 +166,19 @@ func (c Config) normSpecs(name string, kind Normalization, width int, need specF
 // check compares a state dict with what a configuration asks for: every name known, every shape
 // right, nothing missing.
 func (sd StateDict) check(specs map[string]weightSpec) error {
+	if err := sd.checkGiven(specs); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(specs)) {
+		if sd[name] == nil && !specs[name].optional {
+			return brief.Errorf("weight %q is missing", name)
+		}
+	}
+	return nil
+}
+
+// checkGiven compares the weights that are there with what a model may have.
+func (sd StateDict) checkGiven(specs map[string]weightSpec) error {
 	for _, name := range slices.Sorted(maps.Keys(sd)) {
 		spec, ok := specs[name]
 		if !ok {
@@ -180,11 +193,6 @@ func (sd StateDict) check(specs map[string]weightSpec) error {
 		}
 		if err := a.finite(); err != nil {
 			return brief.Errorf("weight %q: %w", name, err)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(specs)) {
-		if sd[name] == nil && !specs[name].optional {
-			return brief.Errorf("weight %q is missing", name)
 		}
 	}
 	return nil

@@ -97,7 +97,7 @@ func TestProcessedFile(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, where := range []string{"testdata/arch/llama", "testdata/arch/gpt2"} {
 		for _, p := range []Processing{NoProcessing, FoldLN, DefaultProcessing} {
-			path := Must(processedFile("a/b", Must(keeperKey("a/b", where, p, F32))))
+			path := Must(processedFile("a/b", Must(keeperKey("a/b", where, p, LoadOptions{DType: F32}))))
 			if seen[path] || filepath.Base(filepath.Dir(path)) != "processed" {
 				t.Errorf("%s with %s: %s", where, p, path)
 			}
@@ -112,7 +112,7 @@ func TestKeyFollowsFiles(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/arch/llama")); err != nil {
 		t.Fatal(err)
 	}
-	key := func() string { return Must(keeperKey("x", dir, FoldLN, F32)) }
+	key := func() string { return Must(keeperKey("x", dir, FoldLN, LoadOptions{DType: F32})) }
 	before := key()
 	if key() != before {
 		t.Error("nothing changed, and the key did")

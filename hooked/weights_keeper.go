@@ -33,12 +33,16 @@ const layoutVersion = 1
 
 // keeperKey names a model in a keeper: the files as they are now, how they are processed, and by
 // which version.
-func keeperKey(name, where string, processing Processing, precision DType) (string, error) {
+func keeperKey(name, where string, processing Processing, o LoadOptions) (string, error) {
 	identity, err := weights.Identity(where)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, precision), nil
+	key := fmt.Sprintf("hooked model %d %q %s %s %d %s", layoutVersion, name, identity, settings(where), processing, o.DType)
+	if o.FirstNLayers > 0 {
+		key += fmt.Sprint(" first ", o.FirstNLayers)
+	}
+	return key, nil
 }
 
 // settings tells apart states of the configuration files beside the weights: their names, sizes and
@@ -63,6 +67,11 @@ type modelRecord struct {
 	Skipped []SkippedStep
 	Shapes  map[string][]int
 	Notes   []string
+}
+
+// record is all of a model but its weights and tokenizer.
+func (m *Model) record() modelRecord {
+	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes}
 }
 
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
@@ -94,7 +103,7 @@ func (m *Model) keep(key string) error {
 	if !ok {
 		return nil
 	}
-	blob, err := json.Marshal(modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes})
+	blob, err := json.Marshal(m.record())
 	if err != nil {
 		return err
 	}
@@ -110,19 +119,19 @@ func (m *Model) keep(key string) error {
 // configuration may have. Every model is made here, that of a worker too.
 func bareModel(be compute.Backend, why string, specs map[string]weightSpec, k modelRecord) *Model {
 	eng := sharedEngine(be)
-	return &Model{
+	return noteModel(&Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: &weightStore{eng: eng, cfg: k.Config, specs: specs, shapes: k.Shapes, turn: make(chan struct{}, 1),
-			buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)},
-	}
+		weights: newWeightStore(eng, k.Config, specs, k.Shapes),
+	})
 }
 
 // graphID tells apart models whose graphs may differ: two of one configuration share their
-// programs, since weights are inputs, and so are the tables of rotary angles.
+// programs, since weights are inputs, and so are the tables of rotary angles. What processing did
+// shows in the configuration and in which weights there are.
 func (k modelRecord) graphID() string {
-	k.Config.ModelName, k.Notes = "", nil
+	k.Config.ModelName, k.Notes, k.Applied, k.Skipped = "", nil, NoProcessing, nil
 	k.Config.RotaryBase, k.Config.RotaryScaling, k.Config.RotaryFactors = 0, nil, nil
 	text, err := json.Marshal(k) // maps are written in order of their keys
 	if err != nil {

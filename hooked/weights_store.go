@@ -37,10 +37,20 @@ type weightStore struct {
 
 	alike sync.Once
 	like  []int // of each layer
+
+	files   *modelFiles // that the weights are from; nil for any others
+	hashed  sync.Once
+	hash    string // of the weights, see [weightStore.content]
+	hashErr error
 }
 
 // putFunc takes a weight in its device layout.
 type putFunc func(name string, a *Array) error
+
+func newWeightStore(eng *engine, cfg Config, specs map[string]weightSpec, shapes map[string][]int) *weightStore {
+	return &weightStore{eng: eng, cfg: cfg, specs: specs, shapes: shapes, turn: make(chan struct{}, 1),
+		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
+}
 
 // firstLike is the first layer f such that the n layers from f on differ from those from l on in
 // their weights alone, so that one program serves both.

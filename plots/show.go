@@ -21,7 +21,10 @@ func init() {
 // Show displays the figure below the notebook's cell. A figure that carries an
 // error shows that, since a cell rarely looks at what Show returns. Outside a
 // GoNB notebook nothing is displayed.
-func (f Figure) Show() error {
+func (f Figure) Show() error { return f.showAs("") }
+
+// showAs displays the figure in the place with this id, in a new place if it is empty.
+func (f Figure) showAs(id string) error {
 	bundle, err := f.Bundle()
 	if err != nil {
 		bundle = errorBundle(err)
@@ -29,7 +32,7 @@ func (f Figure) Show() error {
 	if !gonbui.IsNotebook {
 		return err
 	}
-	send(bundle)
+	send(bundle, id)
 	if err == nil {
 		err = gonbui.Error()
 	}
@@ -38,14 +41,17 @@ func (f Figure) Show() error {
 
 // send hands the bundle to the kernel and waits until it has it: a cell's
 // process that ends earlier takes its last output with it.
-func send(bundle map[string]any) {
-	data := &protocol.DisplayData{Data: map[protocol.MIMEType]any{}}
+func send(bundle map[string]any, id string) {
+	data := &protocol.DisplayData{Data: map[protocol.MIMEType]any{}, DisplayID: id}
 	for mime, content := range bundle {
 		data.Data[protocol.MIMEType(mime)] = content
 	}
 	gonbui.SendData(data)
 	gonbui.Sync()
 }
+
+// newPlace is the id of a place that no figure has been shown in.
+func newPlace() string { return "gopherlens-" + gonbui.UniqueId() }
 
 // errorBundle is what a figure that cannot be drawn looks like.
 func errorBundle(err error) map[string]any {

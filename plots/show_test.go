@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"gopherlens/plots"
 )
 
 // TestPipe sends every figure as GoNB's pipe does, with encoding/gob, and wants
@@ -44,4 +46,19 @@ func asJSON(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// TestLive holds that a place shows one figure after the other, and two places are not mixed up;
+// outside a notebook nothing is shown, and a figure's error still returned.
+func TestLive(t *testing.T) {
+	a, b := plots.NewLive(), plots.NewLive()
+	if *a == *b || *a == (plots.Live{}) {
+		t.Errorf("places %+v and %+v", a, b)
+	}
+	if err := a.Show(plots.Line([]float64{1, 2}, plots.Axes{})); err != nil {
+		t.Error(err)
+	}
+	if err := a.Show(plots.Line([]float64{}, plots.Axes{})); err == nil {
+		t.Error("a figure without data has no error")
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 
+	"gopherlens/internal/backend"
 	"gopherlens/internal/fault"
 	"gopherlens/resident/internal/wire"
 )
@@ -18,7 +19,7 @@ import (
 const Name = "resident"
 
 func init() {
-	compute.Register(Name, func(config string) (compute.Backend, error) { return New(config) })
+	backend.Register(Name, func(config string) (compute.Backend, error) { return New(config) })
 }
 
 // A Backend is a connection to the resident worker, which runs another backend
@@ -34,15 +35,16 @@ type Backend struct {
 var _ compute.Backend = (*Backend)(nil)
 
 // New connects to the session's worker, starting it if there is none, and has
-// it open the backend that config describes, such as "xla:cpu" or "go:". It is
-// what compute.NewWithConfig("resident:" + config) calls.
+// it open the backend that config describes, such as "xla:cpu" or "go:"; of an empty
+// one the best that is installed. It is what compute.NewWithConfig("resident:" + config)
+// calls, unless that is the process's own backend, which is opened once.
 //
-// It fails if config is empty, if the program gopherlens cannot be found or
-// started, or with the fronted backend's own error.
+// It fails if there is no such backend or no plugin for it, if the program gopherlens
+// cannot be found or started, or with the fronted backend's own error.
 func New(config string) (*Backend, error) {
-	inner, _, _ := strings.Cut(config, ":")
-	if inner == "" || inner == Name {
-		return nil, fmt.Errorf("resident: name the backend to run in the worker, as in \"resident:xla:cpu\" or \"resident:go:\", not %q", config)
+	resolved, err := backend.Resolve(Name + ":" + config)
+	if err != nil {
+		return nil, err
 	}
 	p, err := newPool()
 	if err != nil && !errors.Is(err, ErrSilent) {
@@ -51,7 +53,7 @@ func New(config string) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{config: config, pool: p}
+	b := &Backend{config: strings.TrimPrefix(resolved, Name+":"), pool: p}
 	if err := b.open(); err != nil {
 		p.close()
 		return nil, err

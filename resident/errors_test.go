@@ -3,6 +3,9 @@ package resident_test
 import (
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,19 +13,63 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 
+	backends "gopherlens/internal/backend"
 	"gopherlens/resident"
 )
 
-func TestConfigurationIsNeeded(t *testing.T) {
+func TestConfigurations(t *testing.T) {
 	newSession(t)
 	for config, want := range map[string]string{
-		"":             "name the backend",
-		"resident:go:": "name the backend",
+		"resident:go:": `runs no backend "resident"`,
 		"nothing:x":    `can't find backend "nothing"`,
+		"xla:/no/file": "there is no plugin file",
 	} {
 		if _, err := resident.New(config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("New(%q): %v; want an error with %q", config, err, want)
 		}
+	}
+	b, err := resident.New("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Finalize()
+	if got := status(t).Backends; !slices.Equal(got, []string{"go:ops_sequential"}) {
+		t.Errorf("the worker has open %q, want the pure Go backend that runs operations one after the other", got)
+	}
+}
+
+// TestAlone runs a program that imports this package and no other backend: GoMLX's own call finds
+// what computes, as doctor would.
+func TestAlone(t *testing.T) {
+	newSession(t)
+	program := filepath.Join(t.TempDir(), "alone")
+	if out, err := exec.Command("go", "build", "-o", program, "./testdata/alone").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	choice, err := backends.ChooseInNotebook()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for config, want := range map[string]string{
+		"":                          strings.TrimPrefix(choice.Config, "resident:"),
+		"resident":                  strings.TrimPrefix(choice.Config, "resident:"),
+		"resident:go":               "go:ops_sequential",
+		"gopherlens":                strings.TrimPrefix(choice.Config, "resident:"),
+		"go":                        "go:ops_sequential",
+		"resident:go:parallelism=1": "go:parallelism=1,ops_sequential",
+	} {
+		cmd := exec.Command(program)
+		cmd.Env = append(os.Environ(), compute.ConfigEnvVar+"="+config, "GONB_PIPE=")
+		out, err := cmd.CombinedOutput()
+		if want := "[19] of one backend in " + want + "\n"; err != nil || string(out) != want {
+			t.Errorf("GOMLX_BACKEND=%s: %v, printed %q; want %q", config, err, out, want)
+		}
+		resident.Stop()
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), compute.ConfigEnvVar+"=xla:tpu")
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), `no PJRT plugin for "tpu"`) {
+		t.Errorf("another backend: %v, printed %q", err, out)
 	}
 }
 

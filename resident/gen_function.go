@@ -81,8 +81,8 @@ func (fn *function) BitwiseXor(lhs compute.Value, rhs compute.Value) (compute.Va
 }
 
 // BroadcastInDim implements compute.Function.
-func (fn *function) BroadcastInDim(x compute.Value, outputShape shapes.Shape, broadcastAxes []int) (compute.Value, error) {
-	return fn.record(wire.OpBroadcastInDim, ref(x), outputShape, broadcastAxes).one()
+func (fn *function) BroadcastInDim(operand compute.Value, outputShape shapes.Shape, broadcastAxes []int) (compute.Value, error) {
+	return fn.record(wire.OpBroadcastInDim, ref(operand), outputShape, broadcastAxes).one()
 }
 
 // Call implements compute.Function.
@@ -135,6 +135,11 @@ func (fn *function) Cos(x compute.Value) (compute.Value, error) {
 	return fn.record(wire.OpCos, ref(x)).one()
 }
 
+// CumSum implements compute.Function.
+func (fn *function) CumSum(operand compute.Value, axis int, options compute.CumSumOptions) (compute.Value, error) {
+	return fn.record(wire.OpCumSum, ref(operand), axis, options).one()
+}
+
 // Div implements compute.Function.
 func (fn *function) Div(lhs compute.Value, rhs compute.Value) (compute.Value, error) {
 	return fn.record(wire.OpDiv, ref(lhs), ref(rhs)).one()
@@ -145,9 +150,24 @@ func (fn *function) DotGeneral(lhs compute.Value, lhsContractingAxes []int, lhsB
 	return fn.record(wire.OpDotGeneral, ref(lhs), lhsContractingAxes, lhsBatchAxes, ref(rhs), rhsContractingAxes, rhsBatchAxes, config).one()
 }
 
+// DynamicBroadcastInDim implements compute.Function.
+func (fn *function) DynamicBroadcastInDim(operand compute.Value, broadcastAxes []int, dimensions ...compute.DynamicDimensionSpec) (compute.Value, error) {
+	return fn.record(wire.OpDynamicBroadcastInDim, ref(operand), broadcastAxes, dimensions).one()
+}
+
 // DynamicDimensionSize implements compute.Function.
 func (fn *function) DynamicDimensionSize(operand compute.Value, axis int) (compute.Value, error) {
 	return fn.record(wire.OpDynamicDimensionSize, ref(operand), axis).one()
+}
+
+// DynamicIota implements compute.Function.
+func (fn *function) DynamicIota(dtype dtypes.DType, iotaAxis int, dimensions ...compute.DynamicDimensionSpec) (compute.Value, error) {
+	return fn.record(wire.OpDynamicIota, dtype, iotaAxis, dimensions).one()
+}
+
+// DynamicPad implements compute.Function.
+func (fn *function) DynamicPad(x compute.Value, fillValue compute.Value, axesConfig ...compute.DynamicPadAxis) (compute.Value, error) {
+	return fn.record(wire.OpDynamicPad, ref(x), ref(fillValue), axesConfig).one()
 }
 
 // DynamicReshape implements compute.Function.

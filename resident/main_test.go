@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	_ "gopherlens/internal/purego"
 
 	"gopherlens/resident"
 	"gopherlens/resident/worker"

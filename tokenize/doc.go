@@ -7,7 +7,8 @@
 //
 // [Load] reads tokenizer.json, GPT-2's vocab.json with merges.txt, or
 // sentencepiece's tokenizer.model, with the files beside them that add or name tokens;
-// [FromGGUF] takes the metadata of a GGUF file.
+// [FromGGUF] takes the metadata of a GGUF file, [FromWords] the words of a toy model.
+// [Tokenizer.Save] writes a tokenizer's files.
 //
 // A text goes through these steps, each an entry of tokenizer.json:
 //

@@ -90,3 +90,15 @@ func ExampleTokenizer_Offsets() {
 	// 4 {2 5} " hi"
 	// 5 {5 6} "!"
 }
+
+func ExampleFromWords() {
+	tok, err := tokenize.FromWords([]string{"[start]", "[pad]", "[end]", "(", ")"},
+		tokenize.WordOptions{BOS: "[start]", Pad: "[pad]", EOS: "[end]", Characters: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ids, err := tok.Encode("[start](())[end]")
+	fmt.Println(ids, err)
+	// Output: [0 3 3 4 4 2] <nil>
+}

@@ -66,6 +66,7 @@ func (g ggufReader) build() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.from, t.gguf = nil, &g
 	return t, g.setSpecial(t)
 }
 

@@ -16,7 +16,8 @@ import (
 
 // Load reads a tokenizer from disk. path is
 //   - a folder as Hugging Face's hub has it: tokenizer.json is used if it is
-//     there, else vocab.json with merges.txt, else tokenizer.model;
+//     there, else vocab.json with merges.txt, else tokenizer.model, else what
+//     [Tokenizer.Save] has written of a GGUF file's;
 //   - or one of these files.
 //
 // tokenizer_config.json, special_tokens_map.json and added_tokens.json beside it are
@@ -39,7 +40,7 @@ func Load(path string) (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	t, err := loadFile(path)
+	t, err := loadFile(newFolder(filepath.Dir(path)), filepath.Base(path))
 	if err != nil {
 		return nil, refused(fmt.Errorf("tokenizer %s: %w", path, err))
 	}
@@ -47,7 +48,7 @@ func Load(path string) (*Tokenizer, error) {
 }
 
 // tokenizerFiles are the files that Load looks for, best first.
-var tokenizerFiles = []string{"tokenizer.json", "vocab.json", "tokenizer.model"}
+var tokenizerFiles = []string{"tokenizer.json", "vocab.json", "tokenizer.model", ggufFile}
 
 func findFile(folder string) (string, error) {
 	for _, name := range tokenizerFiles {
@@ -60,23 +61,32 @@ func findFile(folder string) (string, error) {
 	return "", fault.Mark(err, fs.ErrNotExist)
 }
 
-func loadFile(path string) (*Tokenizer, error) {
-	s, err := readSettings(filepath.Dir(path), formatOf(path) == formatJSON)
+// loadFile reads the tokenizer whose main file is called name.
+func loadFile(from *folder, name string) (*Tokenizer, error) {
+	if name == ggufFile {
+		data, err := from.file(name)
+		if err != nil {
+			return nil, err
+		}
+		return parseGGUFFile(data)
+	}
+	s, err := readSettings(from, formatOf(name) == formatJSON)
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := from.file(name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := parseFile(path, data, s)
+	t, err := parseFile(from, name, data, s)
 	if err != nil {
 		return nil, err
 	}
+	t.from = from
 	if err := t.configure(s); err != nil {
 		return nil, err
 	}
-	if formatOf(path) == formatJSON {
+	if formatOf(name) == formatJSON {
 		s.applyTemplate(t)
 		return t, nil
 	}
@@ -92,20 +102,20 @@ const (
 	formatModel                // sentencepiece's
 )
 
-func formatOf(path string) format {
+func formatOf(name string) format {
 	switch {
-	case filepath.Base(path) == "vocab.json":
+	case name == "vocab.json":
 		return formatMerges
-	case filepath.Ext(path) == ".model":
+	case filepath.Ext(name) == ".model":
 		return formatModel
 	}
 	return formatJSON
 }
 
-func parseFile(path string, data []byte, s *settings) (*Tokenizer, error) {
-	switch formatOf(path) {
+func parseFile(from *folder, name string, data []byte, s *settings) (*Tokenizer, error) {
+	switch formatOf(name) {
 	case formatMerges:
-		return loadVocabMerges(path, data, s)
+		return loadVocabMerges(from, data, s)
 	case formatModel:
 		return parseSentencePiece(data, s)
 	}
@@ -130,7 +140,7 @@ func (t *Tokenizer) configure(s *settings) error {
 const mergesHeader = "#version"
 
 // loadVocabMerges reads GPT-2's own format: vocab.json and, beside it, merges.txt.
-func loadVocabMerges(path string, data []byte, config *settings) (*Tokenizer, error) {
+func loadVocabMerges(from *folder, data []byte, config *settings) (*Tokenizer, error) {
 	setUp, ok := byteLevelClasses[config.class]
 	if !ok {
 		return nil, fmt.Errorf("how a %s splits text is not known without its tokenizer.json", brief(config.class))
@@ -143,7 +153,7 @@ func loadVocabMerges(path string, data []byte, config *settings) (*Tokenizer, er
 	if err != nil {
 		return nil, err
 	}
-	merges, err := readMerges(filepath.Join(filepath.Dir(path), "merges.txt"))
+	merges, err := readMerges(from)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +165,9 @@ func loadVocabMerges(path string, data []byte, config *settings) (*Tokenizer, er
 	return t, config.applyPrefixSpace(t)
 }
 
-func readMerges(path string) ([][2]string, error) {
-	data, err := os.ReadFile(path)
+func readMerges(from *folder) ([][2]string, error) {
+	path := filepath.Join(from.dir, "merges.txt")
+	data, err := from.file("merges.txt")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Mark(fmt.Errorf("vocab.json needs %s beside it, which does not exist", path), fs.ErrNotExist)
 	}

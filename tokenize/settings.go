@@ -53,13 +53,13 @@ var roles = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_to
 
 // readSettings reads the files of a folder; all are optional. hasFile says that there
 // is a tokenizer.json.
-func readSettings(folder string, hasFile bool) (*settings, error) {
+func readSettings(from *folder, hasFile bool) (*settings, error) {
 	files := make(map[string]*sideFile)
 	for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"} {
 		if name == "config.json" && !hasFile {
 			continue // what the kind of model means for other formats is not known
 		}
-		f, err := readSideFile(folder, name)
+		f, err := readSideFile(from, name)
 		if err != nil {
 			return nil, err
 		}

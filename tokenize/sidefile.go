@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -23,9 +21,9 @@ type sideField struct {
 	raw json.RawMessage
 }
 
-func readSideFile(folder, name string) (*sideFile, error) {
+func readSideFile(from *folder, name string) (*sideFile, error) {
 	f := &sideFile{name: name}
-	data, err := os.ReadFile(filepath.Join(folder, name))
+	data, err := from.file(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}

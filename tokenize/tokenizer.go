@@ -7,7 +7,7 @@ import (
 )
 
 // A Tokenizer turns text into token ids and back, as the model's own tokenizer
-// does. Load and FromGGUF make one. It is safe for concurrent use.
+// does. Load, FromGGUF and FromWords make one. It is safe for concurrent use.
 type Tokenizer struct {
 	vocab      *vocab // the model's
 	added      *addedTokens
@@ -25,6 +25,9 @@ type Tokenizer struct {
 
 	splitSpecial bool // special tokens are not found in text
 	cleanUp      bool // decoding drops blanks before punctuation
+
+	from *folder     // what it was read from; nil if that was a GGUF file
+	gguf *ggufReader // the same of one
 }
 
 var errNoTokenizer = errors.New("tokenize: the tokenizer is nil, or Tokenizer{}: look at the error of the Load or FromGGUF " +

@@ -3,8 +3,6 @@
 package xla
 
 import (
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -37,24 +35,10 @@ func TestTrim(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := resident(t)
+		before := memory()
 		nativemem.Trim()
-		if freed := before - resident(t); freed < 100<<20 {
+		if freed := before - memory(); freed < 100<<20 {
 			t.Errorf("%d MB went back to the system, want the better part of 180", freed>>20)
 		}
 	})
-}
-
-// resident is the process's memory in bytes.
-func resident(t *testing.T) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var size, pages int
-	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
 }

@@ -5,6 +5,7 @@ package xla
 import (
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/go-xla/compute/xla"
@@ -15,14 +16,29 @@ import (
 
 func init() {
 	for _, name := range backend.XLANames {
-		compute.Register(name, open)
+		backend.Register(name, open)
 	}
 }
 
+// opening is held while a backend opens: go-xla's list of plugins has no lock against what is put
+// into it.
+var opening sync.Mutex
+
 // open makes the backend of a plugin: "cpu", "cuda" or the path of its file, with go-xla's options
-// after a comma.
+// after a comma. A name is looked for where set-up puts plugins, then where go-xla does.
 func open(config string) (compute.Backend, error) {
-	plugin, _, _ := strings.Cut(config, ",")
+	opening.Lock()
+	defer opening.Unlock()
+	plugin, options, found := strings.Cut(config, ",")
+	if path, err := backend.PluginPath(plugin); err == nil {
+		if plugin = path; found {
+			options = "," + options
+		}
+		config = plugin + options
+		if err := keepPrograms(plugin); err != nil {
+			return nil, err
+		}
+	}
 	if !strings.Contains(filepath.Base(plugin), "cpu") {
 		return xla.New(config)
 	}

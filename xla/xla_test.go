@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/compute/gobackend"
+	_ "gopherlens/internal/purego"
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/golden"

@@ -180,14 +180,15 @@ func generation(m *hooked.Model, d data) ([]measurement, error) {
 func sweeps(m *hooked.Model, d data) ([]measurement, error) {
 	var out []measurement
 	for _, task := range []struct {
-		name  string
-		sweep func(*hooked.Model, hooked.Tokens, any, hooked.Metric, ...patching.Option) (*patching.Grid, error)
+		name string
+		kind patching.Kind
 	}{
 		{"residual sweep, 30 x 16 x 8", patching.ResidPre},
 		{"head sweep, 30 x 9 x 8", patching.HeadOutAllPos},
 	} {
 		start := time.Now()
-		grid, err := task.sweep(m, d.corrupted(), d.Tokens, hooked.LogitDiff(d.Answers))
+		sweep := patching.Sweep{Kind: task.kind, Base: d.corrupted(), Source: patching.FromTokens(d.Tokens), Metric: hooked.LogitDiff(d.Answers)}
+		grid, err := sweep.Run(m)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", task.name, err)
 		}

@@ -1,3 +1,3 @@
 package main
 
-import _ "github.com/gomlx/compute/gobackend" // GoMLX's pure Go backend, always there
+import _ "gopherlens/internal/purego" // GoMLX's pure Go backend, always there

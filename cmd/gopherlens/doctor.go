@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/codecache"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
 )
@@ -29,6 +30,7 @@ var checks = []func(context.Context, *setup.Setup) []finding{
 	checkModel,
 	checkToken,
 	checkBackend,
+	checkPrograms,
 }
 
 // errUnwell is the doctor's error when something needed is missing; the report
@@ -109,6 +111,9 @@ func checkSetup(ctx context.Context, s *setup.Setup) []finding {
 		default:
 			f.detail, f.mend = "not installed, or not as this checkout needs it: "+state.Where, "make setup"
 		}
+		if state.Untried {
+			f.detail += " (untried: nobody has run it for this repository)"
+		}
 		findings = append(findings, f)
 	}
 	return findings
@@ -166,4 +171,19 @@ func checkNotebooks() finding {
 		f.detail, f.mend = err.Error(), "correct or unset GOMLX_BACKEND"
 	}
 	return f
+}
+
+// checkPrograms tells where XLA's compiled programs are kept from process to process, and how many.
+func checkPrograms(context.Context, *setup.Setup) []finding {
+	f := finding{name: "compiled programs"}
+	st, err := codecache.Look()
+	switch {
+	case err != nil:
+		f.detail, f.mend = "every process compiles its own: "+err.Error(), "mend that, or set "+codecache.OffEnv+"=off to do without"
+	case st.Limit == 0:
+		f.detail = fmt.Sprintf("not kept, as %s or %s says", codecache.OffEnv, codecache.LimitEnv)
+	default:
+		f.detail = fmt.Sprintf("%d, %s of at most %s, in %s", st.Entries, size(st.Bytes), size(st.Limit), st.Folder)
+	}
+	return []finding{f}
 }

@@ -30,7 +30,7 @@ func subcommands() []subcommand {
 		{"setup", "install what notebooks need: JupyterLab, the Go kernel, XLA's plugin, the default model", runSetup},
 		{"doctor", "say what is installed, which backend will compute and why, and how to mend what is missing", runDoctor},
 		{"run", "run a notebook from top to bottom and print each cell's output and time", runNotebook},
-		{"models", "list the models and processed weights on this machine; prune the latter", runModels},
+		{"models", "list the models, processed weights and compiled programs on this machine; prune the last two", runModels},
 		{"resident", "the worker that keeps models between cells: status, stop, serve", runResident},
 		{"version", "print this program's version and what it was built with", runVersion},
 	}
@@ -38,7 +38,7 @@ func subcommands() []subcommand {
 
 // subSubcommands tells what each does.
 var subSubcommands = map[string]string{
-	"models prune":    "remove the processed weights; the next load of a model makes its own again",
+	"models prune":    "remove the processed weights and the compiled programs; who needs them makes them again",
 	"models verify":   "load a model and check that it computes what it should",
 	"resident status": "tell what this session's worker holds, and what others of yours do",
 	"resident stop":   "end this session's worker; what it holds is lost, the next cell starts a new one",

@@ -81,7 +81,7 @@ func TestUsage(t *testing.T) {
 		{"too much", []string{"version", "3"}, exitUsage, []string{"usage: gopherlens version"}},
 		{"two places", []string{"run", "-inplace", "-o", "b.ipynb", "a.ipynb"}, exitFailed, []string{"-o and -inplace"}},
 		{"no such notebook", []string{"run", "none.ipynb"}, exitFailed, []string{"none.ipynb"}},
-		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.2"}},
+		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.8"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -123,6 +123,51 @@ func TestDoctorInEmptyHome(t *testing.T) {
 	}
 }
 
+// The doctor tells of compiled programs, that they are not wanted, and why they cannot be kept.
+func TestDoctorPrograms(t *testing.T) {
+	cache := t.TempDir()
+	file := filepath.Join(t.TempDir(), "file")
+	for _, name := range []string{filepath.Join(cache, "compiled", strings.Repeat("ab", 32)), file} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, make([]byte, 700_000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := t.TempDir()
+	if err := os.Mkdir(filepath.Join(open, "compiled"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(open, "compiled"), 0o777); err != nil { // past the umask
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		env  []string
+		want string
+	}{
+		{"some", []string{"GOPHERLENS_CACHE=" + cache}, "1, 0.7 MB of at most 2000.0 MB, in " + filepath.Join(cache, "compiled")},
+		{"another bound", []string{"GOPHERLENS_CACHE=" + cache, "GOPHERLENS_COMPILED_GB=0.5"}, "of at most 500.0 MB"},
+		{"none yet", []string{"GOPHERLENS_CACHE=" + t.TempDir()}, "0, 0.0 MB of at most"},
+		{"off", []string{"GOPHERLENS_COMPILED=off"}, "not kept, as"},
+		{"a bound of 0", []string{"GOPHERLENS_COMPILED_GB=0"}, "not kept, as"},
+		{"no bound", []string{"GOPHERLENS_COMPILED_GB=NaN"}, `GOPHERLENS_COMPILED_GB="NaN"`},
+		{"no folder", []string{"GOPHERLENS_CACHE=" + file}, "every process compiles its own"},
+		{"open to all", []string{"GOPHERLENS_CACHE=" + open}, "run chmod 700"},
+		{"no home", []string{"HOME=", "XDG_CACHE_HOME="}, "set GOPHERLENS_CACHE"},
+	} {
+		output, _ := gopherlens(t, c.env, "doctor")
+		found := false
+		for _, line := range strings.Split(output, "\n") {
+			found = found || strings.Contains(line, " compiled programs ") && strings.Contains(line, c.want)
+		}
+		if !found {
+			t.Errorf("%s: no line of compiled programs with %q:\n%s", c.name, c.want, output)
+		}
+	}
+}
+
 // A backend that cannot be had is told as such, and with what to do.
 func TestDoctorBadBackend(t *testing.T) {
 	output, status := gopherlens(t, []string{"GOMLX_BACKEND=xla:/nowhere/plugin.so"}, "doctor")
@@ -153,6 +198,8 @@ func TestModels(t *testing.T) {
 	cache := t.TempDir()
 	hub := t.TempDir()
 	for path, content := range map[string]string{
+		filepath.Join(cache, "compiled", strings.Repeat("ab", 32)):         strings.Repeat("x", 700_000),
+		filepath.Join(cache, "once", "1-2.safetensors"):                    strings.Repeat("x", 900_000),
 		filepath.Join(cache, "processed", "smollm2-135m-f32", "weights"):   strings.Repeat("x", 2_500_000),
 		filepath.Join(hub, "models--openai-community--gpt2", "blobs", "a"): strings.Repeat("x", 1_200_000),
 	} {
@@ -168,11 +215,11 @@ func TestModels(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB"}},
+		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB", "1 programs", "0.7 MB", "1 values", "0.9 MB"}},
 		{[]string{"models", "-names"}, []string{"smollm2-135m", "gpt2-small", "openai-community/gpt2\n"}},
-		{[]string{"models", "prune"}, []string{"removed 2.5 MB"}},
-		{[]string{"models", "prune"}, []string{"no processed weights"}},
-		{[]string{"models"}, []string{"openai-community/gpt2", "  none"}},
+		{[]string{"models", "prune"}, []string{"removed 2.5 MB", "removed 0.7 MB of compiled programs"}},
+		{[]string{"models", "prune"}, []string{"no processed weights", "no compiled programs"}},
+		{[]string{"models"}, []string{"openai-community/gpt2", "  none", "1 values"}},
 	}
 	for _, step := range steps {
 		output, status := gopherlens(t, env, step.args...)

@@ -12,6 +12,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/codecache"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
 )
@@ -32,7 +33,7 @@ func runModels(_ context.Context, args []string) error {
 	if *names {
 		return listNames()
 	}
-	for _, list := range []func() error{listInstalled, listHub, listProcessed} {
+	for _, list := range []func() error{listInstalled, listHub, listProcessed, listPrograms, listOnce} {
 		if err := list(); err != nil {
 			return err
 		}
@@ -89,6 +90,40 @@ func listProcessed() error {
 		func(name string) string { return name })
 }
 
+// listPrograms tells how many compiled programs there are.
+func listPrograms() error {
+	st, err := codecache.Look()
+	if err != nil {
+		fmt.Println("Compiled programs: none are kept:", err)
+		return nil
+	}
+	fmt.Println("Compiled programs in " + st.Folder + " (gopherlens models prune removes them):")
+	if st.Entries == 0 {
+		fmt.Println("  none")
+		return nil
+	}
+	fmt.Printf("  %-40s %9s\n", fmt.Sprintf("%d programs", st.Entries), size(st.Bytes))
+	return nil
+}
+
+// listOnce tells how much notebooks keep with hooked.Once. It took long to make, and so prune leaves
+// it alone.
+func listOnce() error {
+	dir, err := cachedir.Join("once")
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")) // its one error is a bad pattern
+	fmt.Println("Values of hooked.Once in " + dir + " (hooked.Forget lets go of one; remove the folder for all):")
+	if len(files) == 0 {
+		fmt.Println("  none")
+		return nil
+	}
+	bytes, err := sizeOf(dir)
+	fmt.Printf("  %-40s %9s\n", fmt.Sprintf("%d values", len(files)), size(bytes))
+	return err
+}
+
 // listFolder prints the entries of dir that match pattern, with their sizes.
 func listFolder(title, dir, pattern string, name func(string) string) error {
 	fmt.Println(title)
@@ -114,11 +149,16 @@ func listFolder(title, dir, pattern string, name func(string) string) error {
 	return nil
 }
 
-// pruneModels removes processed weights: the next load makes them again.
+// pruneModels removes what is made again when it is needed.
 func pruneModels(args []string) error {
 	if err := parse(flag.NewFlagSet("models prune", flag.ContinueOnError), args, "", 0); err != nil {
 		return err
 	}
+	return errors.Join(pruneProcessed(), prunePrograms())
+}
+
+// pruneProcessed removes processed weights: the next load makes them again.
+func pruneProcessed() error {
 	dir, err := cachedir.Join("processed")
 	if err != nil {
 		return err
@@ -135,6 +175,20 @@ func pruneModels(args []string) error {
 		return err
 	}
 	fmt.Printf("removed %s of processed weights from %s\n", size(bytes), dir)
+	return nil
+}
+
+// prunePrograms removes compiled programs: who needs one compiles it again.
+func prunePrograms() error {
+	dir, bytes, err := codecache.Remove()
+	switch {
+	case err != nil:
+		return err
+	case bytes == 0:
+		fmt.Println("there are no compiled programs")
+	default:
+		fmt.Printf("removed %s of compiled programs from %s\n", size(bytes), dir)
+	}
 	return nil
 }
 

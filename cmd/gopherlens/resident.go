@@ -85,7 +85,8 @@ func printState(w io.Writer, st resident.State) {
 	fmt.Fprintf(w, "backends   %q\n", st.Backends)
 	fmt.Fprintf(w, "clients    %d, holding %d handles\n", st.Clients, st.Handles)
 	fmt.Fprintf(w, "memory     %s in %d arrays, of %s allowed\n", megabytes(st.Bytes), st.Arrays, megabytes(st.Budget))
-	fmt.Fprintf(w, "programs   %d compiled, with constants of %s\n", st.Programs, megabytes(st.ProgramBytes))
+	fmt.Fprintf(w, "programs   %d held, with constants of %s; XLA compiled %d so far, and %d came from disk\n",
+		st.Programs, megabytes(st.ProgramBytes), st.Compiled, st.FromDisk)
 	fmt.Fprintf(w, "memo       %d results, %s, of which %s were asked for once; %d hits, %d misses\n",
 		st.MemoResults, megabytes(st.MemoBytes), megabytes(st.MemoOnce), st.MemoHits, st.MemoMisses)
 	for _, k := range st.Kept {

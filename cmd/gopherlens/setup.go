@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/gomlx/compute"
 
@@ -15,7 +16,8 @@ import (
 // runSetup installs what is missing.
 func runSetup(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
-	cuda := flags.Bool("cuda", false, "install XLA's plugin for Nvidia cards too, with its libraries (several GB)")
+	plugin := flags.String("plugin", "", "install XLA's plugin for another device too, with its libraries (gigabytes): "+
+		strings.Join(setup.PluginNames(), ", ")+"; several with commas between them")
 	if err := parse(flags, args, "", 0); err != nil {
 		return err
 	}
@@ -23,7 +25,12 @@ func runSetup(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.CUDA = *cuda
+	if *plugin != "" {
+		s.Plugins = strings.Split(*plugin, ",")
+	}
+	if err := setup.CheckPlugins(s.Plugins); err != nil {
+		return err
+	}
 	return s.Run(ctx)
 }
 

@@ -2,61 +2,50 @@ package patching
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"gopherlens/hooked"
 )
 
-// Attribution approximates [Sweep] with two forward passes and one backward pass in place of one
-// run for each cell: the difference between source and base times the gradient of the metric in the
-// base run, summed over prompts and over all axes that are not named (Nanda 2023, "Attribution
+// Attribution approximates [Sweep.Run] with two forward passes and one backward pass in place of
+// one run for each cell: the difference between source and base times the gradient of the metric in
+// the base run, summed over prompts and over all axes that are not named (Nanda 2023, "Attribution
 // Patching: Activation Patching At Industrial Scale"). The numbers are the predicted change of the
 // metric, where a sweep's are the metric itself; near saturated parts, such as the residual stream
-// of early layers, they can be far off. [OnProgress] and [BatchTokens] are for sweeps.
-func Attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	s, err := newSettings(options)
-	if err != nil {
-		return nil, err
-	}
-	if len(s.given) > 0 {
-		return nil, fmt.Errorf("attribution patching does not take %s: it is two runs, not a sweep in batches", s.given[0])
-	}
-	grid, err := attribution(m, site, over, base, source, metric, s)
-	if err != nil {
-		return nil, fmt.Errorf("attribution patching of %s: %w", site, err)
-	}
-	return grid, nil
+// of early layers, they can be far off. [OnProgress] and [BatchTokens] are for Run.
+func (s Sweep) Attribution(m *hooked.Model, options ...Option) (*Grid, error) {
+	return s.in(attributing, m, options)
 }
 
-func attribution(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, s *settings) (*Grid, error) {
-	from, err := asSource(source)
+var attributing = way{verb: "attribution patching of", ignores: []string{"OnProgress", "BatchTokens"}, grid: Sweep.attributed}
+
+// attributed computes the grid of one site.
+func (s Sweep) attributed(m *hooked.Model, set *settings) (*Grid, error) {
+	if err := set.ctx.Err(); err != nil {
+		return nil, err
+	}
+	sites, err := layersOf(m, s.Site)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ctx.Err(); err != nil {
-		return nil, err
-	}
-	sites, err := layersOf(m, site)
-	if err != nil {
-		return nil, err
-	}
-	options := append(s.runOptions(sites), hooked.Gradients(sites))
-	_, cache, grads, err := m.RunWithGradients(base, metric, options...)
+	options := append(set.runOptions(sites), hooked.Gradients(sites))
+	_, cache, grads, err := m.RunWithGradients(s.Base, s.Metric, options...)
 	if err != nil {
 		return nil, fmt.Errorf("the base run: %w", err)
 	}
-	find, err := from.activations(m, cache, sites, s)
+	find, err := s.Source.activations(m, cache, sites, set)
+	if err != nil {
+		return nil, fmt.Errorf("the source: %w", err)
+	}
+	sp, err := newSpace(s.Site, s.Over, layerNumbers(sites), cache.Get(sites[0]))
 	if err != nil {
 		return nil, err
 	}
-	sp, err := newSpace(site, over, layerNumbers(sites), cache.Get(sites[0]))
-	if err != nil {
-		return nil, err
-	}
-	g := newGrid(sp.names, sp.labels(m, base))
+	g := newGrid(sp.names, sp.labels(m, s.Base))
 	for i, site := range sites {
-		if err := s.ctx.Err(); err != nil {
+		if err := set.ctx.Err(); err != nil {
 			return nil, err
 		}
 		replacement, err := find(site)
@@ -89,6 +78,9 @@ func (sp *space) linear(base, source, grad *hooked.Tensor) (values []float32, er
 		effect := source.Sub(base).Einsum(fmt.Sprintf("%s, %s -> %s", all, all, strings.Join(kept, " ")), grad)
 		values = effect.Float32s()
 	})
+	if slices.ContainsFunc(values, func(v float32) bool { return math.IsNaN(float64(v)) }) {
+		return nil, fmt.Errorf("the effect is no number: base and source differ by infinity less infinity, as scores of masked keys do (hook_pattern has none)")
+	}
 	return values, err
 }
 

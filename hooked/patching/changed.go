@@ -36,7 +36,7 @@ func findDifferences(sp *space, base, source lookup) (*differences, error) {
 			return nil, fmt.Errorf("the source: %w", err)
 		}
 		if !slices.Equal(a.Shape(), b.Shape()) {
-			return nil, fmt.Errorf("%s is %v in the base run and %v in the source: the prompts must be as many and as long", sp.site.At(l), a, b)
+			return nil, fmt.Errorf("%s is %v in the base run and %v in the source: the prompts must be as many and as long", sp.site.At(l), a.Describe(), b.Describe())
 		}
 		err = hooked.Try(func() {
 			diff := b.Sub(a).Abs()

@@ -1,14 +1,13 @@
 // Package patching finds out which activations matter: it replaces one after the other in a run by
 // that of another run, and measures what this does to the output.
 //
-// [Sweep] is the general form: a site, the axes to run over, a base run in which things are
-// replaced, a source of the replacements, and a metric. Every get_act_patch function of
-// TransformerLens is one line on top of it: [ResidPre], [HeadOutAllPos] and so on. With the
-// corrupted prompts as base and the clean ones as source a sweep is denoising, which is
-// TransformerLens' direction: what restores the answer? The other way round it is noising: what
-// breaks it?
+// A [Sweep] has a kind, which is a site and the axes to run over; a base run in which things are
+// replaced; a source of the replacements; and a metric. Every get_act_patch function of
+// TransformerLens is a kind: [ResidPre], [HeadOutAllPos] and so on. With the corrupted prompts as
+// base and the clean ones as source a sweep is denoising, which is TransformerLens' direction: what
+// restores the answer? The other way round it is noising: what breaks it?
 //
-// [Attribution] approximates a sweep by gradients in two runs. [PathPatch] replaces what one head
+// [Sweep.Attribution] approximates a sweep by gradients in two runs. A [Path] replaces what one head
 // tells another and nothing else.
 //
 // # Why sweeps are fast

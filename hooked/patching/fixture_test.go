@@ -49,6 +49,11 @@ func openFixture(t testing.TB, name string, be compute.Backend) *fixture {
 	return f
 }
 
+// sweep is a sweep of the corrupted prompts, whose replacements are the clean ones'.
+func (f *fixture) sweep(kind patching.Kind) patching.Sweep {
+	return patching.Sweep{Kind: kind, Base: f.corrupted, Source: patching.FromTokens(f.clean), Metric: f.metric}
+}
+
 // forEachFixture runs a test on every fixture on every backend.
 func forEachFixture(t *testing.T, test func(t *testing.T, f *fixture)) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {

@@ -6,71 +6,189 @@ import (
 	"strings"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/axis"
+	"gopherlens/internal/brief"
 )
 
-// Mean replaces activations by their mean over a reference set of prompts, as mean ablation does.
-// The mean is taken along the named axes, separated by blanks: "batch" keeps a mean for each
-// position, for which the reference prompts must be as long as the base's; "batch pos" has one for
-// all. Pads are left out, where [PaddingSide] tells them.
-func Mean(reference hooked.Tokens, axes string) Source { return mean{reference, strings.Fields(axes)} }
+// Mean is a [Source] that replaces activations by their mean over reference prompts, as mean
+// ablation does. Pads are left out, where [PaddingSide] tells them.
+type Mean struct {
+	// Of are the reference prompts, [prompt][pos].
+	Of hooked.Tokens
 
-type mean struct {
-	tokens hooked.Tokens
-	axes   []string
+	// Over are the axes along which the mean is taken, separated by blanks: "batch" keeps a mean for
+	// each position, for which the reference prompts must be as long as the base's; "batch pos" has
+	// one for all.
+	Over string
+
+	// Groups, if there are any, is the group of each reference prompt, such as the number of its
+	// template. A prompt of the base then gets the mean of its own group.
+	Groups []int
+
+	// BaseGroups is the group of each prompt of the base; nil if they are those of Groups.
+	BaseGroups []int
 }
 
-func (f mean) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
+func (f Mean) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
 	if err := f.check(m, s); err != nil {
-		return nil, fmt.Errorf("the reference run: %w", err)
+		return nil, err
 	}
-	cache, err := m.Cache(f.tokens, s.runOptions(sites)...)
+	cache, err := m.Cache(f.Of, s.runOptions(sites)...)
 	if err != nil {
-		return nil, fmt.Errorf("the reference run: %w", err)
+		return nil, fmt.Errorf("the run of Mean.Of: %w", err)
 	}
 	return func(site hooked.Site) (t *hooked.Tensor, err error) {
 		like, err := base.Lookup(site)
 		if err != nil {
 			return nil, err
 		}
-		var average *hooked.Tensor
-		err = hooked.Try(func() { average, err = f.of(m, cache.Get(site), cache.Mask(), base.Mask()) })
+		x, err := cache.Lookup(site)
+		if err != nil {
+			return nil, err
+		}
+		average, err := f.average(m, reference{x, cache.Mask()}, reference{like, base.Mask()})
 		if err != nil {
 			return nil, fmt.Errorf("the mean of %s: %w", site, err)
 		}
-		err = hooked.Try(func() { t = like.Scale(0).Add(average) })
+		zero, err := zerosLike(m, like)
+		if err != nil {
+			return nil, err
+		}
+		err = hooked.Try(func() { t = zero.Add(average) })
 		return t, err
 	}, nil
 }
 
-// check refuses reference prompts of which nothing tells the pads.
-func (f mean) check(m *hooked.Model, s *settings) error {
-	if len(f.axes) == 0 {
-		return fmt.Errorf("Mean names no axes: want \"batch\", or \"batch pos\"")
-	}
-	if s.masked {
+// check refuses a mean of nothing, and reference prompts of which nothing tells the pads.
+func (f Mean) check(m *hooked.Model, s *settings) error {
+	switch axes := strings.Fields(f.Over); {
+	case len(f.Of) == 0:
+		return fmt.Errorf("Mean has no Of: give the reference prompts' tokens")
+	case len(axes) == 0:
+		return fmt.Errorf("Mean has no Over: want \"batch\", or \"batch pos\"")
+	case f.Groups == nil && f.BaseGroups != nil:
+		return fmt.Errorf("Mean has BaseGroups and no Groups: give the group of each reference prompt too")
+	case f.Groups != nil && len(f.Groups) != len(f.Of):
+		return fmt.Errorf("Mean.Groups has %d entries for %d reference prompts: want one for each", len(f.Groups), len(f.Of))
+	case f.Groups != nil && !slices.Contains(axes, "batch"):
+		return brief.Errorf("Mean.Over is %q, without \"batch\", so there is nothing to group", f.Over)
+	case s.masked:
 		return fmt.Errorf("AttentionMask is of the base's tokens, and Mean has others: pad both on the left and say PaddingSide(hooked.Left)")
-	}
-	if len(s.padding) > 0 {
+	case len(s.padding) > 0:
 		return nil
 	}
-	for i, end := range m.EndsOf(f.tokens) {
-		if n := len(f.tokens[i]) - 1 - end[0]; n > 0 {
-			return fmt.Errorf("the last %d tokens of prompt %d are the pad token, and would count in the mean: pad on the left, "+
+	for i, end := range m.EndsOf(f.Of) {
+		if n := len(f.Of[i]) - 1 - end[0]; n > 0 {
+			return fmt.Errorf("the last %d tokens of reference prompt %d are the pad token, and would count in the mean: pad on the left, "+
 				"and say PaddingSide(hooked.Left)", n, i)
 		}
 	}
 	return nil
 }
 
-// of is the mean of an activation x along the axes, of the tokens that mask [batch][pos] calls
-// real. Base is the mask of the prompts that the mean is for.
-func (f mean) of(m *hooked.Model, x *hooked.Tensor, mask, base [][]int) (*hooked.Tensor, error) {
+// reference is an activation of a run, and which of its tokens are real: nil for all.
+type reference struct {
+	x    *hooked.Tensor
+	mask [][]int
+}
+
+// average is the mean for the base's prompts: with an axis "batch" where they have groups.
+func (f Mean) average(m *hooked.Model, of, base reference) (average *hooked.Tensor, err error) {
+	axes, err := f.axesOf(of.x, base.x)
+	if err != nil {
+		return nil, err
+	}
+	err = hooked.Try(func() {
+		if f.Groups == nil {
+			average = hooked.Must(of.mean(m, axes, base.mask))
+		} else {
+			average = hooked.Must(f.ofGroups(m, axes, of, base))
+		}
+	})
+	return average, err
+}
+
+// axesOf are the names that the axes of the mean have at a site. Those that are kept must be as
+// long in the base run.
+func (f Mean) axesOf(x, base *hooked.Tensor) ([]string, error) {
+	names := x.AxisNames()
+	var axes []string
+	for _, name := range strings.Fields(f.Over) {
+		i := axis.Find(names, name)
+		if i < 0 {
+			return nil, brief.Errorf("there is no axis %q: want some of %v", name, names)
+		}
+		axes = append(axes, names[i])
+	}
+	for i, name := range names {
+		if n, want := x.Shape()[i], base.Shape()[i]; n != want && !slices.Contains(axes, name) {
+			return nil, fmt.Errorf("axis %s has %d entries in the reference run and %d in the base run: want as many, or a mean over it", name, n, want)
+		}
+	}
+	return axes, nil
+}
+
+// ofGroups is the mean for each prompt of the base, that of its group: [batch, ...].
+func (f Mean) ofGroups(m *hooked.Model, axes []string, of, base reference) (*hooked.Tensor, error) {
+	wanted := f.BaseGroups
+	if wanted == nil {
+		wanted = f.Groups
+	}
+	if n := base.x.Shape()[0]; len(wanted) != n {
+		return nil, fmt.Errorf("there are groups of %d prompts and the base has %d: give Mean.BaseGroups one for each", len(wanted), n)
+	}
+	var groups []int
+	var means []*hooked.Tensor
+	place := make([]int, len(wanted)) // of each prompt's group among groups
+	for i, group := range wanted {
+		if place[i] = slices.Index(groups, group); place[i] >= 0 {
+			continue
+		}
+		rows := indicesOf(f.Groups, group)
+		if len(rows) == 0 {
+			return nil, fmt.Errorf("prompt %d of the base is of group %d, of which there is no reference prompt", i, group)
+		}
+		mean, err := of.rows(rows).mean(m, axes, base.rows(indicesOf(wanted, group)).mask)
+		if err != nil {
+			return nil, fmt.Errorf("group %d: %w", group, err)
+		}
+		place[i] = len(groups)
+		groups, means = append(groups, group), append(means, mean)
+	}
+	return hooked.StackTensors("batch", means...).At(place), nil
+}
+
+// indicesOf are where a group stands in a list of groups.
+func indicesOf(groups []int, group int) (rows []int) {
+	for i, g := range groups {
+		if g == group {
+			rows = append(rows, i)
+		}
+	}
+	return rows
+}
+
+// rows is the part of some prompts.
+func (r reference) rows(rows []int) reference {
+	part := reference{x: r.x.At(rows)}
+	if r.mask != nil {
+		for _, i := range rows {
+			part.mask = append(part.mask, r.mask[i])
+		}
+	}
+	return part
+}
+
+// mean is the mean along the axes, of real tokens alone. Base is the mask of the prompts that the
+// mean is for.
+func (r reference) mean(m *hooked.Model, axes []string, base [][]int) (*hooked.Tensor, error) {
+	x, mask := r.x, r.mask
 	if mask == nil {
-		return x.Mean(f.axes...), nil
+		return x.Mean(axes...), nil
 	}
 	places := []string{"batch", positionAxis(x)}
 	real, counts := hooked.NewArray(len(mask), len(mask[0])), hooked.NewArray(len(mask), len(mask[0]))
-	averaged := tokensAveraged(mask, slices.Contains(f.axes, places[0]), slices.Contains(f.axes, places[1]))
+	averaged := tokensAveraged(mask, slices.Contains(axes, places[0]), slices.Contains(axes, places[1]))
 	for i, row := range mask {
 		for p, v := range row {
 			n := averaged(i, p)
@@ -89,7 +207,7 @@ func (f mean) of(m *hooked.Model, x *hooked.Tensor, mask, base [][]int) (*hooked
 		return nil, err
 	}
 	x = x.Mul(weight).Div(count)
-	for _, axis := range f.axes {
+	for _, axis := range axes {
 		if slices.Contains(places, axis) {
 			x = x.Sum(axis)
 		} else {

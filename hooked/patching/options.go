@@ -3,6 +3,7 @@ package patching
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gopherlens/hooked"
@@ -19,71 +20,88 @@ type settings struct {
 	ungroup  bool
 	padding  []hooked.Option // of the runs, that tell pads
 	masked   bool            // by a mask of the base's tokens
-	given    []string        // names of options that only sweeps follow
-	err      error           // of an option that means nothing
+	given    []string        // names of the options
+	err      error           // of the first option that means nothing
 }
 
 // batchTokens is how many positions are computed together unless told otherwise: enough for matrix
 // products to run at full speed, and little memory (some megabytes for each thousand of d_mlp).
 const batchTokens = 512
 
-func newSettings(options []Option) (*settings, error) {
+// newSettings reads the options of a sweep that is computed in some way.
+func newSettings(options []Option, w way) (*settings, error) {
 	s := &settings{ctx: context.Background(), tokens: batchTokens}
 	for _, o := range options {
+		if o == nil {
+			return nil, fmt.Errorf("an option is nil: leave it out")
+		}
 		o(s)
+	}
+	for i, name := range s.given {
+		s.refuse(slices.Contains(w.ignores, name), "%s does not take %s: it is two runs, not a sweep in batches", w.verb, name)
+		s.refuse(slices.Contains(s.given[:i], name), "%s was given twice, and only one can be followed", name)
 	}
 	return s, s.err
 }
 
+// option is an option that settings know by its name.
+func option(name string, set func(*settings)) Option {
+	return func(s *settings) {
+		s.given = append(s.given, name)
+		set(s)
+	}
+}
+
 func (s *settings) refuse(yes bool, format string, args ...any) {
 	if yes && s.err == nil {
-		s.err = fmt.Errorf("patching: "+format, args...)
+		s.err = fmt.Errorf(format, args...)
 	}
 }
 
 // WithContext lets a sweep be cancelled: it then returns the context's error.
 func WithContext(ctx context.Context) Option {
-	return func(s *settings) {
+	return option("WithContext", func(s *settings) {
 		s.ctx = ctx
 		s.refuse(ctx == nil, "WithContext needs a context")
-	}
+	})
 }
 
-// OnProgress calls f now and then, at most ten times a second, while a sweep is computed.
+// OnProgress calls f now and then, at most ten times a second, while a sweep is computed. Each part
+// of a sweep of several kinds, such as [BlockEvery], is counted by itself.
 func OnProgress(f func(Progress)) Option {
-	return func(s *settings) {
-		s.progress, s.given = f, append(s.given, "OnProgress")
+	return option("OnProgress", func(s *settings) {
+		s.progress = f
 		s.refuse(f == nil, "OnProgress needs a function")
-	}
+	})
 }
 
 // BatchTokens is how many positions a sweep computes together, over all patches and prompts. More
 // take more memory.
 func BatchTokens(n int) Option {
-	return func(s *settings) {
-		s.tokens, s.given = n, append(s.given, "BatchTokens")
+	return option("BatchTokens", func(s *settings) {
+		s.tokens = n
 		s.refuse(n < 1, "BatchTokens(%d): want at least 1", n)
-	}
+	})
 }
 
 // Ungroup gives every query head its own key and value, so that in models with grouped queries a
 // sweep over heads of keys or values runs over query heads.
-func Ungroup() Option { return func(s *settings) { s.ungroup = true } }
+func Ungroup() Option { return option("Ungroup", func(s *settings) { s.ungroup = true }) }
 
 // AttentionMask says which tokens of the base run are real (1) and which are pads (0),
 // [batch][pos]. It holds for a source that is given as tokens too; one with other pads is given as
 // its cache.
 func AttentionMask(mask [][]int) Option {
-	return func(s *settings) {
+	return option("AttentionMask", func(s *settings) {
 		s.padding, s.masked = append(s.padding, hooked.AttentionMask(mask)), true
-	}
+	})
 }
 
 // PaddingSide with [hooked.Left] takes the pad tokens at the beginning of prompts for pads, in all
 // runs of a sweep: base, source and the prompts of a [Mean]. Pads on the right need nothing but a
 // metric that looks elsewhere, [hooked.Metric.At].
 func PaddingSide(side hooked.Side) Option {
-	return func(s *settings) { s.padding = append(s.padding, hooked.PaddingSide(side)) }
+	return option("PaddingSide", func(s *settings) { s.padding = append(s.padding, hooked.PaddingSide(side)) })
 }
 
 // Progress tells how far a sweep is. Units are blocks computed for one variation of one prompt.

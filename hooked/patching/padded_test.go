@@ -30,31 +30,33 @@ var unequal = pairs{
 	pad:     2,
 }
 
-// paddedSweep is anything of the package that makes a grid.
-type paddedSweep func(p pairs, base, source hooked.Tokens, metric hooked.Metric, options ...patching.Option) (*patching.Grid, error)
+// gridOf is anything of the package that makes a grid.
+type gridOf func(m *hooked.Model, base hooked.Tokens, source patching.Source, metric hooked.Metric, options ...patching.Option) (*patching.Grid, error)
+
+func sweepOf(kind patching.Kind) gridOf {
+	return func(m *hooked.Model, b hooked.Tokens, s patching.Source, metric hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
+		return patching.Sweep{Kind: kind, Base: b, Source: s, Metric: metric}.Run(m, o...)
+	}
+}
+
+func pathTo(to patching.Receivers) gridOf {
+	return func(m *hooked.Model, b hooked.Tokens, s patching.Source, metric hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
+		return patching.Path{To: to, Base: b, Source: s, Metric: metric}.Run(m, o...)
+	}
+}
 
 // paddedSweeps are compared in every family; the others share their programs.
-var paddedSweeps = map[string]paddedSweep{
-	"resid pre": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.ResidPre(p.m, b, s, m, o...)
+var paddedSweeps = map[string]gridOf{
+	"resid pre":             sweepOf(patching.ResidPre),
+	"head k by pos":         sweepOf(patching.HeadKByPos),
+	"head pattern dest src": sweepOf(patching.HeadPatternDestSrc),
+	"zeros": func(m *hooked.Model, b hooked.Tokens, _ patching.Source, metric hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
+		return sweepOf(patching.HeadOutAllPos)(m, b, patching.AllZeros(), metric, o...)
 	},
-	"head k by pos": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.HeadKByPos(p.m, b, s, m, o...)
-	},
-	"head pattern dest src": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.HeadPatternDestSrc(p.m, b, s, m, o...)
-	},
-	"zeros": func(p pairs, b, _ hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.HeadOutAllPos(p.m, b, patching.AllZeros(), m, o...)
-	},
-	"path to the end": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.PathPatch(p.m, patching.FinalResid(), b, s, m, o...)
-	},
-	"path to queries": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.PathPatch(p.m, patching.Heads(hooked.AttnQ, patching.HeadAt{Layer: 1, Head: 1}), b, s, m, o...)
-	},
-	"attribution": func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-		return patching.Attribution(p.m, hooked.AttnZ, "layer pos head", b, s, m, o...)
+	"path to the end": pathTo(patching.FinalResid()),
+	"path to queries": pathTo(patching.Heads(hooked.AttnQ, patching.HeadAt{Layer: 1, Head: 1})),
+	"attribution": func(m *hooked.Model, b hooked.Tokens, s patching.Source, metric hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
+		return patching.Sweep{Kind: patching.HeadOutByPos, Base: b, Source: s, Metric: metric}.Attribution(m, o...)
 	},
 }
 
@@ -77,27 +79,25 @@ func TestPaddedSweeps(t *testing.T) {
 	})
 }
 
-// TestPaddedActPatches checks every get_act_patch function in one family.
+// TestPaddedActPatches checks every ready kind in one family.
 func TestPaddedActPatches(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestPaddedSweeps covers the kinds")
 	}
 	p := unequal
 	p.m = hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
-	for name, sweep := range actPatches {
-		p.check(t, name, func(p pairs, b, s hooked.Tokens, m hooked.Metric, o ...patching.Option) (*patching.Grid, error) {
-			return sweep(p.m, b, s, m, o...)
-		})
+	for name, kind := range actPatches {
+		p.check(t, name, sweepOf(kind))
 	}
 }
 
 // check compares a sweep of the padded prompts with the mean of sweeps of each alone. At a prompt's
 // pads nothing changes.
-func (p pairs) check(t *testing.T, what string, sweep paddedSweep) {
+func (p pairs) check(t *testing.T, what string, grid gridOf) {
 	t.Helper()
 	base, mask := p.padded(p.base)
 	source, _ := p.padded(p.source)
-	got, err := sweep(p, base, source, hooked.LogitDiff(p.answers), patching.AttentionMask(mask))
+	got, err := grid(p.m, base, patching.FromTokens(source), hooked.LogitDiff(p.answers), patching.AttentionMask(mask))
 	if err != nil {
 		t.Errorf("%s: %v", what, err)
 		return
@@ -105,7 +105,7 @@ func (p pairs) check(t *testing.T, what string, sweep paddedSweep) {
 	want := make([]float32, len(got.Float32s()))
 	for i := range p.base {
 		metric := hooked.LogitDiff(p.answers[i : i+1])
-		alone, err := sweep(p, p.base[i:i+1], p.source[i:i+1], metric)
+		alone, err := grid(p.m, p.base[i:i+1], patching.FromTokens(p.source[i:i+1]), metric)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -171,8 +171,8 @@ func TestPaddedMean(t *testing.T) {
 	texts := []string{"When John and Mary went", "The cat"}
 	tokens := hooked.Must(f.m.ToTokens(texts, hooked.PaddingSide(hooked.Left)))
 	answers := hooked.Tokens{{10, 20}, {30, 40}}
-	grid, err := patching.Sweep(f.m, hooked.AttnZ.At(1), "head", tokens, patching.Mean(tokens, "batch pos"), hooked.LogitDiff(answers),
-		patching.PaddingSide(hooked.Left))
+	grid, err := patching.Sweep{Kind: patching.Kind{Site: hooked.AttnZ.At(1), Over: "head"}, Base: tokens,
+		Source: patching.Mean{Of: tokens, Over: "batch pos"}, Metric: hooked.LogitDiff(answers)}.Run(f.m, patching.PaddingSide(hooked.Left))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,15 +209,15 @@ func TestPadsInDoubt(t *testing.T) {
 	metric := hooked.LogitDiff(hooked.Tokens{{10, 20}, {30, 40}})
 	other := hooked.Must(f.m.Cache(left))
 	matrix := hooked.NewMetric([]int{-1}, func(logits *graph.Node, _ []*graph.Node) *graph.Node { return logits })
-	sweep := func(base hooked.Tokens, source any, metric hooked.Metric, options ...patching.Option) error {
-		_, err := patching.ResidPre(f.m, base, source, metric, options...)
+	sweep := func(base hooked.Tokens, source patching.Source, metric hooked.Metric, options ...patching.Option) error {
+		_, err := sweepOf(patching.ResidPre)(f.m, base, source, metric, options...)
 		return err
 	}
 	for want, err := range map[string]error{
 		"Metric.At(model.EndsOf(tokens))":                 sweep(right, patching.AllZeros(), metric),
-		"has pads at [0 1 2] in the base run and at none": sweep(left, other, metric, patching.PaddingSide(hooked.Left)),
-		"are the pad token, and would count in the me":    sweep(left, patching.Mean(right, "batch"), metric),
-		"Mean has others":                                 sweep(left, patching.Mean(left, "batch"), metric, patching.AttentionMask(ones(left))),
+		"has pads at [0 1 2] in the base run and at none": sweep(left, patching.FromCache(other), metric, patching.PaddingSide(hooked.Left)),
+		"are the pad token, and would count in the me":    sweep(left, patching.Mean{Of: right, Over: "batch"}, metric),
+		"Mean has others":                                 sweep(left, patching.Mean{Of: left, Over: "batch"}, metric, patching.AttentionMask(ones(left))),
 		"the metric has shape (Float32)[2, 1, 336]":       sweep(left, patching.AllZeros(), matrix, patching.PaddingSide(hooked.Left)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

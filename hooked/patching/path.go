@@ -9,14 +9,15 @@ import (
 	"gopherlens/hooked"
 )
 
-// Receivers are the ends of the paths that [PathPatch] follows: [FinalResid] or [Heads].
+// Receivers are the ends of the paths that a [Path] follows: [FinalResid] or [Heads].
 type Receivers struct {
+	known bool
 	site  hooked.Site
 	heads map[int][]int // by layer; nil for the final residual stream
 }
 
 // FinalResid receives what reaches the last residual stream.
-func FinalResid() Receivers { return Receivers{} }
+func FinalResid() Receivers { return Receivers{known: true} }
 
 // HeadAt names a head.
 type HeadAt struct{ Layer, Head int }
@@ -25,43 +26,71 @@ type HeadAt struct{ Layer, Head int }
 // [hooked.AttnV]. In a model with grouped queries the heads of keys and values are key-value heads,
 // unless [Ungroup] is given.
 func Heads(site hooked.Site, heads ...HeadAt) Receivers {
-	r := Receivers{site: site, heads: make(map[int][]int)}
+	r := Receivers{known: true, site: site, heads: make(map[int][]int)}
 	for _, h := range heads {
 		r.heads[h.Layer] = append(r.heads[h.Layer], h.Head)
 	}
 	return r
 }
 
-// PathPatch measures what each head tells the receivers directly, past all other heads: [layer,
-// head] of the senders (Wang et al. 2022, arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023,
-// arXiv:2304.05969). For each sender, in a run on the base tokens, its z is replaced by that in the
-// source, while all other heads' z stay as they are in the base run and MLPs are computed anew.
-// What so reaches the receivers is put there in a second run on the base tokens, whose metric is
-// the result. Senders are the heads below the last receiver.
+// Path measures what each head tells the receivers directly, past all other heads (Wang et al. 2022,
+// arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023, arXiv:2304.05969):
+//
+//	patching.Path{
+//		To:     patching.Heads(hooked.AttnV, patching.HeadAt{Layer: 8, Head: 6}),
+//		Base:   clean,
+//		Source: patching.FromTokens(corrupted),
+//		Metric: hooked.LogitDiff(answers),
+//	}.Run(model)
+//
+// For each sender, in a run on the base tokens, its z is replaced by that in the source, while all
+// other heads' z stay as they are in the base run and MLPs are computed anew. What so reaches the
+// receivers is put there in a second run on the base tokens, whose metric is the result. All fields
+// are needed.
 //
 // TransformerLens 2 has no such function; base is what ARENA calls orig, source what it calls new.
-func PathPatch(m *hooked.Model, to Receivers, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	s, err := newSettings(options)
+type Path struct {
+	To     Receivers
+	Base   hooked.Tokens // [prompt][pos]
+	Source Source
+	Metric hooked.Metric
+}
+
+// Run computes the grid: [layer, head] of the senders, which are the heads below the last receiver.
+func (p Path) Run(m *hooked.Model, options ...Option) (*Grid, error) {
+	grid, err := p.grid(m, options)
+	if err != nil {
+		return nil, fmt.Errorf("path patching: %w", err)
+	}
+	return grid, nil
+}
+
+func (p Path) grid(m *hooked.Model, options []Option) (*Grid, error) {
+	set, err := newSettings(options, replacing)
 	if err != nil {
 		return nil, err
 	}
-	if err := to.check(m.Config(), s); err != nil {
-		return nil, fmt.Errorf("path patching: %w", err)
+	if err := p.check(m, set); err != nil {
+		return nil, err
 	}
-	r, err := newRunner(m, hooked.AttnZ, "layer head", base, source, metric, s)
+	r, err := Sweep{Kind: HeadOutAllPos, Base: p.Base, Source: p.Source, Metric: p.Metric}.runner(m, set)
 	if err != nil {
-		return nil, fmt.Errorf("path patching: %w", err)
+		return nil, err
 	}
-	r.sp.layers = r.sp.layers[:to.below(m.Config())]
-	r.sp.sized[0] = len(r.sp.layers)
-	r.patches = r.sp.patches()
-	p := &path{r, to}
-	r.pass = p.follow
-	numbers, err := r.run()
-	if err != nil {
-		return nil, fmt.Errorf("path patching: %w", err)
+	r.sp.keepLayers(p.To.below(m.Config()))
+	r.pass = (&follower{r, p.To}).follow
+	return r.grid()
+}
+
+func (p Path) check(m *hooked.Model, set *settings) error {
+	if err := checkModel(m); err != nil {
+		return err
 	}
-	return &Grid{axes: r.sp.names, labels: r.sp.labels(m, base), data: numbers}, nil
+	to := field{"To", p.To.known, "the receivers: FinalResid() or Heads(site, heads...)"}
+	if err := checkFields("Path", append([]field{to}, runFields(p.Base, p.Source, p.Metric)...)); err != nil {
+		return err
+	}
+	return p.To.check(m.Config(), set)
 }
 
 func (to Receivers) check(c hooked.Config, s *settings) error {
@@ -108,14 +137,14 @@ func (to Receivers) first() int {
 	return first
 }
 
-// path computes batches of senders.
-type path struct {
+// follower computes batches of senders.
+type follower struct {
 	*runner
 	to Receivers
 }
 
 // follow computes the last residual stream of a batch.
-func (p *path) follow(b batch, meter *meter) (*hooked.Tensor, error) {
+func (p *follower) follow(b batch, meter *meter) (*hooked.Tensor, error) {
 	if p.to.heads == nil {
 		x, _, err := p.frozen(b, b.layer(), p.m.Config().NLayers, meter)
 		return x, err
@@ -130,7 +159,7 @@ func (p *path) follow(b batch, meter *meter) (*hooked.Tensor, error) {
 
 // frozen runs layers from to to, with the senders' z from the source and all other heads' z from
 // the base run. It keeps what the receivers get.
-func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, received map[int]*hooked.Tensor, err error) {
+func (p *follower) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, received map[int]*hooked.Tensor, err error) {
 	var record []hooked.Site
 	if p.to.heads != nil {
 		record = []hooked.Site{p.to.site}
@@ -169,16 +198,16 @@ func (p *path) frozen(b batch, from, to int, meter *meter) (x *hooked.Tensor, re
 
 // freeze is [runner.edit] with the base run's activation, the last of the values, where nothing is
 // replaced.
-func (p *path) freeze(from int) hooked.BranchEdit {
-	return hooked.BranchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
+func (p *follower) freeze(from int) branchEdit {
+	return branchEdit{At: hooked.AttnZ, Apply: func(x *Node, values []*Node) *Node {
 		picks, base := values[2:len(values)-1], values[len(values)-1]
 		return Where(p.mask(x, picks, from), p.ofRows(values[0], values[1], from), p.ofRows(base, values[1], from))
 	}}
 }
 
 // receive runs the base run's layers from first to the end with what the receivers got.
-func (p *path) receive(b batch, first int, received map[int]*hooked.Tensor) (*hooked.Tensor, error) {
-	branches, err := p.branches(b, hooked.BranchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
+func (p *follower) receive(b batch, first int, received map[int]*hooked.Tensor) (*hooked.Tensor, error) {
+	branches, err := p.branches(b, branchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
 		heads := BroadcastToDims(Reshape(values[1], 1, 1, -1, 1), x.Shape().Dimensions...)
 		return Where(GreaterThan(heads, ZerosLike(heads)), values[0], x)
 	}})

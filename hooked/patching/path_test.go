@@ -20,7 +20,7 @@ func TestPathPatch(t *testing.T) {
 			"to_heads_v":          patching.Heads(hooked.AttnV, heads...),
 		} {
 			if f.Has("path_patch/" + name) {
-				got, err := patching.PathPatch(f.m, to, f.clean, f.corrupted, f.metric)
+				got, err := patching.Path{To: to, Base: f.clean, Source: patching.FromTokens(f.corrupted), Metric: f.metric}.Run(f.m)
 				f.check(t, "path_patch/"+name, got, err, f.tol)
 			}
 		}

@@ -60,13 +60,13 @@ func TestRealGrids(t *testing.T) {
 	m, f := openReal(t)
 	metric := hooked.LogitDiff(f.AnswerTokens)
 	for name, c := range map[string]struct {
-		sweep sweepFunc
-		want  [][]float32
+		kind patching.Kind
+		want [][]float32
 	}{
 		"resid_pre":             {patching.ResidPre, f.Patching.ResidPre},
 		"attn_head_out_all_pos": {patching.HeadOutAllPos, f.Patching.HeadOut},
 	} {
-		got, err := c.sweep(m, f.swapped(), f.Tokens, metric)
+		got, err := patching.Sweep{Kind: c.kind, Base: f.swapped(), Source: patching.FromTokens(f.Tokens), Metric: metric}.Run(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,12 +77,12 @@ func TestRealGrids(t *testing.T) {
 func BenchmarkResidPre(b *testing.B)      { benchmarkSweep(b, patching.ResidPre) }
 func BenchmarkHeadOutAllPos(b *testing.B) { benchmarkSweep(b, patching.HeadOutAllPos) }
 
-func benchmarkSweep(b *testing.B, sweep sweepFunc) {
+func benchmarkSweep(b *testing.B, kind patching.Kind) {
 	m, f := openReal(b)
-	metric := hooked.LogitDiff(f.AnswerTokens)
+	sweep := patching.Sweep{Kind: kind, Base: f.swapped(), Source: patching.FromTokens(f.Tokens), Metric: hooked.LogitDiff(f.AnswerTokens)}
 	hooked.Must(m.Run(f.Tokens)) // loads the weights
 	for b.Loop() {
-		if _, err := sweep(m, f.swapped(), f.Tokens, metric); err != nil {
+		if _, err := sweep.Run(m); err != nil {
 			b.Fatal(err)
 		}
 	}

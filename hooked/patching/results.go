@@ -34,7 +34,7 @@ const (
 )
 
 func newResults(m *hooked.Model, metric hooked.Metric, base *hooked.Cache, tokens hooked.Tokens, s *settings) (*results, error) {
-	positions, err := m.PositionsOf(metric, tokens, s.padding...)
+	positions, err := inside.Positions(m, metric, tokens, s.padding...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +125,9 @@ func (r *results) finish() ([]float32, error) {
 
 // measure computes the metric of some patches, in a program of fixed size.
 func (r *results) measure(part []ready) ([]float32, error) {
-	all := hooked.NewArray(r.runs, r.batch, len(r.positions[0]), r.m.Config().DModel)
+	var all []float32
 	for i := range r.runs {
-		copy(all.Data[i*len(r.final):], part[min(i, len(part)-1)].resid)
+		all = append(all, part[min(i, len(part)-1)].resid...)
 	}
-	return r.m.MetricOfResiduals(all, r.metric)
+	return inside.Measure(r.m, r.metric, all, r.runs, r.batch, len(r.positions[0]), r.m.Config().DModel)
 }

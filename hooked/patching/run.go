@@ -9,6 +9,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/sweeps"
 )
 
 // runner computes the patched runs of one sweep.
@@ -19,12 +20,22 @@ type runner struct {
 	tokens  hooked.Tokens
 	base    *hooked.Cache
 	source  lookup
-	patches []patch
+	patches []patch // all cells of the grid
 	results *results
 	pass    func(b batch, meter *meter) (*hooked.Tensor, error) // computes a batch's last residual stream
 }
 
-// run fills the grid's numbers in.
+// grid computes all patches.
+func (r *runner) grid() (*Grid, error) {
+	r.patches = r.sp.patches()
+	numbers, err := r.run()
+	if err != nil {
+		return nil, err
+	}
+	return &Grid{axes: r.sp.names, labels: r.sp.labels(r.m, r.tokens), data: numbers}, nil
+}
+
+// run is the grid's numbers.
 func (r *runner) run() ([]float32, error) {
 	diff, err := findDifferences(r.sp, func(s hooked.Site) (*hooked.Tensor, error) { return r.base.Lookup(s) }, r.source)
 	if err != nil {
@@ -111,9 +122,14 @@ func (r *runner) replace(b batch, meter *meter) (*hooked.Tensor, error) {
 	return x, nil
 }
 
-func (r *runner) branches(b batch, edit hooked.BranchEdit, record ...hooked.Site) (*hooked.Branches, error) {
-	return r.m.Branches(r.base, hooked.BranchSpec{From: b.from, Ungroup: r.s.ungroup, Edits: []hooked.BranchEdit{edit}, Record: record})
+// inside is what hooked does for this package alone.
+var inside = sweeps.Take[*hooked.Model, *hooked.Cache, *hooked.Tensor, hooked.Site, hooked.Metric, hooked.Option]()
+
+func (r *runner) branches(b batch, edit branchEdit, record ...hooked.Site) (sweeps.Branches[*hooked.Tensor], error) {
+	return inside.Branches(r.m, r.base, sweeps.Spec[hooked.Site]{From: b.from, Ungroup: r.s.ungroup, Edits: []branchEdit{edit}, Record: record})
 }
+
+type branchEdit = sweeps.Edit[hooked.Site]
 
 // prompts are those of the rows, the last one repeated to fill the batch.
 func (b batch) prompts() []int {
@@ -130,10 +146,11 @@ func (b batch) row(i int) row { return b.rows[min(i, len(b.rows)-1)] }
 // prompts, and for each axis of the activation which entry of it each row replaces there, every for
 // all and none for none.
 func (r *runner) values(b batch, l int) ([]any, error) {
-	source, err := r.source(r.sp.site.At(l))
+	like := l
 	if !slices.Contains(r.sp.layers, l) { // nothing is replaced here, any activation will do
-		source, err = r.source(r.sp.site.At(r.sp.layers[0]))
+		like = r.sp.layers[0]
 	}
+	source, err := r.source(r.sp.site.At(like))
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +172,8 @@ const none = -2
 
 // edit replaces entries of an activation x [row, ...], of which it sees the positions from a given
 // one on.
-func (r *runner) edit(from int) hooked.BranchEdit {
-	return hooked.BranchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
+func (r *runner) edit(from int) branchEdit {
+	return branchEdit{At: r.sp.site, Apply: func(x *Node, values []*Node) *Node {
 		return Where(r.mask(x, values[2:], from), r.ofRows(values[0], values[1], from), x)
 	}}
 }

@@ -3,12 +3,13 @@ package patching
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopherlens/hooked"
 )
 
-// A Source is where replacements come from: [Mean], [AllZeros]. Wherever a function takes a source,
-// it also takes the tokens of a run ([hooked.Tokens]) or the cache of one (*[hooked.Cache]).
+// A Source is what activations are replaced by: those of another run, [FromTokens] or [FromCache],
+// their [Mean], or [AllZeros].
 type Source interface {
 	// activations are those at the sites, each [batch, pos, ...] as in the base run.
 	activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error)
@@ -17,27 +18,33 @@ type Source interface {
 // lookup finds the activation at a site.
 type lookup func(hooked.Site) (*hooked.Tensor, error)
 
-// asSource understands a source in all its forms.
-func asSource(source any) (Source, error) {
-	switch v := source.(type) {
-	case Source:
-		return v, nil
-	case *hooked.Cache:
-		if v == nil {
-			return nil, fmt.Errorf("the source is a nil *hooked.Cache")
+// kept computes an activation once, as each batch of a sweep asks for it.
+func (f lookup) kept() lookup {
+	found := make(map[hooked.Site]*hooked.Tensor)
+	return func(s hooked.Site) (t *hooked.Tensor, err error) {
+		if found[s] == nil {
+			if t, err = f(s); err != nil {
+				return nil, err
+			}
+			found[s] = t
 		}
-		return fromCache{v}, nil
-	case hooked.Tokens:
-		return fromRun{v}, nil
-	case [][]int:
-		return fromRun{v}, nil
+		return found[s], nil
 	}
-	return nil, fmt.Errorf("a source of type %T: want hooked.Tokens, a *hooked.Cache, patching.Mean or patching.AllZeros", source)
 }
+
+// FromTokens replaces activations by those of a run on other tokens, [prompt][pos].
+func FromTokens(tokens hooked.Tokens) Source { return fromTokens{tokens} }
+
+// FromCache replaces activations by those that a run has recorded, at the sites of the sweep at
+// least.
+func FromCache(cache *hooked.Cache) Source { return fromCache{cache} }
 
 type fromCache struct{ cache *hooked.Cache }
 
 func (f fromCache) activations(_ *hooked.Model, base *hooked.Cache, _ []hooked.Site, _ *settings) (lookup, error) {
+	if f.cache == nil {
+		return nil, fmt.Errorf("FromCache was given nil: look at the error of the run that should have made the cache")
+	}
 	if err := samePads(base.Mask(), f.cache.Mask()); err != nil {
 		return nil, err
 	}
@@ -78,12 +85,12 @@ func list(at []int) string {
 	return fmt.Sprint(at)
 }
 
-type fromRun struct{ tokens hooked.Tokens }
+type fromTokens struct{ tokens hooked.Tokens }
 
-func (f fromRun) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
+func (f fromTokens) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
 	cache, err := baseRun(m, f.tokens, sites, s) // records more than is needed, in the program of the base run
 	if err != nil {
-		return nil, fmt.Errorf("the source run: %w", err)
+		return nil, err
 	}
 	return fromCache{cache}.activations(m, base, nil, s)
 }
@@ -101,13 +108,17 @@ func AllZeros() Source { return zeros{} }
 
 type zeros struct{}
 
-func (zeros) activations(_ *hooked.Model, base *hooked.Cache, _ []hooked.Site, _ *settings) (lookup, error) {
-	return func(site hooked.Site) (t *hooked.Tensor, err error) {
+func (zeros) activations(m *hooked.Model, base *hooked.Cache, _ []hooked.Site, _ *settings) (lookup, error) {
+	return func(site hooked.Site) (*hooked.Tensor, error) {
 		like, err := base.Lookup(site)
 		if err != nil {
 			return nil, err
 		}
-		err = hooked.Try(func() { t = like.Scale(0) })
-		return t, err
+		return zerosLike(m, like)
 	}, nil
+}
+
+// zerosLike does not scale by 0, which leaves infinite scores of masked keys no numbers.
+func zerosLike(m *hooked.Model, t *hooked.Tensor) (*hooked.Tensor, error) {
+	return m.NewTensor(hooked.NewArray(t.Shape()...), strings.Join(t.AxisNames(), " "))
 }

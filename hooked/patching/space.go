@@ -1,13 +1,13 @@
 package patching
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/internal/axis"
+	"gopherlens/internal/brief"
 )
 
 // space is what a sweep runs over: the layers of a site and some of its axes.
@@ -32,15 +32,21 @@ func newSpace(site hooked.Site, over string, layers []int, example *hooked.Tenso
 	for i, name := range sp.names {
 		axis := sp.find(name)
 		if axis < layerAxis || slices.Contains(sp.names[:i], name) {
-			return nil, fmt.Errorf("a sweep of %s cannot run over %q: its axes are layer and %v, each at most once", site, over, sp.axes)
+			return nil, brief.Errorf("a sweep of %s cannot run over %q: its axes are layer and %v, each at most once", site, over, sp.axes)
 		}
 		sp.over = append(sp.over, axis)
 		sp.sized = append(sp.sized, sp.size(axis))
 	}
 	if len(layers) > 1 && !slices.Contains(sp.over, layerAxis) {
-		return nil, fmt.Errorf("a sweep of %s in all layers must run over \"layer\" too; or name one layer, %s.At(l)", site, site)
+		return nil, brief.Errorf("a sweep of %s in all layers must run over \"layer\" too; or name one layer, %s.At(l)", site, site)
 	}
 	return sp, nil
+}
+
+// keepLayers leaves the first n of the layers, in a space that runs over layers first.
+func (sp *space) keepLayers(n int) {
+	sp.layers = sp.layers[:n]
+	sp.sized[0] = n
 }
 
 const noAxis = -2

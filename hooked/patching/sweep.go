@@ -3,66 +3,128 @@ package patching
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopherlens/hooked"
 )
 
-// Sweep replaces, one after the other, parts of the activation at a site in a run on the base
-// tokens by what they are in the source, and measures each time. What it runs over are axes,
-// separated by blanks, which become the grid's: "layer" and the activation's own, such as "pos" and
-// "head" ("dest" and "src" are the query and key of a pattern). An axis that is not named is
-// replaced as a whole.
+// Sweep replaces, one after the other, parts of the activations of a kind in a run on the base
+// tokens by what they are in the source, and measures each time.
 //
-//	patching.Sweep(model, hooked.AttnZ, "layer head", corrupted, clean, hooked.LogitDiff(answers))
+//	patching.Sweep{
+//		Kind:   patching.HeadOutAllPos,
+//		Base:   corrupted,
+//		Source: patching.FromTokens(clean),
+//		Metric: hooked.LogitDiff(answers),
+//	}.Run(model)
 //
-// is TransformerLens' get_act_patch_attn_head_out_all_pos. The site may be one layer's, site.At(l).
-// Source is the tokens of another run ([hooked.Tokens]), its cache (*[hooked.Cache]), [Mean] or
-// [AllZeros]; prompts of source and base must be as many and as long. Pads on the left are told by
-// [PaddingSide] or [AttentionMask]; a prompt so padded gives what it gives alone, and at its pads
-// what the base gives. The numbers are the metric's mean over prompts, in its own units;
-// [Grid.Normalized] makes them fractions.
-func Sweep(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, options ...Option) (*Grid, error) {
-	s, err := newSettings(options)
-	if err != nil {
-		return nil, err
-	}
-	r, err := newRunner(m, site, over, base, source, metric, s)
-	if err != nil {
-		return nil, fmt.Errorf("patching %s: %w", site, err)
-	}
-	r.pass = r.replace
-	numbers, err := r.run()
-	if err != nil {
-		return nil, fmt.Errorf("patching %s: %w", site, err)
-	}
-	return &Grid{axes: r.sp.names, labels: r.sp.labels(m, base), data: numbers}, nil
+// is TransformerLens' get_act_patch_attn_head_out_all_pos. All fields are needed. Prompts of source
+// and base must be as many and as long. Pads on the left are told by [PaddingSide] or
+// [AttentionMask]; a prompt so padded gives what it gives alone, and at its pads what the base
+// gives.
+type Sweep struct {
+	Kind                 // what is patched: a ready one such as [ResidPre], or a site and axes
+	Base   hooked.Tokens // the run in which activations are replaced, [prompt][pos]
+	Source Source        // what they are replaced by
+	Metric hooked.Metric // what is measured of each patched run, the mean over prompts
 }
 
-func newRunner(m *hooked.Model, site hooked.Site, over string, base hooked.Tokens, source any, metric hooked.Metric, s *settings) (*runner, error) {
-	from, err := asSource(source)
+// Run computes the sweep. The grid's numbers are the metric's, in its own units;
+// [Grid.Normalized] makes them fractions.
+func (s Sweep) Run(m *hooked.Model, options ...Option) (*Grid, error) {
+	return s.in(replacing, m, options)
+}
+
+// way is how the numbers of a grid come about.
+type way struct {
+	verb    string                                                       // for errors
+	ignores []string                                                     // options that mean nothing to it
+	grid    func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
+}
+
+var replacing = way{verb: "patching", grid: Sweep.replaced}
+
+// in computes the grid of the sweep's kind, or those of its parts and stacks them.
+func (s Sweep) in(w way, m *hooked.Model, options []Option) (*Grid, error) {
+	set, err := newSettings(options, w)
+	if err != nil {
+		return nil, fmt.Errorf("patching: %w", err)
+	}
+	if err := s.check(m); err != nil {
+		return nil, fmt.Errorf("patching: %w", err)
+	}
+	if s.parts == nil {
+		return s.named(w, m, set)
+	}
+	labels, grids := make([]string, len(s.parts)), make([]*Grid, len(s.parts))
+	for i, p := range s.parts {
+		labels[i], s.Kind = p.label, p.kind
+		if grids[i], err = s.named(w, m, set); err != nil {
+			return nil, err
+		}
+	}
+	return stack("site", labels, grids), nil
+}
+
+// named is the grid of one site, whose errors name it.
+func (s Sweep) named(w way, m *hooked.Model, set *settings) (*Grid, error) {
+	grid, err := w.grid(s, m, set)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", w.verb, s.Site, err)
+	}
+	return grid, nil
+}
+
+// check refuses a sweep of which something was left out.
+func (s Sweep) check(m *hooked.Model) error {
+	if err := checkModel(m); err != nil {
+		return err
+	}
+	hasSite, hasOver := s.Site != hooked.Site{}, strings.TrimSpace(s.Over) != ""
+	if s.parts != nil && (hasSite || hasOver) {
+		return fmt.Errorf("the kind is several in one grid, whose sites and axes are fixed: leave its Site and Over alone")
+	}
+	several := s.parts != nil
+	return checkFields("Sweep", append([]field{
+		{"Kind", hasSite || hasOver || several, "a ready one such as patching.ResidPre, or a site and axes"},
+		{"Kind.Site", hasSite || several, "the site to patch, such as hooked.AttnZ"},
+		{"Kind.Over", hasOver || several, `the axes to run over, such as "layer head"; "layer" alone replaces whole activations`},
+	}, runFields(s.Base, s.Source, s.Metric)...))
+}
+
+// replaced computes every patched run of one site.
+func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
+	r, err := s.runner(m, set)
 	if err != nil {
 		return nil, err
 	}
-	sites, err := layersOf(m, site)
+	r.pass = r.replace
+	return r.grid()
+}
+
+// runner prepares the runs of one site.
+func (s Sweep) runner(m *hooked.Model, set *settings) (*runner, error) {
+	sites, err := layersOf(m, s.Site)
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{m: m, s: s, tokens: base}
-	if r.base, err = baseRun(m, base, sites, s); err != nil {
+	r := &runner{m: m, s: set, tokens: s.Base}
+	if r.base, err = baseRun(m, s.Base, sites, set); err != nil {
 		return nil, fmt.Errorf("the base run: %w", err)
 	}
-	if r.source, err = from.activations(m, r.base, sites, s); err != nil {
-		return nil, err
+	source, err := s.Source.activations(m, r.base, sites, set)
+	if err != nil {
+		return nil, fmt.Errorf("the source: %w", err)
 	}
+	r.source = source.kept()
 	example, err := r.base.Lookup(sites[0])
 	if err != nil {
 		return nil, err
 	}
-	if r.sp, err = newSpace(site, over, layerNumbers(sites), example); err != nil {
+	if r.sp, err = newSpace(s.Site, s.Over, layerNumbers(sites), example); err != nil {
 		return nil, err
 	}
-	r.patches = r.sp.patches()
-	r.results, err = newResults(m, metric, r.base, base, s)
+	r.results, err = newResults(m, s.Metric, r.base, s.Base, set)
 	return r, err
 }
 
@@ -105,7 +167,7 @@ func baseRun(m *hooked.Model, tokens hooked.Tokens, sites []hooked.Site, s *sett
 		return nil, err
 	}
 	c := m.Config()
-	all := slices.Concat([]hooked.Site{hooked.ResidPost.At(-1)}, c.BranchSites(), sites)
+	all := slices.Concat([]hooked.Site{hooked.ResidPost.At(-1)}, inside.Sites(m), sites)
 	for _, s := range c.Sites() {
 		if l, inLayer := s.Layer(); inLayer && slices.ContainsFunc(baseSites, func(b hooked.Site) bool { return b.At(l) == s }) {
 			all = append(all, s)

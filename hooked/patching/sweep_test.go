@@ -7,10 +7,8 @@ import (
 	"gopherlens/hooked/patching"
 )
 
-type sweepFunc = func(*hooked.Model, hooked.Tokens, any, hooked.Metric, ...patching.Option) (*patching.Grid, error)
-
-// actPatches are the functions named after TransformerLens' get_act_patch_...
-var actPatches = map[string]sweepFunc{
+// actPatches are the kinds, by the names of TransformerLens' functions after get_act_patch_.
+var actPatches = map[string]patching.Kind{
 	"resid_pre":                      patching.ResidPre,
 	"resid_mid":                      patching.ResidMid,
 	"attn_out":                       patching.AttnOut,
@@ -31,13 +29,13 @@ var actPatches = map[string]sweepFunc{
 	"attn_head_by_pos_every":         patching.HeadByPosEvery,
 }
 
-// TestActPatches compares every get_act_patch function with TransformerLens.
+// TestActPatches compares every ready kind with TransformerLens' function.
 func TestActPatches(t *testing.T) {
 	forEachFixture(t, func(t *testing.T, f *fixture) {
-		source := hooked.Must(f.m.Cache(f.clean, hooked.UngroupKV()))
-		for name, sweep := range actPatches {
+		source := patching.FromCache(hooked.Must(f.m.Cache(f.clean, hooked.UngroupKV())))
+		for name, kind := range actPatches {
 			if f.Has("patch/" + name) {
-				got, err := sweep(f.m, f.corrupted, source, f.metric, patching.Ungroup())
+				got, err := patching.Sweep{Kind: kind, Base: f.corrupted, Source: source, Metric: f.metric}.Run(f.m, patching.Ungroup())
 				f.check(t, "patch/"+name, got, err, f.tol)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
-	_ "github.com/gomlx/compute/gobackend"
+	_ "gopherlens/internal/purego"
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/cachedir"

@@ -51,23 +51,23 @@ func ChooseInNotebook() (Choice, error) { return chooseIn(true) }
 
 // chooseIn decides for a notebook's cell or for a program of its own.
 func chooseIn(notebook bool) (Choice, error) {
-	linked := compute.List()
+	linked := linked()
 	if len(linked) == 0 {
-		return Choice{}, fmt.Errorf("no GoMLX backend is linked into this program; import one, such as %q",
-			"github.com/gomlx/compute/gobackend")
+		return Choice{}, fmt.Errorf("no GoMLX backend is linked into this program; import one, such as %q", "gopherlens/xla")
 	}
-	if !notebook || !throughWorker(linked) {
+	if !notebook && !workerOnly(linked) || !throughWorker(linked) {
 		return choose(linked)
 	}
 	// The worker links the real backends; this process need not.
-	inner, err := choose([]string{residentName, xlaName, goName})
+	inner, err := choose(append([]string{residentName, goName}, XLANames...))
 	if err != nil || inner.Name() == residentName {
 		return inner, err
 	}
-	return Choice{
-		Config: residentName + ":" + inner.Config,
-		Why:    inner.Why + ", in the resident worker (" + ResidentEnv + "=off to do without)",
-	}, nil
+	why := inner.Why + ", in the resident worker"
+	if notebook {
+		why += " (" + ResidentEnv + "=off to do without)"
+	}
+	return Choice{Config: residentName + ":" + inner.Config, Why: why}, nil
 }
 
 // throughWorker tells whether a notebook's cell should compute in the resident
@@ -76,11 +76,25 @@ func throughWorker(linked []string) bool {
 	return slices.Contains(linked, residentName) && os.Getenv(ResidentEnv) != "off"
 }
 
+// workerOnly tells whether a program links the resident client and no backend
+// that computes.
+func workerOnly(linked []string) bool {
+	return !slices.ContainsFunc(linked, func(name string) bool { return name != residentName })
+}
+
 // choose applies the package's rule to a program with these backends linked.
 func choose(linked []string) (Choice, error) {
-	if config := os.Getenv(compute.ConfigEnvVar); config != "" {
-		return fromEnv(config, linked)
+	if config := os.Getenv(compute.ConfigEnvVar); config != "" && config != Default {
+		return given(compute.ConfigEnvVar, config, linked)
 	}
+	if config := compute.DefaultConfig; config != "" && config != Default {
+		return given("compute.DefaultConfig", config, linked)
+	}
+	return best(linked)
+}
+
+// best is the rule where nothing was asked for.
+func best(linked []string) (Choice, error) {
 	if !slices.Contains(linked, xlaName) {
 		return fallback(linked, `XLA is not linked into this program; import _ "gopherlens/xla" for it`)
 	}
@@ -100,51 +114,86 @@ func fallback(linked []string, why string) (Choice, error) {
 		why, compute.ConfigEnvVar, names(linked))
 }
 
-// fromEnv checks what the user asked for, so that a slip is told here in plain
-// words and not by a panic in GoMLX or a download in go-xla.
-func fromEnv(config string, linked []string) (Choice, error) {
-	name, rest, _ := strings.Cut(config, ":")
-	if !slices.Contains(linked, name) {
-		return Choice{}, fmt.Errorf("%s=%q: no backend %q in this program; it has: %s",
-			compute.ConfigEnvVar, config, name, names(linked))
+// given checks what the user asked for in a variable, so that a slip is told here
+// in plain words and not by a panic in GoMLX or a download in go-xla.
+func given(variable, config string, linked []string) (Choice, error) {
+	resolved, err := resolve(config, linked)
+	if err != nil {
+		return Choice{}, fmt.Errorf("%s=%q: %w", variable, config, err)
 	}
-	why := compute.ConfigEnvVar + " is set"
-	if !slices.Contains(XLANames, name) {
-		return Choice{Config: sequential(config), Why: why}, nil
+	return Choice{Config: resolved, Why: variable + " is set"}, nil
+}
+
+// Resolve completes a configuration by the rule of this package: "xla:cpu" and "xla"
+// become the path of a plugin, "go" runs its operations as PureGo says, and what
+// stands behind "resident:" is completed alike, or chosen where nothing does.
+func Resolve(config string) (string, error) {
+	resolved, err := resolve(config, linked())
+	if err != nil {
+		return "", fmt.Errorf("backend %q: %w", config, err)
+	}
+	return resolved, nil
+}
+
+func resolve(config string, linked []string) (string, error) {
+	name, rest, _ := strings.Cut(config, ":")
+	switch {
+	case !slices.Contains(linked, name):
+		return "", fmt.Errorf("no backend %q in this program; it has: %s", name, names(linked))
+	case name == residentName:
+		inner, err := inWorker(rest)
+		return residentName + ":" + inner, err
+	case name == goName:
+		return sequential(config), nil
+	case !slices.Contains(XLANames, name):
+		return config, nil
 	}
 	plugin, options, _ := strings.Cut(rest, ",")
 	path, err := pluginPath(plugin)
 	if err != nil {
-		return Choice{}, fmt.Errorf("%s=%q: %w", compute.ConfigEnvVar, config, err)
+		return "", err
 	}
 	if options != "" {
 		path += "," + options
 	}
-	return Choice{Config: name + ":" + path, Why: why}, nil
+	return name + ":" + path, nil
+}
+
+// inWorker completes the configuration of the backend that the resident worker runs,
+// which may have others than those that are known here.
+func inWorker(config string) (string, error) {
+	known := append([]string{goName}, XLANames...)
+	if config == "" {
+		choice, err := best(known)
+		return choice.Config, err
+	}
+	switch name, _, _ := strings.Cut(config, ":"); {
+	case name == residentName || name == Default:
+		return "", fmt.Errorf("the resident worker runs no backend %q; name one that computes: %s", name, names(known))
+	case !slices.Contains(known, name):
+		return config, nil
+	}
+	return resolve(config, known)
 }
 
 // PureGo is the configuration of GoMLX's pure Go backend. Operations run one after
 // the other, large ones on all cores: run side by side, as is the default of
-// compute v0.1.3, four matrix products on two cores wait for each other for ever,
+// compute v0.1.6, four matrix products on two cores wait for each other for ever,
 // since each holds the worker that the others' parts need
 // (internal/gobackend/workerspool, Pool.Saturate).
 const PureGo = goName + ":ops_sequential"
 
-// sequential makes a configuration of the pure Go backend, or of the resident one in
-// front of it, say what PureGo says, unless it says how operations are to be run.
+// sequential makes a configuration of the pure Go backend say what PureGo says,
+// unless it says how operations are to be run.
 func sequential(config string) string {
-	front, inner := "", config
-	if rest, ok := strings.CutPrefix(config, residentName+":"); ok {
-		front, inner = residentName+":", rest
-	}
-	name, options, _ := strings.Cut(inner, ":")
+	_, options, _ := strings.Cut(config, ":")
 	switch {
-	case name != goName || strings.Contains(options, "ops_"):
+	case strings.Contains(options, "ops_"):
 		return config
 	case options == "":
-		return front + PureGo
+		return PureGo
 	}
-	return front + inner + ",ops_sequential"
+	return goName + ":" + options + ",ops_sequential"
 }
 
 // names lists backends for a reader, in a fixed order: GoMLX keeps them in a map.

@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/gomlx/compute"
@@ -44,6 +45,13 @@ func open(config string) (b compute.Backend, err error) {
 			err = asError(r)
 		}
 	}()
+	name, rest, _ := strings.Cut(config, ":")
+	if own := constructors[name]; own != nil {
+		return own(rest)
+	}
+	if name == standIn && !hasXLA(name) {
+		return nil, fmt.Errorf("no backend %q in this program", name)
+	}
 	return compute.NewWithConfig(config)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 
 	"gopherlens/internal/cachedir"
@@ -18,17 +19,19 @@ const pluginPathsEnv = "PJRT_PLUGIN_LIBRARY_PATH"
 
 // A Plugin is a PJRT plugin's file: XLA for one kind of device.
 type Plugin struct {
-	Device string // "cpu" or "cuda"
+	Device string // "cpu", "cuda", "rocm" or "metal"
 	Path   string // absolute
 }
 
-// devices lists the kinds of plugin in order of preference. A CUDA plugin
+// devices lists the kinds of plugin in order of preference. A card's plugin
 // counts only where there is a card: without one it fails when it is opened.
 var devices = []struct {
 	name   string
 	usable func() bool
 }{
-	{"cuda", hasNvidiaGPU},
+	{"cuda", func() bool { return matches("/dev/nvidia[0-9]*") }}, // the driver's device files
+	{"rocm", func() bool { return matches("/dev/kfd") }},
+	{"metal", func() bool { return runtime.GOOS == "darwin" }},
 	{"cpu", func() bool { return true }},
 }
 
@@ -105,7 +108,7 @@ func pluginPath(plugin string) (string, error) {
 	}
 	if !filepath.IsAbs(plugin) {
 		if !deviceName.MatchString(plugin) {
-			return "", fmt.Errorf("%q is no plugin's name; give an absolute path, cpu or cuda", plugin)
+			return "", fmt.Errorf("%q is no plugin's name; give an absolute path, cpu, cuda, rocm or metal", plugin)
 		}
 		path, ok := find(plugin)
 		if !ok {
@@ -126,8 +129,8 @@ func missing(what string) error {
 		what, strings.Join(PluginDirs(), ", "))
 }
 
-// hasNvidiaGPU tells whether an Nvidia driver has made a device file.
-func hasNvidiaGPU() bool {
-	matches, _ := filepath.Glob("/dev/nvidia[0-9]*") // the pattern is good
-	return len(matches) > 0
+// matches tells whether there is a file of this pattern.
+func matches(pattern string) bool {
+	files, _ := filepath.Glob(pattern) // the patterns are good
+	return len(files) > 0
 }

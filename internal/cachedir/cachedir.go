@@ -1,6 +1,8 @@
 // Package cachedir says where Gopherlens keeps what it can make or fetch again:
 //
+//	compiled/   compiled programs
 //	models/     the default model
+//	once/       values that notebooks make once
 //	pjrt/       the plugin of the XLA backend
 //	processed/  processed weights
 package cachedir

@@ -20,8 +20,12 @@ const xlaEnv = "GOPHERLENS_TEST_XLA"
 // LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program,
 // so that most tests run on it what depends on the backend, and the whole with `make test-xla`.
 func LeftOut(be compute.Backend, name string, onXLA ...string) bool {
-	return be.Name() != "go" && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
+	return !IsPureGo(be) && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
 }
+
+// IsPureGo reports whether a backend is GoMLX's in pure Go, in this process. Its name is not the one
+// by which it is asked for.
+func IsPureGo(be compute.Backend) bool { return be.Name() == "Go Backend" }
 
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The
 // test must link both.

@@ -137,7 +137,16 @@ func TestEveryPackageHasAChecksum(t *testing.T) {
 		t.Fatal(err)
 	}
 	pinned := regexp.MustCompile(`^[a-z0-9-]+==[0-9][0-9a-z.]*( \\\n    --hash=sha256:[0-9a-f]{64})+$`)
-	for name, list := range map[string][]byte{"requirements.txt": python, "cuda.txt": setup.CUDAPackages} {
+	lists := map[string][]byte{"requirements.txt": python}
+	for _, plugin := range setup.Plugins {
+		if plugin.Packages == "" {
+			continue
+		}
+		if lists[plugin.Packages], err = setup.PackageList(plugin.Packages); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, list := range lists {
 		text := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(string(list), "")
 		entries := regexp.MustCompile(`\n([^ ])`).ReplaceAllString(strings.TrimSpace(text), "\n\n$1")
 		count := 0
@@ -181,35 +190,33 @@ func TestPythonPackagesAreChecked(t *testing.T) {
 
 // The CUDA plugin lies beside the libraries that it loads from ../nvidia, with ptxas
 // where XLA looks for it.
-func TestArrangeCUDA(t *testing.T) {
-	site := t.TempDir()
-	for _, path := range []string{"jax_plugins/xla_cuda13/xla_cuda_plugin.so", "nvidia/cu13/bin/ptxas", "nvidia/cudnn/lib/libcudnn.so.9"} {
-		full := filepath.Join(site, path)
-		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+func TestArrangeNvidia(t *testing.T) {
+	for _, assembler := range []string{"cu13/bin/ptxas", "cuda_nvcc/bin/ptxas"} { // CUDA 13's packages, CUDA 12's
+		site := t.TempDir()
+		for _, path := range []string{assembler, "cudnn/lib/libcudnn.so.9"} {
+			full := filepath.Join(site, "nvidia", path)
+			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(full, []byte(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		made, err := setup.ArrangeNvidia(site)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(full, []byte(path), 0o755); err != nil {
+		moved := filepath.Join(t.TempDir(), "nvidia")
+		if err := os.Rename(made, moved); err != nil {
 			t.Fatal(err)
 		}
-	}
-	made, err := setup.ArrangeCUDA(site)
-	if err != nil {
-		t.Fatal(err)
-	}
-	moved := filepath.Join(t.TempDir(), "nvidia")
-	if err := os.Rename(made, moved); err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]string{
-		"pjrt_c_api_cuda_plugin.so": "jax_plugins/xla_cuda13/xla_cuda_plugin.so",
-		"bin/ptxas":                 "nvidia/cu13/bin/ptxas",
-		"cudnn/lib/libcudnn.so.9":   "nvidia/cudnn/lib/libcudnn.so.9",
-	} {
-		if got, err := os.ReadFile(filepath.Join(moved, path)); err != nil || string(got) != want {
-			t.Errorf("%s is %q, %v", path, got, err)
+		for path, want := range map[string]string{"bin/ptxas": assembler, "cudnn/lib/libcudnn.so.9": "cudnn/lib/libcudnn.so.9"} {
+			if got, err := os.ReadFile(filepath.Join(moved, path)); err != nil || string(got) != want {
+				t.Errorf("%s is %q, %v", path, got, err)
+			}
 		}
 	}
-	if _, err := setup.ArrangeCUDA(t.TempDir()); err == nil {
-		t.Error("packages without a plugin were taken")
+	if _, err := setup.ArrangeNvidia(t.TempDir()); err == nil {
+		t.Error("packages without ptxas were taken")
 	}
 }

@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"gopherlens/internal/progress"
@@ -21,8 +22,8 @@ type Setup struct {
 	// the resident worker too: without XLA there, notebooks compute in pure Go.
 	XLA bool
 
-	// CUDA asks for XLA's plugin for Nvidia cards too.
-	CUDA bool
+	// Plugins names the plugins that are wanted beside the one for the CPU: [CheckPlugins].
+	Plugins []string
 
 	// detail, a func() string, says how far the running step is.
 	detail atomic.Value
@@ -45,18 +46,19 @@ type step struct {
 	// optional says what happens without it. A step that fails and is not
 	// optional ends set-up.
 	optional string
+
+	// untried is set where nobody has run what it installs.
+	untried bool
 }
 
 // steps lists set-up's work. Those below need what those above install.
-var steps = []step{
+var steps = slices.Concat([]step{
 	{name: "JupyterLab", where: wherePython, done: pythonDone, do: installPython},
 	{name: "GoNB and goimports", where: whereTools, done: toolsDone, do: installTools},
 	{name: "Jupyter kernel for Go", where: whereKernel, done: kernelDone, do: installKernel},
-	{name: "XLA's plugin for the CPU", where: wherePlugin, skip: withoutPlugin, done: pluginDone, do: installPlugin,
-		optional: "models run on GoMLX's pure Go backend, which is slower"},
-	{name: "XLA's plugin for Nvidia cards", where: whereCUDA, skip: withoutCUDA, done: cudaDone, do: installCUDA},
+}, pluginSteps(), []step{
 	{name: "model " + DefaultModel.Name, where: DefaultModel.where, done: DefaultModel.done, do: DefaultModel.install},
-}
+})
 
 // Run puts in place whatever is missing. It returns the first error of a step
 // that is not optional.
@@ -114,6 +116,7 @@ type State struct {
 	Done     bool
 	Skipped  string // why the step does not apply, if it does not
 	Optional string // what happens without it, if set-up can do without
+	Untried  bool   // whether nobody has run what it installs
 	Err      error  // why its state cannot be told
 }
 
@@ -121,7 +124,7 @@ type State struct {
 func (s *Setup) States(ctx context.Context) []State {
 	var states []State
 	for _, step := range steps {
-		state := State{Name: step.name, Optional: step.optional}
+		state := State{Name: step.name, Optional: step.optional, Untried: step.untried}
 		state.Where, state.Err = step.where(s)
 		if step.skip != nil {
 			state.Skipped = step.skip(s)

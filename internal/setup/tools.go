@@ -35,19 +35,22 @@ func (s *Setup) toolsSum() (string, error) {
 	return sum + " " + runtime.Version(), err
 }
 
-// installTools builds the tools into the repository, not into the user's GOBIN.
+// installTools builds the tools into the repository, not into the user's GOBIN, and
+// downloads the modules that cells are built from.
 func installTools(ctx context.Context, s *Setup) error {
 	sum, err := s.toolsSum()
 	if err != nil {
 		return err
 	}
-	install := command{
-		dir:  s.Repo.Root,
-		env:  []string{"GOBIN=" + s.Repo.Bin()},
-		args: []string{"go", "install", "tool"},
-	}
-	if _, err := install.run(ctx); err != nil {
-		return err
+	for _, args := range [][]string{
+		{"go", "install", "tool"},
+		// The tag names what cells import and nothing here does: notebooks/cell_imports.go.
+		{"go", "list", "-deps", "-tags=cells", "./..."},
+	} {
+		build := command{dir: s.Repo.Root, env: []string{"GOBIN=" + s.Repo.Bin()}, args: args}
+		if _, err := build.run(ctx); err != nil {
+			return err
+		}
 	}
 	return writeStamp(s.toolsStamp(), sum)
 }

@@ -1,5 +1,6 @@
 // Package weights reads checkpoints: safetensors (one file or shards), GGUF and
-// PyTorch state dicts. It knows formats only. What a tensor means, and how its
+// PyTorch state dicts; and files of arrays, with [OpenArrays]: NumPy's .npy and .npz, and whatever
+// tensors torch.save has saved. It writes safetensors, .npy and .npz. It knows formats only. What a tensor means, and how its
 // rows must be permuted or transposed for a model family, is its caller's business.
 //
 // A checkpoint is mapped into memory, not read: [Open] costs the header, and a
@@ -26,6 +27,6 @@
 //
 // Sources: the safetensors format as its reference implementation reads it
 // (github.com/huggingface/safetensors), the GGUF specification and the block
-// layouts of ggml (github.com/ggml-org/ggml, docs/gguf.md and ggml-common.h), and
-// the zip layout that torch.save writes since PyTorch 1.6.
+// layouts of ggml (github.com/ggml-org/ggml, docs/gguf.md and ggml-common.h),
+// the zip layout that torch.save writes since PyTorch 1.6, and numpy/lib/format.py.
 package weights

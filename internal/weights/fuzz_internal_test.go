@@ -39,7 +39,12 @@ func checkMessage(t *testing.T, err error) {
 // fuzzReader parses and decodes whatever it is given. It must not panic, and what
 // it accepts must lie within the file: no tensor may claim more than there is.
 func fuzzReader(t *testing.T, format Format, content []byte) {
-	tensors, _, err := readers[format](&mapping{path: "fuzz", bytes: content})
+	fuzzRead(t, readers[format], 1, content)
+}
+
+// fuzzRead is fuzzReader for a reader that may find so many bytes in one of the file's.
+func fuzzRead(t *testing.T, read reader, inflation int, content []byte) {
+	tensors, _, err := read(&mapping{path: "fuzz", bytes: content})
 	if err != nil {
 		checkMessage(t, err)
 		return
@@ -49,7 +54,7 @@ func fuzzReader(t *testing.T, format Format, content []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if x.Size()*l.bytes > len(content)*l.block {
+		if x.Size()*l.bytes > len(content)*l.block*inflation {
 			t.Fatalf("%q: %d elements of %s in a file of %d bytes", x.Name, x.Size(), x.DType, len(content))
 		}
 		if _, err := x.Float32s(); err != nil {
@@ -93,6 +98,21 @@ func FuzzGGUF(f *testing.F) {
 func FuzzTorch(f *testing.F) {
 	fuzzSeeds(f, "testdata/torch/*.pt")
 	f.Fuzz(func(t *testing.T, content []byte) { fuzzReader(t, Torch, content) })
+}
+
+func FuzzNpy(f *testing.F) {
+	fuzzSeeds(f, "testdata/numpy/*.npy")
+	f.Fuzz(func(t *testing.T, content []byte) { fuzzRead(t, readNpy, 1, content) })
+}
+
+func FuzzNpz(f *testing.F) {
+	fuzzSeeds(f, "testdata/numpy/*.npz")
+	f.Fuzz(func(t *testing.T, content []byte) { fuzzRead(t, readNpz, mostInflated, content) })
+}
+
+func FuzzTorchArrays(f *testing.F) {
+	fuzzSeeds(f, "testdata/numpy/*.pt", "testdata/torch/*.pt")
+	f.Fuzz(func(t *testing.T, content []byte) { fuzzRead(t, readTorchArrays, 1, content) })
 }
 
 // FuzzPickle runs the stack machine alone: in an archive, a changed byte of the

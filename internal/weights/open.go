@@ -50,9 +50,14 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openAll(path, c, readers)
+}
+
+// openAll maps the files of a checkpoint and reads them by a table.
+func openAll(path string, c checkpoint, table map[Format]reader) (*File, error) {
 	f := &File{path: path, format: c.format, index: map[string]int{}}
 	for _, part := range c.parts {
-		if err := f.addPart(part); err != nil {
+		if err := f.addPart(part, table[f.format]); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
@@ -63,12 +68,12 @@ func Open(path string) (*File, error) {
 }
 
 // addPart maps and parses one file.
-func (f *File) addPart(path string) error {
+func (f *File) addPart(path string, read reader) error {
 	m, err := mapFile(path)
 	if err != nil {
 		return err
 	}
-	tensors, metadata, err := readers[f.format](m)
+	tensors, metadata, err := read(m)
 	if err == nil {
 		err = f.add(m, tensors)
 	}
@@ -106,6 +111,11 @@ var folderPatterns = []string{
 	"model.safetensors", "model.safetensors.index.json",
 	"pytorch_model.bin", "pytorch_model.pt", "pytorch_model.bin.index.json",
 	"*.gguf", "*.safetensors", "*.pt", "*.pth",
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
 }
 
 // locateInFolder takes the first of folderPatterns that is there.

@@ -33,24 +33,11 @@ type torchTensor struct {
 	shape, strides []int
 }
 
-// readTorch is the [reader] of torch.save's files.
+// readTorch is the [reader] of state dicts in torch.save's files.
 func readTorch(m *mapping) ([]Tensor, map[string]any, error) {
-	a, err := openArchive(m)
+	root, err := torchRoot(m)
 	if err != nil {
 		return nil, nil, err
-	}
-	program, err := a.bytes("data.pkl")
-	if err != nil {
-		return nil, nil, err
-	}
-	p := pickler{cursor: cursor{rest: program}, allowed: allowedGlobal, call: callGlobal, persist: a.storage}
-	root, err := p.run()
-	if refused := (refusal)(""); errors.As(err, &refused) {
-		return nil, nil, unsupported(m.path, "", "refused, because its pickle asks for %s; a checkpoint must not run code, so only "+
-			"tensors and plain containers are read (if you trust it, load it in PyTorch and save its state dict as safetensors)", string(refused))
-	}
-	if err != nil {
-		return nil, nil, damaged(m.path, "", "its pickle cannot be read (%v)", err)
 	}
 	entries, err := stateDict(root)
 	if err != nil {
@@ -65,6 +52,28 @@ func readTorch(m *mapping) ([]Tensor, map[string]any, error) {
 		tensors = append(tensors, t)
 	}
 	return tensors, nil, nil
+}
+
+// torchRoot is the object that torch.save has saved.
+func torchRoot(m *mapping) (any, error) {
+	a, err := openArchive(m)
+	if err != nil {
+		return nil, err
+	}
+	program, err := a.bytes("data.pkl")
+	if err != nil {
+		return nil, err
+	}
+	p := pickler{cursor: cursor{rest: program}, allowed: allowedGlobal, call: callGlobal, persist: a.storage}
+	root, err := p.run()
+	if refused := (refusal)(""); errors.As(err, &refused) {
+		return nil, unsupported(m.path, "", "refused, because its pickle asks for %s; a checkpoint must not run code, so only "+
+			"tensors and plain containers are read (if you trust it, load it in PyTorch and save its state dict as safetensors)", string(refused))
+	}
+	if err != nil {
+		return nil, damaged(m.path, "", "its pickle cannot be read (%v)", err)
+	}
+	return root, nil
 }
 
 // openArchive reads the zip's directory and finds NAME, which differs from file to file.

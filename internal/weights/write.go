@@ -9,9 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
 
 	"gopherlens/internal/brief"
 )
@@ -33,6 +37,47 @@ func FromFloat32s(name string, shape []int, values []float32) Named {
 // FromInt64s makes an I64 tensor of values in row-major order.
 func FromInt64s(name string, shape []int, values []int64) Named {
 	return Named{name, I64, shape, func(w io.Writer) error { return writeValues(w, values) }}
+}
+
+// FromRounded makes a tensor of one of the float types of values in row-major order, each rounded to
+// the nearest. A value that is too large for the type is an error when it is written.
+func FromRounded(name string, dtype DType, shape []int, values []float32) Named {
+	if dtype == F32 {
+		return FromFloat32s(name, shape, values)
+	}
+	return Named{name, dtype, shape, func(w io.Writer) error { return writeRounded(w, dtype, values) }}
+}
+
+// rounder makes 16 bits of a float32.
+type rounder struct {
+	round    func(float32) uint16
+	infinity uint16 // without its sign
+}
+
+var rounders = map[DType]rounder{
+	F16:  {func(v float32) uint16 { return float16.FromFloat32(v).Bits() }, 0x7c00},
+	BF16: {func(v float32) uint16 { return bfloat16.FromFloat32(v).Bits() }, 0x7f80},
+}
+
+func writeRounded(w io.Writer, dtype DType, values []float32) error {
+	r, ok := rounders[dtype]
+	if !ok {
+		return brief.Errorf("values cannot be rounded to %s; want F32, F16 or BF16", dtype)
+	}
+	for piece := range slices.Chunk(values, grain) {
+		out := make([]byte, 0, 2*len(piece))
+		for _, v := range piece {
+			bits := r.round(v)
+			if bits&0x7fff == r.infinity && !math.IsInf(float64(v), 0) {
+				return brief.Errorf("the value %v is too large for %s", v, dtype)
+			}
+			out = binary.LittleEndian.AppendUint16(out, bits)
+		}
+		if _, err := w.Write(out); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // FromTensor writes an open tensor's bytes as they are, in its own type.

@@ -230,13 +230,12 @@ func (s *server) execute(c *call, reply *response) error {
 			return nil
 		}
 	}
-	start := time.Now()
-	outputs, err := s.run(b, x, run, inputs)
+	outputs, pace, err := s.run(b, x, run, inputs)
 	if err != nil {
 		return err
 	}
 	if !x.donates {
-		s.store.remember(run, outputs, time.Since(start))
+		s.store.remember(run, outputs, pace)
 	}
 	c.put(reply, outputs...)
 	c.client.free(s.store, x.donated())
@@ -252,29 +251,32 @@ func (x execution) donated() (handles []uint64) {
 	return handles
 }
 
-// run executes the program and takes over its results.
-func (s *server) run(b *backend, x execution, run identity, inputs []*array) ([]*array, error) {
+// run executes the program and takes over its results. It also tells how fast the program is.
+func (s *server) run(b *backend, x execution, run identity, inputs []*array) ([]*array, *pace, error) {
 	p := s.store.programs.find(x.key)
 	if p == nil {
-		return nil, wire.ErrUnknownProgram
+		return nil, nil, wire.ErrUnknownProgram
 	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.exec == nil {
-		return nil, wire.ErrUnknownProgram
+		return nil, nil, wire.ErrUnknownProgram
 	}
 	if err := s.store.reserve(staticBytes(p.outputs)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	buffers := make([]compute.Buffer, len(inputs))
 	for i, a := range inputs {
 		buffers[i] = a.buffer
 	}
+	start := time.Now()
 	outputs, err := p.exec.Execute(buffers, s.giveAway(x, inputs), x.device)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.take(b, run, outputs)
+	p.pace.note(time.Since(start))
+	arrays, err := s.take(b, run, outputs)
+	return arrays, &p.pace, err
 }
 
 // giveAway returns which inputs the backend may consume: those that the client

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"container/list"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,13 +54,28 @@ type result struct {
 	run     identity
 	outputs []*array
 	bytes   int64
-	took    time.Duration // to compute
+	pace    *pace // of the program that computed it
 }
 
 // worth reports whether the result pays for its memory.
 func (r *result) worth() bool {
-	return r.took.Seconds() >= float64(r.bytes)/(1<<30)*worthPerGiB.Seconds()
+	return r.pace.fastest().Seconds() >= float64(r.bytes)/(1<<30)*worthPerGiB.Seconds()
 }
+
+// A pace is the least time that any run of a program has taken. A single run's says little: on a
+// busy machine it may be many times what computing the result again would take.
+type pace struct{ nanoseconds atomic.Int64 }
+
+func (p *pace) note(took time.Duration) {
+	for {
+		least := p.nanoseconds.Load()
+		if least != 0 && int64(took) >= least || p.nanoseconds.CompareAndSwap(least, max(1, int64(took))) {
+			return
+		}
+	}
+}
+
+func (p *pace) fastest() time.Duration { return time.Duration(p.nanoseconds.Load()) }
 
 func newQueue(budget int64) queue {
 	return queue{budget: budget, order: list.New(), byRun: map[identity]*list.Element{}}
@@ -97,8 +113,8 @@ func (s *store) recall(run identity) ([]*array, bool) {
 
 // remember puts an execution's outputs into the memo, which takes a reference
 // on each, and lets older results go if they are too many.
-func (s *store) remember(run identity, outputs []*array, took time.Duration) {
-	r := &result{run: run, outputs: outputs, took: took}
+func (s *store) remember(run identity, outputs []*array, pace *pace) {
+	r := &result{run: run, outputs: outputs, pace: pace}
 	for _, a := range outputs {
 		r.bytes += a.size + bookkeeping
 	}

@@ -27,6 +27,8 @@ func (b fakeBuffer) Finalize() error { b.there.Add(-1); return nil }
 type fakeRunner struct {
 	store *store
 	took  time.Duration // what a run takes; 0 for a minute
+	busy  int           // one run in so many takes a hundred times as long; 0: none
+	pace  pace
 	there atomic.Int64
 }
 
@@ -39,7 +41,12 @@ func (r *fakeRunner) run(number, bytes int) bool {
 		r.there.Add(1)
 		shape := shapes.Make(dtypes.Uint8, bytes)
 		outputs = []*array{r.store.add(nil, fakeBuffer{there: &r.there}, 0, shape, run.output(0))}
-		r.store.remember(run, outputs, cmp.Or(r.took, time.Minute))
+		took := cmp.Or(r.took, time.Minute)
+		if r.busy > 0 && number%r.busy == 0 {
+			took *= 100
+		}
+		r.pace.note(took)
+		r.store.remember(run, outputs, &r.pace)
 	}
 	r.store.release(outputs...)
 	return hit
@@ -104,10 +111,10 @@ func TestMemoSecondSight(t *testing.T) {
 	}
 }
 
-// A generation, token by token, takes the small part however often it is run again; a
-// sweep of numbers is there at once, and stays.
+// A generation, token by token, takes the small part however often it is run again, and however
+// busy the machine is; a sweep of numbers is there at once, and stays.
 func TestMemoOfGenerations(t *testing.T) {
-	r := &fakeRunner{store: newStore(15 << 30), took: 20 * time.Millisecond}
+	r := &fakeRunner{store: newStore(15 << 30), took: 20 * time.Millisecond, busy: 2}
 	for range 3 {
 		r.hits(0, 400, 9*mega) // keys and values so far
 	}

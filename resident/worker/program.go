@@ -25,6 +25,7 @@ type program struct {
 	mu      sync.RWMutex
 	exec    compute.Executable // nil: not compiled, or finalized
 	outputs []shapes.Shape
+	pace    pace
 	bytes   int64 // of its text and constants, charged to the store; guarded by programs
 }
 

@@ -192,7 +192,7 @@ func flatOf(shape shapes.Shape, content []byte) (any, error) {
 	return dtypes.UnsafeAnySliceFromBytes(at, shape.DType, shape.Size()), nil
 }
 
-// ret ends a function. The pure Go backend of compute v0.1.3 computes only up to
+// ret ends a function. The pure Go backend of compute v0.1.6 computes only up to
 // the last output, and panics over a parameter of main that comes after it: an
 // output is then made anew behind that.
 func (r *replay) ret(d *wire.Decoder, id int) ([]compute.Value, error) {

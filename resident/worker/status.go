@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/internal/codecache"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -15,6 +16,8 @@ func (s *server) status(c *call, reply *response) error {
 	}
 	st := wire.State{PID: s.pid, Uptime: time.Since(s.started), Programs: s.store.programs.count(),
 		ProgramBytes: s.store.programs.bytes()}
+	disk := codecache.Counts()
+	st.Compiled, st.FromDisk = disk.Compiled, disk.Loaded
 	s.mu.Lock()
 	for _, who := range s.clients {
 		if who != c.client { // whoever asks uses nothing

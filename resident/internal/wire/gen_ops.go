@@ -3,10 +3,10 @@
 package wire
 
 // ComputeVersion is the version of package compute that this was made from.
-const ComputeVersion = "v0.1.3"
+const ComputeVersion = "v0.1.6"
 
 // TableHash is Signature for the version of compute that this table was made from.
-const TableHash = "9a9829bfeaf64f4d"
+const TableHash = "72dd44c59caa01a6"
 
 // The operations, in alphabetical order.
 const (
@@ -35,9 +35,13 @@ const (
 	OpConvGeneral
 	OpConvertDType
 	OpCos
+	OpCumSum
 	OpDiv
 	OpDotGeneral
+	OpDynamicBroadcastInDim
 	OpDynamicDimensionSize
+	OpDynamicIota
+	OpDynamicPad
 	OpDynamicReshape
 	OpDynamicShape
 	OpDynamicSlice
@@ -154,9 +158,13 @@ var opNames = [...]string{
 	OpConvGeneral - firstOp:                       "ConvGeneral",
 	OpConvertDType - firstOp:                      "ConvertDType",
 	OpCos - firstOp:                               "Cos",
+	OpCumSum - firstOp:                            "CumSum",
 	OpDiv - firstOp:                               "Div",
 	OpDotGeneral - firstOp:                        "DotGeneral",
+	OpDynamicBroadcastInDim - firstOp:             "DynamicBroadcastInDim",
 	OpDynamicDimensionSize - firstOp:              "DynamicDimensionSize",
+	OpDynamicIota - firstOp:                       "DynamicIota",
+	OpDynamicPad - firstOp:                        "DynamicPad",
 	OpDynamicReshape - firstOp:                    "DynamicReshape",
 	OpDynamicShape - firstOp:                      "DynamicShape",
 	OpDynamicSlice - firstOp:                      "DynamicSlice",

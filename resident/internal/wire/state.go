@@ -12,6 +12,8 @@ type State struct {
 	Programs int      // compiled
 	// ProgramBytes is what their texts and constants take.
 	ProgramBytes int64
+	Compiled     int64 // by XLA
+	FromDisk     int64 // in place of being compiled by XLA
 
 	Budget int64 // bytes allowed; 0: no limit
 	Bytes  int64 // of all arrays, kept blobs and programs' constants
@@ -34,7 +36,8 @@ type Kept struct {
 }
 
 func (s *State) numbers() []*int64 {
-	return []*int64{(*int64)(&s.Uptime), &s.Budget, &s.Bytes, &s.MemoBytes, &s.MemoOnce, &s.ProgramBytes, &s.MemoHits, &s.MemoMisses}
+	return []*int64{(*int64)(&s.Uptime), &s.Budget, &s.Bytes, &s.MemoBytes, &s.MemoOnce, &s.ProgramBytes,
+		&s.Compiled, &s.FromDisk, &s.MemoHits, &s.MemoMisses}
 }
 
 func (s *State) counts() []*int {

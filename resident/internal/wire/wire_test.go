@@ -77,7 +77,7 @@ func TestArguments(t *testing.T) {
 func TestMessages(t *testing.T) {
 	info := wire.Info{Index: 3, Name: "go", Description: "d", Devices: []string{"a", "b"}, Capabilities: compute.Capabilities{
 		Operations: map[compute.OpType]bool{compute.OpTypeAdd: true}, DTypes: map[dtypes.DType]bool{dtypes.Int8: true}, Functions: true}}
-	state := wire.State{PID: 5, Uptime: 7, Backends: []string{"go:"}, Bytes: 1 << 50, MemoHits: 9,
+	state := wire.State{PID: 5, Uptime: 7, Backends: []string{"go:"}, Bytes: 1 << 50, MemoHits: 9, Compiled: 3, FromDisk: 4,
 		Kept: []wire.Kept{{Key: "k", Arrays: 270, Bytes: 538e6}}}
 	var e wire.Encoder
 	info.Put(&e)

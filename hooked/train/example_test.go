@@ -1,0 +1,63 @@
+package train_test
+
+import (
+	"context"
+	"fmt"
+
+	"gopherlens/hooked"
+	"gopherlens/hooked/train"
+)
+
+// A transformer of one layer learns to add modulo 5.
+func Example() {
+	model := hooked.Must(hooked.New(hooked.Config{
+		NLayers: 1, DModel: 32, NHeads: 2, DHead: 16, DMLP: 64, ActFn: "relu", NCtx: 3, DVocab: 6, DVocabOut: 5,
+		InitMode: "gpt2", InitializerRange: 0.2, Seed: 1}))
+	examples := hooked.Must(train.ModularAddition(5))
+
+	out, err := train.Run(context.Background(), model, train.Config{
+		Data:         examples.Shuffled(16, 1),
+		Loss:         train.CrossEntropy("sum", -1),
+		Steps:        60,
+		LearningRate: 1e-2,
+		Schedule:     train.WarmupCosine(5, 60),
+		Eval:         train.Evaluation{Data: examples.Full(), Metrics: map[string]train.Loss{"accuracy": train.Accuracy("sum", -1)}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	last := out.Curve[len(out.Curve)-1]
+	fmt.Printf("%d steps, accuracy %.0f %%\n", out.Steps, 100*last.Eval["accuracy"])
+
+	logits := hooked.Must(out.Model.Run(hooked.Tokens{{3, 4, 5}}, hooked.LogitsAt(-1)))
+	_, best := logits.TopK(1, "d_vocab")
+	fmt.Println("3 + 4 =", best.Ints()[0], "modulo 5")
+	// Output:
+	// 60 steps, accuracy 100 %
+	// 3 + 4 = 2 modulo 5
+}
+
+// A layer is trained while the rest of the model is frozen, with a penalty on an activation.
+func ExampleConfig_only() {
+	model := hooked.Must(hooked.New(hooked.Config{
+		NLayers: 2, DModel: 16, NHeads: 2, DHead: 8, AttnOnly: true, NCtx: 16, DVocab: 12, InitMode: "gpt2", InitializerRange: 0.1}))
+	out, err := train.Run(context.Background(), model, train.Config{
+		Data:         train.RepeatedTokens(8, 7, 12, 0, 1),
+		Loss:         train.Sum(train.NextToken(), train.L2("blocks.1.hook_attn_out").Times(0.01)),
+		Steps:        5,
+		LearningRate: 1e-3,
+		Only:         []string{"blocks.1.attn.*"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range []string{"blocks.0.attn.W_Q", "blocks.1.attn.W_Q"} {
+		moved := hooked.Must(out.Model.Weight(name)).Sub(hooked.Must(model.Weight(name)))
+		fmt.Println(name, "moved:", moved.Norm().Item() > 0)
+	}
+	// Output:
+	// blocks.0.attn.W_Q moved: false
+	// blocks.1.attn.W_Q moved: true
+}

@@ -1,0 +1,69 @@
+package train
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// How often a progress line is drawn anew.
+const progressInterval = 200 * time.Millisecond
+
+// A progressLine tells of a training in one line, which is drawn over itself.
+type progressLine struct {
+	w      io.Writer
+	steps  int // of the whole training
+	before int // steps taken before this process
+
+	began, drawn time.Time
+	tokens       int
+	eval         map[string]float64 // the last one
+	width        int                // of the line that stands there
+}
+
+// newProgress is the progress line of a training; it writes nothing if there is no writer.
+func (f *fit) newProgress() *progressLine {
+	return &progressLine{w: f.cfg.Progress, steps: f.cfg.Steps, before: f.step, began: time.Now()}
+}
+
+// step tells of a step, if it is time to.
+func (l *progressLine) step(p Point) {
+	l.tokens += p.Tokens
+	if p.Eval != nil {
+		l.eval = p.Eval
+	}
+	if l.w == nil || time.Since(l.drawn) < progressInterval && p.Step < l.steps {
+		return
+	}
+	l.drawn = time.Now()
+	l.draw(l.text(p, time.Since(l.began)))
+}
+
+// text is the line after a step, when so much time has passed since the training began.
+func (l *progressLine) text(p Point, passed time.Duration) string {
+	text := fmt.Sprintf("step %d of %d, loss %.4g", p.Step, l.steps, p.Loss)
+	if loss, ok := l.eval[lossMetric]; ok {
+		text += fmt.Sprintf(" (on the evaluation's data %.4g)", loss)
+	}
+	if seconds := passed.Seconds(); seconds > 0 {
+		text += fmt.Sprintf(", %.0f tokens/s", float64(l.tokens)/seconds)
+	}
+	if taken := p.Step - l.before; p.Step < l.steps && taken > 0 {
+		left := time.Duration(float64(passed) / float64(taken) * float64(l.steps-p.Step))
+		text += fmt.Sprintf(", %s left", left.Round(time.Second))
+	}
+	return text
+}
+
+func (l *progressLine) draw(text string) {
+	pad := max(0, l.width-len(text))
+	fmt.Fprintf(l.w, "\r%s%*s", text, pad, "")
+	l.width = len(text)
+}
+
+// end leaves the line where it stands.
+func (l *progressLine) end() {
+	if l.w != nil && l.width > 0 {
+		fmt.Fprintln(l.w)
+	}
+}
