@@ -330,6 +330,15 @@ func (nb *NotebookCache) RemoveBatchDim() *NotebookCache {
 	return &NotebookCache{v1}
 }
 
+// Rotate is [Model.Rotate], and panics with its error.
+func (nb *NotebookModel) Rotate(l int, x *Tensor, positions ...int) *Tensor {
+	v1, err := nb.model().Rotate(l, x, positions...)
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // Run is [Model.Run], and panics with its error.
 func (nb *NotebookModel) Run(input any, options ...Option) *Tensor {
 	v1, err := nb.model().Run(input, options...)
