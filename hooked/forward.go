@@ -79,7 +79,7 @@ func (g graphModel) Sites(selector any) ([]string, error) {
 func (g graphModel) With(weights map[string]compute.Buffer) any {
 	s := g.m.weights
 	n := *g.m
-	n.weights = newWeightStore(s.eng, s.cfg, s.shapes)
+	n.weights = newWeightStore(s.eng, s.cfg, s.specs, s.shapes)
 	n.weights.load = func(context.Context, putFunc) error { return nil }
 	for name, buffer := range s.buffers {
 		n.weights.buffers[name] = buffer

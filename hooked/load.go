@@ -127,8 +127,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
 		return nil, err
 	}
-	src.cfg, src.specs = cfg, cfg.weightSpecs()
-	m := newModel(cfg, processing&^said.applied, src.gives(), be, why)
+	if o.FirstNLayers > 0 {
+		src.cfg, src.specs = cfg, cfg.weightSpecs()
+	}
+	m := newModel(cfg, src.specs, processing&^said.applied, src.gives(), be, why)
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
@@ -269,18 +271,19 @@ func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error
 	return tokenize.Load(folderOf(where))
 }
 
-// newModel makes a model without weights. has tells the optional weights that the checkpoint gives.
-func newModel(cfg Config, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
+// newModel makes a model without weights. specs are those of its checkpoint, has tells the optional
+// ones that the checkpoint gives.
+func newModel(cfg Config, specs map[string]weightSpec, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
 	applied, skipped := processing.applicable(cfg)
-	after := applied.processed(cfg)
 	biases := applied.biases(cfg, has)
+	specs = applied.left(specs)
 	shapes := make(map[string][]int)
-	for name, spec := range after.weightSpecs() {
+	for name, spec := range specs {
 		if !spec.optional || biases[name] {
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	return bareModel(be, why, modelRecord{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
+	return bareModel(be, why, specs, modelRecord{Config: applied.processed(cfg), Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of
@@ -447,8 +450,8 @@ func checkShape(specs map[string]weightSpec, name string, a *Array) error {
 	if !ok {
 		return brief.Errorf("weight %q belongs to no part of this model", name)
 	}
-	if fmt.Sprint(a.Shape) != fmt.Sprint(spec.shape) {
-		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+	if want := deviceShape(name, spec.shape); !slices.Equal(a.Shape, want) {
+		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, want)
 	}
 	return nil
 }

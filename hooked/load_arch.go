@@ -47,7 +47,9 @@ type weightRule struct {
 	mayLack bool   // a head that some checkpoints of the class do not have
 	pattern string // einops, with the axes named in axisSizes; for several targets the first axis on the right tells them apart
 	skip    int    // leading rows that no token reads
-	adjust  func(Config, []float32)
+
+	sideBySide bool // several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
+	adjust     func(Config, []float32)
 }
 
 // architectures lists the families that can be loaded.
@@ -180,18 +182,58 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 			return brief.Errorf("tensor %q: %w", name, err)
 		}
 	}
-	if r.pattern != "" {
-		if a, err = rearrange(a, r.pattern, s.cfg.axisSizes()); err != nil {
-			return brief.Errorf("tensor %q: %w", name, err)
-		}
-	}
-	if r.adjust != nil {
-		r.adjust(s.cfg, a.Data)
-	}
-	if err := distribute(a, expandBraces(r.to), s.specs, sd); err != nil {
+	if err := s.layOut(r, a, sd); err != nil {
 		return brief.Errorf("tensor %q: %w", name, err)
 	}
 	return nil
+}
+
+// layOut gives each target of a rule its part of tensor a, in its device layout.
+func (s *source) layOut(r weightRule, a *Array, sd StateDict) (err error) {
+	targets, pattern := expandBraces(r.to), r.devicePattern()
+	move := func(a *Array) (*Array, error) {
+		if pattern != "" {
+			if a, err = rearrange(a, pattern, s.cfg.axisSizes()); err != nil {
+				return nil, err
+			}
+		}
+		if r.adjust != nil {
+			r.adjust(s.cfg, a.Data)
+		}
+		return a, nil
+	}
+	if !r.sideBySide {
+		if a, err = move(a); err != nil {
+			return err
+		}
+		return s.distribute(a, targets, sd)
+	}
+	if err := s.distributeRows(a, targets, sd); err != nil {
+		return err
+	}
+	for _, target := range targets {
+		if sd[target], err = move(sd[target]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// devicePattern is the rule's pattern, but for W_Q, W_K and W_V, which it describes in
+// TransformerLens' shape [..., head, d_model, d_head], with d_model before the heads: so they are
+// laid out once on their way to the device.
+func (r weightRule) devicePattern() string {
+	switch {
+	case !readsResidual(expandBraces(r.to)[0]):
+		return r.pattern
+	case r.pattern == "":
+		return "n d e -> d n e"
+	}
+	left, right, _ := strings.Cut(r.pattern, "->")
+	to := groups(right)
+	n := len(to)
+	to[n-3], to[n-2] = to[n-2], to[n-3]
+	return left + "-> " + ungroup(to)
 }
 
 func (s *source) read(name string) (*Array, error) {
@@ -221,17 +263,28 @@ func (s *source) find(r weightRule) (string, bool) {
 	return full, ok && s.said.tied
 }
 
-// distribute gives each target its part of a: all of it, or one entry of the first axis, or where a
-// has no axis for that, as many rows as the target has. The last is for q, k and v of grouped heads
-// side by side, which differ in size.
-func distribute(a *Array, targets []string, specs map[string]weightSpec, sd StateDict) error {
+// distribute gives each target its part of a: all of it, or one entry of the first axis.
+func (s *source) distribute(a *Array, targets []string, sd StateDict) error {
 	if len(targets) == 1 {
 		sd[targets[0]] = a
 		return nil
 	}
+	return s.share(a, targets, sd, func(target string) []int { return deviceShape(target, s.specs[target].shape) })
+}
+
+// distributeRows gives each target as many rows of a, a matrix, as it fills.
+func (s *source) distributeRows(a *Array, targets []string, sd StateDict) error {
+	if len(a.Shape) != 2 || a.Shape[1] == 0 {
+		return brief.Errorf("a tensor of shape %v is no matrix of the rows of %v", a.Shape, targets)
+	}
+	return s.share(a, targets, sd, func(target string) []int { return []int{sizeOf(s.specs[target].shape) / a.Shape[1], a.Shape[1]} })
+}
+
+// share cuts a's values into the shapes of the targets.
+func (s *source) share(a *Array, targets []string, sd StateDict, shapeOf func(target string) []int) error {
 	data := a.Data
 	for _, target := range targets {
-		shape := specs[target].shape
+		shape := shapeOf(target)
 		size := sizeOf(shape)
 		if size > len(data) {
 			return brief.Errorf("a tensor of shape %v is too small to give %v", a.Shape, targets)

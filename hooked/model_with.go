@@ -39,12 +39,12 @@ func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 			continue
 		}
 		shapes[name] = deviceShape(name, a.Shape)
-		given[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+		given[name] = toDevice(name, a)
 	}
 	out := *m
 	record := modelRecord{Config: m.cfg, Applied: m.applied, Skipped: m.skipped, Shapes: shapes}
 	out.id = record.graphID()
-	out.weights = newWeightStore(m.eng, m.cfg, shapes)
+	out.weights = newWeightStore(m.eng, m.cfg, m.weights.specs, shapes)
 	out.weights.load = func(ctx context.Context, put putFunc) error {
 		buffers, err := m.weights.all(ctx)
 		if err != nil {

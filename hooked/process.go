@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -89,14 +90,24 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 	return apply, skipped
 }
 
-// process applies the steps in place to a state dict, which may hold only a part of the model: one
-// layer, or what lies outside the layers.
+// process applies the steps in place to weights in their device layout, which may be only a part of
+// the model: one layer, or what lies outside the layers.
 func (p Processing) process(c Config, sd StateDict) {
 	for _, step := range processingSteps {
 		if p&step.flag != 0 {
 			step.apply(c, sd)
 		}
 	}
+}
+
+// left are the weights that are left after processing.
+func (p Processing) left(specs map[string]weightSpec) map[string]weightSpec {
+	if p&FoldLN == 0 {
+		return specs
+	}
+	out := maps.Clone(specs)
+	maps.DeleteFunc(out, func(_ string, spec weightSpec) bool { return spec.folded })
+	return out
 }
 
 // processed is the configuration after processing.

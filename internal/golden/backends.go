@@ -42,11 +42,11 @@ func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 }
 
 // PureGo is the pure Go backend, for what does not depend on the backend.
-func PureGo(t *testing.T) compute.Backend { return open(t, backend.PureGo) }
+func PureGo(t testing.TB) compute.Backend { return open(t, backend.PureGo) }
 
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
 
-func open(t *testing.T, config string) compute.Backend {
+func open(t testing.TB, config string) compute.Backend {
 	t.Helper()
 	if be, ok := opened.Load(config); ok {
 		return be.(compute.Backend)
