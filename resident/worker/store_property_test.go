@@ -175,7 +175,9 @@ func (w *world) run() {
 			}
 			outputs = append(outputs, a)
 		}
-		w.s.remember(run, outputs, time.Duration(w.random.IntN(3))*time.Minute)
+		var took pace
+		took.note(time.Duration(w.random.IntN(3)) * time.Minute)
+		w.s.remember(run, outputs, &took)
 	}
 	if w.random.IntN(2) == 0 {
 		w.s.release(outputs...)
