@@ -16,9 +16,9 @@ type Mean struct {
 	// Of are the reference prompts, [prompt][pos].
 	Of hooked.Tokens
 
-	// Over are the axes along which the mean is taken, separated by blanks: "batch" keeps a mean for
-	// each position, for which the reference prompts must be as long as the base's; "batch pos" has
-	// one for all.
+	// Over are the axes along which the mean is taken, separated by blanks: "batch" keeps a mean
+	// for each position, for which the reference prompts must be as long as the base's; "batch pos"
+	// has one for all.
 	Over string
 
 	// Groups, if there are any, is the group of each reference prompt, such as the number of its
