@@ -11,7 +11,11 @@ import (
 )
 
 // Mean is a [Source] that replaces activations by their mean over reference prompts, as mean
-// ablation does. Pads are left out, where [PaddingSide] tells them.
+// ablation does. ARENA's, where each template of prompts has its own mean, is
+//
+//	patching.Mean{Of: reference, Over: "batch", Groups: templates}
+//
+// Pads are left out, where [PaddingSide] tells them.
 type Mean struct {
 	// Of are the reference prompts, [prompt][pos].
 	Of hooked.Tokens
