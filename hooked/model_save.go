@@ -164,23 +164,10 @@ func (m *Model) namedWeights(dtype DType) []weights.Named {
 			if err != nil {
 				return err
 			}
-			return dtype.write(w, name, a)
+			return weights.FromRounded(name, fileTypes[dtype], a.Shape, a.Data).Write(w)
 		}})
 	}
 	return list
-}
-
-// write writes the values of a weight in the precision.
-func (d DType) write(w io.Writer, name string, a *Array) error {
-	if !d.halved() {
-		return weights.FromFloat32s(name, a.Shape, a.Data).Write(w)
-	}
-	bytes, err := d.bytes(a.Data)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(bytes)
-	return err
 }
 
 // mayReplace refuses a folder that holds what a save must not take away.
