@@ -111,8 +111,11 @@ func (e Entries) list(n int) []int {
 	return out
 }
 
-// bounds are the spans as a run-time value, [k, 2] int32.
+// bounds are the spans as a run-time value, [k, 2] int32; that of no entries is refused later.
 func (e Entries) bounds() [][]int {
+	if len(e.spans) == 0 {
+		return [][]int{{0, 0}}
+	}
 	out := make([][]int, len(e.spans))
 	for i, s := range e.spans {
 		out[i] = []int{s.From, s.To}

@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"slices"
+
 	"gopherlens/hooked/internal/axis"
 	"gopherlens/internal/brief"
 )
@@ -23,7 +25,8 @@ func (r *run) window() (from, to, end int) {
 // acts reports whether an edit changes something in the run: it does not if all positions that it picks
 // are computed in others. A position that no run will compute is an error.
 func (r *run) acts(e *edit) (bool, error) {
-	if r.req.kv == nil {
+	none := func(picks Entries) bool { return len(picks.spans) == 0 }
+	if r.req.kv == nil || slices.ContainsFunc(e.entries, none) { // which the graph refuses
 		return true, nil
 	}
 	for _, picks := range e.entries {
@@ -86,6 +89,8 @@ func (r *run) checkPositions(picks Entries, ofKeys bool) error {
 	past, _, end := r.window()
 	for _, s := range picks.spans {
 		switch n := r.plan.pos; {
+		case (s.From < 0) == (s.To <= 0) && s.From >= s.To:
+			return brief.Errorf("it picks position %s, which is none", s.pick())
 		case s.From >= end || s.To > end:
 			return brief.Errorf("it picks position %s, and the text has %d: positions count in the whole text", s.pick(), end)
 		case ofKeys && s.From < -end, !ofKeys && s.From < -n:

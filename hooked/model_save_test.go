@@ -80,6 +80,13 @@ func TestSaveModel(t *testing.T) {
 			if err := m.Save(dir); err != nil {
 				t.Fatal(err)
 			}
+			hooked.Must(m.Run(hooked.Tokens{[]int{1, 0, 3, 2, 1}[:min(5, m.Config().NCtx)]}))
+			programs := m.Programs()
+			defer func() { // the same biases are there, and no others
+				if n := m.Programs() - programs; n > 0 {
+					t.Errorf("the model that was loaded again compiled %d programs", n)
+				}
+			}()
 			for _, processing := range []hooked.Processing{hooked.DefaultProcessing, hooked.NoProcessing} {
 				again := hooked.Must(hooked.FromPretrained(dir, processing, o))
 				sameBits(t, again, m)

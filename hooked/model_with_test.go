@@ -174,9 +174,9 @@ func TestKVCacheSelect(t *testing.T) {
 		masked := m.NewKVCache(2)
 		mask := [][]int{{0, 0, 1, 1, 1}, {1, 1, 1, 1, 1}}
 		hooked.Must(m.Run(tapTokens, hooked.WithKV(masked), hooked.AttentionMask(mask)))
-		picked := hooked.Must(masked.Select([]int{0}))
+		picked := hooked.Must(masked.Select([]int{1, 0}))
 		alone := hooked.Must(m.Run(hooked.Tokens{append(append([]int{}, tapTokens[0][2:]...), 3)}, hooked.LogitsAt(-1)))
-		within(t, "masked", hooked.Must(m.Run(hooked.Tokens{{3}}, hooked.WithKV(picked))).Float32s(), alone.Float32s(), 1e-5)
+		within(t, "masked", hooked.Must(m.Run(hooked.Tokens{{2}, {3}}, hooked.WithKV(picked))).At(1).Float32s(), alone.Float32s(), 1e-5)
 	})
 }
 
