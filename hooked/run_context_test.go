@@ -156,7 +156,8 @@ func TestContextOfLoading(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := m.Run([]int{1}, hooked.WithContext(nil)); err == nil || !strings.Contains(err.Error(), "WithContext(nil)") {
+	var none context.Context
+	if _, err := m.Run([]int{1}, hooked.WithContext(none)); err == nil || !strings.Contains(err.Error(), "WithContext(nil)") {
 		t.Errorf("WithContext(nil): %v", err)
 	}
 }
