@@ -91,7 +91,7 @@ func TestOnceRefuses(t *testing.T) {
 		"a func() cannot be kept":                                           func() { hooked.Once("x", func() func() { never(); return nil }) },
 		"a chan int cannot be kept":                                         func() { hooked.Once("x", func() chan int { never(); return nil }) },
 		"can be anything":                                                   func() { hooked.Once("x", func() any { never(); return 1 }) },
-		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{} }) },
+		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{secret: 1} }) },
 		"its keys are pointers":                                             func() { hooked.Once("x", func() map[*hooked.Tensor]int { never(); return nil }) },
 		"gob does not keep all of the hooked_test.lossy":                    func() { hooked.Once("x", func() lossy { return lossy{1, 2} }) },
 		"gob does not keep all of the hooked_test.zero":                     func() { hooked.Once("x", func() zero { return zero{new(int)} }) },

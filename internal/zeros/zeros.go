@@ -62,7 +62,7 @@ func callWithZeros(t *testing.T, what string, f reflect.Value) {
 				in = append(in, reflect.Zero(kind.In(i).Elem()))
 			}
 		}
-		err, raw := edgeError(func() []reflect.Value { return f.Call(in) })
+		raw, err := edgeError(func() []reflect.Value { return f.Call(in) })
 		if raw != nil {
 			t.Errorf("%s: a raw panic: %v", what, raw)
 		}
@@ -80,7 +80,7 @@ func NoBug(t *testing.T, what string, err error) {
 
 // edgeError is the error that a call returns or panics with, or what else it panics with. Steps of
 // what it returns as a sequence are taken.
-func edgeError(call func() []reflect.Value) (err error, raw any) {
+func edgeError(call func() []reflect.Value) (raw any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(error)
@@ -97,9 +97,9 @@ func edgeError(call func() []reflect.Value) (err error, raw any) {
 			for _, e := range steps.Seq2() {
 				err, _ = e.Interface().(error)
 			}
-			return err, nil
+			return nil, err
 		}
 		err, _ = out[n-1].Interface().(error)
 	}
-	return err, nil
+	return nil, err
 }
