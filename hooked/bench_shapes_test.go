@@ -14,7 +14,7 @@ import (
 
 // What scripts/gpu-check runs beside the fixtures, on a machine without Go.
 
-// TestPlugin says which version of PJRT's API a plugin speaks.
+// TestPlugin says which version of PJRT's API a plugin speaks, and opens it.
 func TestPlugin(t *testing.T) {
 	config, ok := golden.Plugin()
 	if !ok {
@@ -25,7 +25,12 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("PJRT API %v, this program needs %v: %s", has, xla.Built, path)
+	t.Logf("PJRT API %v, this program needs %v or newer: %s", has, xla.Built, path)
+	be, err := compute.NewWithConfig("xla:" + config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("devices: ", be.Description())
 }
 
 // shapes are random models of GPT-2's architecture: one to try this file with, GPT-2 small's sizes
