@@ -109,6 +109,12 @@ build/golden/ready: internal/golden/gen/requirements.txt
 	@scripts/watch "PyTorch, TransformerLens and SAELens" build/golden/bin/pip install -q --no-deps -r $<
 	@touch $@
 
+# build/gpu-check.tar.gz: all that checks and measures XLA on a machine with a GPU, and without Go or a
+# network; scripts/gpu-check tells how it is used.
+.PHONY: gpu-check
+gpu-check:
+	@scripts/gpu-bundle build/gpu-check
+
 # Remove what was built here. The user's cache keeps the model and the plugin.
 clean:
 	rm -rf bin build .venv

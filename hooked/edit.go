@@ -1,9 +1,6 @@
 package hooked
 
 import (
-	"maps"
-	"slices"
-
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -64,9 +61,6 @@ func (e *edit) named(s Site, f func()) {
 	what, line := e.called(s)
 	named(what, line, f)
 }
-
-// sites are those of the model's own that the edit changes.
-func (e *edit) sites() []Site { return slices.Collect(maps.Keys(e.at)) }
 
 // meets reports whether the edit changes a site that the run has come to.
 func (e *edit) meets(s Site) bool {

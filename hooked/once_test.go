@@ -91,7 +91,7 @@ func TestOnceRefuses(t *testing.T) {
 		"a func() cannot be kept":                                           func() { hooked.Once("x", func() func() { never(); return nil }) },
 		"a chan int cannot be kept":                                         func() { hooked.Once("x", func() chan int { never(); return nil }) },
 		"can be anything":                                                   func() { hooked.Once("x", func() any { never(); return 1 }) },
-		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{} }) },
+		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{secret: 1} }) },
 		"its keys are pointers":                                             func() { hooked.Once("x", func() map[*hooked.Tensor]int { never(); return nil }) },
 		"gob does not keep all of the hooked_test.lossy":                    func() { hooked.Once("x", func() lossy { return lossy{1, 2} }) },
 		"gob does not keep all of the hooked_test.zero":                     func() { hooked.Once("x", func() zero { return zero{new(int)} }) },
@@ -239,6 +239,23 @@ func TestOnceFollowsTheSource(t *testing.T) {
 	n.declare("again", `var bad = hooked.Once("bad", func() int { panic("no good") })`)
 	n.fails("", `no good \(in the declaration of bad, .*%rm bad`)
 	n.want(`fmt.Println("fine")`, "bad is left out: no good; correct the declaration, or forget it with %rm bad\nfine\n")
+}
+
+// TestOnceInPrograms keeps a value on disk for one build of a program, without a worker.
+func TestOnceInPrograms(t *testing.T) {
+	n := newNotebook(t)
+	t.Setenv("GONB_TMP_DIR", "")
+	t.Setenv("GONB_PIPE", "")
+	n.declare("work", `func work() []int { fmt.Print("work "); return []int{steps} }`)
+	n.declare("steps", "var steps = 3")
+	const code = `fmt.Println(hooked.Once("program", work, hooked.OnDisk()), hooked.Once("process", func() int { fmt.Print("once "); return 1 }))`
+	n.want(code, "work once [3] 1\n")
+	n.want(code, "once [3] 1\n")
+	n.declare("steps", "var steps = 4")
+	n.want(code, "work once [4] 1\n")
+	if _, err := resident.Status(); err == nil {
+		t.Error("a worker was started")
+	}
 }
 
 func stopWorker(t *testing.T) {

@@ -145,18 +145,18 @@ func hostValue(value any) (flat any, kind inputKind, err error) {
 	if err != nil {
 		return nil, kind, err
 	}
-	if reflect.ValueOf(flat).Len() == 0 {
-		return nil, kind, brief.Errorf("there are no numbers")
-	}
 	if numbers, ok := flat.([]float32); ok {
-		err = anyNaN(numbers)
+		err = checkNumbers(numbers)
 	}
 	return flat, inputKind{dtypes.FromGoType(reflect.TypeOf(flat).Elem()), dims}, err
 }
 
-// anyNaN refuses what is not a number: it would make a NaN of all that follows, in silence. An
-// infinity may be meant, in attention scores.
-func anyNaN(v []float32) error {
+// checkNumbers refuses none, and what is not a number: it would make a NaN of all that follows, in
+// silence. An infinity may be meant, in attention scores.
+func checkNumbers(v []float32) error {
+	if len(v) == 0 {
+		return brief.Errorf("there are no numbers")
+	}
 	if at := slices.IndexFunc(v, func(x float32) bool { return x != x }); at >= 0 {
 		return brief.Errorf("number %d of %d is NaN", at, len(v))
 	}

@@ -71,6 +71,9 @@ var modelFields = []string{"model_type", "tokenizer_class"}
 // written, unless the folder has one of its own. A tokenizer of a GGUF file is written as
 // tokenizer_gguf.json, which only this package reads; all others are Hugging Face's files.
 func (t *Tokenizer) Save(dir string) error {
+	if err := t.check(); err != nil {
+		return err
+	}
 	files, err := t.files()
 	if err != nil {
 		return fmt.Errorf("saving the tokenizer: %w", err)

@@ -35,14 +35,30 @@ func open(config string) (compute.Backend, error) {
 			options = "," + options
 		}
 		config = plugin + options
+		if _, err := PluginVersion(plugin); err != nil {
+			return nil, err
+		}
 		if err := keepPrograms(plugin); err != nil {
 			return nil, err
 		}
 	}
+	config = inFloat32(config)
 	if !strings.Contains(filepath.Base(plugin), "cpu") {
 		return xla.New(config)
 	}
 	return xla.NewWithOptions(config, ofCPU)
+}
+
+// inFloat32 has products of float32 computed in float32, as PyTorch and TransformerLens do unless
+// asked. Go-xla would take TF32 on Nvidia cards, which has 11 significant bits: a figure of a circuit
+// would differ from card to card. GOMLX_BACKEND=xla:cuda,tf32 asks for it.
+func inFloat32(config string) string {
+	for option := range strings.SplitSeq(config, ",") {
+		if name, _, _ := strings.Cut(option, "="); name == "tf32" {
+			return config
+		}
+	}
+	return config + ",tf32=false"
 }
 
 // ofCPU are the options of XLA's client for CPUs. go-xla waits for each program before it begins

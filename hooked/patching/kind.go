@@ -45,8 +45,8 @@ var (
 	HeadPatternAllPos = Kind{Site: hooked.AttnPattern, Over: "layer head"} // patterns
 )
 
-// Several kinds in one grid, whose first axis is "site". In a model with grouped queries the rows of
-// k and v end in zeros, unless [Ungroup] is given.
+// Several kinds in one grid, whose first axis is "site". In a model with grouped queries the rows
+// of k and v end in zeros, unless [Ungroup] is given.
 var (
 	// BlockEvery is ResidPre, AttnOut and MLPOut: [site, layer, pos].
 	BlockEvery = Kind{parts: []part{{"resid_pre", ResidPre}, {"attn_out", AttnOut}, {"mlp_out", MLPOut}}}

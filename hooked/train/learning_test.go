@@ -48,7 +48,7 @@ func TestInductionHeads(t *testing.T) {
 		m := hooked.Must(hooked.New(hooked.Config{NLayers: 2, DModel: 64, NHeads: 4, DHead: 16, AttnOnly: true, NCtx: 2*half + 1, DVocab: vocabulary,
 			Normalization: hooked.LN, InitMode: "gpt2", InitializerRange: 0.1, Seed: 1}, hooked.LoadOptions{Backend: be}))
 		out := mustRun(t, m, train.Config{
-			Data: train.RepeatedTokens(32, half, vocabulary, 0, 1), Steps: 1500, LearningRate: 3e-3, Schedule: train.WarmupLinear(50, 1500),
+			Data: train.RepeatedTokens(32, half, vocabulary, 0, 1), Steps: 250, LearningRate: 3e-3, Schedule: train.WarmupLinear(30, 250),
 			OnStep: func(r *train.Report) error {
 				if r.Step%100 == 0 {
 					t.Logf("step %d: %.3f", r.Step, r.Loss)

@@ -3,7 +3,6 @@ package fault
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -106,7 +105,7 @@ func callers() []runtime.Frame {
 	var found []runtime.Frame
 	for more := true; more; {
 		var f runtime.Frame
-		if f, more = next.Next(); f.Function == "runtime.gopanic" || !isBelow(f.Function) {
+		if f, more = next.Next(); f.Function == "runtime.gopanic" || !isBelow(f) {
 			found = append(found, f)
 		}
 	}
@@ -127,36 +126,36 @@ func panicked() []runtime.Frame {
 // line names a place: of ours by its path in the repository, of others by the whole one.
 func line(f runtime.Frame) string {
 	if isOurs(f) {
-		folder, _, _ := strings.Cut(strings.TrimPrefix(f.Function, module), ".")
-		return fmt.Sprintf("%s/%s:%d", folder, filepath.Base(f.File), f.Line)
+		return fmt.Sprintf("%s:%d", strings.TrimPrefix(f.File, root), f.Line)
 	}
 	return fmt.Sprintf("%s:%d", f.File, f.Line)
 }
 
-const module = "gopherlens/"
-
-// isOurs tells functions of this library, but for its tests'. One that the compiler has put into the
-// user's, with the functions written inside it, is called as if it were the user's, and is known by
-// its file.
-func isOurs(f runtime.Frame) bool {
-	pkg, _, _ := strings.Cut(f.Function[strings.LastIndex(f.Function, "/")+1:], ".")
-	named := strings.HasPrefix(f.Function, module) && !strings.HasSuffix(pkg, "_test")
-	return named || strings.HasPrefix(f.File, library) && !strings.HasSuffix(f.File, "_test.go")
-}
-
-// library begins the names of the files whose functions take those of the user's.
-var library = func() string {
+// root is where this library's files lie, as the compiler has called them.
+var root = func() string {
 	_, file, _, _ := runtime.Caller(0)
-	return strings.TrimSuffix(file, "internal/fault/bug.go") + "hooked/"
+	return strings.TrimSuffix(file, "internal/fault/bug.go")
 }()
 
+// packages are the folders of the library's own code.
+var packages = []string{"hooked/", "tokenize/", "plots/", "resident/", "internal/", "xla/"}
+
+// isOurs tells functions of this library, but for its tests'. It goes by the file: a function
+// literal in what was inlined is called after the function that it was inlined into.
+func isOurs(f runtime.Frame) bool {
+	file, ok := strings.CutPrefix(f.File, root)
+	return ok && !strings.HasSuffix(file, "_test.go") && hasPrefixOf(file, packages)
+}
+
 // isBelow tells functions that this library is made of, and those that recover.
-func isBelow(function string) bool {
-	for _, prefix := range []string{module + "internal/fault.", module + "hooked.guard", module + "hooked.Try.func", module + "hooked.named.func", "runtime.", "runtime/", "reflect.", "slices.", "maps.", "sync.", "strings.", "sort.", "iter.",
-		"internal/", "github.com/gomlx/", "github.com/pkg/errors"} {
-		if strings.HasPrefix(function, prefix) {
-			return true
-		}
-	}
-	return false
+func isBelow(f runtime.Frame) bool {
+	return hasPrefixOf(f.Function, below) || strings.Contains(f.File, "/github.com/gomlx/")
+}
+
+var below = []string{"gopherlens/internal/fault.", "gopherlens/hooked.guard", "gopherlens/hooked.Try.func", "gopherlens/hooked.named.func",
+	"runtime.", "runtime/", "reflect.", "slices.", "maps.", "sync.", "strings.", "sort.", "iter.", "internal/", "github.com/gomlx/",
+	"github.com/pkg/errors"}
+
+func hasPrefixOf(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }

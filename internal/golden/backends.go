@@ -33,16 +33,29 @@ func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 	t.Helper()
 	t.Run("go", func(t *testing.T) { test(t, PureGo(t)) })
 	t.Run("xla", func(t *testing.T) {
-		plugin, ok := backend.FindPlugin()
+		plugin, ok := Plugin()
 		if !ok {
 			t.Skip("no PJRT plugin is installed, so XLA is not tested: run `make setup`")
 		}
-		test(t, open(t, "xla:"+plugin.Path))
+		test(t, open(t, "xla:"+plugin))
 	})
 }
 
 // PureGo is the pure Go backend, for what does not depend on the backend.
 func PureGo(t testing.TB) compute.Backend { return open(t, backend.PureGo) }
+
+// pluginEnv names a PJRT plugin to test with, in the place of the one that set-up installed, with
+// go-xla's options after a comma: scripts/gpu-check.
+const pluginEnv = "GOPHERLENS_TEST_PLUGIN"
+
+// Plugin is the plugin to test with, as it stands behind "xla:".
+func Plugin() (config string, ok bool) {
+	if config = os.Getenv(pluginEnv); config != "" {
+		return config, true
+	}
+	plugin, ok := backend.FindPlugin()
+	return plugin.Path, ok
+}
 
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
 
