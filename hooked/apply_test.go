@@ -28,7 +28,8 @@ func TestApply(t *testing.T) {
 		factor := 2.0
 		table := make([]float32, 3000)
 		scaled := func(x *graph.Node) *graph.Node {
-			offset := graph.ReduceAllSum(graph.Const(x.Graph(), table)) // so large that GoMLX does not print it
+			// so large that GoMLX does not print it
+			offset := graph.ReduceAllSum(graph.Const(x.Graph(), table))
 			return graph.Add(graph.MulScalar(x, factor), offset)
 		}
 		check := func(name string, want []float32, programs int) {

@@ -117,9 +117,10 @@ func (b *branches) setEdits(in *inputs, l int, values [][]any) (edits []*edit, e
 
 // Names of the inputs of a block besides those of any run.
 const (
-	inputRows  = "branch.rows" // [row, 1] int32: the prompt of each row
-	inputBaseK = "branch.k"    // [batch, pos, kv_head, d_head]: the base run's keys, before rotation
-	inputBaseV = "branch.v"    // the same of its values
+	inputRows = "branch.rows" // [row, 1] int32: the prompt of each row
+	// [batch, pos, kv_head, d_head]: the base run's keys, before rotation
+	inputBaseK = "branch.k"
+	inputBaseV = "branch.v" // the same of its values
 )
 
 func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {

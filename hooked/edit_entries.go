@@ -200,10 +200,13 @@ func maskOfEntries(s Site, x *Node, entries []Entries, bounds []*Node) *Node {
 func picked(axisName string, x *Node, n int, bounds *Node) (hit, which *Node) {
 	g, k := bounds.Graph(), bounds.Shape().Dim(0)
 	from, to := resolvedBounds(axisName, x, n, bounds)
-	sizes := Sub(to, from)                                                                                        // [k, 1]
-	earlier := LessThan(Iota(g, shapes.Make(dtypes.Int32, k, k), 1), Iota(g, shapes.Make(dtypes.Int32, k, k), 0)) // [k, k]
+	// [k, 1]
+	sizes := Sub(to, from)
+	// [k, k]
+	earlier := LessThan(Iota(g, shapes.Make(dtypes.Int32, k, k), 1), Iota(g, shapes.Make(dtypes.Int32, k, k), 0))
 	before := Where(earlier, BroadcastToDims(Reshape(sizes, 1, k), k, k), ScalarZero(g, dtypes.Int32))
-	first := Sub(ReduceAndKeep(before, ReduceSum, 1), from) // what to add to an entry to get its rank
+	// what to add to an entry to get its rank
+	first := Sub(ReduceAndKeep(before, ReduceSum, 1), from)
 
 	entry := Iota(g, shapes.Make(dtypes.Int32, k, n), 1)
 	spread := func(v *Node) *Node { return BroadcastToDims(v, k, n) }

@@ -90,7 +90,8 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 		return input, options, nil
 	}
 	tokens, mask, err := e.ToTokens(texts...)
-	found := func(r *request) error { r.mask = mask; return nil } // a mask among the options comes later, and holds
+	// a mask among the options comes later, and holds
+	found := func(r *request) error { r.mask = mask; return nil }
 	return tokens, append([]Option{found}, options...), err
 }
 

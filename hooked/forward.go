@@ -73,7 +73,8 @@ func (g graphModel) Sites(selector any) ([]string, error) {
 		return nil, err
 	}
 	var sites []Site
-	if tap != nil && len(tap.exact) > 0 { // whether an edit makes it is known when the graph is built
+	// whether an edit makes it is known when the graph is built
+	if tap != nil && len(tap.exact) > 0 {
 		sites = tap.exact
 	} else {
 		sites, err = g.m.cfg.selectSites(selector)

@@ -157,7 +157,8 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, pu
 	if _, ok := m.eng.backend.(keeper); ok {
 		return m.keep(key)
 	}
-	go m.weights.saveProcessed(path) // the runs that wait for the weights need not wait for the disk
+	// the runs that wait for the weights need not wait for the disk
+	go m.weights.saveProcessed(path)
 	return nil
 }
 
@@ -210,12 +211,13 @@ func readConfigFile(path string) (*architecture, Config, checkpointFields, error
 
 // checkpointFields are what a configuration says of the tensors beside it.
 type checkpointFields struct {
-	tied      bool            // the unembedding is the embedding, where there is no other
-	flags     map[string]bool // the fields that say whether some tensors are there
-	strict    bool            // the family's class tells which tensors there are; else biases may be absent
-	defaulted []string        // fields that the file leaves to the family's defaults, with these
-	applied   Processing      // what the weights in the file went through before they were saved
-	absent    []string        // tensors that are zeros for biases which the model does without
+	tied  bool            // the unembedding is the embedding, where there is no other
+	flags map[string]bool // the fields that say whether some tensors are there
+	// the family's class tells which tensors there are; else biases may be absent
+	strict    bool
+	defaulted []string   // fields that the file leaves to the family's defaults, with these
+	applied   Processing // what the weights in the file went through before they were saved
+	absent    []string   // tensors that are zeros for biases which the model does without
 }
 
 // read turns a configuration file's fields into a checked Config.

@@ -17,15 +17,19 @@ type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
 
-	config      func(f *fields) Config
-	defaults    map[string]any      // of the fields that a config.json leaves out, as in the family's newest configuration class
+	config func(f *fields) Config
+	// of the fields that a config.json leaves out, as in the family's newest configuration class
+	defaults    map[string]any
 	aliases     map[string]string   // other names that a config.json may use -> the field
 	ropeAliases map[string]RopeKind // types of rotary scaling that mean another in this family
-	ignored     []string            // fields of config.json that change nothing in a forward pass; a star at the end matches the rest
+	// fields of config.json that change nothing in a forward pass; a star at the end matches the
+	// rest
+	ignored []string
 
-	ggufKeys     map[string]string // GGUF metadata, without the family's prefix -> config.json's field
-	ggufDefaults map[string]any    // of the fields that a GGUF file leaves out, as in llama.cpp
-	ggufFixed    map[string]any    // fields that GGUF leaves to the family
+	// GGUF metadata, without the family's prefix -> config.json's field
+	ggufKeys     map[string]string
+	ggufDefaults map[string]any // of the fields that a GGUF file leaves out, as in llama.cpp
+	ggufFixed    map[string]any // fields that GGUF leaves to the family
 
 	noBOS bool // texts get no BOS unless a call says so
 
@@ -40,15 +44,20 @@ type architecture struct {
 // The tensor must be there, in a checkpoint of Hugging Face's: what the file's class has and the
 // file has not is an error.
 type weightRule struct {
-	to      string // "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
-	from    string // the family's name; alternatives are separated by |
-	tied    string // what stands in for it where the configuration ties the two
-	iff     string // the field of config.json that says whether there is such a tensor; empty if there always is
-	mayLack bool   // a head that some checkpoints of the class do not have
-	pattern string // einops, with the axes named in axisSizes; for several targets the first axis on the right tells them apart
-	skip    int    // leading rows that no token reads
+	// "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
+	to   string
+	from string // the family's name; alternatives are separated by |
+	tied string // what stands in for it where the configuration ties the two
+	// the field of config.json that says whether there is such a tensor; empty if there always is
+	iff     string
+	mayLack bool // a head that some checkpoints of the class do not have
+	// einops, with the axes named in axisSizes; for several targets the first axis on the right
+	// tells them apart
+	pattern string
+	skip    int // leading rows that no token reads
 
-	sideBySide bool // several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
+	// several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
+	sideBySide bool
 	adjust     func(Config, []float32)
 }
 

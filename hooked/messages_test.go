@@ -32,7 +32,8 @@ func TestNearestHooks(t *testing.T) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}
-	for _, name := range []string{"pattern", "pattern1", "resid_post", "embed"} { // what was suggested selects something
+	// what was suggested selects something
+	for _, name := range []string{"pattern", "pattern1", "resid_post", "embed"} {
 		if _, err := m.Cache([]int{1}, hooked.Names(name)); err != nil {
 			t.Error(err)
 		}

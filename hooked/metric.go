@@ -39,7 +39,8 @@ func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, valu
 //
 //	hooked.LogitDiff(answers).At(model.EndsOf(tokens))
 func (m Metric) At(positions [][]int) Metric {
-	m.positions, m.each = nil, append([][]int{}, positions...) // not nil, which would be all positions
+	// not nil, which would be all positions
+	m.positions, m.each = nil, append([][]int{}, positions...)
 	return m
 }
 

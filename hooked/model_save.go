@@ -17,8 +17,10 @@ import (
 
 // SaveOptions refine [Model.Save].
 type SaveOptions struct {
-	DType   DType // of the weights in the file; the model's own unless given, and then some are rounded
-	Replace bool  // an earlier save in the same folder goes; else a folder that holds anything is refused
+	// of the weights in the file; the model's own unless given, and then some are rounded
+	DType DType
+	// an earlier save in the same folder goes; else a folder that holds anything is refused
+	Replace bool
 }
 
 // Names of the files that a save writes besides the tokenizer's.
@@ -35,8 +37,9 @@ type savedModel struct {
 	Version int
 	Config  Config
 	Applied []string // steps of processing that its weights went through, see [Processing.String]
-	Absent  []string // biases that the family does without: zeros in the file, for those who ask for all
-	Files   []string // what was saved with it
+	// biases that the family does without: zeros in the file, for those who ask for all
+	Absent []string
+	Files  []string // what was saved with it
 }
 
 // Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if it

@@ -189,7 +189,8 @@ func ExampleModel_WithWeights() {
 	wO := weights["blocks.1.attn.W_O"] // [head, d_head, d_model]
 	clear(wO.Data[:len(wO.Data)/wO.Shape[0]])
 
-	without, err := model.WithWeights(hooked.StateDict{"blocks.1.attn.W_O": wO}) // head 1.0 writes nothing
+	// head 1.0 writes nothing
+	without, err := model.WithWeights(hooked.StateDict{"blocks.1.attn.W_O": wO})
 	if err != nil {
 		fmt.Println(err)
 		return

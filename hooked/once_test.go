@@ -103,7 +103,8 @@ func TestOnceRefuses(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	if got := hooked.Once("after all", func() int { return 7 }); got != 7 { // nothing of the above is kept
+	// nothing of the above is kept
+	if got := hooked.Once("after all", func() int { return 7 }); got != 7 {
 		t.Errorf("got %d", got)
 	}
 }

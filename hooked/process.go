@@ -13,11 +13,15 @@ type Processing uint8
 
 // The steps.
 const (
-	FoldLN           Processing = 1 << iota // fold the norms' scales and shifts into the weights that read them
-	CenterWriting                           // centre over d_model what is written to the residual stream
-	CenterUnembed                           // centre the unembedding over the vocabulary: logits shift by a constant
-	FoldValueBiases                         // fold b_V into b_O
-	RefactorFactored                        // singular values as the basis of the QK and OV circuits
+	// fold the norms' scales and shifts into the weights that read them
+	FoldLN Processing = 1 << iota
+	// centre over d_model what is written to the residual stream
+	CenterWriting
+	// centre the unembedding over the vocabulary: logits shift by a constant
+	CenterUnembed
+	FoldValueBiases // fold b_V into b_O
+	// singular values as the basis of the QK and OV circuits
+	RefactorFactored
 
 	NoProcessing      Processing = 0 // the weights as they were trained
 	DefaultProcessing            = FoldLN | CenterWriting | CenterUnembed | FoldValueBiases

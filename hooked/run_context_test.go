@@ -81,7 +81,8 @@ func TestContextEndsAnywhere(t *testing.T) {
 				t.Errorf("%s: ended after %d looks, the next run gives other logits", what, n)
 			}
 		}
-		if least := random.Config().NLayers + 3; ended < least { // the layers, the embedding, the end, some weights
+		// the layers, the embedding, the end, some weights
+		if least := random.Config().NLayers + 3; ended < least {
 			t.Errorf("%s: a run looked only %d times, want at least %d", what, ended, least)
 		}
 	}

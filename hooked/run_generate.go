@@ -54,8 +54,10 @@ func (s Sampling) contradicts() error {
 
 // A GenerationStep is one new token of each prompt.
 type GenerationStep struct {
-	Tokens []int  // of each prompt; pads where it has ended
-	Cache  *Cache // the activations that [Names] selects, at the positions read in this step: first the prompts, then one
+	Tokens []int // of each prompt; pads where it has ended
+	// the activations that [Names] selects, at the positions read in this step: first the prompts,
+	// then one
+	Cache *Cache
 }
 
 // Generate continues an input in any of the forms of [Model.Run] and returns prompts and
@@ -138,7 +140,8 @@ type generator struct {
 
 	padding Side // that texts got; Right where they are tokens already
 
-	again    *run   // computes the steps of generation after the first, which differ in their inputs only
+	// computes the steps of generation after the first, which differ in their inputs only
+	again    *run
 	programs []step // its steps
 }
 

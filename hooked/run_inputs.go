@@ -18,11 +18,12 @@ import (
 // Names of graph inputs that are not weights. Those of prefixes, key-value caches, edits and
 // branches stand where they are used.
 const (
-	inputTokens   = "input.tokens"    // [batch, pos] int32
-	inputResidual = "input.residual"  // [batch, pos, d_model]
-	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
-	inputLogitsAt = "input.logits_at" // [batch*n, 1] int32: which positions' logits are wanted, counted over all prompts
-	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
+	inputTokens   = "input.tokens"   // [batch, pos] int32
+	inputResidual = "input.residual" // [batch, pos, d_model]
+	inputMask     = "input.mask"     // [batch, key] int32, 1 for a token, 0 for a pad
+	// [batch*n, 1] int32: which positions' logits are wanted, counted over all prompts
+	inputLogitsAt = "input.logits_at"
+	inputPast     = "input.past" // scalar int32: positions in the key-value cache
 )
 
 // inputs are what a program reads besides weights: buffers on the device, by the names of the

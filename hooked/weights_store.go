@@ -33,7 +33,8 @@ type weightStore struct {
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
 	tables  map[tableKey]compute.Buffer // of numbers that follow from the configuration
-	recent  []tableKey                  // of the tables, those that were made last, for texts of one length only
+	// of the tables, those that were made last, for texts of one length only
+	recent []tableKey
 
 	alike sync.Once
 	like  []int // of each layer

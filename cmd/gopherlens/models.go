@@ -133,7 +133,8 @@ func listFolder(title, dir, pattern string, name func(string) string) error {
 	}
 	found := false
 	for _, entry := range entries {
-		if match, _ := filepath.Match(pattern, entry.Name()); !match { // its one error is a bad pattern
+		// its one error is a bad pattern
+		if match, _ := filepath.Match(pattern, entry.Name()); !match {
 			continue
 		}
 		bytes, err := sizeOf(filepath.Join(dir, entry.Name()))

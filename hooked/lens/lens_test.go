@@ -185,7 +185,8 @@ func TestPreviousTokenScores(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	const n = 6
 	got := hooked.Must(lens.PreviousTokenScores(f.m, n))
-	scores := hooked.Must(lens.PositionQK(f.m, 2, 1)).Corner(n).Scale(1 / 2.8284271) // sqrt(d_head), which is 8
+	// sqrt(d_head), which is 8
+	scores := hooked.Must(lens.PositionQK(f.m, 2, 1)).Corner(n).Scale(1 / 2.8284271)
 	sum := float32(0)
 	for q := 1; q < n; q++ {
 		row := scores.At(q, hooked.Range{From: 0, To: q + 1})

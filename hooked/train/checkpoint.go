@@ -252,7 +252,8 @@ func (f *fit) load() error {
 		return err
 	}
 	steps, err := stepsIn(folder)
-	if err != nil || len(steps) == 0 { // it was interrupted before its first checkpoint: from the beginning
+	// it was interrupted before its first checkpoint: from the beginning
+	if err != nil || len(steps) == 0 {
 		return err
 	}
 	f.step = steps[len(steps)-1]

@@ -26,7 +26,8 @@ type Optimizer interface {
 type SGD struct {
 	Momentum float64 // 0 for none
 	Nesterov bool
-	L2       float64 // times the weight is added to the gradient before the momentum: PyTorch's weight_decay
+	// times the weight is added to the gradient before the momentum: PyTorch's weight_decay
+	L2 float64
 }
 
 // Adam is Kingma and Ba 2014 (arXiv:1412.6980) as PyTorch's Adam computes it: eps stands outside the

@@ -206,7 +206,8 @@ func (b *blobWriter) copy(body io.Reader, total int64) error {
 		n, err := body.Read(buffer)
 		if n > 0 {
 			if _, err := b.f.Write(buffer[:n]); err != nil {
-				return permanent{fmt.Errorf("cannot store the download: %w", err)} // a full disk stays full
+				// a full disk stays full
+				return permanent{fmt.Errorf("cannot store the download: %w", err)}
 			}
 			b.sums.Write(buffer[:n])
 			b.done += int64(n)
