@@ -106,15 +106,15 @@ func TestApplyMistakes(t *testing.T) {
 			_, err := hooked.ApplyAll("i", func([]*graph.Node) []*graph.Node { return nil }, x)
 			return err
 		},
-		"Apply's function: index out of": func() error {
+		"): index out of": func() error {
 			_, err := hooked.Apply("i", func(in []*graph.Node) *graph.Node { panic("index out of") }, x)
 			return err
 		},
-		"Apply's function: runtime error": func() error {
+		"): runtime error": func() error {
 			_, err := hooked.Apply("i", func(in []*graph.Node) *graph.Node { return in[len(in)] }, x)
 			return err
 		},
-		"Apply's function: ": func() error {
+		"): total requested size": func() error {
 			_, err := hooked.Apply("i", func(x *graph.Node) *graph.Node { return graph.Reshape(x, 3) }, x)
 			return err
 		},

@@ -70,7 +70,7 @@ func TestDecompositionErrors(t *testing.T) {
 		"MLPInput needs Layer(l)":                func() error { return err3(f.cache.DecomposeResid(hooked.MLPInput)) },
 		"does not take head[1]":                  func() error { return err3(f.cache.StackHeadResults(hooked.Head(1))) },
 		"exclude each other":                     func() error { return err3(f.cache.DecomposeResid(hooked.OnlyAttn | hooked.OnlyMLP)) },
-		"index 99 out of range":                  func() error { return err3(f.cache.DecomposeResid(hooked.Pos(99))) },
+		"pos[99] picks 99 of axis":               func() error { return err3(f.cache.DecomposeResid(hooked.Pos(99))) },
 		"does not hold hook_embed":               func() error { return err3(small.DecomposeResid()) },
 		"the direction is": func() error {
 			return err3(f.cache.DecomposeResid(hooked.ProjectOnto(stack)))
