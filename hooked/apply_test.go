@@ -28,8 +28,7 @@ func TestApply(t *testing.T) {
 		factor := 2.0
 		table := make([]float32, 3000)
 		scaled := func(x *graph.Node) *graph.Node {
-			// so large that GoMLX does not print it
-			offset := graph.ReduceAllSum(graph.Const(x.Graph(), table))
+			offset := graph.ReduceAllSum(graph.Const(x.Graph(), table)) // so large that GoMLX does not print it
 			return graph.Add(graph.MulScalar(x, factor), offset)
 		}
 		check := func(name string, want []float32, programs int) {
@@ -107,15 +106,15 @@ func TestApplyMistakes(t *testing.T) {
 			_, err := hooked.ApplyAll("i", func([]*graph.Node) []*graph.Node { return nil }, x)
 			return err
 		},
-		"/apply_test.go:110): index out of": func() error {
+		"): index out of": func() error {
 			_, err := hooked.Apply("i", func(in []*graph.Node) *graph.Node { panic("index out of") }, x)
 			return err
 		},
-		"/apply_test.go:114): runtime error": func() error {
+		"): runtime error": func() error {
 			_, err := hooked.Apply("i", func(in []*graph.Node) *graph.Node { return in[len(in)] }, x)
 			return err
 		},
-		"Apply's function (": func() error {
+		"): total requested size": func() error {
 			_, err := hooked.Apply("i", func(x *graph.Node) *graph.Node { return graph.Reshape(x, 3) }, x)
 			return err
 		},

@@ -102,8 +102,8 @@ func resetPeak(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad reads the default model's weights from its file, processes them and puts them on the
-// pure Go backend; cpu-ms is what all threads took together.
+// BenchmarkLoad reads the default model's weights from its file, processes them and puts them on
+// the pure Go backend; cpu-ms is what all threads took together.
 func BenchmarkLoad(b *testing.B) {
 	path := filepath.Join(hooked.Must(cachedir.Join("models")), "SmolLM2-135M-Instruct.Q4_1.gguf")
 	if _, err := os.Stat(path); err != nil {

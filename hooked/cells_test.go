@@ -61,7 +61,8 @@ func (n *notebook) declare(name, text string) {
 	n.decls = append(n.decls, "//"+name+"\n"+text)
 }
 
-// run runs a cell with this code below %% and returns what it printed; failed if it did not end well.
+// run runs a cell with this code below %% and returns what it printed; failed if it did not end
+// well.
 func (n *notebook) run(code string) (output string, failed bool) {
 	n.t.Helper()
 	source := "package main\n\nimport (\n\t\"fmt\"\n\t\"flag\"\n\t\"github.com/gomlx/compute\"\n\t\"gopherlens/hooked\"\n)\n\n" +

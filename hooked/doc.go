@@ -27,8 +27,8 @@
 // bundles those that are used together. An option that a method would ignore is refused by an error
 // that names both.
 //
-// A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features of
-// a dictionary that is spliced in, an expert's gate.
+// A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features
+// of a dictionary that is spliced in, an expert's gate.
 //
 // # What is computed
 //

@@ -25,9 +25,10 @@ func With(apply func(x *Node, s Site, values []*Node) *Node, values ...Operand) 
 	return Intervention{operands: operandsOf(values), name: "With", apply: apply}
 }
 
-// Local is the same intervention, whose function promises to keep no node for another site: edits in
-// several layers leave each layer a program of its own, which is quicker to compile than one that
-// holds all of them. What ready interventions do is local; With cannot know of what it is given.
+// Local is the same intervention, whose function promises to keep no node for another site: edits
+// in several layers leave each layer a program of its own, which is quicker to compile than one
+// that holds all of them. What ready interventions do is local; With cannot know of what it is
+// given.
 func (i Intervention) Local() Intervention {
 	i.local = true
 	return i

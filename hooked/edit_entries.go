@@ -14,8 +14,8 @@ import (
 )
 
 // Entries picks some entries of one named axis: Pos(-1), Head(3, 5), Pos(Range{2, 5}). Negative
-// numbers count from the end. Interventions take them to say which part of an activation they change;
-// several of them mean their intersection.
+// numbers count from the end. Interventions take them to say which part of an activation they
+// change; several of them mean their intersection.
 type Entries struct {
 	axis  string  // as the user says it, see package axis
 	spans []Range // a single entry i is from i to i+1
@@ -82,8 +82,8 @@ func (r Range) pick() string {
 	return fmt.Sprintf("%d:%d", r.From, r.To)
 }
 
-// within is a span of n entries counted from the beginning; ok is false if it is empty or goes beyond
-// them.
+// within is a span of n entries counted from the beginning; ok is false if it is empty or goes
+// beyond them.
 func (r Range) within(n int) (from, to int, ok bool) {
 	from, to = r.From, r.To
 	if from < 0 {
@@ -95,8 +95,8 @@ func (r Range) within(n int) (from, to int, ok bool) {
 	return from, to, 0 <= from && from < to && to <= n
 }
 
-// list are the indices of the entries among n. It panics, as tensors' methods do, if there are not as
-// many.
+// list are the indices of the entries among n. It panics, as tensors' methods do, if there are not
+// as many.
 func (e Entries) list(n int) []int {
 	var out []int
 	for _, s := range e.spans {
@@ -136,8 +136,8 @@ func axesAt(s Site, x *Node) []string {
 	return axes
 }
 
-// in checks that the entries exist in activation x at site s, and returns their axis. Which positions
-// there are in a run on a key-value cache is checked before, see [run.acts].
+// in checks that the entries exist in activation x at site s, and returns their axis. Which
+// positions there are in a run on a key-value cache is checked before, see [run.acts].
 func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
 	at := axis.Find(axes, e.axis)
@@ -216,9 +216,9 @@ func picked(axisName string, x *Node, n int, bounds *Node) (hit, which *Node) {
 	return any, ReduceMax(rank, 0)
 }
 
-// resolvedBounds are where spans with these bounds [k, 2] begin and end among the n entries of an axis
-// of x, two [k, 1]. In a run on a key-value cache positions count in the whole text: those of the keys
-// are all there, of others the new ones alone.
+// resolvedBounds are where spans with these bounds [k, 2] begin and end among the n entries of an
+// axis of x, two [k, 1]. In a run on a key-value cache positions count in the whole text: those of
+// the keys are all there, of others the new ones alone.
 func resolvedBounds(axisName string, x *Node, n int, bounds *Node) (from, to *Node) {
 	g := bounds.Graph()
 	zero := ScalarZero(g, dtypes.Int32)

@@ -165,7 +165,8 @@ func TestEditsOfPositionsErrors(t *testing.T) {
 	}
 }
 
-// A range picks what its indices pick, whichever way it is written, and another one compiles nothing.
+// A range picks what its indices pick, whichever way it is written, and another one compiles
+// nothing.
 func TestEntriesOfRanges(t *testing.T) {
 	m := tapModel(t, golden.PureGo(t))
 	at := hooked.MLPOut.At(0)

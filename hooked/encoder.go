@@ -96,8 +96,8 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 }
 
 // Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of an input in
-// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among token ids are told by [AttentionMask], the second of two texts
-// by [TokenTypes].
+// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among
+// token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {

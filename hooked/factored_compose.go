@@ -69,8 +69,8 @@ func (m *Model) composes(mode CompositionMode) error {
 	return nil
 }
 
-// composeAll computes the scores of one pair of layers at a time, of those that can compose: half of
-// the pairs of layers are zero. All pairs share their program.
+// composeAll computes the scores of one pair of layers at a time, of those that can compose: half
+// of the pairs of layers are zero. All pairs share their program.
 func composeAll(left, right *FactoredMatrix) *Tensor {
 	shape := left.Shape()
 	layers, heads := shape[0], shape[1]
@@ -91,14 +91,14 @@ func rowsOf(values []float32, n int) [][]float32 { return slices.Collect(slices.
 
 // CompositionScores is |L R| / (|L| |R|) for every matrix of left with every matrix of right, in
 // Frobenius norms. The axes of the result are left's leading ones, then right's, as "left_..." and
-// "right_...". No product of the size of the matrices is made: L = A B has the norms of G B with G the
-// square root of A^T A, whatever is multiplied from the right, and so has R from the left.
+// "right_...". No product of the size of the matrices is made: L = A B has the norms of G B with G
+// the square root of A^T A, whatever is multiplied from the right, and so has R from the left.
 func CompositionScores(left, right *FactoredMatrix) *Tensor {
 	return compose(left.reading(), right.writing())
 }
 
-// A composed is one side of a composition: matrices with as few rows or columns as the rank, and their
-// Frobenius norms.
+// A composed is one side of a composition: matrices with as few rows or columns as the rank, and
+// their Frobenius norms.
 type composed struct {
 	matrix *Tensor // [..., rank, column] of the left side, [..., row, rank] of the right one
 	norm   *Tensor // [...]

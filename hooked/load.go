@@ -30,8 +30,8 @@ type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
 
-	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers; 0
-	// for the whole model. The unembedding reads what the last of them leaves.
+	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers;
+	// 0 for the whole model. The unembedding reads what the last of them leaves.
 	FirstNLayers int
 
 	DType DType // precision of weights and activations; F32 unless given

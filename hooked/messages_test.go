@@ -9,8 +9,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestNearestHooks misspells hooks in the form in which each was asked for, and wants the right name
-// in that form.
+// TestNearestHooks misspells hooks in the form in which each was asked for, and wants the right
+// name in that form.
 func TestNearestHooks(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	cache := hooked.Must(m.Cache([]int{1, 2}))

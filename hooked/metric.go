@@ -23,8 +23,8 @@ type Metric struct {
 }
 
 // NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch,
-// len(positions), d_vocab], and the values (see [Value]) as graph nodes; it returns one number per prompt [batch]
-// or a scalar, and nothing else is taken.
+// len(positions), d_vocab], and the values (see [Value]) as graph nodes; it returns one number per
+// prompt [batch] or a scalar, and nothing else is taken.
 //
 // Negative positions count from the last token of each prompt: of texts, and under an attention
 // mask, pads are left out. A position that is a pad's is refused, and so is one among tokens that

@@ -42,20 +42,20 @@ type savedModel struct {
 	Files  []string // what was saved with it
 }
 
-// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if it
-// has one that can be read.
-// [FromPretrained] of the folder (for an encoder [EncoderFromPretrained]) is the same model again, bit
-// for bit; one in 16 bits is if LoadOptions.DType says so again. Steps of processing that the weights
-// went through are not taken twice, whichever it is asked for.
+// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if
+// it has one that can be read. [FromPretrained] of the folder (for an encoder
+// [EncoderFromPretrained]) is the same model again, bit for bit; one in 16 bits is if
+// LoadOptions.DType says so again. Steps of processing that the weights went through are not taken
+// twice, whichever it is asked for.
 //
 // The weights, model.safetensors, have TransformerLens' names and shapes, all biases among them, so
-// that its load_state_dict(..., strict=False) takes them; the masks that it counts among the weights
-// are not there. Its own configuration is beside them as cfg.json, for
+// that its load_state_dict(..., strict=False) takes them; the masks that it counts among the
+// weights are not there. Its own configuration is beside them as cfg.json, for
 // HookedTransformerConfig.from_dict, where it can say all that the model is.
 //
-// The folder appears when everything is on the disk: a save that fails leaves what was there before,
-// and one that is killed leaves a hidden folder beside it, named ".NAME.saving-" and a number, which
-// may go.
+// The folder appears when everything is on the disk: a save that fails leaves what was there
+// before, and one that is killed leaves a hidden folder beside it, named ".NAME.saving-" and a
+// number, which may go.
 func (m *Model) Save(folder string, options ...SaveOptions) error {
 	if err := m.check(); err != nil {
 		return err
@@ -138,15 +138,16 @@ func (m *Model) saveFiles(folder string, dtype DType) error {
 	return os.WriteFile(filepath.Join(folder, savedFile), text, 0o644)
 }
 
-// savedNames are the canonical names of the weights in the file: those that the model has, and zeros
-// for the other biases that TransformerLens has in every model. It knows no b_gate.
+// savedNames are the canonical names of the weights in the file: those that the model has, and
+// zeros for the other biases that TransformerLens has in every model. It knows no b_gate.
 func (m *Model) savedNames() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(m.weights.specs)), func(name string) bool {
 		return m.weights.shapes[name] == nil && strings.HasSuffix(name, "mlp.b_gate")
 	})
 }
 
-// absentBiases are the weights that the family does without, by the names that they have in the file.
+// absentBiases are the weights that the family does without, by the names that they have in the
+// file.
 func (m *Model) absentBiases() []string {
 	var names []string
 	for _, name := range m.savedNames() {
@@ -222,8 +223,8 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// exchangeInTwo is exchange where there is no call that does both: between its renamings there is no
-// folder of the name, and the two lie beside it.
+// exchangeInTwo is exchange where there is no call that does both: between its renamings there is
+// no folder of the name, and the two lie beside it.
 func exchangeInTwo(from, to string) error {
 	before := from + ".before"
 	if err := os.Rename(to, before); err != nil {

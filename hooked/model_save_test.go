@@ -263,7 +263,8 @@ func TestSaveRounded(t *testing.T) {
 	}
 }
 
-// What is in a folder stays, unless it is an earlier save and may go; a save that fails leaves nothing.
+// What is in a folder stays, unless it is an earlier save and may go; a save that fails leaves
+// nothing.
 func TestSaveReplaces(t *testing.T) {
 	be := golden.PureGo(t)
 	m := tapModel(t, be)

@@ -2,8 +2,8 @@ package hooked
 
 //go:generate go run ./internal/face/gen
 
-// A NotebookModel is a model for notebook cells: where a method of [Model] returns an error, its own
-// panics with it, as [Must] does, and returns the rest. All else is the model's.
+// A NotebookModel is a model for notebook cells: where a method of [Model] returns an error, its
+// own panics with it, as [Must] does, and returns the rest. All else is the model's.
 //
 //	var nb = hooked.Notebook(model)
 //	var logits, cache = nb.RunWithCache("The capital of France is")

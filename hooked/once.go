@@ -134,8 +134,8 @@ func fingerprint(f any) (print, file string, err error) {
 }
 
 // settle completes the fingerprint of a function that is not the cell's own, before it is compared
-// with that of another process: a cell is built anew each time, and so the function's file counts; a
-// program counts as a whole.
+// with that of another process: a cell is built anew each time, and so the function's file counts;
+// a program counts as a whole.
 func (c *onceCall) settle() error {
 	if c.file == "" {
 		return nil

@@ -144,8 +144,8 @@ func (w onceWorker) list() (values []OnceValue, err error) {
 	return values, nil
 }
 
-// OnceLimitEnv names the environment variable that bounds what [Once] keeps on disk, in gigabytes; 0
-// keeps nothing there.
+// OnceLimitEnv names the environment variable that bounds what [Once] keeps on disk, in gigabytes;
+// 0 keeps nothing there.
 const OnceLimitEnv = "GOPHERLENS_ONCE_GB"
 
 const defaultOnceGB = 10

@@ -1,9 +1,9 @@
 package hooked
 
-// Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens takes:
-// a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with [StartAtLayer] a
-// residual stream (*[Tensor]). With
-// [StopAtLayer] it returns the residual stream there in place of logits.
+// Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens
+// takes: a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with
+// [StartAtLayer] a residual stream (*[Tensor]). With [StopAtLayer] it returns the residual stream
+// there in place of logits.
 func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
 	out, err := m.forward(input, options, verbRun)
 	if err != nil {

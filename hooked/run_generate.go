@@ -64,7 +64,8 @@ type GenerationStep struct {
 // continuations, [batch][pos]. Texts of unequal length are padded on the left. Edits and observers
 // apply to each step: they see the whole prompt in the first one and one position in each of the
 // others. Positions that ready edits pick ([Pos]) count in the whole text, so that an edit of the
-// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV] the input continues what the cache holds, which stays as it is.
+// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV]
+// the input continues what the cache holds, which stays as it is.
 //
 // Prompts end where their rows do: tokens padded on the right are refused, those that an
 // [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
@@ -94,8 +95,8 @@ func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tok
 }
 
 // GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that
-// [Names] selects. An error ends the steps, and so does the end of its [WithContext]: what was given
-// before stays good.
+// [Names] selects. An error ends the steps, and so does the end of its [WithContext]: what was
+// given before stays good.
 func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.Seq2[GenerationStep, error] {
 	return func(yield func(GenerationStep, error) bool) {
 		s, err := m.newGenerator(input, g, options, verbGenerateStream)

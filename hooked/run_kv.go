@@ -86,9 +86,9 @@ func (kv *KVCache) Clone() *KVCache {
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles, edited: kv.edited}
 }
 
-// Select is a cache of its own for some of the prompts, in the order of rows, of which each may stand
-// several times: the beams that a search goes on with. Negative rows count from the last. What kv
-// holds stays.
+// Select is a cache of its own for some of the prompts, in the order of rows, of which each may
+// stand several times: the beams that a search goes on with. Negative rows count from the last.
+// What kv holds stays.
 func (kv *KVCache) Select(rows []int) (out *KVCache, err error) {
 	if kv == nil {
 		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")

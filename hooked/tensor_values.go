@@ -9,9 +9,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// flatValue takes a Go value apart: a number, a truth value, an *Array, or slices of these nested to
-// any depth, whose rows must be equally long. The flat data are []float32, []int32, []bool, or, of
-// 64-bit whole numbers, []int64.
+// flatValue takes a Go value apart: a number, a truth value, an *Array, or slices of these nested
+// to any depth, whose rows must be equally long. The flat data are []float32, []int32, []bool, or,
+// of 64-bit whole numbers, []int64.
 func flatValue(value any) (flat any, dims []int, err error) {
 	switch v := value.(type) {
 	case *Array:

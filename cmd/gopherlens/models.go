@@ -106,8 +106,8 @@ func listPrograms() error {
 	return nil
 }
 
-// listOnce tells how much notebooks keep with hooked.Once. It took long to make, and so prune leaves
-// it alone.
+// listOnce tells how much notebooks keep with hooked.Once. It took long to make, and so prune
+// leaves it alone.
 func listOnce() error {
 	dir, err := cachedir.Join("once")
 	if err != nil {

@@ -104,8 +104,8 @@ func DetectHead(m *hooked.Model, tokens hooked.Tokens, pattern Pattern, d Detect
 	return scores[0], nil
 }
 
-// DetectHeads is [DetectHead] of several patterns, in one run of the model: a score [layer, head] for
-// each.
+// DetectHeads is [DetectHead] of several patterns, in one run of the model: a score [layer, head]
+// for each.
 //
 //	scores, err := lens.DetectHeads(m, tokens, lens.Detection{}, lens.PreviousToken, lens.DuplicateToken, lens.Induction)
 func DetectHeads(m *hooked.Model, tokens hooked.Tokens, d Detection, patterns ...Pattern) ([]*hooked.Tensor, error) {

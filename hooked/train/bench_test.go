@@ -115,7 +115,8 @@ func residentMemory(tb testing.TB) int {
 	return pages * os.Getpagesize()
 }
 
-// processorTime is how long the process has kept processors busy: what a busy machine measures best.
+// processorTime is how long the process has kept processors busy: what a busy machine measures
+// best.
 func processorTime(tb testing.TB) time.Duration {
 	tb.Helper()
 	var used syscall.Rusage

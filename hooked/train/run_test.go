@@ -75,8 +75,8 @@ func TestSameSeedSameNumbers(t *testing.T) {
 	}
 }
 
-// TestResume holds that a training which is interrupted and resumed comes to the weights of one that
-// is not, and that its folder opens as a sequence of models.
+// TestResume holds that a training which is interrupted and resumed comes to the weights of one
+// that is not, and that its folder opens as a sequence of models.
 func TestResume(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		optimizers := map[string]train.Optimizer{"adamw": train.AdamW{Decay: 0.1}, "sgd": train.SGD{Momentum: 0.9}}

@@ -66,8 +66,8 @@ func Recovered(recovered any) error {
 	return brief.Errorf("%v", recovered)
 }
 
-// PanickedAt is the line of the user's own code in which the panic arose that a deferred function is
-// recovering, or that has called what panicked, such as "/tmp/gonb_1/main.go:12", in which GoNB
+// PanickedAt is the line of the user's own code in which the panic arose that a deferred function
+// is recovering, or that has called what panicked, such as "/tmp/gonb_1/main.go:12", in which GoNB
 // finds the cell; empty if the library has called none below the function called until.
 func PanickedAt(until string) string {
 	for _, f := range panicked() {

@@ -23,8 +23,8 @@ func LeftOut(be compute.Backend, name string, onXLA ...string) bool {
 	return !IsPureGo(be) && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
 }
 
-// IsPureGo reports whether a backend is GoMLX's in pure Go, in this process. Its name is not the one
-// by which it is asked for.
+// IsPureGo reports whether a backend is GoMLX's in pure Go, in this process. Its name is not the
+// one by which it is asked for.
 func IsPureGo(be compute.Backend) bool { return be.Name() == "Go Backend" }
 
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The

@@ -112,7 +112,8 @@ type blobWriter struct {
 	mismatch bool // the checksum was wrong once
 }
 
-// open takes up what an earlier download left. To read it for its checksum takes seconds a gigabyte.
+// open takes up what an earlier download left. To read it for its checksum takes seconds a
+// gigabyte.
 func (b *blobWriter) open(ctx context.Context) error {
 	f, err := openOwn(b.path)
 	if err != nil {
