@@ -95,6 +95,9 @@ func (c *Cache) tensor(s Site) (*Tensor, error) {
 	return c.at[s], nil
 }
 
+// Model is the model that the run was of.
+func (c *Cache) Model() *Model { return c.need().m }
+
 // Len is the number of activations held.
 func (c *Cache) Len() int { return len(c.need().order) }
 

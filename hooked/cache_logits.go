@@ -26,7 +26,8 @@ func (i incorrect) setStack(r *stackRequest) { r.incorrect = i.tokens }
 // the run's own scale. The stack is [..., d_model], see [Cache.ApplyLNToStack] for its axes; the
 // result is the same without d_model. Bias b_U is not in it, and in models with a final soft cap
 // (Gemma 2) it is the logit before the cap: a cap is not linear, nothing adds up after it.
-// [Cache.LogitDiffs] has the whole difference both before the cap and capped.
+// [Cache.LogitDiffs] has the whole difference both before the cap and capped. A model whose final
+// norm has weights of its own is refused, where TransformerLens leaves them out in silence.
 //
 // Tokens are in any of the [TokenForms], which a method's parameter cannot name: a text that is one
 // token (string), a token id (int), one for each prompt ([]int), or one for each position too
@@ -50,6 +51,9 @@ func (c *Cache) LogitAttrs(stack *Tensor, tokens any, options ...StackOption) (*
 }
 
 func (c *Cache) logitAttrs(stack *Tensor, tokens any, r *stackRequest) (*Tensor, error) {
+	if c.m.cfg.Normalization.HasWeights() {
+		return nil, fmt.Errorf("the final norm has weights of its own, which W_U does not know of: load the model with FoldLN")
+	}
 	direction, err := c.m.logitDirection(tokens, r.incorrect)
 	if err != nil {
 		return nil, err
@@ -113,9 +117,6 @@ func (c *Cache) LogitDiffs(tokens, incorrect any, options ...StackOption) (befor
 func (c *Cache) logitDiffs(tokens, incorrect any, r *stackRequest) (beforeCap, capped *Tensor, err error) {
 	if r.layer != c.m.cfg.NLayers {
 		return nil, nil, fmt.Errorf("Layer(%d) would do nothing: logits are after the last layer", r.layer)
-	}
-	if c.m.cfg.Normalization.HasWeights() {
-		return nil, nil, fmt.Errorf("the norms of the model have weights of their own: load it with FoldLN")
 	}
 	last, err := c.Lookup(ResidPost.At(-1))
 	if err != nil {

@@ -135,6 +135,17 @@ func TestNoCircuit(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
+	unfolded := hooked.Must(raw.Cache(tokens))
+	along := hooked.Must(lens.LogitDiffDirections(raw, hooked.Tokens{{1, 2}}))
+	for name, err := range map[string]error{
+		"HeadAttribution":  failure(lens.HeadAttribution(raw, unfolded, along)),
+		"LayerAttribution": failure2(lens.LayerAttribution(unfolded, along)),
+		"LogitAttrs":       failure(unfolded.LogitAttrs(unfolded.Get("resid_post", -1), 1)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "FoldLN") {
+			t.Errorf("%s of a model whose final norm has weights: %v, want an error that names FoldLN", name, err)
+		}
+	}
 }
 
 func failure[T any](_ T, err error) error { return err }

@@ -80,10 +80,19 @@ func Capped(m *hooked.Model, logits *hooked.Tensor) (capped *hooked.Tensor, err 
 
 // foldedWU is W_U of a model whose final norm's weights were folded into it.
 func foldedWU(m *hooked.Model) (*hooked.Tensor, error) {
-	if m.Config().Normalization.HasWeights() {
-		return nil, fmt.Errorf("the logit lens needs a model whose norms are folded: load it with hooked.FoldLN")
+	if err := folded(m); err != nil {
+		return nil, err
 	}
 	return m.WU()
+}
+
+// folded refuses a model whose final norm has weights of its own, which a direction in the residual
+// stream knows nothing of.
+func folded(m *hooked.Model) error {
+	if m.Config().Normalization.HasWeights() {
+		return fmt.Errorf("this needs a model whose norms are folded: load it with hooked.FoldLN")
+	}
+	return nil
 }
 
 // unembed multiplies a normalized stack [..., d_model] with W_U.
@@ -158,6 +167,9 @@ func attributed(decompose func(*hooked.Cache, ...hooked.StackOption) (*hooked.Te
 		all = append(all, hooked.Pos(-1))
 	}
 	stack, _, err := decompose(cache, append(all, options...)...)
+	if err == nil {
+		err = folded(cache.Model())
+	}
 	if err != nil {
 		return nil, err
 	}
