@@ -17,7 +17,8 @@ import (
 // fixture, has not: a norm on q and k, and a rotary base for each kind of layer. Their model is
 // Gemma 2's fixture with such norms.
 const (
-	gemma3Global, gemma3Local, gemma3Factor = 1e6, 1e4, 8.0 // rotary bases, and what global positions are divided by
+	// rotary bases, and what global positions are divided by
+	gemma3Global, gemma3Local, gemma3Factor = 1e6, 1e4, 8.0
 	gemma3Layers, gemma3Window              = 4, 5
 )
 

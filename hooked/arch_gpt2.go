@@ -56,7 +56,8 @@ var gpt2 = architecture{
 		{to: "blocks.%d.mlp.b_out", from: "h.%d.mlp.c_proj.bias"},
 		{to: "ln_final.w", from: "ln_f.weight"},
 		{to: "ln_final.b", from: "ln_f.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"}, // tied
+		// tied
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"},
 	},
 	ggufWeights: []weightRule{
 		{to: "embed.W_E", from: "token_embd.weight"},

@@ -27,7 +27,7 @@ var phi3 = architecture{
 	weights: []weightRule{
 		{to: "embed.W_E", from: "embed_tokens.weight"},
 		{to: "blocks.%d.ln1.w", from: "layers.%d.input_layernorm.weight"},
-		{to: "blocks.%d.attn.W_{Q,K,V}", from: "layers.%d.self_attn.qkv_proj.weight", pattern: "(heads e) d -> heads d e"},
+		{to: "blocks.%d.attn.W_{Q,K,V}", from: "layers.%d.self_attn.qkv_proj.weight", pattern: "(heads e) d -> heads d e", sideBySide: true},
 		{to: "blocks.%d.attn.W_O", from: "layers.%d.self_attn.o_proj.weight", pattern: "d (head e) -> head e d"},
 		{to: "blocks.%d.ln2.w", from: "layers.%d.post_attention_layernorm.weight"},
 		{to: "blocks.%d.mlp.W_{gate,in}", from: "layers.%d.mlp.gate_up_proj.weight", pattern: "(gate_up m) d -> gate_up d m"},
@@ -38,7 +38,7 @@ var phi3 = architecture{
 	ggufWeights: []weightRule{
 		{to: "embed.W_E", from: "token_embd.weight"},
 		{to: "blocks.%d.ln1.w", from: "blk.%d.attn_norm.weight"},
-		{to: "blocks.%d.attn.W_{Q,K,V}", from: "blk.%d.attn_qkv.weight", pattern: "(heads e) d -> heads d e"},
+		{to: "blocks.%d.attn.W_{Q,K,V}", from: "blk.%d.attn_qkv.weight", pattern: "(heads e) d -> heads d e", sideBySide: true},
 		{to: "blocks.%d.attn.W_O", from: "blk.%d.attn_output.weight", pattern: "d (head e) -> head e d"},
 		{to: "blocks.%d.ln2.w", from: "blk.%d.ffn_norm.weight"},
 		{to: "blocks.%d.mlp.W_{gate,in}", from: "blk.%d.ffn_up.weight", pattern: "(gate_up m) d -> gate_up d m"},

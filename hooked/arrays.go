@@ -195,7 +195,8 @@ func (a *Array) named(name string, dtype weights.DType) (weights.Named, error) {
 // fileWriters write arrays by the ending of a file's name.
 var fileWriters = map[string]func(path string, arrays []weights.Named) error{
 	".safetensors": func(path string, arrays []weights.Named) error {
-		return weights.WriteSafetensors(path, map[string]string{"format": "pt"}, arrays) // as Hugging Face's readers want it
+		// as Hugging Face's readers want it
+		return weights.WriteSafetensors(path, map[string]string{"format": "pt"}, arrays)
 	},
 	".npz": weights.WriteNpz,
 	".npy": func(path string, arrays []weights.Named) error {

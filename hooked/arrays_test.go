@@ -137,7 +137,8 @@ func TestWriteArrays(t *testing.T) {
 }
 
 func ExampleReadArrays() {
-	arrays, err := hooked.ReadArrays("../internal/weights/testdata/numpy/probe.pt") // or .npy, .npz, .safetensors
+	// or .npy, .npz, .safetensors
+	arrays, err := hooked.ReadArrays("../internal/weights/testdata/numpy/probe.pt")
 	if err != nil {
 		fmt.Println(err)
 		return

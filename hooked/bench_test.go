@@ -3,10 +3,15 @@ package hooked_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"gopherlens/hooked"
+	"gopherlens/internal/cachedir"
+	"gopherlens/internal/golden"
 )
 
 // benchConfig is a model of a tenth of GPT-2 small's size, whose activations are as large as its
@@ -95,4 +100,31 @@ func resetPeak(b *testing.B) {
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkLoad reads the default model's weights from its file, processes them and puts them on
+// the pure Go backend; cpu-ms is what all threads took together.
+func BenchmarkLoad(b *testing.B) {
+	path := filepath.Join(hooked.Must(cachedir.Join("models")), "SmolLM2-135M-Instruct.Q4_1.gguf")
+	if _, err := os.Stat(path); err != nil {
+		b.Skip("the default model is not installed")
+	}
+	b.Setenv("GOPHERLENS_CACHE", b.TempDir()) // nothing was processed before
+	b.Setenv(hooked.ProcessedLimitEnv, "0")
+	be := golden.PureGo(b)
+	before := cpuTime(b)
+	for b.Loop() {
+		m := hooked.Must(hooked.FromPretrained(path, hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))
+		hooked.Must(m.Weight("blocks.0.attn.W_O"))
+	}
+	b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
+}
+
+// cpuTime is what this process has computed for.
+func cpuTime(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -55,7 +55,7 @@ func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*
 		return nil, fmt.Errorf("the base run was on a key-value cache of %d positions: run the whole text", base.past)
 	case base.mask != nil && (len(base.mask) != shape[0] || len(base.mask[0]) != shape[1]):
 		return nil, fmt.Errorf("the base run's attention mask is [%d, %d], its activations are %v: the cache must be of one whole run",
-			len(base.mask), len(base.mask[0]), first)
+			len(base.mask), len(base.mask[0]), first.Describe())
 	case spec.From < 0 || spec.From >= shape[1]:
 		return nil, fmt.Errorf("there is no position %d, the base run has %d", spec.From, shape[1])
 	case spec.From > 0 && m.cfg.AttentionDir != Causal:
@@ -117,9 +117,10 @@ func (b *branches) setEdits(in *inputs, l int, values [][]any) (edits []*edit, e
 
 // Names of the inputs of a block besides those of any run.
 const (
-	inputRows  = "branch.rows" // [row, 1] int32: the prompt of each row
-	inputBaseK = "branch.k"    // [batch, pos, kv_head, d_head]: the base run's keys, before rotation
-	inputBaseV = "branch.v"    // the same of its values
+	inputRows = "branch.rows" // [row, 1] int32: the prompt of each row
+	// [batch, pos, kv_head, d_head]: the base run's keys, before rotation
+	inputBaseK = "branch.k"
+	inputBaseV = "branch.v" // the same of its values
 )
 
 func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {

@@ -223,8 +223,8 @@ func (c *Cache) RemoveBatchDim() (*Cache, error) {
 	})
 }
 
-// SliceBatch is the same cache for some prompts. It takes an index of [Tensor.At], as Python's square
-// brackets do: an int drops the batch axis, [All], a [Range] or a []int keeps it.
+// SliceBatch is the same cache for some prompts. It takes an index of [Tensor.At], as Python's
+// square brackets do: an int drops the batch axis, [All], a [Range] or a []int keeps it.
 func (c *Cache) SliceBatch(index any) (*Cache, error) {
 	if err := c.check(); err != nil {
 		return nil, err

@@ -19,14 +19,16 @@ type StackFlag uint
 
 // The flags. Each method of [Cache] says which it takes.
 const (
-	IncludeMid       StackFlag = 1 << iota // the stream between attention and MLP too
-	MLPInput                               // up to what the layer's MLP reads, not only to what its attention reads
-	ApplyLN                                // divided by the norm that reads the stream there: see [Cache.ApplyLNToStack]
-	OnlyAttn                               // of the layers, what attention writes
-	OnlyMLP                                // of the layers, what the MLPs write
-	NoEmbeds                               // without the embeddings
-	IncludeRemainder                       // with a last entry that makes the sum exact
-	WholeMLPs                              // MLPs as one entry each, not neuron by neuron
+	IncludeMid StackFlag = 1 << iota // the stream between attention and MLP too
+	// up to what the layer's MLP reads, not only to what its attention reads
+	MLPInput
+	// divided by the norm that reads the stream there: see [Cache.ApplyLNToStack]
+	ApplyLN
+	OnlyAttn         // of the layers, what attention writes
+	OnlyMLP          // of the layers, what the MLPs write
+	NoEmbeds         // without the embeddings
+	IncludeRemainder // with a last entry that makes the sum exact
+	WholeMLPs        // MLPs as one entry each, not neuron by neuron
 )
 
 var stackFlagNames = []string{"IncludeMid", "MLPInput", "ApplyLN", "OnlyAttn", "OnlyMLP", "NoEmbeds", "IncludeRemainder", "WholeMLPs"}

@@ -65,13 +65,13 @@ func TestDecompositionErrors(t *testing.T) {
 	stack := first2(f.cache.DecomposeResid())
 	small := hooked.Must(f.m.Cache(f.tokens, hooked.Names("resid_pre")))
 	for want, got := range map[string]func() error{
-		"AccumulatedResid does not take OnlyMLP": func() error { return err3(f.cache.AccumulatedResid(hooked.OnlyMLP)) },
-		"Layer(7) of a model with 3 layers":      func() error { return err3(f.cache.DecomposeResid(hooked.Layer(7))) },
-		"MLPInput needs Layer(l)":                func() error { return err3(f.cache.DecomposeResid(hooked.MLPInput)) },
-		"does not take head[1]":                  func() error { return err3(f.cache.StackHeadResults(hooked.Head(1))) },
-		"exclude each other":                     func() error { return err3(f.cache.DecomposeResid(hooked.OnlyAttn | hooked.OnlyMLP)) },
-		"index 99 out of range":                  func() error { return err3(f.cache.DecomposeResid(hooked.Pos(99))) },
-		"does not hold hook_embed":               func() error { return err3(small.DecomposeResid()) },
+		"AccumulatedResid does not take OnlyMLP":         func() error { return err3(f.cache.AccumulatedResid(hooked.OnlyMLP)) },
+		"Layer(7) of a model with 3 layers":              func() error { return err3(f.cache.DecomposeResid(hooked.Layer(7))) },
+		"MLPInput needs Layer(l)":                        func() error { return err3(f.cache.DecomposeResid(hooked.MLPInput)) },
+		"does not take head[1]":                          func() error { return err3(f.cache.StackHeadResults(hooked.Head(1))) },
+		"exclude each other":                             func() error { return err3(f.cache.DecomposeResid(hooked.OnlyAttn | hooked.OnlyMLP)) },
+		"picks 99 of axis \"pos\", which has 15 entries": func() error { return err3(f.cache.DecomposeResid(hooked.Pos(99))) },
+		"does not hold hook_embed":                       func() error { return err3(small.DecomposeResid()) },
 		"the direction is": func() error {
 			return err3(f.cache.DecomposeResid(hooked.ProjectOnto(stack)))
 		},

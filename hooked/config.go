@@ -45,10 +45,13 @@ type PositionalEmbedding string
 
 // The kinds of positional information.
 const (
-	StandardPositions    PositionalEmbedding = "standard"    // learned, added to the embedding
-	ShortformerPositions PositionalEmbedding = "shortformer" // learned, added to the inputs of q and k only
-	RotaryPositions      PositionalEmbedding = "rotary"      // q and k turned by an angle (Su et al. 2021, arXiv:2104.09864)
-	ALiBiPositions       PositionalEmbedding = "alibi"       // scores lowered with distance (Press et al. 2021, arXiv:2108.12409)
+	StandardPositions PositionalEmbedding = "standard" // learned, added to the embedding
+	// learned, added to the inputs of q and k only
+	ShortformerPositions PositionalEmbedding = "shortformer"
+	// q and k turned by an angle (Su et al. 2021, arXiv:2104.09864)
+	RotaryPositions PositionalEmbedding = "rotary"
+	// scores lowered with distance (Press et al. 2021, arXiv:2108.12409)
+	ALiBiPositions PositionalEmbedding = "alibi"
 )
 
 // Learned reports whether the model has a table of position vectors, W_pos.
@@ -97,26 +100,31 @@ type Config struct {
 	FinalRMS                    bool          // the last norm is RMS whatever the others are
 	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
 	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
-	PostNorm                    bool          // BERT: norms stand after the parts; such a model is an [Encoder]
+	// BERT: norms stand after the parts; such a model is an [Encoder]
+	PostNorm bool
 
-	AttnScale                  float64         // scores are divided by it; sqrt(DHead) unless the family says otherwise
-	ScaleAttnByInverseLayerIdx bool            // and by the layer's number, from 1
-	AttentionDir               Direction       // causal but for encoders
-	AttnOnly                   bool            // no MLPs
-	NTokenTypes                int             // BERT: kinds of tokens, which have an embedding of their own
-	WindowSize                 int             // of local layers, in tokens, the query's own included
-	AttnTypes                  []AttentionKind // per layer; empty when all are global
-	AttnScoresSoftCap          float64         // c: scores become c*tanh(scores/c); 0 for none
-	OutputLogitsSoftCap        float64         // the same for logits
-	UseQKNorm                  bool            // RMS norm of each head's q and k
+	// scores are divided by it; sqrt(DHead) unless the family says otherwise
+	AttnScale                  float64
+	ScaleAttnByInverseLayerIdx bool      // and by the layer's number, from 1
+	AttentionDir               Direction // causal but for encoders
+	AttnOnly                   bool      // no MLPs
+	// BERT: kinds of tokens, which have an embedding of their own
+	NTokenTypes int
+	// of local layers, in tokens, the query's own included
+	WindowSize          int
+	AttnTypes           []AttentionKind // per layer; empty when all are global
+	AttnScoresSoftCap   float64         // c: scores become c*tanh(scores/c); 0 for none
+	OutputLogitsSoftCap float64         // the same for logits
+	UseQKNorm           bool            // RMS norm of each head's q and k
 
 	PositionalEmbedding PositionalEmbedding
 	RotaryDim           int          // leading entries of a head that are turned
 	RotaryBase          float64      // of global layers
 	RotaryBaseLocal     float64      // of local layers, 0 if the same
 	RotaryScaling       *RopeScaling // of global layers; nil for none
-	RotaryFactors       []float64    // GGUF: what each pair's positions are divided by in global layers
-	RotaryAdjacentPairs bool         // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
+	// GGUF: what each pair's positions are divided by in global layers
+	RotaryFactors       []float64
+	RotaryAdjacentPairs bool // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
 
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
 	GatedMLP        bool // act(x W_gate) * (x W_in)

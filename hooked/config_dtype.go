@@ -1,8 +1,6 @@
 package hooked
 
 import (
-	"encoding/binary"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/dtypes/float16"
@@ -50,25 +48,6 @@ func (d DType) flat(data []float32) (any, error) {
 		return rounded(data, float16.FromFloat32), nil
 	}
 	return nil, brief.Errorf("unknown DType %q; known: %s, %s, %s", d, F32, BF16, F16)
-}
-
-// bytes is data in a precision of 16 bits, as a file has them. What it cannot hold is refused: it
-// would become infinite in silence.
-func (d DType) bytes(data []float32) ([]byte, error) {
-	out := make([]byte, 0, 2*len(data))
-	for _, v := range data {
-		bits := uint16(bfloat16.FromFloat32(v))
-		infinite := bits&0x7f80 == 0x7f80
-		if d.onDevice() == dtypes.Float16 {
-			bits = uint16(float16.FromFloat32(v))
-			infinite = bits&0x7c00 == 0x7c00
-		}
-		if infinite {
-			return nil, brief.Errorf("%v is too large for %s", v, d)
-		}
-		out = binary.LittleEndian.AppendUint16(out, bits)
-	}
-	return out, nil
 }
 
 func rounded[T any](data []float32, round func(float32) T) []T {

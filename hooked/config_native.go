@@ -5,7 +5,8 @@ import (
 	"reflect"
 )
 
-// nativeFields are the configuration in TransformerLens' words: the fields that [nativeConfig] reads.
+// nativeFields are the configuration in TransformerLens' words: the fields that [nativeConfig]
+// reads.
 func (c Config) nativeFields() map[string]any {
 	fields := map[string]any{
 		"n_layers": c.NLayers, "d_model": c.DModel, "n_ctx": c.NCtx, "d_head": c.DHead, "n_heads": c.NHeads,
@@ -53,9 +54,9 @@ func orMinusOne(v float64) float64 {
 	return v
 }
 
-// nativeJSON is the configuration as TransformerLens writes it out; nil if it cannot say all that the
-// model is, as of most kinds of rotary scaling. Whether it can is tried: what is read of it must be
-// the configuration.
+// nativeJSON is the configuration as TransformerLens writes it out; nil if it cannot say all that
+// the model is, as of most kinds of rotary scaling. Whether it can is tried: what is read of it
+// must be the configuration.
 func (c Config) nativeJSON() ([]byte, error) {
 	text, err := json.MarshalIndent(c.nativeFields(), "", " ")
 	if err != nil {

@@ -14,11 +14,15 @@ type RopeKind string
 // The kinds of rotary scaling, by Hugging Face's names.
 // Source: transformers/modeling_rope_utils.py.
 const (
-	LinearRope  RopeKind = "linear"   // every pair turns Factor times slower (Chen et al. 2023, arXiv:2306.15595)
-	DynamicRope RopeKind = "dynamic"  // the base grows with the text, once that is longer than OriginalContext
-	YarnRope    RopeKind = "yarn"     // long wavelengths are slowed, short ones kept (Peng et al. 2023, arXiv:2309.00071)
-	LongRope    RopeKind = "longrope" // a factor a pair, other ones for long texts (Ding et al. 2024, arXiv:2402.13753)
-	Llama3Rope  RopeKind = "llama3"   // Llama 3.1's: as yarn, with bounds that are wavelengths
+	// every pair turns Factor times slower (Chen et al. 2023, arXiv:2306.15595)
+	LinearRope RopeKind = "linear"
+	// the base grows with the text, once that is longer than OriginalContext
+	DynamicRope RopeKind = "dynamic"
+	// long wavelengths are slowed, short ones kept (Peng et al. 2023, arXiv:2309.00071)
+	YarnRope RopeKind = "yarn"
+	// a factor a pair, other ones for long texts (Ding et al. 2024, arXiv:2402.13753)
+	LongRope   RopeKind = "longrope"
+	Llama3Rope RopeKind = "llama3" // Llama 3.1's: as yarn, with bounds that are wavelengths
 )
 
 // RopeScaling stretches the rotary angles of a model's global layers.
@@ -35,10 +39,12 @@ type RopeScaling struct {
 	LowFreqFactor  float64 // llama3: wavelengths above OriginalContext/LowFreqFactor are slowed
 	HighFreqFactor float64 // llama3: wavelengths below OriginalContext/HighFreqFactor are kept
 
-	BetaFast, BetaSlow float64 // yarn: pairs that turn more often in OriginalContext are kept, less often slowed
-	Truncate           bool    // yarn: what lies between is rounded outwards to whole pairs
+	// yarn: pairs that turn more often in OriginalContext are kept, less often slowed
+	BetaFast, BetaSlow float64
+	Truncate           bool // yarn: what lies between is rounded outwards to whole pairs
 
-	ShortFactors, LongFactors []float64 // longrope: how much slower each pair turns, in texts up to OriginalContext and above
+	// longrope: how much slower each pair turns, in texts up to OriginalContext and above
+	ShortFactors, LongFactors []float64
 
 	AttnFactor float64 // yarn and longrope: sines and cosines are multiplied by it; 0 for none
 }

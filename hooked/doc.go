@@ -27,8 +27,8 @@
 // bundles those that are used together. An option that a method would ignore is refused by an error
 // that names both.
 //
-// A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features of
-// a dictionary that is spliced in, an expert's gate.
+// A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features
+// of a dictionary that is spliced in, an expert's gate.
 //
 // # What is computed
 //
@@ -47,8 +47,22 @@
 // # Tensors
 //
 // Activations and weights are [Tensor] values: they stay on the device until read, their axes have
-// names, and their methods work at once, as in a notebook one expects. A mistake in a cell, such as
-// an index out of range, panics with a message; [Try] makes it an error.
+// names, and their methods work at once, as in a notebook one expects. They are PyTorch's by name
+// and meaning ([Tensor.Softmax], [Tensor.Where], [Tensor.CumSum], [Tensor.Std], ...) and einops'
+// ([Tensor.Einsum], [Tensor.Rearrange], [Tensor.Reduce]). Two tensors are matched by the names of
+// their axes, and from the last axis where they share none; see [Tensor.Add]. [NewTensor],
+// [NewZeros], [NewNormal] and the like make some from values. A mistake in a cell, such as an index
+// out of range, panics with a message; [Try] makes it an error.
+//
+// What is missing is a graph function away: [Apply] runs one on tensors and compiles it once.
+// [Tensor.GoMLX] and [FromGoMLX] share memory with GoMLX's own tensors. [ReadArrays] and
+// [WriteArrays] exchange arrays with NumPy and PyTorch through files.
+//
+// # Between a notebook's cells
+//
+// A cell is a program, and runs the initialisers of all variables again. [Once] makes a value once
+// for all cells; [Must] lets those go on that do without a variable whose initialiser failed.
+// [Backend] is what models compute with, and GoMLX's own calls.
 //
 // # Weight processing
 //

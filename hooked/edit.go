@@ -1,9 +1,6 @@
 package hooked
 
 import (
-	"maps"
-	"slices"
-
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -28,9 +25,10 @@ func With(apply func(x *Node, s Site, values []*Node) *Node, values ...Operand) 
 	return Intervention{operands: operandsOf(values), name: "With", apply: apply}
 }
 
-// Local is the same intervention, whose function promises to keep no node for another site: edits in
-// several layers leave each layer a program of its own, which is quicker to compile than one that
-// holds all of them. What ready interventions do is local; With cannot know of what it is given.
+// Local is the same intervention, whose function promises to keep no node for another site: edits
+// in several layers leave each layer a program of its own, which is quicker to compile than one
+// that holds all of them. What ready interventions do is local; With cannot know of what it is
+// given.
 func (i Intervention) Local() Intervention {
 	i.local = true
 	return i
@@ -64,9 +62,6 @@ func (e *edit) named(s Site, f func()) {
 	what, line := e.called(s)
 	named(what, line, f)
 }
-
-// sites are those of the model's own that the edit changes.
-func (e *edit) sites() []Site { return slices.Collect(maps.Keys(e.at)) }
 
 // meets reports whether the edit changes a site that the run has come to.
 func (e *edit) meets(s Site) bool {

@@ -14,8 +14,8 @@ import (
 )
 
 // Entries picks some entries of one named axis: Pos(-1), Head(3, 5), Pos(Range{2, 5}). Negative
-// numbers count from the end. Interventions take them to say which part of an activation they change;
-// several of them mean their intersection.
+// numbers count from the end. Interventions take them to say which part of an activation they
+// change; several of them mean their intersection.
 type Entries struct {
 	axis  string  // as the user says it, see package axis
 	spans []Range // a single entry i is from i to i+1
@@ -82,8 +82,8 @@ func (r Range) pick() string {
 	return fmt.Sprintf("%d:%d", r.From, r.To)
 }
 
-// within is a span of n entries counted from the beginning; ok is false if it is empty or goes beyond
-// them.
+// within is a span of n entries counted from the beginning; ok is false if it is empty or goes
+// beyond them.
 func (r Range) within(n int) (from, to int, ok bool) {
 	from, to = r.From, r.To
 	if from < 0 {
@@ -95,8 +95,8 @@ func (r Range) within(n int) (from, to int, ok bool) {
 	return from, to, 0 <= from && from < to && to <= n
 }
 
-// list are the indices of the entries among n. It panics, as tensors' methods do, if there are not as
-// many.
+// list are the indices of the entries among n. It panics, as tensors' methods do, if there are not
+// as many.
 func (e Entries) list(n int) []int {
 	var out []int
 	for _, s := range e.spans {
@@ -111,8 +111,11 @@ func (e Entries) list(n int) []int {
 	return out
 }
 
-// bounds are the spans as a run-time value, [k, 2] int32.
+// bounds are the spans as a run-time value, [k, 2] int32; that of no entries is refused later.
 func (e Entries) bounds() [][]int {
+	if len(e.spans) == 0 {
+		return [][]int{{0, 0}}
+	}
 	out := make([][]int, len(e.spans))
 	for i, s := range e.spans {
 		out[i] = []int{s.From, s.To}
@@ -133,8 +136,8 @@ func axesAt(s Site, x *Node) []string {
 	return axes
 }
 
-// in checks that the entries exist in activation x at site s, and returns their axis. Which positions
-// there are in a run on a key-value cache is checked before, see [run.acts].
+// in checks that the entries exist in activation x at site s, and returns their axis. Which
+// positions there are in a run on a key-value cache is checked before, see [run.acts].
 func (e Entries) in(s Site, x *Node) int {
 	axes := axesAt(s, x)
 	at := axis.Find(axes, e.axis)
@@ -197,10 +200,13 @@ func maskOfEntries(s Site, x *Node, entries []Entries, bounds []*Node) *Node {
 func picked(axisName string, x *Node, n int, bounds *Node) (hit, which *Node) {
 	g, k := bounds.Graph(), bounds.Shape().Dim(0)
 	from, to := resolvedBounds(axisName, x, n, bounds)
-	sizes := Sub(to, from)                                                                                        // [k, 1]
-	earlier := LessThan(Iota(g, shapes.Make(dtypes.Int32, k, k), 1), Iota(g, shapes.Make(dtypes.Int32, k, k), 0)) // [k, k]
+	// [k, 1]
+	sizes := Sub(to, from)
+	// [k, k]
+	earlier := LessThan(Iota(g, shapes.Make(dtypes.Int32, k, k), 1), Iota(g, shapes.Make(dtypes.Int32, k, k), 0))
 	before := Where(earlier, BroadcastToDims(Reshape(sizes, 1, k), k, k), ScalarZero(g, dtypes.Int32))
-	first := Sub(ReduceAndKeep(before, ReduceSum, 1), from) // what to add to an entry to get its rank
+	// what to add to an entry to get its rank
+	first := Sub(ReduceAndKeep(before, ReduceSum, 1), from)
 
 	entry := Iota(g, shapes.Make(dtypes.Int32, k, n), 1)
 	spread := func(v *Node) *Node { return BroadcastToDims(v, k, n) }
@@ -210,9 +216,9 @@ func picked(axisName string, x *Node, n int, bounds *Node) (hit, which *Node) {
 	return any, ReduceMax(rank, 0)
 }
 
-// resolvedBounds are where spans with these bounds [k, 2] begin and end among the n entries of an axis
-// of x, two [k, 1]. In a run on a key-value cache positions count in the whole text: those of the keys
-// are all there, of others the new ones alone.
+// resolvedBounds are where spans with these bounds [k, 2] begin and end among the n entries of an
+// axis of x, two [k, 1]. In a run on a key-value cache positions count in the whole text: those of
+// the keys are all there, of others the new ones alone.
 func resolvedBounds(axisName string, x *Node, n int, bounds *Node) (from, to *Node) {
 	g := bounds.Graph()
 	zero := ScalarZero(g, dtypes.Int32)

@@ -1,13 +1,15 @@
 package hooked
 
 import (
+	"slices"
+
 	"gopherlens/hooked/internal/axis"
 	"gopherlens/internal/brief"
 )
 
 // A run on a key-value cache computes some positions of a text; those before are in the cache, and
-// while a text is generated others come later. An edit of picked positions, counted in the whole text,
-// acts when these are computed.
+// while a text is generated others come later. An edit of picked positions, counted in the whole
+// text, acts when these are computed.
 
 // window are the positions that the run computes, or for the steps of a generation after the first
 // that they will compute, and the length of the text in the end.
@@ -20,10 +22,11 @@ func (r *run) window() (from, to, end int) {
 	return from, to, end
 }
 
-// acts reports whether an edit changes something in the run: it does not if all positions that it picks
-// are computed in others. A position that no run will compute is an error.
+// acts reports whether an edit changes something in the run: it does not if all positions that it
+// picks are computed in others. A position that no run will compute is an error.
 func (r *run) acts(e *edit) (bool, error) {
-	if r.req.kv == nil {
+	none := func(picks Entries) bool { return len(picks.spans) == 0 }
+	if r.req.kv == nil || slices.ContainsFunc(e.entries, none) { // which the graph refuses
 		return true, nil
 	}
 	for _, picks := range e.entries {
@@ -42,8 +45,8 @@ func (r *run) acts(e *edit) (bool, error) {
 	return true, nil
 }
 
-// ofKeys reports whether the entries are positions that attention looks at, of which each run has all,
-// at some site of the edit.
+// ofKeys reports whether the entries are positions that attention looks at, of which each run has
+// all, at some site of the edit.
 func (e *edit) ofKeys(picks Entries) bool {
 	for s := range e.at {
 		axes := s.Axes()
@@ -86,6 +89,8 @@ func (r *run) checkPositions(picks Entries, ofKeys bool) error {
 	past, _, end := r.window()
 	for _, s := range picks.spans {
 		switch n := r.plan.pos; {
+		case (s.From < 0) == (s.To <= 0) && s.From >= s.To:
+			return brief.Errorf("it picks position %s, which is none", s.pick())
 		case s.From >= end || s.To > end:
 			return brief.Errorf("it picks position %s, and the text has %d: positions count in the whole text", s.pick(), end)
 		case ofKeys && s.From < -end, !ofKeys && s.From < -n:

@@ -15,8 +15,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// The tests of taps splice a dictionary into a small random model: x becomes x + relu(x E) D, with 5
-// features called "acts".
+// The tests of taps splice a dictionary into a small random model: x becomes x + relu(x E) D, with
+// 5 features called "acts".
 
 const features = 5
 

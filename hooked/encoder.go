@@ -90,13 +90,14 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 		return input, options, nil
 	}
 	tokens, mask, err := e.ToTokens(texts...)
-	found := func(r *request) error { r.mask = mask; return nil } // a mask among the options comes later, and holds
+	// a mask among the options comes later, and holds
+	found := func(r *request) error { r.mask = mask; return nil }
 	return tokens, append([]Option{found}, options...), err
 }
 
 // Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of an input in
-// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among token ids are told by [AttentionMask], the second of two texts
-// by [TokenTypes].
+// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among
+// token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {

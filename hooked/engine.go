@@ -23,6 +23,7 @@ type engine struct {
 	mu       sync.Mutex
 	programs map[programKey]*compiled
 	uses     int // of programs so far
+	made     int // programs so far, those forgotten among them
 }
 
 // maxPrograms bounds what an engine keeps: a notebook that tries many shapes must not fill the
@@ -41,6 +42,7 @@ func (e *engine) get(key programKey) *compiled {
 	if !ok {
 		c = new(compiled)
 		e.programs[key] = c
+		e.made++
 	}
 	e.uses++
 	if c.lastUse = e.uses; len(e.programs) > maxPrograms {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"gopherlens/hooked"
@@ -183,21 +185,30 @@ func TestOutOfContext(t *testing.T) {
 	})
 }
 
-// TestNoWorker asks for a worker where none can be started.
+// TestNoWorker asks for a worker where none can be started: in a process of its own, since a
+// process opens its backend once.
 func TestNoWorker(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("GOMLX_BACKEND", "resident:go:")
-	t.Setenv("GOPHERLENS_RESIDENT_DIR", dir)
-	cfg := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t)).Config()
 	for bin, mode := range map[string]os.FileMode{"/no/such/program": 0o700, "/bin/false": 0o700, "/bin/true": 0o755} {
 		if err := os.Chmod(dir, mode); err != nil { // where others may write no worker is started
 			t.Fatal(err)
 		}
-		t.Setenv("GOPHERLENS_BIN", bin)
-		hasKind(t, hooked.ErrNoWorker, map[string]error{
-			"FromPretrained " + bin:        ofAny(hooked.FromPretrained("testdata/arch/gpt2", hooked.NoProcessing)),
-			"EncoderFromPretrained " + bin: ofAny(hooked.EncoderFromPretrained(bertDir)),
-			"New " + bin:                   ofAny(hooked.New(cfg)),
-		})
+		cmd := exec.Command(os.Args[0], "-test.run=^TestWithoutWorker$")
+		cmd.Env = append(os.Environ(), "GOMLX_BACKEND=resident:go:", "GOPHERLENS_BIN="+bin, "GOPHERLENS_RESIDENT_DIR="+dir)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS") {
+			t.Errorf("%s: %v\n%s", bin, err, out)
+		}
 	}
+}
+
+// TestWithoutWorker is what [TestNoWorker] does in its process.
+func TestWithoutWorker(t *testing.T) {
+	if os.Getenv("GOMLX_BACKEND") != "resident:go:" || os.Getenv("GOPHERLENS_BIN") == "" {
+		t.Skip("TestNoWorker does this in a process of its own")
+	}
+	hasKind(t, hooked.ErrNoWorker, map[string]error{
+		"FromPretrained":        ofAny(hooked.FromPretrained("testdata/arch/gpt2", hooked.NoProcessing)),
+		"EncoderFromPretrained": ofAny(hooked.EncoderFromPretrained(bertDir)),
+		"New":                   ofAny(hooked.New(hooked.Config{NLayers: 1, DModel: 8, NCtx: 8, DHead: 4, NHeads: 2, DMLP: 16, DVocab: 10, ActFn: hooked.ReLU})),
+	})
 }

@@ -61,7 +61,8 @@ func ExampleTap() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
 	tokens := hooked.Tokens{{1, 20, 300, 4}}
 	splice := func(x *graph.Node, s hooked.Site) *graph.Node {
-		acts := graph.MaxScalar(graph.SliceAxis(x, 2, graph.AxisRange(0, 2)), 0) // the encoder: relu of two entries
+		// the encoder: relu of two entries
+		acts := graph.MaxScalar(graph.SliceAxis(x, 2, graph.AxisRange(0, 2)), 0)
 		acts = hooked.Tap("hook_sae_acts_post", acts, "batch pos feature")
 		return graph.Add(x, graph.GrowRight(acts, 2, x.Shape().Dim(2)-2, 0))
 	}

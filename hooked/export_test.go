@@ -18,12 +18,12 @@ func (m *Model) PositionsOf(metric Metric, tokens Tokens, options ...Option) ([]
 	return m.positionsOf(metric, tokens, options...)
 }
 
-// Programs is how many programs the model's engine has compiled and keeps, so that tests can see
-// what compiles anew.
+// Programs is how many programs the model's engine has made so far, so that tests can see what
+// compiles anew.
 func (m *Model) Programs() int {
 	m.need().eng.mu.Lock()
 	defer m.eng.mu.Unlock()
-	return len(m.eng.programs)
+	return m.eng.made
 }
 
 // DeferAbove makes runs that record more than this many bytes leave activations for when they are
@@ -44,3 +44,6 @@ func DeclaredSites() (decoder, encoder []Site) {
 	}
 	return all(siteList), all(encoderSiteList)
 }
+
+// GraphID tells models apart that do not share their programs.
+func (m *Model) GraphID() string { return m.need().id }

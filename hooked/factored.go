@@ -241,8 +241,9 @@ func (f *FactoredMatrix) Scale(factor float64) *FactoredMatrix {
 	return Factored(f.A().Scale(factor), f.B())
 }
 
-// At indexes the leading axes as [Tensor.At] does, with an int, [All], a [Range] or a []int each, and if there are more indices the rows and the
-// columns. An int for a row or a column keeps it as a matrix of one.
+// At indexes the leading axes as [Tensor.At] does, with an int, [All], a [Range] or a []int each,
+// and if there are more indices the rows and the columns. An int for a row or a column keeps it as
+// a matrix of one.
 func (f *FactoredMatrix) At(indices ...any) *FactoredMatrix {
 	lead := len(f.A().axes) - 2
 	if len(indices) > lead+2 {

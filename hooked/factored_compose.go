@@ -2,7 +2,11 @@ package hooked
 
 import (
 	"fmt"
+	"math"
 	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"gonum.org/v1/gonum/mat"
 
 	"gopherlens/internal/brief"
 )
@@ -65,18 +69,17 @@ func (m *Model) composes(mode CompositionMode) error {
 	return nil
 }
 
-// composeAll computes the scores of one pair of layers at a time, of those that can compose: all pairs
-// of heads at once would take much memory, and half of the pairs of layers are zero. All pairs share
-// their programs.
+// composeAll computes the scores of one pair of layers at a time, of those that can compose: half
+// of the pairs of layers are zero. All pairs share their program.
 func composeAll(left, right *FactoredMatrix) *Tensor {
 	shape := left.Shape()
 	layers, heads := shape[0], shape[1]
+	l, r := left.reading(), right.writing()
 	out := NewArray(layers, heads, layers, heads)
-	for l := range layers - 1 {
-		from := left.At(l)
-		for k := l + 1; k < layers; k++ {
-			for h, row := range rowsOf(CompositionScores(from, right.At(k)).Float32s(), heads) {
-				copy(out.Data[((l*heads+h)*layers+k)*heads:], row)
+	for from := range layers - 1 {
+		for to := from + 1; to < layers; to++ {
+			for h, row := range rowsOf(compose(l.at(from), r.at(to)).Float32s(), heads) {
+				copy(out.Data[((from*heads+h)*layers+to)*heads:], row)
 			}
 		}
 	}
@@ -88,28 +91,97 @@ func rowsOf(values []float32, n int) [][]float32 { return slices.Collect(slices.
 
 // CompositionScores is |L R| / (|L| |R|) for every matrix of left with every matrix of right, in
 // Frobenius norms. The axes of the result are left's leading ones, then right's, as "left_..." and
-// "right_...". No product is made: with Gram matrices G = A^T A of the left and H = B B^T of the
-// right factors, and M between them, |L R|^2 is the sum of (G M) * (M H).
+// "right_...". No product of the size of the matrices is made: L = A B has the norms of G B with G
+// the square root of A^T A, whatever is multiplied from the right, and so has R from the left.
 func CompositionScores(left, right *FactoredMatrix) *Tensor {
-	l, axesL := leadNames("left_", left)
-	r, axesR := leadNames("right_", right)
-	gram := left.A().Einsum(fmt.Sprintf("%s row i, %s row j -> %s i j", l, l, l), left.A())
-	gramR := right.B().Einsum(fmt.Sprintf("%s i column, %s j column -> %s i j", r, r, r), right.B())
-	middle := left.B().Einsum(fmt.Sprintf("%s i d, %s d j -> %s %s i j", l, r, l, r), right.A())
-	both := l + " " + r
-	gm := gram.Einsum(fmt.Sprintf("%s i k, %s k j -> %s i j", l, both, both), middle)
-	mh := middle.Einsum(fmt.Sprintf("%s i k, %s k j -> %s i j", both, r, both), gramR)
-	square := gm.Einsum(fmt.Sprintf("%s i j, %s i j -> %s", both, both, both), mh)
-	norms := left.Norm().Einsum(fmt.Sprintf("%s, %s -> %s", l, r, both), right.Norm())
-	return square.Sqrt().Div(norms).Named(spaced(append(axesL, axesR...)))
+	return compose(left.reading(), right.writing())
 }
 
-// leadNames are a matrix's leading axes with a prefix, as a list and as part of an equation.
-func leadNames(prefix string, f *FactoredMatrix) (string, []string) {
-	lead := f.A().axes[:len(f.A().axes)-2]
-	names := make([]string, len(lead))
-	for i, name := range lead {
+// A composed is one side of a composition: matrices with as few rows or columns as the rank, and
+// their Frobenius norms.
+type composed struct {
+	matrix *Tensor // [..., rank, column] of the left side, [..., row, rank] of the right one
+	norm   *Tensor // [...]
+}
+
+// reading is f as the left side.
+func (f *FactoredMatrix) reading() composed {
+	a := f.A()
+	return sideOf(matmul(matmul(a.swapped(), a).root(), f.B()))
+}
+
+// writing is f as the right side.
+func (f *FactoredMatrix) writing() composed {
+	b := f.B()
+	return sideOf(matmul(f.A(), matmul(b, b.swapped()).root()))
+}
+
+func sideOf(t *Tensor) composed {
+	n := len(t.axes)
+	return composed{t, t.Norm(t.axes[n-2:]...)}
+}
+
+// at is the side at one entry of its first axis.
+func (c composed) at(i int) composed { return composed{c.matrix.At(i), c.norm.At(i)} }
+
+// compose are the scores of each matrix on the left with each on the right.
+func compose(left, right composed) *Tensor {
+	eng := left.matrix.eng
+	norms := eng.eager("composition", norms, left.matrix.value, right.matrix.value)
+	product := &Tensor{norms, slices.Concat(prefixed("left_", left.norm), prefixed("right_", right.norm)), eng}
+	l, r := spaced(prefixed("left_", left.norm)), spaced(prefixed("right_", right.norm))
+	return product.Div(left.norm.Einsum(fmt.Sprintf("%s, %s -> %s %s", l, r, l, r), right.norm)).Named(spaced(product.axes))
+}
+
+func prefixed(prefix string, t *Tensor) []string {
+	names := make([]string, len(t.axes))
+	for i, name := range t.axes {
 		names[i] = prefix + name
 	}
-	return spaced(names), names
+	return names
+}
+
+// norms are the Frobenius norms of all products of matrices in[0] [..., rank, d] and in[1] [..., d,
+// rank]: the leading axes of both. They are one large product of matrices.
+func norms(in []*Node) *Node {
+	l, r := in[0].Shape().Dimensions, in[1].Shape().Dimensions
+	leadL, leadR := l[:len(l)-2], r[:len(r)-2]
+	rankL, d, rankR := l[len(l)-2], l[len(l)-1], r[len(r)-1]
+	nL, nR := sizeOf(leadL), sizeOf(leadR)
+	columns := TransposeAllAxes(Reshape(in[1], nR, d, rankR), 1, 0, 2)
+	product := Dot(Reshape(in[0], nL*rankL, d), Reshape(columns, d, nR*rankR)).MatMul()
+	squares := reduceSum(reduceSum(Reshape(Square(product), nL, rankL, nR, rankR), 3), 1)
+	return Reshape(Sqrt(squares), slices.Concat(leadL, leadR)...)
+}
+
+// root is the square root of each matrix [..., n, n], which must be symmetric and without negative
+// eigenvalues but for rounding. It is computed on the host in double precision.
+func (t *Tensor) root() *Tensor {
+	whole := t.matrices()
+	parts := make([]svd, len(whole))
+	parallel(len(whole), func(i int) { parts[i].u = rootOf(whole[i]) })
+	n := len(t.axes)
+	return t.eng.fromMatrices(parts, func(p svd) *mat.Dense { return p.u }, t.Shape()[:n-2], slices.Clone(t.axes))
+}
+
+func rootOf(m *mat.Dense) *mat.Dense {
+	n, _ := m.Dims()
+	symmetric := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := i; j < n; j++ {
+			symmetric.SetSym(i, j, (m.At(i, j)+m.At(j, i))/2)
+		}
+	}
+	var eigen mat.EigenSym
+	if !eigen.Factorize(symmetric, true) {
+		fail("the eigenvalues of a matrix of %d rows did not converge", n)
+	}
+	var vectors, out mat.Dense
+	eigen.VectorsTo(&vectors)
+	roots := eigen.Values(nil)
+	for i, v := range roots {
+		roots[i] = math.Sqrt(max(0, v))
+	}
+	out.Product(&vectors, mat.NewDiagDense(n, roots), vectors.T())
+	return &out
 }

@@ -68,7 +68,17 @@ func (g graphModel) FromTransformerLens(name string, shape []int, data []float32
 }
 
 func (g graphModel) Sites(selector any) ([]string, error) {
-	sites, err := g.m.cfg.selectSites(selector)
+	tap, err := g.m.cfg.tapSelector(selector)
+	if err != nil {
+		return nil, err
+	}
+	var sites []Site
+	// whether an edit makes it is known when the graph is built
+	if tap != nil && len(tap.exact) > 0 {
+		sites = tap.exact
+	} else {
+		sites, err = g.m.cfg.selectSites(selector)
+	}
 	names := make([]string, len(sites))
 	for i, s := range sites {
 		names[i] = s.Name()
@@ -79,7 +89,7 @@ func (g graphModel) Sites(selector any) ([]string, error) {
 func (g graphModel) With(weights map[string]compute.Buffer) any {
 	s := g.m.weights
 	n := *g.m
-	n.weights = newWeightStore(s.eng, s.cfg, s.shapes)
+	n.weights = newWeightStore(s.eng, s.cfg, s.specs, s.shapes)
 	n.weights.load = func(context.Context, putFunc) error { return nil }
 	for name, buffer := range s.buffers {
 		n.weights.buffers[name] = buffer
@@ -130,7 +140,7 @@ func (p *graphPass) Build(g *Graph, input func(name string, shape shapes.Shape) 
 	err = exceptions.TryCatch[error](func() {
 		b.forward()
 		built = forward.Built{Logits: b.logits, Loss: b.loss, Sites: make(map[string]*Node)}
-		for _, s := range p.r.plan.record {
+		for _, s := range slices.Concat(p.r.plan.record, b.recordedTaps()) {
 			built.Sites[s.Name()] = b.tapAt(s).node
 		}
 	})

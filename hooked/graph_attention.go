@@ -248,7 +248,8 @@ func (b *builder) alibi(queries, keys span) *Node {
 		slopes[h] = float32(alibiSlope(h, b.cfg.NHeads))
 	}
 	at := queries.of(b.queryIndex(queries.to), 0)
-	distance := Sub(InsertAxes(b.arange(keys.from, keys.to-keys.from), 0), InsertAxes(at, 1)) // [query, key], negative
+	// [query, key], negative
+	distance := Sub(InsertAxes(b.arange(keys.from, keys.to-keys.from), 0), InsertAxes(at, 1))
 	distance = MinScalar(ConvertDType(distance, dtypes.Float32), 0.0)
 	return InsertAxes(Mul(Reshape(b.constant(slopes), b.cfg.NHeads, 1, 1), InsertAxes(distance, 0)), 0)
 }

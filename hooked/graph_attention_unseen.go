@@ -55,6 +55,7 @@ func (b *builder) mixUnseen(scores, v *Node) *Node {
 		return b.mix(b.softmax(scores), v)
 	}
 	weights := Exp(Sub(scores, StopGradient(ReduceAndKeep(scores, ReduceMax, -1))))
-	sums := TransposeAllAxes(ReduceAndKeep(weights, reduceSum, -1), 0, 2, 1, 3) // [batch, query, head, 1]
+	// [batch, query, head, 1]
+	sums := TransposeAllAxes(ReduceAndKeep(weights, reduceSum, -1), 0, 2, 1, 3)
 	return Div(b.mix(weights, v), sums)
 }

@@ -18,8 +18,9 @@ type builder struct {
 	specs  map[string]weightSpec // of the weights that such a model may have, by canonical name
 	shapes map[string][]int      // on the device, of those that it has
 
-	batch, pos int   // of the tokens or the residual stream that this run reads
-	past       *Node // scalar: positions in the key-value cache before this run; nil without a cache
+	batch, pos int // of the tokens or the residual stream that this run reads
+	// scalar: positions in the key-value cache before this run; nil without a cache
+	past *Node
 
 	// given is what a graph of somebody else's has for parameters; nil in one of our own.
 	given  func(name string, shape shapes.Shape) *Node
@@ -30,14 +31,17 @@ type builder struct {
 	editing []editing // the edits that are under way, each inside the one before
 	made    []Site    // the taps that edits have made, in their order
 
-	padding     *Node          // [batch, key] true where there is a token; nil when nothing is padded
-	allIDs      *Node          // [1 or batch, key] int32 position of each key
-	posIDs      *Node          // [1 or batch, pos] int32 position of each token of this run
-	posEmbed    *Node          // [batch, pos, d_model] learned position vectors, if the model has them
+	// [batch, key] true where there is a token; nil when nothing is padded
+	padding *Node
+	allIDs  *Node // [1 or batch, key] int32 position of each key
+	posIDs  *Node // [1 or batch, pos] int32 position of each token of this run
+	// [batch, pos, d_model] learned position vectors, if the model has them
+	posEmbed    *Node
 	masks       map[bool]*Node // by whether the layer is local
 	angleTables map[angleKey][2]*Node
-	kvPlace     [2]*Node // for each position of the cache's room: is it new, and which of the new ones is it
-	newKV       []*Node  // keys and values of each layer, for the next run
+	// for each position of the cache's room: is it new, and which of the new ones is it
+	kvPlace [2]*Node
+	newKV   []*Node // keys and values of each layer, for the next run
 
 	// What was built last; nil unless the plan asks for it.
 	residual *Node // [batch, pos, d_model]
@@ -105,7 +109,8 @@ func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
 		axes = s.Axes()
 	}
 	x = b.throughEdits(s, b.roundedAt(s, x), axes)
-	b.taps[s] = &tapped{node: x, axes: axes} // a norm whose input is split by head runs several times; the last one is kept
+	// a norm whose input is split by head runs several times; the last one is kept
+	b.taps[s] = &tapped{node: x, axes: axes}
 	return x
 }
 

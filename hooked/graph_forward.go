@@ -173,8 +173,9 @@ func (b *builder) unembed(x *Node) *Node {
 // plan.lossPerToken each one's own, [batch, pos-1]. With a mask only pairs of real tokens count.
 func (b *builder) crossEntropy(logits *Node) *Node {
 	n := b.pos - 1
-	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1) // [batch, pos-1, d_vocab]
-	next := SliceAxis(b.tokens(), 1, AxisRange(1))                         // [batch, pos-1]
+	// [batch, pos-1, d_vocab]
+	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1)
+	next := SliceAxis(b.tokens(), 1, AxisRange(1)) // [batch, pos-1]
 	losses := Neg(pick(logProbs, next))
 	var real *Node
 	if b.padding != nil {

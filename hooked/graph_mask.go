@@ -39,7 +39,8 @@ func (b *builder) buildMask(local bool) *Node {
 	key := InsertAxes(b.arange(0, b.keys()), 0, 0, 0) // [1, 1, 1, key]
 	dims := []int{1, 1, b.pos, b.keys()}
 	query, key = BroadcastToDims(query, dims...), BroadcastToDims(key, dims...)
-	if b.cfg.AttentionDir == Causal || b.past != nil { // entries of the cache not written yet lie in the future
+	// entries of the cache not written yet lie in the future
+	if b.cfg.AttentionDir == Causal || b.past != nil {
 		and(LessOrEqual(key, query))
 	}
 	if local {

@@ -30,8 +30,8 @@ type LoadOptions struct {
 	Revision string // branch, tag, commit or training checkpoint ("step1000") on the hub
 	Offline  bool   // never ask the network
 
-	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers; 0
-	// for the whole model. The unembedding reads what the last of them leaves.
+	// FirstNLayers leaves out all layers but so many of the first, TransformerLens' first_n_layers;
+	// 0 for the whole model. The unembedding reads what the last of them leaves.
 	FirstNLayers int
 
 	DType DType // precision of weights and activations; F32 unless given
@@ -127,8 +127,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
 		return nil, err
 	}
-	src.cfg, src.specs = cfg, cfg.weightSpecs()
-	m := newModel(cfg, processing&^said.applied, src.gives(), be, why)
+	if o.FirstNLayers > 0 {
+		src.cfg, src.specs = cfg, cfg.weightSpecs()
+	}
+	m := newModel(cfg, src.specs, processing&^said.applied, src.gives(), be, why)
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
@@ -155,7 +157,8 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, pu
 	if _, ok := m.eng.backend.(keeper); ok {
 		return m.keep(key)
 	}
-	go m.weights.saveProcessed(path) // the runs that wait for the weights need not wait for the disk
+	// the runs that wait for the weights need not wait for the disk
+	go m.weights.saveProcessed(path)
 	return nil
 }
 
@@ -208,12 +211,13 @@ func readConfigFile(path string) (*architecture, Config, checkpointFields, error
 
 // checkpointFields are what a configuration says of the tensors beside it.
 type checkpointFields struct {
-	tied      bool            // the unembedding is the embedding, where there is no other
-	flags     map[string]bool // the fields that say whether some tensors are there
-	strict    bool            // the family's class tells which tensors there are; else biases may be absent
-	defaulted []string        // fields that the file leaves to the family's defaults, with these
-	applied   Processing      // what the weights in the file went through before they were saved
-	absent    []string        // tensors that are zeros for biases which the model does without
+	tied  bool            // the unembedding is the embedding, where there is no other
+	flags map[string]bool // the fields that say whether some tensors are there
+	// the family's class tells which tensors there are; else biases may be absent
+	strict    bool
+	defaulted []string   // fields that the file leaves to the family's defaults, with these
+	applied   Processing // what the weights in the file went through before they were saved
+	absent    []string   // tensors that are zeros for biases which the model does without
 }
 
 // read turns a configuration file's fields into a checked Config.
@@ -269,18 +273,19 @@ func readTokenizer(where string, file *weights.File) (*tokenize.Tokenizer, error
 	return tokenize.Load(folderOf(where))
 }
 
-// newModel makes a model without weights. has tells the optional weights that the checkpoint gives.
-func newModel(cfg Config, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
+// newModel makes a model without weights. specs are those of its checkpoint, has tells the optional
+// ones that the checkpoint gives.
+func newModel(cfg Config, specs map[string]weightSpec, processing Processing, has map[string]bool, be compute.Backend, why string) *Model {
 	applied, skipped := processing.applicable(cfg)
-	after := applied.processed(cfg)
 	biases := applied.biases(cfg, has)
+	specs = applied.left(specs)
 	shapes := make(map[string][]int)
-	for name, spec := range after.weightSpecs() {
+	for name, spec := range specs {
 		if !spec.optional || biases[name] {
 			shapes[name] = deviceShape(name, spec.shape)
 		}
 	}
-	return bareModel(be, why, modelRecord{Config: after, Applied: applied, Skipped: skipped, Shapes: shapes})
+	return bareModel(be, why, specs, modelRecord{Config: applied.processed(cfg), Applied: applied, Skipped: skipped, Shapes: shapes})
 }
 
 // sharedEngine is the engine of a backend: models share it, and with it the small programs of
@@ -447,8 +452,8 @@ func checkShape(specs map[string]weightSpec, name string, a *Array) error {
 	if !ok {
 		return brief.Errorf("weight %q belongs to no part of this model", name)
 	}
-	if fmt.Sprint(a.Shape) != fmt.Sprint(spec.shape) {
-		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, spec.shape)
+	if want := deviceShape(name, spec.shape); !slices.Equal(a.Shape, want) {
+		return brief.Errorf("weight %q has shape %v, the configuration says %v", name, a.Shape, want)
 	}
 	return nil
 }

@@ -17,15 +17,19 @@ type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
 
-	config      func(f *fields) Config
-	defaults    map[string]any      // of the fields that a config.json leaves out, as in the family's newest configuration class
+	config func(f *fields) Config
+	// of the fields that a config.json leaves out, as in the family's newest configuration class
+	defaults    map[string]any
 	aliases     map[string]string   // other names that a config.json may use -> the field
 	ropeAliases map[string]RopeKind // types of rotary scaling that mean another in this family
-	ignored     []string            // fields of config.json that change nothing in a forward pass; a star at the end matches the rest
+	// fields of config.json that change nothing in a forward pass; a star at the end matches the
+	// rest
+	ignored []string
 
-	ggufKeys     map[string]string // GGUF metadata, without the family's prefix -> config.json's field
-	ggufDefaults map[string]any    // of the fields that a GGUF file leaves out, as in llama.cpp
-	ggufFixed    map[string]any    // fields that GGUF leaves to the family
+	// GGUF metadata, without the family's prefix -> config.json's field
+	ggufKeys     map[string]string
+	ggufDefaults map[string]any // of the fields that a GGUF file leaves out, as in llama.cpp
+	ggufFixed    map[string]any // fields that GGUF leaves to the family
 
 	noBOS bool // texts get no BOS unless a call says so
 
@@ -40,14 +44,21 @@ type architecture struct {
 // The tensor must be there, in a checkpoint of Hugging Face's: what the file's class has and the
 // file has not is an error.
 type weightRule struct {
-	to      string // "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
-	from    string // the family's name; alternatives are separated by |
-	tied    string // what stands in for it where the configuration ties the two
-	iff     string // the field of config.json that says whether there is such a tensor; empty if there always is
-	mayLack bool   // a head that some checkpoints of the class do not have
-	pattern string // einops, with the axes named in axisSizes; for several targets the first axis on the right tells them apart
-	skip    int    // leading rows that no token reads
-	adjust  func(Config, []float32)
+	// "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
+	to   string
+	from string // the family's name; alternatives are separated by |
+	tied string // what stands in for it where the configuration ties the two
+	// the field of config.json that says whether there is such a tensor; empty if there always is
+	iff     string
+	mayLack bool // a head that some checkpoints of the class do not have
+	// einops, with the axes named in axisSizes; for several targets the first axis on the right
+	// tells them apart
+	pattern string
+	skip    int // leading rows that no token reads
+
+	// several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
+	sideBySide bool
+	adjust     func(Config, []float32)
 }
 
 // architectures lists the families that can be loaded.
@@ -180,18 +191,58 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 			return brief.Errorf("tensor %q: %w", name, err)
 		}
 	}
-	if r.pattern != "" {
-		if a, err = rearrange(a, r.pattern, s.cfg.axisSizes()); err != nil {
-			return brief.Errorf("tensor %q: %w", name, err)
-		}
-	}
-	if r.adjust != nil {
-		r.adjust(s.cfg, a.Data)
-	}
-	if err := distribute(a, expandBraces(r.to), s.specs, sd); err != nil {
+	if err := s.layOut(r, a, sd); err != nil {
 		return brief.Errorf("tensor %q: %w", name, err)
 	}
 	return nil
+}
+
+// layOut gives each target of a rule its part of tensor a, in its device layout.
+func (s *source) layOut(r weightRule, a *Array, sd StateDict) (err error) {
+	targets, pattern := expandBraces(r.to), r.devicePattern()
+	move := func(a *Array) (*Array, error) {
+		if pattern != "" {
+			if a, err = rearrange(a, pattern, s.cfg.axisSizes()); err != nil {
+				return nil, err
+			}
+		}
+		if r.adjust != nil {
+			r.adjust(s.cfg, a.Data)
+		}
+		return a, nil
+	}
+	if !r.sideBySide {
+		if a, err = move(a); err != nil {
+			return err
+		}
+		return s.distribute(a, targets, sd)
+	}
+	if err := s.distributeRows(a, targets, sd); err != nil {
+		return err
+	}
+	for _, target := range targets {
+		if sd[target], err = move(sd[target]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// devicePattern is the rule's pattern, but for W_Q, W_K and W_V, which it describes in
+// TransformerLens' shape [..., head, d_model, d_head], with d_model before the heads: so they are
+// laid out once on their way to the device.
+func (r weightRule) devicePattern() string {
+	switch {
+	case !readsResidual(expandBraces(r.to)[0]):
+		return r.pattern
+	case r.pattern == "":
+		return "n d e -> d n e"
+	}
+	left, right, _ := strings.Cut(r.pattern, "->")
+	to := groups(right)
+	n := len(to)
+	to[n-3], to[n-2] = to[n-2], to[n-3]
+	return left + "-> " + ungroup(to)
 }
 
 func (s *source) read(name string) (*Array, error) {
@@ -221,17 +272,28 @@ func (s *source) find(r weightRule) (string, bool) {
 	return full, ok && s.said.tied
 }
 
-// distribute gives each target its part of a: all of it, or one entry of the first axis, or where a
-// has no axis for that, as many rows as the target has. The last is for q, k and v of grouped heads
-// side by side, which differ in size.
-func distribute(a *Array, targets []string, specs map[string]weightSpec, sd StateDict) error {
+// distribute gives each target its part of a: all of it, or one entry of the first axis.
+func (s *source) distribute(a *Array, targets []string, sd StateDict) error {
 	if len(targets) == 1 {
 		sd[targets[0]] = a
 		return nil
 	}
+	return s.share(a, targets, sd, func(target string) []int { return deviceShape(target, s.specs[target].shape) })
+}
+
+// distributeRows gives each target as many rows of a, a matrix, as it fills.
+func (s *source) distributeRows(a *Array, targets []string, sd StateDict) error {
+	if len(a.Shape) != 2 || a.Shape[1] == 0 {
+		return brief.Errorf("a tensor of shape %v is no matrix of the rows of %v", a.Shape, targets)
+	}
+	return s.share(a, targets, sd, func(target string) []int { return []int{sizeOf(s.specs[target].shape) / a.Shape[1], a.Shape[1]} })
+}
+
+// share cuts a's values into the shapes of the targets.
+func (s *source) share(a *Array, targets []string, sd StateDict, shapeOf func(target string) []int) error {
 	data := a.Data
 	for _, target := range targets {
-		shape := specs[target].shape
+		shape := shapeOf(target)
 		size := sizeOf(shape)
 		if size > len(data) {
 			return brief.Errorf("a tensor of shape %v is too small to give %v", a.Shape, targets)

@@ -33,7 +33,8 @@ func TestGGUF(t *testing.T) {
 // rotary angles.
 func TestGGUFOptional(t *testing.T) {
 	for name, fixture := range map[string]struct{ dir, tokens, logits string }{
-		"gemma2":        {"testdata/sparse/gemma2", "tokens", "hf_logits"}, // no soft caps, no window: 50, 30, 4096
+		// no soft caps, no window: 50, 30, 4096
+		"gemma2":        {"testdata/sparse/gemma2", "tokens", "hf_logits"},
 		"linear":        {"testdata/rope/linear", "46/tokens", "46/hf_logits"},
 		"yarn":          {"testdata/rope/yarn", "46/tokens", "46/hf_logits"},
 		"phi3_longrope": {"testdata/rope/phi3_longrope", "46/tokens", "46/hf_logits"},

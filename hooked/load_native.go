@@ -32,7 +32,8 @@ func readNative(folder string) (*architecture, Config, error) {
 	ignored := nativeIgnored
 	if _, err := os.Stat(path); err != nil {
 		path = filepath.Join(folder, "config.json")
-		ignored = []string{"*"} // learning rates and the like; TransformerLens reads the same few fields
+		// learning rates and the like; TransformerLens reads the same few fields
+		ignored = []string{"*"}
 	}
 	f, err := readConfigJSON(path)
 	if err != nil || path != filepath.Join(folder, nativeFile) && !isNative(f) {

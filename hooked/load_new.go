@@ -46,7 +46,7 @@ func New(cfg Config, options ...LoadOptions) (m *Model, err error) {
 		}
 		sd[name] = initial(cfg, name, specs[name].shape, init, random)
 	}
-	return FromStateDict(cfg, sd, NoProcessing, options...)
+	return fromStateDict(cfg, specs, sd, NoProcessing, how)
 }
 
 // initMode is how the matrices of a model are filled: the spread of a weight, and whether it is
@@ -127,6 +127,20 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if err != nil {
 		return nil, err
 	}
+	cfg = cfg.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	specs := cfg.weightSpecs()
+	sd = sd.canonical()
+	if err := sd.check(specs); err != nil {
+		return nil, err
+	}
+	return fromStateDict(cfg, specs, sd, processing, how)
+}
+
+// fromStateDict makes a model of what was checked.
+func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, processing Processing, how LoadOptions) (*Model, error) {
 	if how.Revision != "" || how.Progress != nil {
 		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
 	}
@@ -137,24 +151,19 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 		return nil, err
 	}
 	cfg.DType = cmp.Or(how.DType, cfg.DType)
-	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	sd = sd.canonical()
-	if err := sd.check(cfg); err != nil {
 		return nil, err
 	}
 	has := make(map[string]bool)
 	for name, a := range sd {
 		has[name] = true
-		sd[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+		sd[name] = toDevice(name, a)
 	}
 	be, why, err := how.backend()
 	if err != nil {
 		return nil, err
 	}
-	m = newModel(cfg, processing, has, be, why)
+	m := newModel(cfg, specs, processing, has, be, why)
 	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
 	m.weights.load = func(ctx context.Context, put putFunc) error {
 		if err := process(); err != nil {

@@ -128,6 +128,19 @@ func groups(side string) [][]string {
 	return out
 }
 
+// ungroup writes groups as a side of a pattern.
+func ungroup(groups [][]string) string {
+	var words []string
+	for _, g := range groups {
+		if len(g) == 1 {
+			words = append(words, g[0])
+		} else {
+			words = append(words, "("+strings.Join(g, " ")+")")
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 func flatten(groups [][]string) []string {
 	var out []string
 	for _, g := range groups {

@@ -77,14 +77,16 @@ const (
 
 // ropeScaling reads the object r, which beside is the rest of.
 func (r *fields) ropeScaling(c *Config, beside *fields) {
-	said := r.StringOr("rope_type", r.StringOr("type", r.untypedScaling(beside))) // the newer name wins
+	// the newer name wins
+	said := r.StringOr("rope_type", r.StringOr("type", r.untypedScaling(beside)))
 	r.read["type"] = true
 	kind := RopeKind(said)
 	if other, ok := beside.ropeAliases[said]; ok {
 		kind = other
 	}
 	if kind == "default" || kind == "none" {
-		r.read["factor"], r.read["original_max_position_embeddings"] = true, true // which then scale nothing
+		// which then scale nothing
+		r.read["factor"], r.read["original_max_position_embeddings"] = true, true
 		return
 	}
 	read, ok := ropeReaders[kind]
@@ -118,13 +120,15 @@ var ropeReaders = map[RopeKind]func(r *fields, s *RopeScaling, c *Config, beside
 	},
 	YarnRope: func(r *fields, s *RopeScaling, c *Config, beside *fields) {
 		r.stretched(s, c, beside)
-		s.BetaFast, s.BetaSlow = cmp.Or(r.FloatOr("beta_fast", 0), 32), cmp.Or(r.FloatOr("beta_slow", 0), 1) // 0 is none there
+		// 0 is none there
+		s.BetaFast, s.BetaSlow = cmp.Or(r.FloatOr("beta_fast", 0), 32), cmp.Or(r.FloatOr("beta_slow", 0), 1)
 		s.Truncate = r.BoolOr("truncate", true)
 		for _, name := range []string{"ext_factor", "attn_factor"} { // GGUF's
 			r.want(name, 1.0)
 		}
 		if long := s.Factor * float64(s.OriginalContext); long > float64(c.NCtx) && long <= maxSize {
-			c.NCtx = int(long) // the block was added to a file that still tells the original context
+			// the block was added to a file that still tells the original context
+			c.NCtx = int(long)
 		}
 		m, all := r.FloatOr("mscale", 0), r.FloatOr("mscale_all_dim", 0)
 		usual := yarnAttnFactor(s.Factor, 1)

@@ -19,7 +19,8 @@ import (
 
 // sparseGolden is a fixture's golden.json.
 type sparseGolden struct {
-	OmitOneField map[string]map[string]float64 `json:"omit_one_field"` // file -> field -> how far Hugging Face's logits move
+	// file -> field -> how far Hugging Face's logits move
+	OmitOneField map[string]map[string]float64 `json:"omit_one_field"`
 	Tolerance    struct {
 		Abs float64 `json:"suggested_atol"`
 		Rel float64 `json:"suggested_rtol"`
@@ -160,7 +161,8 @@ func TestSparseDefaults(t *testing.T) {
 					want = byKind[spelling]
 				}
 			}
-			if name == "sliding_window" && want == nil { // the class forgets it where it is switched off
+			// the class forgets it where it is switched off
+			if name == "sliding_window" && want == nil {
 				want = 4096.0
 			}
 			if name == "sliding_window_pattern" {

@@ -9,8 +9,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// TestNearestHooks misspells hooks in the form in which each was asked for, and wants the right name
-// in that form.
+// TestNearestHooks misspells hooks in the form in which each was asked for, and wants the right
+// name in that form.
 func TestNearestHooks(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	cache := hooked.Must(m.Cache([]int{1, 2}))
@@ -32,7 +32,8 @@ func TestNearestHooks(t *testing.T) {
 			t.Errorf("got error %v, want one with %q", err, want)
 		}
 	}
-	for _, name := range []string{"pattern", "pattern1", "resid_post", "embed"} { // what was suggested selects something
+	// what was suggested selects something
+	for _, name := range []string{"pattern", "pattern1", "resid_post", "embed"} {
 		if _, err := m.Cache([]int{1}, hooked.Names(name)); err != nil {
 			t.Error(err)
 		}

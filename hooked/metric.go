@@ -23,8 +23,8 @@ type Metric struct {
 }
 
 // NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch,
-// len(positions), d_vocab], and the values (see [Value]) as graph nodes; it returns one number per prompt [batch]
-// or a scalar, and nothing else is taken.
+// len(positions), d_vocab], and the values (see [Value]) as graph nodes; it returns one number per
+// prompt [batch] or a scalar, and nothing else is taken.
 //
 // Negative positions count from the last token of each prompt: of texts, and under an attention
 // mask, pads are left out. A position that is a pad's is refused, and so is one among tokens that
@@ -39,7 +39,8 @@ func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, valu
 //
 //	hooked.LogitDiff(answers).At(model.EndsOf(tokens))
 func (m Metric) At(positions [][]int) Metric {
-	m.positions, m.each = nil, append([][]int{}, positions...) // not nil, which would be all positions
+	// not nil, which would be all positions
+	m.positions, m.each = nil, append([][]int{}, positions...)
 	return m
 }
 

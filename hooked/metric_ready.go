@@ -9,14 +9,14 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// This file holds metrics that are needed often. Their tokens and numbers are inputs of the compiled
-// program: other answers compile nothing. A metric of one position a prompt looks at its last token;
-// [Metric.At] says otherwise.
+// This file holds metrics that are needed often. Their tokens and numbers are inputs of the
+// compiled program: other answers compile nothing. A metric of one position a prompt looks at its
+// last token; [Metric.At] says otherwise.
 
 // LossMetric is the mean cross-entropy in nats of the tokens from position from up to but not
-// including to, each given those before it: the loss on a stretch of the text. tokens are those that
-// the run reads, [batch][pos]. As in a [Range] negative numbers count from the end, and a to of 0 is
-// the end; from is 1 or more, as nothing predicts the first token.
+// including to, each given those before it: the loss on a stretch of the text. tokens are those
+// that the run reads, [batch][pos]. As in a [Range] negative numbers count from the end, and a to
+// of 0 is the end; from is 1 or more, as nothing predicts the first token.
 func LossMetric(tokens Tokens, from, to int) Metric {
 	n := 0
 	if len(tokens) > 0 {
@@ -60,8 +60,8 @@ func AnswerProb(answers []int) Metric {
 // AnswerLogit is the logit of each prompt's answer, one token each: [batch].
 func AnswerLogit(answers []int) Metric { return answerMetric("AnswerLogit", answers, pick) }
 
-// CorrectRate is the share of the prompts whose answer, one token each, is the likeliest: [batch] of 0
-// or 1. Its gradient is zero.
+// CorrectRate is the share of the prompts whose answer, one token each, is the likeliest: [batch]
+// of 0 or 1. Its gradient is zero.
 func CorrectRate(answers []int) Metric {
 	return answerMetric("CorrectRate", answers, func(logits, answer *Node) *Node {
 		logits = StopGradient(logits)
@@ -85,10 +85,10 @@ func answerMetric(name string, answers []int, f func(logits, answer *Node) *Node
 	}, Value(column))
 }
 
-// KLFrom is how far the run's predictions are from those of another: the Kullback-Leibler divergence
-// in nats of the run's from the reference's distribution, the sum of p (log p - log q) with p of the
-// reference, its mean over the positions. The reference are logits [batch, len(positions), d_vocab] as
-// [LogitsAt] of the same positions gives them; no positions mean all.
+// KLFrom is how far the run's predictions are from those of another: the Kullback-Leibler
+// divergence in nats of the run's from the reference's distribution, the sum of p (log p - log q)
+// with p of the reference, its mean over the positions. The reference are logits [batch,
+// len(positions), d_vocab] as [LogitsAt] of the same positions gives them; no positions mean all.
 func KLFrom(reference *Tensor, positions ...int) Metric {
 	return NewMetric(positions, func(logits *Node, values []*Node) *Node {
 		if !slices.Equal(values[0].Shape().Dimensions, logits.Shape().Dimensions) {

@@ -118,7 +118,7 @@ func TestBadMetrics(t *testing.T) {
 		"looks at 1 positions of each prompt, the residual str": residuals(2, good),
 		"the metric of run 0 is NaN":                            residuals(1, nan),
 		"the metric is NaN":                                     of(nan),
-		"metric_test.go:95): its function returned nil":         of(shaped(func(*Node) *Node { return nil })),
+		"): its function returned nil":                          of(shaped(func(*Node) *Node { return nil })),
 		"the metric has no function":                            of(hooked.Metric{}),
 		"answers have shape [1 2], want [2, 2]":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}})),
 		"the answer 999 of prompt 1 is outside":                 of(hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 999}})),

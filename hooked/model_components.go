@@ -18,8 +18,8 @@ func (m *Model) Embed(input any) (*Tensor, error) {
 	return m.callOnTokens("embed", input, func(b *builder, _ int) *Node { return b.embed(b.tokens()) })
 }
 
-// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model], of an input as
-// [Model.Embed] takes it; an error in models that have none.
+// PosEmbed is the learned vector of the position of each token, [batch, pos, d_model], of an input
+// as [Model.Embed] takes it; an error in models that have none.
 func (m *Model) PosEmbed(input any) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, err

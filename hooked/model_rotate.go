@@ -13,13 +13,14 @@ import (
 )
 
 // Rotate turns queries or keys by the angles of their positions, as layer l does between hook_q and
-// hook_rot_q. The rotation is linear, so that what a part of the residual stream gives of a query can
-// be turned for itself, and attention scores taken apart in a model with rotary positions.
+// hook_rot_q. The rotation is linear, so that what a part of the residual stream gives of a query
+// can be turned for itself, and attention scores taken apart in a model with rotary positions.
 //
 // x ends in d_head and has an axis called pos (or query or key); all others are kept as they are:
 // [batch, pos, head, d_head], [component, pos, d_head]. positions are those of the entries of that
-// axis, 0, 1, 2, ... if none are given. With rotary scaling whose angles depend on how long the text is
-// (dynamic, longrope) it ends with the last of them. A model without rotary positions is an error.
+// axis, 0, 1, 2, ... if none are given. With rotary scaling whose angles depend on how long the
+// text is (dynamic, longrope) it ends with the last of them. A model without rotary positions is an
+// error.
 func (m *Model) Rotate(l int, x *Tensor, positions ...int) (*Tensor, error) {
 	if err := m.check(); err != nil {
 		return nil, brief.Errorf("Rotate: %w", err)
@@ -89,8 +90,8 @@ func (m *Model) checkRotated(positions []int, n int) error {
 	return nil
 }
 
-// rotateAlong turns x, whose axis at runs over the positions that an input tells, by the angles in a
-// table of n positions.
+// rotateAlong turns x, whose axis at runs over the positions that an input tells, by the angles in
+// a table of n positions.
 func (b *builder) rotateAlong(l int, x *Node, at, n int) *Node {
 	dims, dim := x.Shape().Dimensions, b.cfg.RotaryDim
 	pos := dims[at]

@@ -17,8 +17,10 @@ import (
 
 // SaveOptions refine [Model.Save].
 type SaveOptions struct {
-	DType   DType // of the weights in the file; the model's own unless given, and then some are rounded
-	Replace bool  // an earlier save in the same folder goes; else a folder that holds anything is refused
+	// of the weights in the file; the model's own unless given, and then some are rounded
+	DType DType
+	// an earlier save in the same folder goes; else a folder that holds anything is refused
+	Replace bool
 }
 
 // Names of the files that a save writes besides the tokenizer's.
@@ -35,24 +37,25 @@ type savedModel struct {
 	Version int
 	Config  Config
 	Applied []string // steps of processing that its weights went through, see [Processing.String]
-	Absent  []string // biases that the family does without: zeros in the file, for those who ask for all
-	Files   []string // what was saved with it
+	// biases that the family does without: zeros in the file, for those who ask for all
+	Absent []string
+	Files  []string // what was saved with it
 }
 
-// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if it
-// has one that can be read.
-// [FromPretrained] of the folder (for an encoder [EncoderFromPretrained]) is the same model again, bit
-// for bit; one in 16 bits is if LoadOptions.DType says so again. Steps of processing that the weights
-// went through are not taken twice, whichever it is asked for.
+// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if
+// it has one that can be read. [FromPretrained] of the folder (for an encoder
+// [EncoderFromPretrained]) is the same model again, bit for bit; one in 16 bits is if
+// LoadOptions.DType says so again. Steps of processing that the weights went through are not taken
+// twice, whichever it is asked for.
 //
 // The weights, model.safetensors, have TransformerLens' names and shapes, all biases among them, so
-// that its load_state_dict(..., strict=False) takes them; the masks that it counts among the weights
-// are not there. Its own configuration is beside them as cfg.json, for
+// that its load_state_dict(..., strict=False) takes them; the masks that it counts among the
+// weights are not there. Its own configuration is beside them as cfg.json, for
 // HookedTransformerConfig.from_dict, where it can say all that the model is.
 //
-// The folder appears when everything is on the disk: a save that fails leaves what was there before,
-// and one that is killed leaves a hidden folder beside it, named ".NAME.saving-" and a number, which
-// may go.
+// The folder appears when everything is on the disk: a save that fails leaves what was there
+// before, and one that is killed leaves a hidden folder beside it, named ".NAME.saving-" and a
+// number, which may go.
 func (m *Model) Save(folder string, options ...SaveOptions) error {
 	if err := m.check(); err != nil {
 		return err
@@ -135,15 +138,16 @@ func (m *Model) saveFiles(folder string, dtype DType) error {
 	return os.WriteFile(filepath.Join(folder, savedFile), text, 0o644)
 }
 
-// savedNames are the canonical names of the weights in the file: those that the model has, and zeros
-// for the other biases that TransformerLens has in every model. It knows no b_gate.
+// savedNames are the canonical names of the weights in the file: those that the model has, and
+// zeros for the other biases that TransformerLens has in every model. It knows no b_gate.
 func (m *Model) savedNames() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(m.weights.specs)), func(name string) bool {
 		return m.weights.shapes[name] == nil && strings.HasSuffix(name, "mlp.b_gate")
 	})
 }
 
-// absentBiases are the weights that the family does without, by the names that they have in the file.
+// absentBiases are the weights that the family does without, by the names that they have in the
+// file.
 func (m *Model) absentBiases() []string {
 	var names []string
 	for _, name := range m.savedNames() {
@@ -164,23 +168,10 @@ func (m *Model) namedWeights(dtype DType) []weights.Named {
 			if err != nil {
 				return err
 			}
-			return dtype.write(w, name, a)
+			return weights.FromRounded(name, fileTypes[dtype], a.Shape, a.Data).Write(w)
 		}})
 	}
 	return list
-}
-
-// write writes the values of a weight in the precision.
-func (d DType) write(w io.Writer, name string, a *Array) error {
-	if !d.halved() {
-		return weights.FromFloat32s(name, a.Shape, a.Data).Write(w)
-	}
-	bytes, err := d.bytes(a.Data)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(bytes)
-	return err
 }
 
 // mayReplace refuses a folder that holds what a save must not take away.
@@ -232,8 +223,8 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// exchangeInTwo is exchange where there is no call that does both: between its renamings there is no
-// folder of the name, and the two lie beside it.
+// exchangeInTwo is exchange where there is no call that does both: between its renamings there is
+// no folder of the name, and the two lie beside it.
 func exchangeInTwo(from, to string) error {
 	before := from + ".before"
 	if err := os.Rename(to, before); err != nil {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exchange puts a folder in place of another, at once: whoever looks sees the one or the other. What
-// was there before is then under the name from.
+// exchange puts a folder in place of another, at once: whoever looks sees the one or the other.
+// What was there before is then under the name from.
 func exchange(from, to string) error {
 	if err := os.Rename(from, to); err == nil { // there was nothing, or an empty folder
 		return nil

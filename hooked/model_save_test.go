@@ -83,6 +83,14 @@ func TestSaveModel(t *testing.T) {
 			for _, processing := range []hooked.Processing{hooked.DefaultProcessing, hooked.NoProcessing} {
 				again := hooked.Must(hooked.FromPretrained(dir, processing, o))
 				sameBits(t, again, m)
+				if again.GraphID() != m.GraphID() {
+					t.Error("the model that was loaded again has programs of its own")
+				}
+				for _, s := range again.Skipped() {
+					if m.Applied()&s.Step != 0 {
+						t.Errorf("not applied: %s", s)
+					}
+				}
 				if again.Applied() != m.Applied() {
 					t.Errorf("applied: %s, want %s", again.Applied(), m.Applied())
 				}
@@ -250,12 +258,13 @@ func TestSaveRounded(t *testing.T) {
 	// torch.tensor([...]).to(torch.bfloat16): ties go to the even one
 	want := []float32{1, 1.015625, 1.0078125, -3.140625, 70144, 0, 0.00099945068359375, 5}
 	equalBits(t, "bfloat16", hooked.Must(again.StateDict())["blocks.0.attn.b_O"].Data, want)
-	if err := m.Save(filepath.Join(t.TempDir(), "f16"), hooked.SaveOptions{DType: hooked.F16}); err == nil || !strings.Contains(err.Error(), "too large for float16") {
+	if err := m.Save(filepath.Join(t.TempDir(), "f16"), hooked.SaveOptions{DType: hooked.F16}); err == nil || !strings.Contains(err.Error(), "too large for F16") {
 		t.Errorf("70000 in float16: %v", err)
 	}
 }
 
-// What is in a folder stays, unless it is an earlier save and may go; a save that fails leaves nothing.
+// What is in a folder stays, unless it is an earlier save and may go; a save that fails leaves
+// nothing.
 func TestSaveReplaces(t *testing.T) {
 	be := golden.PureGo(t)
 	m := tapModel(t, be)

@@ -111,7 +111,7 @@ func start(text string) string {
 
 // probe is some input: a text, or for a model without a tokenizer a few tokens.
 func (m *Model) probe() (Tokens, error) {
-	if m.tok != nil {
+	if _, err := m.Tokenizer(); err == nil {
 		return m.ToTokens([]string{"When John and Mary went to the shops, John gave the bag to"})
 	}
 	n := min(8, m.cfg.NCtx)

@@ -14,7 +14,8 @@ import (
 func TestVerify(t *testing.T) {
 	forEachFamily(t, func(t *testing.T, be compute.Backend, name string) {
 		if !golden.IsPureGo(be) {
-			return // the checks are the same sums on any backend; families are compared on XLA elsewhere
+			// the checks are the same sums on any backend; families are compared on XLA elsewhere
+			return
 		}
 		checks, err := load(t, name, hooked.DefaultProcessing, be).Verify()
 		if err != nil || len(checks) != 3 {

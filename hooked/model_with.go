@@ -11,16 +11,16 @@ import (
 	"gopherlens/tokenize"
 )
 
-// WithWeights is m with other values of some weights: a checkpoint's, or a head's weights edited. The
-// names and shapes are those of [Model.StateDict], and weights that are not given are m's, in the
-// same memory. The values are copied; m stays as it is.
+// WithWeights is m with other values of some weights: a checkpoint's, or a head's weights edited.
+// The names and shapes are those of [Model.StateDict], and weights that are not given are m's, in
+// the same memory. The values are copied; m stays as it is.
 //
-// They are taken as they are: what m's processing did to its own weights (see [Model.Applied]) is not
-// done to these. Give a model that was loaded with [NoProcessing] raw weights, and one with folded
-// norms weights that were folded too.
+// They are taken as they are: what m's processing did to its own weights (see [Model.Applied]) is
+// not done to these. Give a model that was loaded with [NoProcessing] raw weights, and one with
+// folded norms weights that were folded too.
 //
-// The two models share their compiled programs, as weights are inputs of these. Only a bias that m's
-// family does not have, and that is not zero here, makes another graph.
+// The two models share their compiled programs, as weights are inputs of these. Only a bias that
+// m's family does not have, and that is not zero here, makes another graph.
 func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -39,12 +39,12 @@ func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 			continue
 		}
 		shapes[name] = deviceShape(name, a.Shape)
-		given[name] = &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
+		given[name] = toDevice(name, a)
 	}
 	out := *m
 	record := modelRecord{Config: m.cfg, Applied: m.applied, Skipped: m.skipped, Shapes: shapes}
 	out.id = record.graphID()
-	out.weights = newWeightStore(m.eng, m.cfg, shapes)
+	out.weights = newWeightStore(m.eng, m.cfg, m.weights.specs, shapes)
 	out.weights.load = func(ctx context.Context, put putFunc) error {
 		buffers, err := m.weights.all(ctx)
 		if err != nil {
@@ -84,9 +84,9 @@ func (s *weightStore) all(ctx context.Context) (map[string]compute.Buffer, error
 	return maps.Clone(s.buffers), nil
 }
 
-// WithTokenizer is m with another tokenizer: one of a toy model, such as [tokenize.FromWords], or that
-// of a file of its own ([tokenize.Load]). It has no more tokens than m reads. Whether texts get a BOS
-// is the configuration's DefaultPrependBOS still.
+// WithTokenizer is m with another tokenizer: one of a toy model, such as [tokenize.FromWords], or
+// that of a file of its own ([tokenize.Load]). It has no more tokens than m reads. Whether texts
+// get a BOS is the configuration's DefaultPrependBOS still.
 func (m *Model) WithTokenizer(tok *tokenize.Tokenizer) (*Model, error) {
 	if err := m.check(); err != nil {
 		return nil, err

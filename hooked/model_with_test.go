@@ -140,6 +140,9 @@ func TestFirstNLayers(t *testing.T) {
 		whole := load(0)
 		n := whole.Config().NLayers - 1
 		part := load(n)
+		if err := part.Config().Validate(); err != nil {
+			t.Errorf("%s: %v", family, err)
+		}
 		if got := part.Config().NLayers; got != n {
 			t.Errorf("%s: %d layers, want %d", family, got, n)
 		}
@@ -174,9 +177,9 @@ func TestKVCacheSelect(t *testing.T) {
 		masked := m.NewKVCache(2)
 		mask := [][]int{{0, 0, 1, 1, 1}, {1, 1, 1, 1, 1}}
 		hooked.Must(m.Run(tapTokens, hooked.WithKV(masked), hooked.AttentionMask(mask)))
-		picked := hooked.Must(masked.Select([]int{0}))
+		picked := hooked.Must(masked.Select([]int{1, 0}))
 		alone := hooked.Must(m.Run(hooked.Tokens{append(append([]int{}, tapTokens[0][2:]...), 3)}, hooked.LogitsAt(-1)))
-		within(t, "masked", hooked.Must(m.Run(hooked.Tokens{{3}}, hooked.WithKV(picked))).Float32s(), alone.Float32s(), 1e-5)
+		within(t, "masked", hooked.Must(m.Run(hooked.Tokens{{2}, {3}}, hooked.WithKV(picked))).At(1).Float32s(), alone.Float32s(), 1e-5)
 	})
 }
 
@@ -186,7 +189,8 @@ func ExampleModel_WithWeights() {
 	wO := weights["blocks.1.attn.W_O"] // [head, d_head, d_model]
 	clear(wO.Data[:len(wO.Data)/wO.Shape[0]])
 
-	without, err := model.WithWeights(hooked.StateDict{"blocks.1.attn.W_O": wO}) // head 1.0 writes nothing
+	// head 1.0 writes nothing
+	without, err := model.WithWeights(hooked.StateDict{"blocks.1.attn.W_O": wO})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -22,7 +22,8 @@ func failed(err error) {
 	}
 }
 
-// leftOut reports whether the cell goes on without a variable whose initialiser failed, and says so.
+// leftOut reports whether the cell goes on without a variable whose initialiser failed, and says
+// so.
 func leftOut(v cell.Variable, why any) bool {
 	if before := v.FailedBefore(); !before || !v.Direct || !v.Whole || v.Needed() {
 		return false

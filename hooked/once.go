@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -26,8 +27,9 @@ import (
 // or structs, slices, arrays, maps and pointers of all these.
 //
 // The value is made again when the source of f changes, or that of anything that f uses of what the
-// notebook declares, and after [Forget]. Of a variable of a function around f the assignments count;
-// a parameter or a loop's variable belongs into the name: Once(fmt.Sprint("layer ", l), ...). What f
+// notebook declares, and after [Forget]. (If f itself is a function that the notebook imports, the
+// file that it is in counts.) Of a variable of a function around f the assignments count; a
+// parameter or a loop's variable belongs into the name: Once(fmt.Sprint("layer ", l), ...). What f
 // reads from elsewhere, such as a file or the clock, does not count.
 //
 // What took longer than [OnceSlow] to make, or finds no room in the worker, lies on disk as well,
@@ -71,6 +73,7 @@ type onceCall struct {
 	name   string
 	typ    reflect.Type
 	print  string // fingerprint of the function
+	file   string // of a function whose source is not the cell's own; else ""
 	onDisk bool
 	make   func() any
 }
@@ -112,22 +115,41 @@ func newOnce(name string, typ reflect.Type, f any, options []OnceOption, make fu
 	if err := canKeep(typ); err != nil {
 		return nil, err
 	}
-	if c.print, err = fingerprint(f); err != nil {
+	if c.print, c.file, err = fingerprint(f); err != nil {
 		return nil, err
 	}
 	return c.value()
 }
 
 // fingerprint stands for what a function computes: by its source in a notebook, elsewhere by its
-// name in this program.
-func fingerprint(f any) (string, error) {
-	print, err := cell.FingerprintOf(f)
-	if errors.Is(err, cell.ErrNoSource) {
-		fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
-		file, line := fn.FileLine(fn.Entry())
-		return fmt.Sprint(fn.Name(), " ", file, ":", line), nil
+// name in this program and the file that it is in.
+func fingerprint(f any) (print, file string, err error) {
+	print, err = cell.FingerprintOf(f)
+	if !errors.Is(err, cell.ErrNoSource) {
+		return print, "", err
 	}
-	return print, err
+	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+	file, line := fn.FileLine(fn.Entry())
+	return fmt.Sprint(fn.Name(), " ", file, ":", line), file, nil
+}
+
+// settle completes the fingerprint of a function that is not the cell's own, before it is compared
+// with that of another process: a cell is built anew each time, and so the function's file counts;
+// a program counts as a whole.
+func (c *onceCall) settle() error {
+	if c.file == "" {
+		return nil
+	}
+	path := c.file
+	if _, err := os.Stat(path); err != nil || !cell.Is() {
+		var err error
+		if path, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	sum, err := hashOfFile(path)
+	c.print, c.file = c.print+" "+sum, ""
+	return err
 }
 
 // value is the value as this process, the worker or the disk has it, or else made.
@@ -167,6 +189,13 @@ func (c *onceCall) takeOrMake() (value any, size int64, err error) {
 	stores, err := c.stores()
 	if err != nil {
 		return nil, 0, err
+	}
+	print := c.print
+	defer func() { c.print = print }() // within the process the name is enough
+	if len(stores) > 0 {
+		if err := c.settle(); err != nil {
+			return nil, 0, err
+		}
 	}
 	for i, s := range stores {
 		p, err := s.take(c)

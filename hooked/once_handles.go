@@ -506,7 +506,7 @@ func (u *unpacker) fromRecord(r *onceModel) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := bareModel(eng.backend, r.Why, r.Record)
+	m := bareModel(eng.backend, r.Why, r.Record.Config.weightSpecs(), r.Record)
 	m.backend = r.Why
 	for name, n := range r.Weights {
 		a, err := u.array(n)

@@ -231,7 +231,8 @@ func tooDeep(v reflect.Value, depth int) bool {
 	return false
 }
 
-// alike compares a value with what came back: NaN is NaN, and an empty slice or map as good as none.
+// alike compares a value with what came back: NaN is NaN, and an empty slice or map as good as
+// none.
 func alike(a, b reflect.Value) bool {
 	if a.Type() != b.Type() {
 		return false
@@ -368,8 +369,8 @@ func keepable(t reflect.Type, seen map[reflect.Type]bool) error {
 // errDamaged says that a record does not describe a value; it is as good as none.
 var errDamaged = errors.New("the record is damaged")
 
-// unpack makes the value anew. ok is false if the record is of no use: damaged, of another build, or
-// of a model whose files have changed.
+// unpack makes the value anew. ok is false if the record is of no use: damaged, of another build,
+// or of a model whose files have changed.
 func (p *packed) unpack(typ reflect.Type) (value any, ok bool, err error) {
 	u := &unpacker{packed: p, handles: map[int]any{}}
 	v := reflect.New(typ).Elem()

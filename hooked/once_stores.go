@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gomlx/compute"
@@ -145,8 +144,8 @@ func (w onceWorker) list() (values []OnceValue, err error) {
 	return values, nil
 }
 
-// OnceLimitEnv names the environment variable that bounds what [Once] keeps on disk, in gigabytes; 0
-// keeps nothing there.
+// OnceLimitEnv names the environment variable that bounds what [Once] keeps on disk, in gigabytes;
+// 0 keeps nothing there.
 const OnceLimitEnv = "GOPHERLENS_ONCE_GB"
 
 const defaultOnceGB = 10
@@ -167,17 +166,7 @@ func (diskStore) isDisk() bool { return true }
 const onceFolder = "once"
 
 func (diskStore) path(c *onceCall) (string, error) {
-	print := c.print
-	if worker, err := workerStore(); err != nil {
-		return "", err
-	} else if worker == nil { // the print is a place in this program, which another build need not have
-		build, err := ownBuild()
-		if err != nil {
-			return "", err
-		}
-		print += build
-	}
-	return cachedir.Join(onceFolder, shortHash(c.name)+"-"+shortHash(fmt.Sprint(onceVersion, c.typ, print))+".safetensors")
+	return cachedir.Join(onceFolder, shortHash(c.name)+"-"+shortHash(fmt.Sprint(onceVersion, c.typ, c.print))+".safetensors")
 }
 
 func shortHash(text string) string {
@@ -185,12 +174,8 @@ func shortHash(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ownBuild is a hash of this program.
-var ownBuild = sync.OnceValues(func() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
+// hashOfFile is a hash of what a file holds.
+func hashOfFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -201,7 +186,7 @@ var ownBuild = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
-})
+}
 
 // recordName is the record's name among the arrays of a file.
 const recordName = "record"

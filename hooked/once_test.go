@@ -91,7 +91,7 @@ func TestOnceRefuses(t *testing.T) {
 		"a func() cannot be kept":                                           func() { hooked.Once("x", func() func() { never(); return nil }) },
 		"a chan int cannot be kept":                                         func() { hooked.Once("x", func() chan int { never(); return nil }) },
 		"can be anything":                                                   func() { hooked.Once("x", func() any { never(); return 1 }) },
-		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{} }) },
+		"its field secret begins with a small letter":                       func() { hooked.Once("x", func() half { never(); return half{secret: 1} }) },
 		"its keys are pointers":                                             func() { hooked.Once("x", func() map[*hooked.Tensor]int { never(); return nil }) },
 		"gob does not keep all of the hooked_test.lossy":                    func() { hooked.Once("x", func() lossy { return lossy{1, 2} }) },
 		"gob does not keep all of the hooked_test.zero":                     func() { hooked.Once("x", func() zero { return zero{new(int)} }) },
@@ -103,7 +103,8 @@ func TestOnceRefuses(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	if got := hooked.Once("after all", func() int { return 7 }); got != 7 { // nothing of the above is kept
+	// nothing of the above is kept
+	if got := hooked.Once("after all", func() int { return 7 }); got != 7 {
 		t.Errorf("got %d", got)
 	}
 }
@@ -193,9 +194,6 @@ func print() {
 		t.Fatalf("the first cell printed\n%s", first)
 	}
 	n.want("print()", rest)
-	n.want(`fmt.Println("does not use it")`, "does not use it\n")
-	n.declare("model", "// another comment\nconst path = "+gpt2(t)+"\nvar model   = hooked.Must(hooked.FromPretrained(path, hooked.NoProcessing))")
-	n.want("print()", rest)
 	n.declare("model", "const path = "+gpt2(t)+"\nvar model = hooked.Must(hooked.FromPretrained(path, hooked.FoldLN))")
 	if out, _ := n.run("print()"); !strings.HasPrefix(out, "made\n") {
 		t.Errorf("with another model the function was not called again: %s", out)
@@ -214,9 +212,7 @@ func TestOnceFollowsTheSource(t *testing.T) {
 	const show = `fmt.Println(trained)`
 	n.want(show, "train [3]\n")
 	n.want(show, "[3]\n")
-	n.declare("unrelated", `func unrelated() int { return len(trained) }`)
-	n.want(show, "[3]\n")
-	n.declare("train", `func train(steps int) []float64 { fmt.Print("train "); return []float64{float64(steps + rate)} }`)
+	n.declare("train", "// train trains\n"+`func train(steps int) []float64 { fmt.Print("train "); return []float64{float64(steps + rate)} }`)
 	n.declare("unrelated", `const (
 	other = iota
 	rate = iota * 10
@@ -225,38 +221,42 @@ func TestOnceFollowsTheSource(t *testing.T) {
 	n.want(show, "[13]\n")
 	stopWorker(t)
 	n.want(show, "[13]\n") // from the disk, and into the new worker
-	os.RemoveAll(filepath.Join(n.dir, "cache"))
+	damage(t, n.dir)
 	n.want(show, "[13]\n")
+	stopWorker(t)
+	n.want(show, "train [13]\n")
 
-	files, _ := filepath.Glob(filepath.Join(n.dir, "cache", "once", "*"))
-	if len(files) != 0 {
-		t.Fatalf("%v is on disk again, although it was in the worker", files)
-	}
-	n.declare("trained", `var trained = hooked.Once("trained", func() string { return fmt.Sprint(train(4)) }, hooked.OnDisk())`)
+	n.declare("trained", `var trained = hooked.Once("trained", func() string { return fmt.Sprint(train(4)) })`)
 	n.want(show, "train [14]\n")
 	n.declare("again", `var again = hooked.Once("trained", func() []int { return nil })`)
 	n.fails(show, `stands for a (\[\]int|string) elsewhere in this program, and here for a`, "%rm (again|trained)")
-	n.declare("again", "")
-	damage(t, n.dir)
-	stopWorker(t)
-	n.want(show, "train [14]\n")
-	n.want(show, "[14]\n")
 
-	n.want(`k := 2
-	fmt.Println(hooked.Once("local", func() int { fmt.Print("made "); return k }))`, "made 2\n")
-	n.want(`k := 2
-	fmt.Println("more", hooked.Once("local", func() int { fmt.Print("made "); return k }))`, "more 2\n")
-	n.want(`k := 3
-	fmt.Println(hooked.Once("local", func() int { fmt.Print("made "); return k }))`, "made 3\n")
 	n.declare("again", `func probe(layer int) int { return hooked.Once("probe", func() int { return layer }) }`)
 	n.fails(`fmt.Println(probe(1))`, `uses layer of the function around it.*put it into the name`)
 	n.declare("again", `func probe(layer int) int { return hooked.Once(fmt.Sprint("probe ", layer), func() int { return layer }) }`)
 	n.want(`fmt.Println(probe(1), probe(2))`, "1 2\n")
-	n.want(`fmt.Println(probe(2), probe(1))`, "2 1\n")
+	n.want(`k := 2
+	fmt.Println(hooked.Once("probe 1", func() int { return k }), probe(2))`, "2 2\n") // of another function
 	n.declare("again", `var bad = hooked.Once("bad", func() int { panic("no good") })`)
 	n.fails("", `no good \(in the declaration of bad, .*%rm bad`)
 	n.want(`fmt.Println("fine")`, "bad is left out: no good; correct the declaration, or forget it with %rm bad\nfine\n")
-	n.fails(`fmt.Println(bad)`, "no good")
+}
+
+// TestOnceInPrograms keeps a value on disk for one build of a program, without a worker.
+func TestOnceInPrograms(t *testing.T) {
+	n := newNotebook(t)
+	t.Setenv("GONB_TMP_DIR", "")
+	t.Setenv("GONB_PIPE", "")
+	n.declare("work", `func work() []int { fmt.Print("work "); return []int{steps} }`)
+	n.declare("steps", "var steps = 3")
+	const code = `fmt.Println(hooked.Once("program", work, hooked.OnDisk()), hooked.Once("process", func() int { fmt.Print("once "); return 1 }))`
+	n.want(code, "work once [3] 1\n")
+	n.want(code, "once [3] 1\n")
+	n.declare("steps", "var steps = 4")
+	n.want(code, "work once [4] 1\n")
+	if _, err := resident.Status(); err == nil {
+		t.Error("a worker was started")
+	}
 }
 
 func stopWorker(t *testing.T) {

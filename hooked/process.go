@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -12,11 +13,15 @@ type Processing uint8
 
 // The steps.
 const (
-	FoldLN           Processing = 1 << iota // fold the norms' scales and shifts into the weights that read them
-	CenterWriting                           // centre over d_model what is written to the residual stream
-	CenterUnembed                           // centre the unembedding over the vocabulary: logits shift by a constant
-	FoldValueBiases                         // fold b_V into b_O
-	RefactorFactored                        // singular values as the basis of the QK and OV circuits
+	// fold the norms' scales and shifts into the weights that read them
+	FoldLN Processing = 1 << iota
+	// centre over d_model what is written to the residual stream
+	CenterWriting
+	// centre the unembedding over the vocabulary: logits shift by a constant
+	CenterUnembed
+	FoldValueBiases // fold b_V into b_O
+	// singular values as the basis of the QK and OV circuits
+	RefactorFactored
 
 	NoProcessing      Processing = 0 // the weights as they were trained
 	DefaultProcessing            = FoldLN | CenterWriting | CenterUnembed | FoldValueBiases
@@ -89,14 +94,24 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 	return apply, skipped
 }
 
-// process applies the steps in place to a state dict, which may hold only a part of the model: one
-// layer, or what lies outside the layers.
+// process applies the steps in place to weights in their device layout, which may be only a part of
+// the model: one layer, or what lies outside the layers.
 func (p Processing) process(c Config, sd StateDict) {
 	for _, step := range processingSteps {
 		if p&step.flag != 0 {
 			step.apply(c, sd)
 		}
 	}
+}
+
+// left are the weights that are left after processing.
+func (p Processing) left(specs map[string]weightSpec) map[string]weightSpec {
+	if p&FoldLN == 0 {
+		return specs
+	}
+	out := maps.Clone(specs)
+	maps.DeleteFunc(out, func(_ string, spec weightSpec) bool { return spec.folded })
+	return out
 }
 
 // processed is the configuration after processing.

@@ -39,10 +39,10 @@ func refactorQK(c Config, sd StateDict, p string, h int) {
 }
 
 func refactorOV(c Config, sd StateDict, p string, h int) {
-	wV, wO := headMatrix(sd[p+"attn.W_V"], h), headMatrix(sd[p+"attn.W_O"], h)
+	wV, wO := readingMatrix(sd[p+"attn.W_V"], h), headMatrix(sd[p+"attn.W_O"], h)
 	u, s, v := factoredSVD(wV, mat.DenseCopyOf(wO.T()))
 	scaleColumns(u, s)
-	setHeadMatrix(sd[p+"attn.W_V"], h, u)
+	setReadingMatrix(sd[p+"attn.W_V"], h, u)
 	setHeadMatrix(sd[p+"attn.W_O"], h, v.T())
 }
 
@@ -77,26 +77,42 @@ func scaleColumns(m *mat.Dense, s []float64) {
 	m.Apply(func(_, j int, x float64) float64 { return x * s[j] }, m)
 }
 
-// headMatrix is head h of a weight [head, rows, cols].
+// headMatrix is head h of W_O [head, d_head, d_model].
 func headMatrix(w *Array, h int) *mat.Dense {
-	rows, cols := w.Shape[1], w.Shape[2]
-	m := mat.NewDense(rows, cols, nil)
-	m.Apply(func(i, j int, _ float64) float64 { return float64(w.Data[(h*rows+i)*cols+j]) }, m)
+	m := mat.NewDense(w.Shape[1], w.Shape[2], nil)
+	m.Apply(func(i, j int, _ float64) float64 { return float64(w.at(h, i, j)[0]) }, m)
 	return m
 }
 
 func setHeadMatrix(w *Array, h int, m mat.Matrix) {
-	rows, cols := w.Shape[1], w.Shape[2]
-	for i := range rows {
-		for j := range cols {
-			w.Data[(h*rows+i)*cols+j] = float32(m.At(i, j))
+	for i := range w.Shape[1] {
+		for j := range w.Shape[2] {
+			w.at(h, i, j)[0] = float32(m.At(i, j))
 		}
 	}
 }
 
+// readingMatrix is head h of W_Q, W_K or W_V [d_model, head, d_head].
+func readingMatrix(w *Array, h int) *mat.Dense {
+	m := mat.NewDense(w.Shape[0], w.Shape[2], nil)
+	m.Apply(func(i, j int, _ float64) float64 { return float64(w.at(i, h, j)[0]) }, m)
+	return m
+}
+
+func setReadingMatrix(w *Array, h int, m mat.Matrix) {
+	for i := range w.Shape[0] {
+		for j := range w.Shape[2] {
+			w.at(i, h, j)[0] = float32(m.At(i, j))
+		}
+	}
+}
+
+// at are the values of an array with three axes from some indices on.
+func (a *Array) at(i, j, k int) []float32 { return a.Data[(i*a.Shape[1]+j)*a.Shape[2]+k:] }
+
 // withBias is head h's W with its bias as one more row: [d_model+1, d_head].
 func withBias(c Config, sd StateDict, p, which string, h int) *mat.Dense {
-	w := headMatrix(sd[p+"attn.W_"+which], h)
+	w := readingMatrix(sd[p+"attn.W_"+which], h)
 	m := mat.NewDense(c.DModel+1, c.DHead, nil)
 	m.Slice(0, c.DModel, 0, c.DHead).(*mat.Dense).Copy(w)
 	if b := sd[p+"attn.b_"+which]; b != nil {
@@ -108,7 +124,7 @@ func withBias(c Config, sd StateDict, p, which string, h int) *mat.Dense {
 }
 
 func setWithBias(c Config, sd StateDict, p, which string, h int, m *mat.Dense) {
-	setHeadMatrix(sd[p+"attn.W_"+which], h, m.Slice(0, c.DModel, 0, c.DHead))
+	setReadingMatrix(sd[p+"attn.W_"+which], h, m.Slice(0, c.DModel, 0, c.DHead))
 	b := sd[p+"attn.b_"+which]
 	if b == nil {
 		return // the last row is zero, since both factors' are

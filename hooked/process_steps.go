@@ -1,9 +1,6 @@
 package hooked
 
-import (
-	"maps"
-	"slices"
-)
+import "maps"
 
 // This file holds the steps that are sums and products; refactorFactored has its own file.
 
@@ -61,39 +58,27 @@ func (n norm) remove() {
 	delete(n.sd, n.name+".b")
 }
 
-// into folds the norm into a weight whose reading axis has the length of the norm: [d_model, out],
-// or [head, d_model, d_head].
+// into folds the norm into a weight whose reading axis has the length of the norm and comes first:
+// [d_model, out], or in the layout of the device [d_model, head, d_head].
 func (n norm) into(weight, bias string, center bool) {
 	scale, w := n.sd[n.name+".w"], n.sd[weight]
 	if scale == nil || w == nil {
 		return
 	}
-	heads, rows, cols := asStack(w.Shape)
+	rows := w.Shape[0]
+	cols := sizeOf(w.Shape[1:])
 	if shift := n.sd[n.name+".b"]; shift != nil && n.shift {
 		b := n.sd[bias]
 		if b == nil {
-			b = NewArray(append(slices.Clone(w.Shape[:len(w.Shape)-2]), cols)...) // [out], or [head, d_head]
+			b = NewArray(w.Shape[1:]...) // [out], or [head, d_head]
 			n.sd[bias] = b
 		}
-		for h := range heads {
-			addVecMat(b.Data[h*cols:(h+1)*cols], shift.Data, w.Data[h*rows*cols:(h+1)*rows*cols])
-		}
+		addVecMat(b.Data, shift.Data, w.Data)
 	}
-	for h := range heads {
-		m := w.Data[h*rows*cols : (h+1)*rows*cols]
-		scaleRows(m, scale.Data, cols)
-		if center {
-			centerColumns(m, rows, cols)
-		}
+	scaleRows(w.Data, scale.Data, cols)
+	if center {
+		centerColumns(w.Data, rows, cols)
 	}
-}
-
-// asStack sees [rows, cols] as one matrix and [head, rows, cols] as one for each head.
-func asStack(shape []int) (heads, rows, cols int) {
-	if len(shape) == 2 {
-		return 1, shape[0], shape[1]
-	}
-	return shape[0], shape[1], shape[2]
 }
 
 // addVecMat adds x m to y, for m [len(x), len(y)], with sums in float64.

@@ -98,7 +98,8 @@ func forEachVariant(t *testing.T, test func(t *testing.T, p processed)) {
 			golden.JSON(t, filepath.Join(dir, "golden.json"), &g)
 			for name, v := range g.Variants {
 				if golden.LeftOut(be, family+" "+name, "gpt2 all") {
-					continue // the steps run on the host; XLA compiles each model's programs for a second
+					// the steps run on the host; XLA compiles each model's programs for a second
+					continue
 				}
 				t.Run(family+"/"+name, func(t *testing.T) {
 					test(t, processed{v, golden.Open(t, filepath.Join(dir, "none.safetensors")),

@@ -78,12 +78,14 @@ const (
 // A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph
 // nothing can be left out but what is in none of its fields.
 type programKey struct {
-	kind  string // what computes: a run, a component, a block of a branch, a metric, a tensor's method
+	// what computes: a run, a component, a block of a branch, a metric, a tensor's method
+	kind  string
 	model string // [modelRecord.graphID]; the weights themselves are inputs
 	scope        // of the plan
 
 	record, grads, weightGrads string // names
-	graph                      string // of other graphs: the fingerprint, or a name and the shapes of the inputs
+	// of other graphs: the fingerprint, or a name and the shapes of the inputs
+	graph string
 }
 
 // keyOf is the key of a plan without functions of the user's, which cannot be compared.

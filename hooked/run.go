@@ -1,9 +1,9 @@
 package hooked
 
-// Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens takes:
-// a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with [StartAtLayer] a
-// residual stream (*[Tensor]). With
-// [StopAtLayer] it returns the residual stream there in place of logits.
+// Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens
+// takes: a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with
+// [StartAtLayer] a residual stream (*[Tensor]). With [StopAtLayer] it returns the residual stream
+// there in place of logits.
 func (m *Model) Run(input any, options ...Option) (*Tensor, error) {
 	out, err := m.forward(input, options, verbRun)
 	if err != nil {
@@ -66,7 +66,8 @@ type run struct {
 	mask   [][]int // of the padding, over the cache's positions too; nil if nothing is padded
 	ends   []int   // how many tokens each text has, where shorter ones were padded on the right
 
-	logitsAt [][]int // positions of each prompt that the run's metric looks at; nil for all, or where it has none
+	// positions of each prompt that the run's metric looks at; nil for all, or where it has none
+	logitsAt [][]int
 }
 
 // forward does a run from end to end: it plans, finds the programs of its steps, and calls them.

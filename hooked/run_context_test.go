@@ -81,7 +81,8 @@ func TestContextEndsAnywhere(t *testing.T) {
 				t.Errorf("%s: ended after %d looks, the next run gives other logits", what, n)
 			}
 		}
-		if least := random.Config().NLayers + 3; ended < least { // the layers, the embedding, the end, some weights
+		// the layers, the embedding, the end, some weights
+		if least := random.Config().NLayers + 3; ended < least {
 			t.Errorf("%s: a run looked only %d times, want at least %d", what, ended, least)
 		}
 	}
@@ -156,7 +157,8 @@ func TestContextOfLoading(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if _, err := m.Run([]int{1}, hooked.WithContext(nil)); err == nil || !strings.Contains(err.Error(), "WithContext(nil)") {
+	var none context.Context
+	if _, err := m.Run([]int{1}, hooked.WithContext(none)); err == nil || !strings.Contains(err.Error(), "WithContext(nil)") {
 		t.Errorf("WithContext(nil): %v", err)
 	}
 }
@@ -177,7 +179,7 @@ func TestContextOfVerbs(t *testing.T) {
 			t.Errorf("%s: %v", verb, err)
 		}
 	}
-	refuse := []string{"ToTokens", "ToStrTokens", "PositionsOf"}
+	refuse := []string{"ToTokens", "ToStrTokens", "a sweep"}
 	if len(takes) != len(verbCalls)-len(refuse) || slices.ContainsFunc(refuse, func(v string) bool { return slices.Contains(takes, v) }) {
 		t.Errorf("%v take a context, of %v", takes, slices.Sorted(maps.Keys(verbCalls)))
 	}

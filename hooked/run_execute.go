@@ -35,7 +35,8 @@ func (r *run) execute(steps []step) (*results, error) {
 			return nil, err
 		}
 	}
-	if leavesForLater(steps) { // what is read of it later may be much: make room, unless a worker holds the memory
+	// what is read of it later may be much: make room, unless a worker holds the memory
+	if leavesForLater(steps) {
 		nativemem.Trim()
 	}
 	out.cache.inOrder(r.withTaps(r.plan.record, r.plan.taps.met))
@@ -58,8 +59,9 @@ type results struct {
 	logits, loss, residual, scalar *Tensor
 	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
-	kv                             []*tensors.Tensor        // keys and values of each layer in turn
-	held                           map[*tensors.Tensor]bool // what the caches hold, or will compute from
+	kv                             []*tensors.Tensor // keys and values of each layer in turn
+	// what the caches hold, or will compute from
+	held map[*tensors.Tensor]bool
 }
 
 // result is what a run gives in the end: logits, or the residual stream at which it stopped.

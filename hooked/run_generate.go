@@ -54,15 +54,18 @@ func (s Sampling) contradicts() error {
 
 // A GenerationStep is one new token of each prompt.
 type GenerationStep struct {
-	Tokens []int  // of each prompt; pads where it has ended
-	Cache  *Cache // the activations that [Names] selects, at the positions read in this step: first the prompts, then one
+	Tokens []int // of each prompt; pads where it has ended
+	// the activations that [Names] selects, at the positions read in this step: first the prompts,
+	// then one
+	Cache *Cache
 }
 
 // Generate continues an input in any of the forms of [Model.Run] and returns prompts and
 // continuations, [batch][pos]. Texts of unequal length are padded on the left. Edits and observers
 // apply to each step: they see the whole prompt in the first one and one position in each of the
 // others. Positions that ready edits pick ([Pos]) count in the whole text, so that an edit of the
-// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV] the input continues what the cache holds, which stays as it is.
+// prompt acts in the first step and lasts, and Pos(-1) is the newest token of each. With [WithKV]
+// the input continues what the cache holds, which stays as it is.
 //
 // Prompts end where their rows do: tokens padded on the right are refused, those that an
 // [AttentionMask] calls so, and without a mask rows of several tokens that end in the pad token. A
@@ -92,8 +95,8 @@ func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tok
 }
 
 // GenerateStream is [Model.Generate] step by step, as tokens come, with the activations that
-// [Names] selects. An error ends the steps, and so does the end of its [WithContext]: what was given
-// before stays good.
+// [Names] selects. An error ends the steps, and so does the end of its [WithContext]: what was
+// given before stays good.
 func (m *Model) GenerateStream(input any, g Generation, options ...Option) iter.Seq2[GenerationStep, error] {
 	return func(yield func(GenerationStep, error) bool) {
 		s, err := m.newGenerator(input, g, options, verbGenerateStream)
@@ -138,7 +141,8 @@ type generator struct {
 
 	padding Side // that texts got; Right where they are tokens already
 
-	again    *run   // computes the steps of generation after the first, which differ in their inputs only
+	// computes the steps of generation after the first, which differ in their inputs only
+	again    *run
 	programs []step // its steps
 }
 

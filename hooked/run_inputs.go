@@ -18,11 +18,12 @@ import (
 // Names of graph inputs that are not weights. Those of prefixes, key-value caches, edits and
 // branches stand where they are used.
 const (
-	inputTokens   = "input.tokens"    // [batch, pos] int32
-	inputResidual = "input.residual"  // [batch, pos, d_model]
-	inputMask     = "input.mask"      // [batch, key] int32, 1 for a token, 0 for a pad
-	inputLogitsAt = "input.logits_at" // [batch*n, 1] int32: which positions' logits are wanted, counted over all prompts
-	inputPast     = "input.past"      // scalar int32: positions in the key-value cache
+	inputTokens   = "input.tokens"   // [batch, pos] int32
+	inputResidual = "input.residual" // [batch, pos, d_model]
+	inputMask     = "input.mask"     // [batch, key] int32, 1 for a token, 0 for a pad
+	// [batch*n, 1] int32: which positions' logits are wanted, counted over all prompts
+	inputLogitsAt = "input.logits_at"
+	inputPast     = "input.past" // scalar int32: positions in the key-value cache
 )
 
 // inputs are what a program reads besides weights: buffers on the device, by the names of the
@@ -145,18 +146,18 @@ func hostValue(value any) (flat any, kind inputKind, err error) {
 	if err != nil {
 		return nil, kind, err
 	}
-	if reflect.ValueOf(flat).Len() == 0 {
-		return nil, kind, brief.Errorf("there are no numbers")
-	}
 	if numbers, ok := flat.([]float32); ok {
-		err = anyNaN(numbers)
+		err = checkNumbers(numbers)
 	}
 	return flat, inputKind{dtypes.FromGoType(reflect.TypeOf(flat).Elem()), dims}, err
 }
 
-// anyNaN refuses what is not a number: it would make a NaN of all that follows, in silence. An
-// infinity may be meant, in attention scores.
-func anyNaN(v []float32) error {
+// checkNumbers refuses none, and what is not a number: it would make a NaN of all that follows, in
+// silence. An infinity may be meant, in attention scores.
+func checkNumbers(v []float32) error {
+	if len(v) == 0 {
+		return brief.Errorf("there are no numbers")
+	}
 	if at := slices.IndexFunc(v, func(x float32) bool { return x != x }); at >= 0 {
 		return brief.Errorf("number %d of %d is NaN", at, len(v))
 	}

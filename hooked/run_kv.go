@@ -24,14 +24,16 @@ type KVCache struct {
 	m      *Model
 	batch  int
 	length int // positions filled
-	room   int // positions there is room for: programs are compiled for it, so it grows in large steps
+	// positions there is room for: programs are compiled for it, so it grows in large steps
+	room   int
 	frozen bool
 	values []*tensors.Tensor // key and value of each layer in turn, [batch, room, kv_head, d_head]
 	tokens Tokens            // that they are of, where a longer text changes the angles; else nil
 	mask   [][]int           // of the positions filled, if they were padded; else nil
-	angles int               // the length class whose rotary angles they were computed with, see [RopeScaling.lengthClass]
-	edited bool              // some of the runs that made it grow had edits
-	inUse  atomic.Bool       // by a run that will make it grow
+	// the length class whose rotary angles they were computed with, see [RopeScaling.lengthClass]
+	angles int
+	edited bool        // some of the runs that made it grow had edits
+	inUse  atomic.Bool // by a run that will make it grow
 }
 
 // positionsStep is the least room for positions, of a cache or a table. Rooms double, so that few
@@ -84,9 +86,9 @@ func (kv *KVCache) Clone() *KVCache {
 		tokens: slices.Clone(kv.tokens), mask: slices.Clone(kv.mask), angles: kv.angles, edited: kv.edited}
 }
 
-// Select is a cache of its own for some of the prompts, in the order of rows, of which each may stand
-// several times: the beams that a search goes on with. Negative rows count from the last. What kv
-// holds stays.
+// Select is a cache of its own for some of the prompts, in the order of rows, of which each may
+// stand several times: the beams that a search goes on with. Negative rows count from the last.
+// What kv holds stays.
 func (kv *KVCache) Select(rows []int) (out *KVCache, err error) {
 	if kv == nil {
 		return nil, brief.Errorf("the key-value cache is nil: make one with Model.NewKVCache")
@@ -191,10 +193,12 @@ func (r *run) turnAgain() error {
 			"and it cannot be computed again with edits: run the whole text at once", r.m.cfg.RotaryScaling.Kind, r.in.length)
 	}
 	fresh := r.m.NewKVCache(kv.batch)
-	if err := fresh.reserve(kv.room); err != nil { // the same room, which the programs of the next steps were compiled for
+	// the same room, which the programs of the next steps were compiled for
+	if err := fresh.reserve(kv.room); err != nil {
 		return err
 	}
-	for from := 0; from < kv.length; { // in pieces of round sizes, so that few programs serve all lengths
+	// in pieces of round sizes, so that few programs serve all lengths
+	for from := 0; from < kv.length; {
 		to := from + 1<<(bits.Len(uint(kv.length-from))-1)
 		options := []Option{WithKV(fresh), inTextOf(r.in.length), WithContext(r.req.context())}
 		if kv.mask != nil {

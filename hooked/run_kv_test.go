@@ -130,7 +130,8 @@ func TestBadKVCaches(t *testing.T) {
 	}
 }
 
-// TestKVAfterFailure checks that a run that fails leaves its cache as it was, and that one cache serves one run at a time.
+// TestKVAfterFailure checks that a run that fails leaves its cache as it was, and that one cache
+// serves one run at a time.
 func TestKVAfterFailure(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
 	kv := m.NewKVCache(1)

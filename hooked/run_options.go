@@ -36,11 +36,12 @@ type request struct {
 	mask         [][]int
 	kv           *KVCache
 	ctx          context.Context // nil for none, see [WithContext]
-	textEnd      int             // of a generation: the positions that all its steps compute, and those before
-	continued    bool            // it is a generation's, after the first step
-	textLength   int             // of the text that the input is the beginning of; 0 if it is all
-	lossTokens   Tokens
-	tokenTypes   [][]int
+	// of a generation: the positions that all its steps compute, and those before
+	textEnd    int
+	continued  bool // it is a generation's, after the first step
+	textLength int  // of the text that the input is the beginning of; 0 if it is all
+	lossTokens Tokens
+	tokenTypes [][]int
 }
 
 type observer struct {

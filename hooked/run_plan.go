@@ -14,7 +14,8 @@ type plan struct {
 
 	weightGrads []string // canonical names of the weights whose gradients are results
 
-	repeated bool // it will be run many times: a program that is long to compile and quick to run pays
+	// it will be run many times: a program that is long to compile and quick to run pays
+	repeated bool
 }
 
 // scope is what of a plan can be compared. It is part of a program's key as it is: whatever decides
@@ -24,7 +25,8 @@ type scope struct {
 
 	logits, loss, lossPerToken, residual bool // which results
 	greedy                               bool // of the logits only which is the largest
-	logitsAt                             int  // number of positions whose logits are wanted; 0 for all
+	// number of positions whose logits are wanted; 0 for all
+	logitsAt int
 
 	start, stop  int  // layers [start, stop)
 	fromResidual bool // the input is a residual stream, not tokens
@@ -32,7 +34,8 @@ type scope struct {
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
 	anyLayer     bool // it is of layers alone, and its program serves others too
-	prefixes     int  // how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
+	// how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
+	prefixes int
 }
 
 func (p *plan) touches(s Site) bool { return p.wanted[s] }

@@ -209,7 +209,7 @@ func (r *run) setEdits() error {
 			e.at[s] = true
 		}
 		if acts, err := r.acts(e); err != nil {
-			return fmt.Errorf("edit %d, of %v: %w", i, requested.at, err)
+			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d, of %v", i, requested.at), requested.line), err)
 		} else if !acts {
 			for _, sel := range taps {
 				sel.unless = nil // it is not asked whether they come up

@@ -16,11 +16,17 @@ import (
 // subtracted once for each time that a token occurs so far; then TopK, or if that is zero TopP,
 // leaves the likeliest; of these one is drawn.
 type Sampling struct {
-	Temperature float64 // 0 takes the likeliest token and looks at nothing else here; 1 draws as the model says
-	FreqPenalty float64 // in logits, for each occurrence of a token in prompt and continuation, the BOS included
-	TopK        int     // only this many of the likeliest, more where several are as likely as the last; 0 for all
-	TopP        float64 // only the likeliest that together reach this probability, the one that crosses it included; 0 for all
-	Seed        uint64  // the same seed draws the same tokens, for each prompt whatever the others of its batch are
+	// 0 takes the likeliest token and looks at nothing else here; 1 draws as the model says
+	Temperature float64
+	// in logits, for each occurrence of a token in prompt and continuation, the BOS included
+	FreqPenalty float64
+	// only this many of the likeliest, more where several are as likely as the last; 0 for all
+	TopK int
+	// only the likeliest that together reach this probability, the one that crosses it included; 0
+	// for all
+	TopP float64
+	// the same seed draws the same tokens, for each prompt whatever the others of its batch are
+	Seed uint64
 }
 
 func (s Sampling) check() error {

@@ -13,8 +13,10 @@ import (
 // compiles three small ones in place of a large one, and an edit in one layer compiles the program
 // of that layer and no other.
 type step struct {
-	plan    *plan
-	layer   int // the first whose weights a program that serves several gets; outsideLayers for any other program
+	plan *plan
+	// the first whose weights a program that serves several gets; outsideLayers for any other
+	// program
+	layer   int
 	program *program
 	later   []Site // what it leaves for when it is read
 }

@@ -122,7 +122,8 @@ var verbCalls = map[string]verbCall{
 	"a sweep": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
 		tokens, ok := in.(hooked.Tokens)
 		if !ok {
-			tokens = hooked.Must(m.ToTokens(someTexts)) // of whose last position nobody knows whether it is a pad
+			// of whose last position nobody knows whether it is a pad
+			tokens = hooked.Must(m.ToTokens(someTexts))
 		}
 		at, err := m.PositionsOf(hooked.NewMetric([]int{-1}, nil), tokens, o...)
 		return fmt.Sprint(at), err
@@ -150,7 +151,8 @@ func optionCases(m *hooked.Model, met *int) map[string]optionCase {
 	kv := m.NewKVCache(2)
 	hooked.Must(m.Run(tokens, hooked.WithKV(kv)))
 	kv.Freeze()
-	over, end := context.WithCancel(context.Background()) // what it does shows in [TestContextOfVerbs]
+	// what it does shows in [TestContextOfVerbs]
+	over, end := context.WithCancel(context.Background())
 	end()
 	one := m.NewKVCache(1)
 	hooked.Must(m.Run(tokens[:1], hooked.WithKV(one)))

@@ -34,8 +34,9 @@ type traits int
 
 const (
 	onRequest traits = 1 << iota // costs memory, so it is built only when a run names it
-	inFloat32                    // whatever the model's precision: rounded, it would spoil everything after it
-	afterAll                     // met only after the last layer
+	// whatever the model's precision: rounded, it would spoil everything after it
+	inFloat32
+	afterAll // met only after the last layer
 )
 
 // The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a

@@ -140,8 +140,8 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 	return Site{}, unknownHook(name, sites)
 }
 
-// unknownHook is the error about a name as it was asked for. A name without dots may have been meant
-// as a short one.
+// unknownHook is the error about a name as it was asked for. A name without dots may have been
+// meant as a short one.
 func unknownHook(name string, sites []Site) error {
 	asked, names := name, make([]string, len(sites))
 	for i, s := range sites {
@@ -154,8 +154,8 @@ func unknownHook(name string, sites []Site) error {
 	return fault.Mark(brief.Errorf("unknown hook %q%s", name, nearest.Hint(asked, names)), ErrUnknownHook)
 }
 
-// shortNames are the short names of sites, with the number behind that the name asked for has, as in
-// "k6".
+// shortNames are the short names of sites, with the number behind that the name asked for has, as
+// in "k6".
 func shortNames(asked string, sites []Site) []string {
 	number := ""
 	if m := compact.FindStringSubmatch(asked); m != nil {

@@ -29,7 +29,8 @@ func TestSelectors(t *testing.T) {
 			"blocks.1.hook_resid_pre", "blocks.1.hook_resid_mid", "blocks.1.hook_resid_post"}},
 		{"*.hook_result", inBoth("attn.hook_result")}, // optional, so only when written out
 		{func(name string) bool { return strings.HasSuffix(name, "hook_v") }, inBoth("attn.hook_v")},
-		{[]string{"v1", "v0", "v1"}, inBoth("attn.hook_v")}, // in the order of the forward pass, each once
+		// in the order of the forward pass, each once
+		{[]string{"v1", "v0", "v1"}, inBoth("attn.hook_v")},
 		{[]hooked.Site{hooked.AttnQ.At(1), hooked.Embed}, []string{"hook_embed", "blocks.1.attn.hook_q"}},
 		{[]hooked.Selector{"q0", hooked.AttnK.At(0)}, []string{"blocks.0.attn.hook_q", "blocks.0.attn.hook_k"}},
 	} {

@@ -84,7 +84,8 @@ type tapSelector struct {
 	option string                 // whose it is
 	exact  []Site                 // the taps that it names
 	choose func(name string) bool // in place of exact: a glob, or a function of the user's
-	unless error                  // what is wrong with it unless a tap comes up; nil if it selects sites too
+	// what is wrong with it unless a tap comes up; nil if it selects sites too
+	unless error
 	met    bool
 }
 

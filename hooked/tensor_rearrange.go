@@ -53,8 +53,8 @@ var reductions = map[string]func(t *Tensor, axes ...string) *Tensor{
 	"sum": (*Tensor).Sum, "mean": (*Tensor).Mean, "max": (*Tensor).Max, "min": (*Tensor).Min,
 }
 
-// Reduce is [Tensor.Rearrange] for patterns that lack axes on the right: these are reduced by "sum",
-// "mean", "max" or "min", as in x.Reduce("(block 4) d -> block d", "mean").
+// Reduce is [Tensor.Rearrange] for patterns that lack axes on the right: these are reduced by
+// "sum", "mean", "max" or "min", as in x.Reduce("(block 4) d -> block d", "mean").
 func (t *Tensor) Reduce(pattern, how string, sizes ...Sizes) *Tensor {
 	t.need()
 	f, ok := reductions[how]

@@ -18,6 +18,10 @@ func (t *Tensor) TopK(k int, axis string) (values, indices *Tensor) {
 	if k < 1 || k > n {
 		fail("TopK(%d) along axis %q of %d entries", k, axis, n)
 	}
+	if !t.value.DType().IsFloat() {
+		indices = t.ArgSort(axis, Descending).slice(i, Range{0, k})
+		return t.Gather(indices, axis), indices
+	}
 	inner := sizeOf(shape[i+1:])
 	outer := sizeOf(shape[:i])
 	shape[i] = k

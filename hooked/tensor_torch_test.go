@@ -129,6 +129,7 @@ var tensorOps = map[string]tensorOp{
 	"sort middle":           pair("cube", func(t tensor) (a, b tensor) { return t.Sort("row") }),
 	"argsort":               one("x", func(t tensor) tensor { return t.ArgSort("col") }),
 	"topk holes":            pair("holes", func(t tensor) (a, b tensor) { return t.At(1).TopK(2, "col") }),
+	"topk ints":             pair("ints", func(t tensor) (a, b tensor) { return t.TopK(3, "col") }),
 	"topk nan":              one("holes", func(t tensor) tensor { values, _ := t.TopK(1, "col"); return values }),
 	"cumsum":                one("x", func(t tensor) tensor { return t.CumSum("col") }), "cumsum first": one("cube", func(t tensor) tensor { return t.CumSum("batch") }),
 	"cumsum ints": one("ints", func(t tensor) tensor { return t.CumSum("col") }), "cumsum large": one("large", func(t tensor) tensor { return t.CumSum("entry") }),

@@ -9,9 +9,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// flatValue takes a Go value apart: a number, a truth value, an *Array, or slices of these nested to
-// any depth, whose rows must be equally long. The flat data are []float32, []int32, []bool, or, of
-// 64-bit whole numbers, []int64.
+// flatValue takes a Go value apart: a number, a truth value, an *Array, or slices of these nested
+// to any depth, whose rows must be equally long. The flat data are []float32, []int32, []bool, or,
+// of 64-bit whole numbers, []int64.
 func flatValue(value any) (flat any, dims []int, err error) {
 	switch v := value.(type) {
 	case *Array:
@@ -31,7 +31,7 @@ func flatValue(value any) (flat any, dims []int, err error) {
 	switch kind := element.Kind(); {
 	case kind == reflect.Bool:
 		return collect(v, dims, func(x reflect.Value) (bool, error) { return x.Bool(), nil })
-	case element.PkgPath() == "" && (kind == reflect.Int64 || kind == reflect.Uint64):
+	case kind == reflect.Int64 || kind == reflect.Uint64:
 		return collect(v, dims, wholeOf[int64])
 	case kind == reflect.Float32 || kind == reflect.Float64:
 		return collect(v, dims, floatOf)

@@ -84,6 +84,7 @@ type StateDict map[string]*Array
 type weightSpec struct {
 	shape    []int
 	optional bool // a bias, which counts as zero where a family has none
+	folded   bool // of a norm that [FoldLN] does away with
 }
 
 // weightSpecs lists the weights of a model: the one place that says which there are and how large.
@@ -103,10 +104,11 @@ func (c Config) weightSpecs() map[string]weightSpec {
 		need("embed.ln.w", c.DModel)
 		need("embed.ln.b", c.DModel)
 	}
+	fold := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, folded: true} }
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may)
+		c.blockSpecs(blockPrefix(l), need, may, fold)
 	}
-	c.normSpecs("ln_final", c.finalNorm(), c.DModel, need)
+	c.normSpecs("ln_final", c.finalNorm(), c.DModel, fold)
 	need("unembed.W_U", c.DModel, c.DVocabOut)
 	may("unembed.b_U", c.DVocabOut)
 	return specs
@@ -114,13 +116,13 @@ func (c Config) weightSpecs() map[string]weightSpec {
 
 type specFunc func(name string, shape ...int)
 
-func (c Config) blockSpecs(p string, need, may specFunc) {
+func (c Config) blockSpecs(p string, need, may, fold specFunc) {
 	c.attnSpecs(p, need, may)
-	c.normSpecs(p+"ln1", c.Normalization, c.DModel, need)
+	c.normSpecs(p+"ln1", c.Normalization, c.DModel, fold)
 	if c.AttnOnly {
 		return
 	}
-	c.normSpecs(p+"ln2", c.Normalization, c.DModel, need)
+	c.normSpecs(p+"ln2", c.Normalization, c.DModel, fold)
 	need(p+"mlp.W_in", c.DModel, c.DMLP)
 	need(p+"mlp.W_out", c.DMLP, c.DModel)
 	may(p+"mlp.b_in", c.DMLP)
@@ -130,7 +132,7 @@ func (c Config) blockSpecs(p string, need, may specFunc) {
 		may(p+"mlp.b_gate", c.DMLP)
 	}
 	if c.ActFn.hasLN() && c.Normalization.HasWeights() {
-		c.normSpecs(p+"mlp.ln", LN, c.DMLP, need)
+		c.normSpecs(p+"mlp.ln", LN, c.DMLP, fold)
 	}
 }
 
@@ -161,10 +163,9 @@ func (c Config) normSpecs(name string, kind Normalization, width int, need specF
 	}
 }
 
-// check compares a state dict with what the configuration asks for: every name known, every shape
+// check compares a state dict with what a configuration asks for: every name known, every shape
 // right, nothing missing.
-func (sd StateDict) check(c Config) error {
-	specs := c.weightSpecs()
+func (sd StateDict) check(specs map[string]weightSpec) error {
 	if err := sd.checkGiven(specs); err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (c Config) encoderSpecs(need, may specFunc) {
 	need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
 	c.normSpecs("embed.ln", LN, c.DModel, need)
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may)
+		c.blockSpecs(blockPrefix(l), need, may, need)
 	}
 	need("mlm_head.W", c.DModel, c.DModel)
 	may("mlm_head.b", c.DModel)

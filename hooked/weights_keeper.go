@@ -88,7 +88,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 	if err := json.Unmarshal(blob, &kept); err != nil {
 		return nil, brief.Errorf("attaching to a kept model: %w", err)
 	}
-	m := bareModel(be, why, kept)
+	m := bareModel(be, why, kept.Config.weightSpecs(), kept)
 	for i, name := range names {
 		m.weights.buffers[name] = buffers[i]
 	}
@@ -115,14 +115,15 @@ func (m *Model) keep(key string) error {
 	return k.Keep(key, blob, names, buffers)
 }
 
-// bareModel is a model without weights and tokenizer.
-func bareModel(be compute.Backend, why string, k modelRecord) *Model {
+// bareModel is a model without weights and tokenizer; specs are the weights that one of its
+// configuration may have. Every model is made here, that of a worker too.
+func bareModel(be compute.Backend, why string, specs map[string]weightSpec, k modelRecord) *Model {
 	eng := sharedEngine(be)
 	return noteModel(&Model{
 		cfg: k.Config, applied: k.Applied, skipped: k.Skipped, notes: k.Notes, eng: eng,
 		backend: be.Name() + ": " + why,
 		id:      k.graphID(),
-		weights: newWeightStore(eng, k.Config, k.Shapes),
+		weights: newWeightStore(eng, k.Config, specs, k.Shapes),
 	})
 }
 

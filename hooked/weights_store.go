@@ -33,7 +33,8 @@ type weightStore struct {
 	mu      sync.Mutex
 	buffers map[string]compute.Buffer
 	tables  map[tableKey]compute.Buffer // of numbers that follow from the configuration
-	recent  []tableKey                  // of the tables, those that were made last, for texts of one length only
+	// of the tables, those that were made last, for texts of one length only
+	recent []tableKey
 
 	alike sync.Once
 	like  []int // of each layer
@@ -44,11 +45,11 @@ type weightStore struct {
 	hashErr error
 }
 
-// putFunc takes a weight in TransformerLens' shape.
+// putFunc takes a weight in its device layout.
 type putFunc func(name string, a *Array) error
 
-func newWeightStore(eng *engine, cfg Config, shapes map[string][]int) *weightStore {
-	return &weightStore{eng: eng, cfg: cfg, specs: cfg.weightSpecs(), shapes: shapes, turn: make(chan struct{}, 1),
+func newWeightStore(eng *engine, cfg Config, specs map[string]weightSpec, shapes map[string][]int) *weightStore {
+	return &weightStore{eng: eng, cfg: cfg, specs: specs, shapes: shapes, turn: make(chan struct{}, 1),
 		buffers: make(map[string]compute.Buffer), tables: make(map[tableKey]compute.Buffer)}
 }
 
@@ -104,10 +105,10 @@ func readsResidual(name string) bool {
 	return strings.HasSuffix(name, "attn.W_Q") || strings.HasSuffix(name, "attn.W_K") || strings.HasSuffix(name, "attn.W_V")
 }
 
-// toDevice is a weight in its device layout.
+// toDevice is a copy of a weight in its device layout.
 func toDevice(name string, a *Array) *Array {
 	if !readsResidual(name) {
-		return a
+		return &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
 	moved, err := rearrange(a, "h d e -> d h e", nil)
 	if err != nil {
@@ -127,9 +128,6 @@ func fromDevice(name string, a *Array) *Array {
 	}
 	return moved
 }
-
-// put uploads a weight, given in TransformerLens' shape.
-func (s *weightStore) put(name string, a *Array) error { return s.upload(name, toDevice(name, a)) }
 
 // upload uploads a weight that has its device layout.
 func (s *weightStore) upload(name string, a *Array) error {
@@ -162,7 +160,7 @@ func (s *weightStore) ready(ctx context.Context) error {
 	if s.loaded.Load() {
 		return s.err
 	}
-	err := s.load(ctx, s.put)
+	err := s.load(ctx, s.upload)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return errors.Join(err, s.drop())
 	}

@@ -1,9 +1,9 @@
 //go:build cells
 
 // Package notebooks holds notebooks, and here what their cells import of GoMLX beside what this
-// module uses itself: training, its pictures, and layers. A cell is built from this module's go.mod,
-// so that without these lines go mod tidy would drop what they need, and the cell would ask a
-// network for it. No build has the tag.
+// module uses itself: training, its pictures, and layers. A cell is built from this module's
+// go.mod, so that without these lines go mod tidy would drop what they need, and the cell would ask
+// a network for it. No build has the tag.
 package notebooks
 
 import (

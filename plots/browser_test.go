@@ -201,7 +201,8 @@ func serve(t *testing.T, root string, env []string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its own group: the server and its children
+		// its own group: the server and its children
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		cmd.Wait()
 	})
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)

@@ -49,7 +49,8 @@ func (s *scene) interactive() string {
 func jsonScript(data any) string {
 	content, err := json.Marshal(data)
 	if err != nil {
-		content = []byte("null") // only numbers that are not finite fail, and those go by their names
+		// only numbers that are not finite fail, and those go by their names
+		content = []byte("null")
 	}
 	return `<script type="application/json">` + string(content) + `</script>`
 }

@@ -171,7 +171,8 @@ func (h *heatmap) scene() *scene {
 	if frames := len(panels) / h.facets; frames < h.frames {
 		notes = append(notes[:len(notes):len(notes)], fmt.Sprintf("%d of %d frames", frames, h.frames))
 	}
-	heading := drawHeading(&scene{w: 1e4}, h.axes.Title, notes) // measured first: the page's width is not known yet
+	// measured first: the page's width is not known yet
+	heading := drawHeading(&scene{w: 1e4}, h.axes.Title, notes)
 	g := h.layout(panels, heading)
 	s.w, s.h = g.width, g.height
 	s.add(box{rect: rect{0, 0, s.w, s.h}, fill: white, opacity: 1})

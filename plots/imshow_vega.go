@@ -124,7 +124,8 @@ func (h *heatmap) vegaLayers() list {
 	if h.hasText() {
 		layers = append(layers, object{
 			"mark": object{"type": "text", "fontSize": 10},
-			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"}, "tooltip": h.vegaTips(), // it lies over the cell
+			// it lies over the cell
+			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"}, "tooltip": h.vegaTips(),
 				"color": object{"condition": object{"test": darkCell, "value": "white"}, "value": "black"}},
 		})
 	}

@@ -227,11 +227,13 @@ func FuzzNumbers(f *testing.F) {
 		{12, 13, 12, 13, 12, 13, 0, 12, 13}, {10, 11, 10, 11, 0, 10, 10, 9, 10}, {19, 160, 161, 162, 170, 19, 19, 20, 21},
 		{28, 2, 29, 6, 30, 3, 28, 28, 28}, {12, 129, 12, 12, 12, 12}, {2, 10, 12, 5, 7, 8}, {17, 128, 17, 18, 130, 131},
 	}
-	for _, a := range []uint16{0, askLogX | askAt, askGuides} { // what has no logarithm, off a fixed axis
+	// what has no logarithm, off a fixed axis
+	for _, a := range []uint16{0, askLogX | askAt, askGuides} {
 		f.Add([]byte{26, 25, 2, 3, 0, 1, 8}, uint8(0), askLogY|askRange|a)
 		f.Add([]byte{7, 26, 2, 3, 0, 1, 8}, uint8(2), askLogY|askRange|a)
 	}
-	f.Add([]byte{0, 2, 28, 26, 1, 3}, uint8(2), uint16(askRange)) // nowhere along x, and off the axis along y
+	// nowhere along x, and off the axis along y
+	f.Add([]byte{0, 2, 28, 26, 1, 3}, uint8(2), uint16(askRange))
 	for i, raw := range seeds {
 		for kind := range numberFigures {
 			for _, o := range []uint16{0, askLogX | askLogY | askAt, askRange | askGuides | askRows | 1<<12, askValues | askAt | askDiverging | 7<<12} {

@@ -87,7 +87,8 @@ func niceScale(lo, hi float64, log bool) scale {
 	lo, hi = widened(lo, hi, leastFloats)
 	step := stepFor(lo, hi, 6)
 	first, last := math.Floor(lo/step+1e-9)*step, math.Ceil(hi/step-1e-9)*step
-	return scale{lo: bounded(min(first, lo)), hi: bounded(max(last, hi))} // last may be rounded down
+	// last may be rounded down
+	return scale{lo: bounded(min(first, lo)), hi: bounded(max(last, hi))}
 }
 
 // decadeScale goes from one power of ten to another, as far as there are any.

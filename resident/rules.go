@@ -51,7 +51,7 @@ func (f *function) infer(op wire.Op, args arguments) (out []shapes.Shape, known 
 	if made := op == wire.OpParameter || op == wire.OpConstant; made && !f.builder.backend.info.Capabilities.DTypes[out[0].DType] {
 		return nil, false // backends take more than they list, so ask
 	}
-	if !f.builder.backend.info.Capabilities.DynamicAxes {
+	if !f.builder.backend.info.Capabilities.HasDynamicShapes() {
 		for i := range out {
 			out[i].AxisNames = nil // the rules of package shapeinference add them
 		}

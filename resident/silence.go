@@ -21,7 +21,8 @@ func stopped(pid int) string {
 	if err != nil {
 		return ""
 	}
-	_, state, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ") // the name may hold anything
+	// the name may hold anything
+	_, state, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
 	if strings.HasPrefix(state, "T") || strings.HasPrefix(state, "t") {
 		return fmt.Sprintf(" is suspended (kill -CONT %d lets it go on)", pid)
 	}

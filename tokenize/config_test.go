@@ -87,7 +87,8 @@ func TestVocabAddBOS(t *testing.T) {
 func TestUnlistedSpecialToken(t *testing.T) {
 	tok := load(t, withFiles(t, "gpt2", map[string]string{"tokenizer_config.json": `{"pad_token": "!"}`}))
 	ids, err := tok.Encode("Hello!!")
-	if want := []int{15496, 0, 0}; err != nil || !slices.Equal(ids, want) { // "!!" is token 3228 otherwise
+	// "!!" is token 3228 otherwise
+	if want := []int{15496, 0, 0}; err != nil || !slices.Equal(ids, want) {
 		t.Errorf("Encode = %v, %v, want %v", ids, err, want)
 	}
 }

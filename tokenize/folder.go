@@ -67,10 +67,13 @@ func (f *folder) again(name string, before readFile) ([]byte, error) {
 var modelFields = []string{"model_type", "tokenizer_class"}
 
 // Save writes the files that the tokenizer was read from into a folder that exists, so that [Load]
-// gives the same tokenizer again. Of config.json only the fields that tell the class of tokenizer are
-// written, unless the folder has one of its own. A tokenizer of a GGUF file is written as
+// gives the same tokenizer again. Of config.json only the fields that tell the class of tokenizer
+// are written, unless the folder has one of its own. A tokenizer of a GGUF file is written as
 // tokenizer_gguf.json, which only this package reads; all others are Hugging Face's files.
 func (t *Tokenizer) Save(dir string) error {
+	if err := t.check(); err != nil {
+		return err
+	}
 	files, err := t.files()
 	if err != nil {
 		return fmt.Errorf("saving the tokenizer: %w", err)

@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// ggufFile holds the metadata of a tokenizer that came from a GGUF file: [Tokenizer.Save] writes it.
+// ggufFile holds the metadata of a tokenizer that came from a GGUF file: [Tokenizer.Save] writes
+// it.
 const ggufFile = "tokenizer_gguf.json"
 
-// A ggufEntry is a value of GGUF's metadata with its type, which JSON alone would lose. One field is
-// set.
+// A ggufEntry is a value of GGUF's metadata with its type, which JSON alone would lose. One field
+// is set.
 type ggufEntry struct {
 	String  *string   `json:"string,omitempty"`
 	Bool    *bool     `json:"bool,omitempty"`

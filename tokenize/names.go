@@ -10,10 +10,11 @@ import (
 // transformers 5.24 (PreTrainedTokenizerBase._from_pretrained, then __init__).
 type nameFields struct {
 	fields []nameField
-	index  map[string]int  // of the fields by key
-	own    []nameField     // named in tokenizer_config.json, for a task that is not among roles
-	more   []nameField     // special tokens of special_tokens_map.json, after those of tokenizer_config.json
-	early  map[string]bool // the tokens known as special when added_tokens.json is read
+	index  map[string]int // of the fields by key
+	own    []nameField    // named in tokenizer_config.json, for a task that is not among roles
+	// special tokens of special_tokens_map.json, after those of tokenizer_config.json
+	more  []nameField
+	early map[string]bool // the tokens known as special when added_tokens.json is read
 }
 
 // A nameField is a field and the file that it is from.
@@ -41,7 +42,8 @@ func namesOf(config *sideFile) *nameFields {
 		case f.key == additionalKey && isEmpty(config.raw(extraKey)):
 			one.key = extraKey
 			n.set(one)
-		case f.key == extraKey && isEmpty(f.raw) && config.raw(additionalKey) != nil: // makes way for it
+		// makes way for it
+		case f.key == extraKey && isEmpty(f.raw) && config.raw(additionalKey) != nil:
 		case f.key == extraKey, f.key == additionalKey, slices.Contains(roles, f.key), named && f.raw[0] == '{':
 			n.set(one)
 		case named && f.raw[0] == '"':

@@ -25,7 +25,8 @@ type settings struct {
 	// older says that added is from added_tokens.json, which tokenizer.json completes.
 	older bool
 
-	addBOS, addEOS *bool // without a tokenizer.json; version 4 reads them for Llama and its like in any case
+	// without a tokenizer.json; version 4 reads them for Llama and its like in any case
+	addBOS, addEOS *bool
 	prefixSpace    *bool
 	lower          *bool
 	accents        *bool
@@ -33,8 +34,9 @@ type settings struct {
 	legacy         *bool
 	extraIDs       *int
 	splitSpecial   bool // special tokens are not found in text
-	cleanUp        bool // blanks before punctuation go in decoding; not for BPE, unlike in version 4
-	cleanUpBPE     bool // for BPE, too
+	// blanks before punctuation go in decoding; not for BPE, unlike in version 4
+	cleanUp    bool
+	cleanUpBPE bool // for BPE, too
 
 	config    *sideFile
 	fileAdded []sideToken // added_tokens of tokenizer.json

@@ -32,8 +32,9 @@ func (t template) around(ids []int) []int {
 
 // processors are the post-processors of tokenizer.json, by type.
 var processors = map[string]func(component) (template, error){
-	"BertProcessing":     newBertProcessing,
-	"ByteLevel":          func(component) (template, error) { return template{}, nil }, // trims offsets only
+	"BertProcessing": newBertProcessing,
+	// trims offsets only
+	"ByteLevel":          func(component) (template, error) { return template{}, nil },
 	"RobertaProcessing":  newRobertaProcessing,
 	"TemplateProcessing": newTemplate,
 }

@@ -16,8 +16,8 @@ type WordOptions struct {
 	Pad      string // fills up short rows
 	Unk      string // stands for what is no word; without it such a text is an error
 
-	// Characters cuts a text into characters, each a word; else it is cut at white space. Words with
-	// a task are found as they are written in either case.
+	// Characters cuts a text into characters, each a word; else it is cut at white space. Words
+	// with a task are found as they are written in either case.
 	Characters bool
 }
 
@@ -28,8 +28,8 @@ type WordOptions struct {
 //		tokenize.WordOptions{BOS: "[start]", Pad: "[pad]", EOS: "[end]", Characters: true})
 //
 // It is the WordLevel model of Hugging Face's tokenizers, and [Tokenizer.Save] writes it as a
-// tokenizer.json. Words that no text could give, since they hold white space or more than a character
-// where that is how texts are cut, are refused.
+// tokenizer.json. Words that no text could give, since they hold white space or more than a
+// character where that is how texts are cut, are refused.
 func FromWords(words []string, options WordOptions) (*Tokenizer, error) {
 	if err := checkWords(words, options); err != nil {
 		return nil, fmt.Errorf("FromWords: %w", err)

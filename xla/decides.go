@@ -15,8 +15,8 @@ import (
 // layout is the version of what is hashed.
 const layout = "1"
 
-// fixedParts are what decides all programs of a plugin on this machine alike, nil if the processor is
-// not known.
+// fixedParts are what decides all programs of a plugin on this machine alike, nil if the processor
+// is not known.
 func fixedParts(plugin []byte, major, minor int) (parts [][]byte) {
 	cpu := processor()
 	if cpu == "" {
@@ -35,8 +35,8 @@ func fixedParts(plugin []byte, major, minor int) (parts [][]byte) {
 	return parts
 }
 
-// deciding are the names of environment variables that XLA and the libraries in it read and that may
-// decide code; those of logs do not.
+// deciding are the names of environment variables that XLA and the libraries in it read and that
+// may decide code; those of logs do not.
 var deciding = regexp.MustCompile(`^(XLA_|TF_|JAX_|LLVM_|ONEDNN_|DNNL_|YNN|XNN|NVIDIA_|CUDA_|CUDNN_|CUBLAS_|PJRT_NPROC=|NPROC=|OMP_NUM_THREADS=)`)
 
 const logs = "TF_CPP_"

@@ -38,8 +38,8 @@ var wrapped struct {
 	paths   map[string]bool
 }
 
-// keepPrograms makes the plugin of a file keep what it compiles, if it can. It must be called before
-// go-xla makes a client of it, and never beside itself or go-xla's own search for plugins.
+// keepPrograms makes the plugin of a file keep what it compiles, if it can. It must be called
+// before go-xla makes a client of it, and never beside itself or go-xla's own search for plugins.
 func keepPrograms(path string) error {
 	store, err := codecache.Open()
 	if err != nil || wrapped.paths[path] {
@@ -84,8 +84,8 @@ func newPlugin(real *C.PJRT_Api, store *codecache.Store, id codecache.Identity) 
 	return p
 }
 
-// register gives go-xla a copy of a plugin's table. Where it does not take that, as from a plugin that
-// is not to be initialized twice, the plugin stays as go-xla opened it.
+// register gives go-xla a copy of a plugin's table. Where it does not take that, as from a plugin
+// that is not to be initialized twice, the plugin stays as go-xla opened it.
 func register(path string, p *plugin) {
 	wrapped.Lock()
 	defer wrapped.Unlock()

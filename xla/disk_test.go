@@ -31,7 +31,8 @@ import (
 // oneGraph, set to a graph's name, makes such a program compute only that.
 const oneGraph = "GOPHERLENS_TEST_GRAPH"
 
-// asProgram, set in its environment to a plugin, makes this test program one that computes with XLA.
+// asProgram, set in its environment to a plugin, makes this test program one that computes with
+// XLA.
 const asProgram = "GOPHERLENS_TEST_PLUGIN"
 
 func TestMain(m *testing.M) {

@@ -13,9 +13,9 @@ import (
 	"gopherlens/internal/codecache"
 )
 
-// key is what decides the code of a program that is to be compiled. There is none where something is
-// given that this package knows nothing of, such as a longer list of arguments or an extension, and
-// where the environment changed, of which nobody knows when XLA read it.
+// key is what decides the code of a program that is to be compiled. There is none where something
+// is given that this package knows nothing of, such as a longer list of arguments or an extension,
+// and where the environment changed, of which nobody knows when XLA read it.
 func (p *plugin) key(args *C.PJRT_Client_Compile_Args) (key codecache.Key, ok bool) {
 	if args.struct_size != C.PJRT_Client_Compile_Args_STRUCT_SIZE || args.extension_start != nil ||
 		args.program.struct_size != C.PJRT_Program_STRUCT_SIZE || args.program.extension_start != nil {

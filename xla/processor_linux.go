@@ -10,7 +10,8 @@ import (
 // for it.
 var telling = map[string]bool{
 	"vendor_id": true, "cpu family": true, "model": true, "stepping": true, "flags": true, // x86
-	"CPU implementer": true, "CPU architecture": true, "CPU variant": true, "CPU part": true, "Features": true, // Arm
+	// Arm
+	"CPU implementer": true, "CPU architecture": true, "CPU variant": true, "CPU part": true, "Features": true,
 }
 
 // processor describes the first processor: XLA compiles for what it finds.

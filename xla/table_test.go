@@ -40,8 +40,8 @@ func bytesOf(table unsafe.Pointer, size int) fakeTable {
 	return unsafe.Slice((*byte)(table), size)
 }
 
-// A plugin may be older or newer than the header: its table is copied as long as it is, what it lacks
-// is NULL, and nothing is wanted of it that it does not have.
+// A plugin may be older or newer than the header: its table is copied as long as it is, what it
+// lacks is NULL, and nothing is wanted of it that it does not have.
 func TestTables(t *testing.T) {
 	compiles, able := 0, 0
 	for size := atEntries; size <= tableSize+64; size += 8 {

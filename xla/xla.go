@@ -50,8 +50,8 @@ func open(config string) (compute.Backend, error) {
 }
 
 // inFloat32 has products of float32 computed in float32, as PyTorch and TransformerLens do unless
-// asked. Go-xla would take TF32 on Nvidia cards, which has 11 significant bits: a figure of a circuit
-// would differ from card to card. GOMLX_BACKEND=xla:cuda,tf32 asks for it.
+// asked. Go-xla would take TF32 on Nvidia cards, which has 11 significant bits: a figure of a
+// circuit would differ from card to card. GOMLX_BACKEND=xla:cuda,tf32 asks for it.
 func inFloat32(config string) string {
 	for option := range strings.SplitSeq(config, ",") {
 		if name, _, _ := strings.Cut(option, "="); name == "tf32" {

@@ -15,10 +15,11 @@ import (
 
 // measurement is one line of either side's output.
 type measurement struct {
-	Name    string   `json:"name"`
-	Seconds float64  `json:"seconds"`
-	Value   *float64 `json:"value,omitempty"` // something that was computed, to see that both sides do the same
-	Bytes   int64    `json:"bytes,omitempty"`
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	// something that was computed, to see that both sides do the same
+	Value *float64 `json:"value,omitempty"`
+	Bytes int64    `json:"bytes,omitempty"`
 }
 
 // data are the prompts of both sides.

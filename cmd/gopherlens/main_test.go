@@ -199,6 +199,7 @@ func TestModels(t *testing.T) {
 	hub := t.TempDir()
 	for path, content := range map[string]string{
 		filepath.Join(cache, "compiled", strings.Repeat("ab", 32)):         strings.Repeat("x", 700_000),
+		filepath.Join(cache, "once", "1-2.safetensors"):                    strings.Repeat("x", 900_000),
 		filepath.Join(cache, "processed", "smollm2-135m-f32", "weights"):   strings.Repeat("x", 2_500_000),
 		filepath.Join(hub, "models--openai-community--gpt2", "blobs", "a"): strings.Repeat("x", 1_200_000),
 	} {
@@ -214,11 +215,11 @@ func TestModels(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB", "1 programs", "0.7 MB"}},
+		{[]string{"models"}, []string{"smollm2-135m", "missing; run: make setup", "openai-community/gpt2", "1.2 MB", "smollm2-135m-f32", "2.5 MB", "1 programs", "0.7 MB", "1 values", "0.9 MB"}},
 		{[]string{"models", "-names"}, []string{"smollm2-135m", "gpt2-small", "openai-community/gpt2\n"}},
 		{[]string{"models", "prune"}, []string{"removed 2.5 MB", "removed 0.7 MB of compiled programs"}},
 		{[]string{"models", "prune"}, []string{"no processed weights", "no compiled programs"}},
-		{[]string{"models"}, []string{"openai-community/gpt2", "  none"}},
+		{[]string{"models"}, []string{"openai-community/gpt2", "  none", "1 values"}},
 	}
 	for _, step := range steps {
 		output, status := gopherlens(t, env, step.args...)

@@ -33,7 +33,7 @@ func runModels(_ context.Context, args []string) error {
 	if *names {
 		return listNames()
 	}
-	for _, list := range []func() error{listInstalled, listHub, listProcessed, listPrograms} {
+	for _, list := range []func() error{listInstalled, listHub, listProcessed, listPrograms, listOnce} {
 		if err := list(); err != nil {
 			return err
 		}
@@ -106,6 +106,24 @@ func listPrograms() error {
 	return nil
 }
 
+// listOnce tells how much notebooks keep with hooked.Once. It took long to make, and so prune
+// leaves it alone.
+func listOnce() error {
+	dir, err := cachedir.Join("once")
+	if err != nil {
+		return err
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.safetensors")) // its one error is a bad pattern
+	fmt.Println("Values of hooked.Once in " + dir + " (hooked.Forget lets go of one; remove the folder for all):")
+	if len(files) == 0 {
+		fmt.Println("  none")
+		return nil
+	}
+	bytes, err := sizeOf(dir)
+	fmt.Printf("  %-40s %9s\n", fmt.Sprintf("%d values", len(files)), size(bytes))
+	return err
+}
+
 // listFolder prints the entries of dir that match pattern, with their sizes.
 func listFolder(title, dir, pattern string, name func(string) string) error {
 	fmt.Println(title)
@@ -115,7 +133,8 @@ func listFolder(title, dir, pattern string, name func(string) string) error {
 	}
 	found := false
 	for _, entry := range entries {
-		if match, _ := filepath.Match(pattern, entry.Name()); !match { // its one error is a bad pattern
+		// its one error is a bad pattern
+		if match, _ := filepath.Match(pattern, entry.Name()); !match {
 			continue
 		}
 		bytes, err := sizeOf(filepath.Join(dir, entry.Name()))

@@ -195,7 +195,8 @@ func CopyingScores(m *hooked.Model) (scores *hooked.Tensor, err error) {
 		return nil, fmt.Errorf("CopyingScores: the model reads %d tokens and predicts %d others", c.DVocab, c.DVocabOut)
 	}
 	err = hooked.Try(func() {
-		there := wU.Einsum("a v, v b -> a b", wE) // from the residual stream to the vocabulary and back
+		// from the residual stream to the vocabulary and back
+		there := wU.Einsum("a v, v b -> a b", wE)
 		re, im := ov.MatMul(there).Eigenvalues()
 		modulus := re.Mul(re).Add(im.Mul(im)).Sqrt()
 		scores = re.Sum("rank").Div(modulus.Sum("rank"))

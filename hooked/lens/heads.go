@@ -97,23 +97,32 @@ type Detection struct {
 // [layer, head]. Prompts must be equally long; rows that end in pad tokens are refused, since what
 // pads attend to would count.
 func DetectHead(m *hooked.Model, tokens hooked.Tokens, pattern Pattern, d Detection) (*hooked.Tensor, error) {
-	if d.Measure != "" && d.Measure != Mul && d.Measure != Abs {
-		return nil, fmt.Errorf("measure %q: want lens.Mul or lens.Abs", d.Measure)
+	scores, err := DetectHeads(m, tokens, d, pattern)
+	if err != nil {
+		return nil, err
 	}
-	for i, end := range m.EndsOf(tokens) {
-		if n := len(tokens[i]) - 1 - end[0]; n > 0 {
-			return nil, fmt.Errorf("DetectHead: the last %d of the %d tokens of prompt %d are the pad token: give prompts of one length, "+
-				"or one by one", n, len(tokens[i]), i)
-		}
+	return scores[0], nil
+}
+
+// DetectHeads is [DetectHead] of several patterns, in one run of the model: a score [layer, head]
+// for each.
+//
+//	scores, err := lens.DetectHeads(m, tokens, lens.Detection{}, lens.PreviousToken, lens.DuplicateToken, lens.Induction)
+func DetectHeads(m *hooked.Model, tokens hooked.Tokens, d Detection, patterns ...Pattern) ([]*hooked.Tensor, error) {
+	if err := d.check(m, tokens, patterns); err != nil {
+		return nil, err
 	}
 	cache, err := m.Cache(tokens, hooked.Names(hooked.AttnPattern))
 	if err != nil {
 		return nil, err
 	}
 	c := m.Config()
-	scores := hooked.NewArray(c.NLayers, c.NHeads)
+	scores := make([]*hooked.Array, len(patterns))
+	for k := range scores {
+		scores[k] = hooked.NewArray(c.NLayers, c.NHeads)
+	}
 	for i, prompt := range tokens {
-		want, err := pattern(prompt)
+		want, err := all(patterns, prompt)
 		if err != nil {
 			return nil, fmt.Errorf("prompt %d: %w", i, err)
 		}
@@ -123,12 +132,53 @@ func DetectHead(m *hooked.Model, tokens hooked.Tokens, pattern Pattern, d Detect
 				return nil, err
 			}
 			n := len(prompt)
-			for h := range c.NHeads {
-				scores.Data[l*c.NHeads+h] += d.score(got[h*n*n:(h+1)*n*n], want) / float32(len(tokens))
+			for k := range patterns {
+				for h := range c.NHeads {
+					scores[k].Data[l*c.NHeads+h] += d.score(got[h*n*n:(h+1)*n*n], want[k]) / float32(len(tokens))
+				}
 			}
 		}
 	}
-	return m.NewTensor(scores, "layer head")
+	out := make([]*hooked.Tensor, len(patterns))
+	for k, s := range scores {
+		if out[k], err = m.NewTensor(s, "layer head"); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// check refuses what no score can be computed of.
+func (d Detection) check(m *hooked.Model, tokens hooked.Tokens, patterns []Pattern) error {
+	if d.Measure != "" && d.Measure != Mul && d.Measure != Abs {
+		return fmt.Errorf("measure %q: want lens.Mul or lens.Abs", d.Measure)
+	}
+	if len(patterns) == 0 {
+		return fmt.Errorf("DetectHeads: no pattern is given")
+	}
+	for k, p := range patterns {
+		if p == nil {
+			return fmt.Errorf("DetectHeads: pattern %d is nil", k)
+		}
+	}
+	for i, end := range m.EndsOf(tokens) {
+		if n := len(tokens[i]) - 1 - end[0]; n > 0 {
+			return fmt.Errorf("DetectHead: the last %d of the %d tokens of prompt %d are the pad token: give prompts of one length, "+
+				"or one by one", n, len(tokens[i]), i)
+		}
+	}
+	return nil
+}
+
+// all are the patterns of a prompt.
+func all(patterns []Pattern, prompt []int) (out [][][]float32, err error) {
+	out = make([][][]float32, len(patterns))
+	for k, pattern := range patterns {
+		if out[k], err = pattern(prompt); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // score compares the attention [query, key] of one head with a pattern.

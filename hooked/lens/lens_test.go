@@ -67,6 +67,27 @@ var patterns = map[string]lens.Pattern{
 	"induction_head":       lens.Induction,
 }
 
+// TestDetectHeads compares the detectors in one run with those one by one.
+func TestDetectHeads(t *testing.T) {
+	m := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+	tokens := hooked.Tokens{{1, 5, 9, 2, 5, 9, 2}, {3, 4, 8, 3, 4, 8, 3}}
+	kinds := []lens.Pattern{lens.PreviousToken, lens.DuplicateToken, lens.Induction}
+	for _, d := range []lens.Detection{{}, {Measure: lens.Abs, ExcludeBOS: true}} {
+		together := hooked.Must(lens.DetectHeads(m, tokens, d, kinds...))
+		for k, kind := range kinds {
+			if got, want := together[k].Float32s(), hooked.Must(lens.DetectHead(m, tokens, kind, d)).Float32s(); !slices.Equal(got, want) {
+				t.Errorf("pattern %d: %v, want %v", k, got, want)
+			}
+		}
+	}
+	if _, err := lens.DetectHeads(m, tokens, lens.Detection{}); err == nil {
+		t.Error("no pattern gave no error")
+	}
+	if _, err := lens.DetectHeads(m, tokens, lens.Detection{}, lens.Induction, nil); err == nil || !strings.Contains(err.Error(), "pattern 1") {
+		t.Errorf("a nil pattern: %v", err)
+	}
+}
+
 // TestDetectHead compares the detectors with TransformerLens' detect_head.
 func TestDetectHead(t *testing.T) {
 	forEachFixture(t, func(t *testing.T, f *fixture) {
@@ -164,7 +185,8 @@ func TestPreviousTokenScores(t *testing.T) {
 	f := openFixture(t, "gpt2", nil)
 	const n = 6
 	got := hooked.Must(lens.PreviousTokenScores(f.m, n))
-	scores := hooked.Must(lens.PositionQK(f.m, 2, 1)).Corner(n).Scale(1 / 2.8284271) // sqrt(d_head), which is 8
+	// sqrt(d_head), which is 8
+	scores := hooked.Must(lens.PositionQK(f.m, 2, 1)).Corner(n).Scale(1 / 2.8284271)
 	sum := float32(0)
 	for q := 1; q < n; q++ {
 		row := scores.At(q, hooked.Range{From: 0, To: q + 1})

@@ -65,7 +65,7 @@ func (s Sweep) attributed(m *hooked.Model, set *settings) (*Grid, error) {
 // over, in their order.
 func (sp *space) linear(base, source, grad *hooked.Tensor) (values []float32, err error) {
 	if !slices.Equal(base.Shape(), source.Shape()) {
-		return nil, fmt.Errorf("the activation is %v in the base run and %v in the source", base, source)
+		return nil, fmt.Errorf("the activation is %v in the base run and %v in the source: the prompts must be as many and as long", base.Describe(), source.Describe())
 	}
 	var kept []string
 	for _, axis := range sp.over {

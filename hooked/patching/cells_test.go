@@ -76,9 +76,9 @@ func entriesOf(axis string, i int) []hooked.Entries {
 	return nil
 }
 
-// TestCellsAreRuns compares cells of sweeps at every site of a layer with one explicit run each that
-// replaces the same entries: with norms after the parts, local attention and capped scores, with
-// grouped heads and norms of keys, with attention and MLP in parallel.
+// TestCellsAreRuns compares cells of sweeps at every site of a layer with one explicit run each
+// that replaces the same entries: with norms after the parts, local attention and capped scores,
+// with grouped heads and norms of keys, with attention and MLP in parallel.
 func TestCellsAreRuns(t *testing.T) {
 	for _, family := range []string{"gpt2", "gemma2", "qwen3", "gptj"} {
 		t.Run(family, func(t *testing.T) {
@@ -141,7 +141,8 @@ func TestPathsAreRuns(t *testing.T) {
 			p := newTrial(t, family, rand.New(rand.NewPCG(2, 2)))
 			base, source := hooked.Must(p.m.Cache(p.base)), hooked.Must(p.m.Cache(p.source))
 			paths := func(to patching.Receivers) *patching.Grid {
-				return hooked.Must(patching.Path{To: to, Base: p.base, Source: patching.FromTokens(p.source), Metric: hooked.LogitDiff(p.answers)}.Run(p.m))
+				return hooked.Must(patching.Path{To: to, Base: p.base, Source: patching.FromTokens(p.source), Metric: hooked.LogitDiff(p.answers)}.Run(p.m,
+					patching.BatchTokens(7))) // a sender a batch
 			}
 			end := paths(patching.FinalResid())
 			to := []patching.HeadAt{{Layer: 1, Head: 1}, {Layer: 2, Head: 0}}
@@ -190,8 +191,8 @@ func TestNothingChanges(t *testing.T) {
 	}
 }
 
-// TestOrderOfPrompts checks that neither the order of the prompts nor how many are computed together
-// matters.
+// TestOrderOfPrompts checks that neither the order of the prompts nor how many are computed
+// together matters.
 func TestOrderOfPrompts(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
 	p := newTrial(t, "qwen3", random)
@@ -216,8 +217,8 @@ func TestSourcesAgree(t *testing.T) {
 	golden.Close(t, "from a cache", hooked.Must(sweep.Run(p.m)).Float32s(), want.Float32s(), golden.Tolerance{})
 }
 
-// TestEveryIsItsParts checks that a grid of several kinds holds the grids of each, the narrower ones
-// filled up with zeros, for both ways of computing them.
+// TestEveryIsItsParts checks that a grid of several kinds holds the grids of each, the narrower
+// ones filled up with zeros, for both ways of computing them.
 func TestEveryIsItsParts(t *testing.T) {
 	p := newTrial(t, "llama", rand.New(rand.NewPCG(6, 6)))
 	ways := map[string]func(patching.Kind) *patching.Grid{

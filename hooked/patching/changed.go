@@ -10,8 +10,9 @@ import (
 // differences tells where the source of a sweep differs from its base. Where it does not, a patch
 // changes nothing: a causal model cannot differ before the first token that does.
 type differences struct {
-	sp    *space
-	kept  []int             // the axes that are told apart: those that the sweep runs over, and the positions
+	sp *space
+	// the axes that are told apart: those that the sweep runs over, and the positions
+	kept  []int
 	dims  []int             // batch, then the sizes of the kept axes
 	layer map[int][]float32 // largest difference for each layer
 }

@@ -7,8 +7,8 @@
 // base and the clean ones as source a sweep is denoising, which is TransformerLens' direction: what
 // restores the answer? The other way round it is noising: what breaks it?
 //
-// [Sweep.Attribution] approximates a sweep by gradients in two runs. A [Path] replaces what one head
-// tells another and nothing else.
+// [Sweep.Attribution] approximates a sweep by gradients in two runs. A [Path] replaces what one
+// head tells another and nothing else.
 //
 // # Why sweeps are fast
 //

@@ -68,6 +68,7 @@ func TestErrors(t *testing.T) {
 		_, err := sweep.Run(f.m)
 		refused(t, err, want)
 	}
+	var none context.Context
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for want, options := range map[string][]patching.Option{
@@ -75,7 +76,7 @@ func TestErrors(t *testing.T) {
 		"does not take BatchTokens":          {patching.BatchTokens(7)},
 		"BatchTokens(0): want at least 1":    {patching.BatchTokens(0)},
 		"OnProgress needs a function":        {patching.OnProgress(nil)},
-		"WithContext needs a context":        {patching.WithContext(nil)}, //nolint:staticcheck // that is what is refused
+		"WithContext needs a context":        {patching.WithContext(none)},
 		"an option is nil":                   {nil},
 		"Ungroup was given twice":            {patching.Ungroup(), patching.Ungroup()},
 		"context canceled":                   {patching.WithContext(cancelled)},

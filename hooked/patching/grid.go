@@ -57,8 +57,8 @@ func (g *Grid) Float32s() []float32 { return slices.Clone(g.need().data) }
 // AxisNames are the names of the axes, such as ["layer" "pos"].
 func (g *Grid) AxisNames() []string { return slices.Clone(g.need().axes) }
 
-// AxisLabels are the labels of an axis: layer numbers, tokens with their positions, heads. It panics
-// if there is no such axis.
+// AxisLabels are the labels of an axis: layer numbers, tokens with their positions, heads. It
+// panics if there is no such axis.
 func (g *Grid) AxisLabels(axis int) []string {
 	if n := len(g.need().axes); axis < 0 || axis >= n {
 		fail("there is no axis %d in a grid of %v, which are 0 to %d", axis, g.axes, n-1)

@@ -45,7 +45,8 @@ func TestIndexer(t *testing.T) {
 	}
 }
 
-// TestStack checks that each grid lies where its label is, filled up with zeros, and stays as it is.
+// TestStack checks that each grid lies where its label is, filled up with zeros, and stays as it
+// is.
 func TestStack(t *testing.T) {
 	wide, narrow := countingGrid([]string{"layer", "head"}, 2, 4), countingGrid([]string{"layer", "kv"}, 2, 3)
 	g := stack("site", []string{"q", "k"}, []*Grid{wide, narrow})

@@ -26,27 +26,32 @@ type part struct {
 // What TransformerLens' get_act_patch functions of the same names compute. The comments give the
 // grid's axes.
 var (
-	ResidPre = Kind{Site: hooked.ResidPre, Over: "layer pos"} // the residual stream before each layer
+	// the residual stream before each layer
+	ResidPre = Kind{Site: hooked.ResidPre, Over: "layer pos"}
 	ResidMid = Kind{Site: hooked.ResidMid, Over: "layer pos"} // that between attention and MLP
 	AttnOut  = Kind{Site: hooked.AttnOut, Over: "layer pos"}  // what attention writes
 	MLPOut   = Kind{Site: hooked.MLPOut, Over: "layer pos"}   // what the MLPs write
 
-	HeadOutByPos       = Kind{Site: hooked.AttnZ, Over: "layer pos head"}            // single heads' z at single positions
-	HeadQByPos         = Kind{Site: hooked.AttnQ, Over: "layer pos head"}            // queries
-	HeadKByPos         = Kind{Site: hooked.AttnK, Over: "layer pos head"}            // keys
-	HeadVByPos         = Kind{Site: hooked.AttnV, Over: "layer pos head"}            // values
-	HeadPatternByPos   = Kind{Site: hooked.AttnPattern, Over: "layer head dest"}     // patterns at single destinations
-	HeadPatternDestSrc = Kind{Site: hooked.AttnPattern, Over: "layer head dest src"} // single entries of patterns
+	// single heads' z at single positions
+	HeadOutByPos = Kind{Site: hooked.AttnZ, Over: "layer pos head"}
+	HeadQByPos   = Kind{Site: hooked.AttnQ, Over: "layer pos head"} // queries
+	HeadKByPos   = Kind{Site: hooked.AttnK, Over: "layer pos head"} // keys
+	HeadVByPos   = Kind{Site: hooked.AttnV, Over: "layer pos head"} // values
+	// patterns at single destinations
+	HeadPatternByPos = Kind{Site: hooked.AttnPattern, Over: "layer head dest"}
+	// single entries of patterns
+	HeadPatternDestSrc = Kind{Site: hooked.AttnPattern, Over: "layer head dest src"}
 
-	HeadOutAllPos     = Kind{Site: hooked.AttnZ, Over: "layer head"}       // single heads' z at all positions
+	// single heads' z at all positions
+	HeadOutAllPos     = Kind{Site: hooked.AttnZ, Over: "layer head"}
 	HeadQAllPos       = Kind{Site: hooked.AttnQ, Over: "layer head"}       // queries
 	HeadKAllPos       = Kind{Site: hooked.AttnK, Over: "layer head"}       // keys
 	HeadVAllPos       = Kind{Site: hooked.AttnV, Over: "layer head"}       // values
 	HeadPatternAllPos = Kind{Site: hooked.AttnPattern, Over: "layer head"} // patterns
 )
 
-// Several kinds in one grid, whose first axis is "site". In a model with grouped queries the rows of
-// k and v end in zeros, unless [Ungroup] is given.
+// Several kinds in one grid, whose first axis is "site". In a model with grouped queries the rows
+// of k and v end in zeros, unless [Ungroup] is given.
 var (
 	// BlockEvery is ResidPre, AttnOut and MLPOut: [site, layer, pos].
 	BlockEvery = Kind{parts: []part{{"resid_pre", ResidPre}, {"attn_out", AttnOut}, {"mlp_out", MLPOut}}}

@@ -11,14 +11,18 @@ import (
 )
 
 // Mean is a [Source] that replaces activations by their mean over reference prompts, as mean
-// ablation does. Pads are left out, where [PaddingSide] tells them.
+// ablation does. ARENA's, where each template of prompts has its own mean, is
+//
+//	patching.Mean{Of: reference, Over: "batch", Groups: templates}
+//
+// Pads are left out, where [PaddingSide] tells them.
 type Mean struct {
 	// Of are the reference prompts, [prompt][pos].
 	Of hooked.Tokens
 
-	// Over are the axes along which the mean is taken, separated by blanks: "batch" keeps a mean for
-	// each position, for which the reference prompts must be as long as the base's; "batch pos" has
-	// one for all.
+	// Over are the axes along which the mean is taken, separated by blanks: "batch" keeps a mean
+	// for each position, for which the reference prompts must be as long as the base's; "batch pos"
+	// has one for all.
 	Over string
 
 	// Groups, if there are any, is the group of each reference prompt, such as the number of its

@@ -9,9 +9,9 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// byHand is the mean of an activation [batch, pos, ...] for each prompt of a base: over the reference
-// prompts of its group, and over positions if all are averaged. Pads, which the mask calls 0, are
-// left out.
+// byHand is the mean of an activation [batch, pos, ...] for each prompt of a base: over the
+// reference prompts of its group, and over positions if all are averaged. Pads, which the mask
+// calls 0, are left out.
 func byHand(x *hooked.Tensor, mask [][]int, groups, baseGroups []int, overPos bool) *hooked.Array {
 	shape, values := x.Shape(), x.Float32s()
 	pos, inner := shape[1], len(values)/shape[0]/shape[1]
@@ -64,8 +64,8 @@ func (p *trial) checkHeads(t *testing.T, name string, sweep patching.Sweep, valu
 	}
 }
 
-// TestPaddedMeanByGroups checks that each group leaves out its own pads, and that a base whose groups
-// are those of the reference prompts needs no BaseGroups.
+// TestPaddedMeanByGroups checks that each group leaves out its own pads, and that a base whose
+// groups are those of the reference prompts needs no BaseGroups.
 func TestPaddedMeanByGroups(t *testing.T) {
 	f := openFixture(t, "gpt2", golden.PureGo(t))
 	texts := []string{"When John and Mary went", "The cat", "A dog sat", "He"}

@@ -218,7 +218,7 @@ func TestPadsInDoubt(t *testing.T) {
 		"has pads at [0 1 2] in the base run and at none": sweep(left, patching.FromCache(other), metric, patching.PaddingSide(hooked.Left)),
 		"are the pad token, and would count in the me":    sweep(left, patching.Mean{Of: right, Over: "batch"}, metric),
 		"Mean has others":                                 sweep(left, patching.Mean{Of: left, Over: "batch"}, metric, patching.AttentionMask(ones(left))),
-		"the metric has shape (Float32)[2, 1, 336]":       sweep(left, patching.AllZeros(), matrix, patching.PaddingSide(hooked.Left)),
+		"it has shape (Float32)[2, 1, 336]: want one num": sweep(left, patching.AllZeros(), matrix, patching.PaddingSide(hooked.Left)),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)

@@ -33,8 +33,8 @@ func Heads(site hooked.Site, heads ...HeadAt) Receivers {
 	return r
 }
 
-// Path measures what each head tells the receivers directly, past all other heads (Wang et al. 2022,
-// arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023, arXiv:2304.05969):
+// Path measures what each head tells the receivers directly, past all other heads (Wang et al.
+// 2022, arXiv:2211.00593, appendix B; Goldowsky-Dill et al. 2023, arXiv:2304.05969):
 //
 //	patching.Path{
 //		To:     patching.Heads(hooked.AttnV, patching.HeadAt{Layer: 8, Head: 6}),

@@ -22,7 +22,8 @@ type runner struct {
 	source  lookup
 	patches []patch // all cells of the grid
 	results *results
-	pass    func(b batch, meter *meter) (*hooked.Tensor, error) // computes a batch's last residual stream
+	// computes a batch's last residual stream
+	pass func(b batch, meter *meter) (*hooked.Tensor, error)
 }
 
 // grid computes all patches.

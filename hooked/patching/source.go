@@ -88,7 +88,8 @@ func list(at []int) string {
 type fromTokens struct{ tokens hooked.Tokens }
 
 func (f fromTokens) activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error) {
-	cache, err := baseRun(m, f.tokens, sites, s) // records more than is needed, in the program of the base run
+	// records more than is needed, in the program of the base run
+	cache, err := baseRun(m, f.tokens, sites, s)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,13 @@ import (
 type space struct {
 	site   hooked.Site
 	layers []int
-	axes   []string // of an activation there, without "batch", as [hooked.Site.Axes] but for ungrouped keys
-	dims   []int    // their sizes
-	batch  int
-	over   []int    // which axis each axis of the grid is; layerAxis for the layers
-	names  []string // of the grid's axes
-	sized  []int    // the grid's shape
+	// of an activation there, without "batch", as [hooked.Site.Axes] but for ungrouped keys
+	axes  []string
+	dims  []int // their sizes
+	batch int
+	over  []int    // which axis each axis of the grid is; layerAxis for the layers
+	names []string // of the grid's axes
+	sized []int    // the grid's shape
 }
 
 const layerAxis = -1

@@ -37,8 +37,9 @@ func (s Sweep) Run(m *hooked.Model, options ...Option) (*Grid, error) {
 
 // way is how the numbers of a grid come about.
 type way struct {
-	verb    string                                                       // for errors
-	ignores []string                                                     // options that mean nothing to it
+	verb string // for errors
+	// options that mean nothing to it
+	ignores []string
 	grid    func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
 }
 

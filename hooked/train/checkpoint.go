@@ -50,7 +50,8 @@ func (f *fit) record() runRecord {
 	return runRecord{folderFormat, f.model.Config(), f.names, f.settings()}
 }
 
-// settings are what decides a step, besides the data, the loss and the schedule, which are functions.
+// settings are what decides a step, besides the data, the loss and the schedule, which are
+// functions.
 func (f *fit) settings() string {
 	c := f.cfg
 	optimizer := fmt.Sprintf("%T", c.Optimizer)
@@ -252,7 +253,8 @@ func (f *fit) load() error {
 		return err
 	}
 	steps, err := stepsIn(folder)
-	if err != nil || len(steps) == 0 { // it was interrupted before its first checkpoint: from the beginning
+	// it was interrupted before its first checkpoint: from the beginning
+	if err != nil || len(steps) == 0 {
 		return err
 	}
 	f.step = steps[len(steps)-1]

@@ -41,8 +41,8 @@ type Config struct {
 	Eval   Evaluation          // what is measured now and then; the zero value measures nothing
 	OnStep func(*Report) error // called after each step; [ErrStop] ends the training
 
-	// Progress gets a line that is drawn over itself: step, loss, tokens a second, time left. nil for
-	// none; in a notebook os.Stdout.
+	// Progress gets a line that is drawn over itself: step, loss, tokens a second, time left. nil
+	// for none; in a notebook os.Stdout.
 	Progress io.Writer
 
 	// Folder is where checkpoints go, every Every steps and at the end; "" keeps none.

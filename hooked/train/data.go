@@ -8,10 +8,10 @@ import (
 )
 
 // Data gives a batch for each step. A sequence that ends begins again with the next step; one that
-// never ends, as [Batch.Shuffled]'s, decides itself what follows. The same batches in the same order
-// make the same numbers, so a sequence of random batches takes its random numbers from a seed, and
-// begins with them when it is ranged over: [Resume] ranges over it again and leaves out what the
-// run has read.
+// never ends, as [Batch.Shuffled]'s, decides itself what follows. The same batches in the same
+// order make the same numbers, so a sequence of random batches takes its random numbers from a
+// seed, and begins with them when it is ranged over: [Resume] ranges over it again and leaves out
+// what the run has read.
 type Data = iter.Seq2[Batch, error]
 
 // From is a sequence of batches that cannot fail as [Data].

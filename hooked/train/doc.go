@@ -44,6 +44,6 @@
 // weights that an unbroken training comes to. [Checkpoints] opens a folder as models. A training
 // that is interrupted, or whose loss is not a number ([ErrDiverged]), returns what it had reached.
 //
-// Sources: PyTorch 2.8's torch.optim and torch.nn.utils.clip_grad_norm_, with which the tests compare
-// weights after 1, 5 and 20 steps.
+// Sources: PyTorch 2.8's torch.optim and torch.nn.utils.clip_grad_norm_, with which the tests
+// compare weights after 1, 5 and 20 steps.
 package train

@@ -31,7 +31,7 @@ func Example() {
 	fmt.Printf("%d steps, accuracy %.0f %%\n", out.Steps, 100*last.Eval["accuracy"])
 
 	logits := hooked.Must(out.Model.Run(hooked.Tokens{{3, 4, 5}}, hooked.LogitsAt(-1)))
-	_, best := logits.TopK(1, "d_vocab")
+	_, best := logits.TopK(1, "d_vocab_out")
 	fmt.Println("3 + 4 =", best.Ints()[0], "modulo 5")
 	// Output:
 	// 60 steps, accuracy 100 %

@@ -22,8 +22,8 @@ import (
 )
 
 // A fit is a training in progress: the variables on the device, and GoMLX's trainer, which compiles
-// a step (forward pass, loss, gradients, optimizer) to one program and gives it the variables, to be
-// overwritten.
+// a step (forward pass, loss, gradients, optimizer) to one program and gives it the variables, to
+// be overwritten.
 type fit struct {
 	cfg     Config
 	model   *hooked.Model
@@ -224,7 +224,8 @@ func (f *fit) pass(l layout, in []*Node, losses ...Loss) *Pass {
 	return p
 }
 
-// A side is a model in the training's graphs: the one that is trained, or another that a loss reads.
+// A side is a model in the training's graphs: the one that is trained, or another that a loss
+// reads.
 type side struct {
 	graphs forward.Model
 	scope  string // of its variables

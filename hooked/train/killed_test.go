@@ -27,8 +27,8 @@ func longTraining(t testing.TB, folder string) train.Config {
 	return cfg
 }
 
-// TestKilled kills a training's process between or within checkpoints, and resumes it to the weights
-// of one that ran through.
+// TestKilled kills a training's process between or within checkpoints, and resumes it to the
+// weights of one that ran through.
 func TestKilled(t *testing.T) {
 	if folder := os.Getenv(killedEnv); folder != "" {
 		cfg := longTraining(t, folder)
@@ -64,7 +64,8 @@ func TestKilled(t *testing.T) {
 }
 
 // TestWorkerKilled kills the resident worker between two steps: the error says so, and the training
-// goes on in another worker to the weights of one that ran through. It runs in `make test-resident`.
+// goes on in another worker to the weights of one that ran through. It runs in `make
+// test-resident`.
 func TestWorkerKilled(t *testing.T) {
 	if os.Getenv(resident.BinEnv) == "" {
 		t.Skipf("%s names no worker", resident.BinEnv)

@@ -156,7 +156,7 @@ func (p *Pass) AllSites(at hooked.Selector) []*Node {
 	all := make([]*Node, len(names))
 	for i, name := range names {
 		if all[i] = p.sites[name]; all[i] == nil {
-			exceptions.Panicf("the loss reads %s and does not say so: add it to Loss.Sites", name)
+			exceptions.Panicf("the loss reads %s, which is not there: add it to Loss.Sites, and if it is a tap, make it in an edit (Config.Edits)", name)
 		}
 	}
 	return all

@@ -47,8 +47,8 @@ func twoInARow(mask []int) bool {
 // negative ones count from the end of a row. The label is a class for each row, []int, with one
 // position, and [batch][positions] with several; without positions it is one for each token.
 //
-// It is exact for predictions that are nearly certain too: where a logarithm of probabilities rounds
-// to 0 in float32, at a lead of 17, and has no gradient any more, this one has both.
+// It is exact for predictions that are nearly certain too: where a logarithm of probabilities
+// rounds to 0 in float32, at a lead of 17, and has no gradient any more, this one has both.
 func CrossEntropy(label string, at ...int) Loss {
 	return Loss{
 		Name: "cross-entropy of " + label, Logits: true, Labels: []string{label},
@@ -190,9 +190,9 @@ func atPositions(x *Node, at []int) *Node {
 	return Concatenate(parts, 1)
 }
 
-// surprise is minus the logarithm of the probability of a class under each row of logits
-// [batch, pos, n]: [batch*pos]. With d the other logits less that of the class, and m the largest of
-// them or 0, it is m + log(exp(-m) + sum exp(d - m)), whose small terms are not lost beside a one.
+// surprise is minus the logarithm of the probability of a class under each row of logits [batch,
+// pos, n]: [batch*pos]. With d the other logits less that of the class, and m the largest of them
+// or 0, it is m + log(exp(-m) + sum exp(d - m)), whose small terms are not lost beside a one.
 func surprise(logits, class *Node) *Node {
 	n := logits.Shape().Dim(-1)
 	logits = Reshape(logits, -1, n)

@@ -26,19 +26,20 @@ type Optimizer interface {
 type SGD struct {
 	Momentum float64 // 0 for none
 	Nesterov bool
-	L2       float64 // times the weight is added to the gradient before the momentum: PyTorch's weight_decay
+	// times the weight is added to the gradient before the momentum: PyTorch's weight_decay
+	L2 float64
 }
 
-// Adam is Kingma and Ba 2014 (arXiv:1412.6980) as PyTorch's Adam computes it: eps stands outside the
-// square root, after the correction of the bias.
+// Adam is Kingma and Ba 2014 (arXiv:1412.6980) as PyTorch's Adam computes it: eps stands outside
+// the square root, after the correction of the bias.
 type Adam struct {
 	Betas [2]float64 // of the first and second moment; (0.9, 0.999) if both are 0
 	Eps   float64    // 1e-8 if 0
 	L2    float64    // times the weight is added to the gradient: PyTorch's weight_decay of Adam
 }
 
-// AdamW is Loshchilov and Hutter 2019 (arXiv:1711.05101) as PyTorch's AdamW computes it: all trained
-// weights shrink by learning rate * Decay in each step, biases, norms and embeddings too.
+// AdamW is Loshchilov and Hutter 2019 (arXiv:1711.05101) as PyTorch's AdamW computes it: all
+// trained weights shrink by learning rate * Decay in each step, biases, norms and embeddings too.
 type AdamW struct {
 	Betas [2]float64 // of the first and second moment; (0.9, 0.999) if both are 0
 	Eps   float64    // 1e-8 if 0

@@ -51,12 +51,12 @@ type Result struct {
 	Curve []Point       // of the steps that were taken in this process
 }
 
-// Run trains a model, which stays as it is: the result is another that shares its compiled programs,
-// its tokenizer and the weights that were not trained.
+// Run trains a model, which stays as it is: the result is another that shares its compiled
+// programs, its tokenizer and the weights that were not trained.
 //
 // If ctx is done, or a step fails, Run returns an error and beside it what was reached: the result
-// is nil only where nothing was. A checkpoint is written then too, if there is a folder for it. In a
-// notebook, signal.NotifyContext(ctx, os.Interrupt) makes a context of the stop button.
+// is nil only where nothing was. A checkpoint is written then too, if there is a folder for it. In
+// a notebook, signal.NotifyContext(ctx, os.Interrupt) makes a context of the stop button.
 func Run(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	f, err := newFit(m, cfg)
 	if err != nil {
@@ -68,9 +68,9 @@ func Run(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	return f.run(ctx)
 }
 
-// Resume goes on with a training from the newest checkpoint of its folder, to the same weights as if
-// it had not been interrupted. Model and configuration are those that the training began with; more
-// Steps may be asked for.
+// Resume goes on with a training from the newest checkpoint of its folder, to the same weights as
+// if it had not been interrupted. Model and configuration are those that the training began with;
+// more Steps may be asked for.
 func Resume(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	f, err := newFit(m, cfg)
 	if err != nil {

@@ -75,8 +75,8 @@ func TestSameSeedSameNumbers(t *testing.T) {
 	}
 }
 
-// TestResume holds that a training which is interrupted and resumed comes to the weights of one that
-// is not, and that its folder opens as a sequence of models.
+// TestResume holds that a training which is interrupted and resumed comes to the weights of one
+// that is not, and that its folder opens as a sequence of models.
 func TestResume(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		optimizers := map[string]train.Optimizer{"adamw": train.AdamW{Decay: 0.1}, "sgd": train.SGD{Momentum: 0.9}}
@@ -386,4 +386,27 @@ func TestDonation(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTaps holds that a loss may read a value which an edit has named: twice an activation has four
+// times its square.
+func TestTaps(t *testing.T) {
+	be := golden.PureGo(t)
+	cfg := sums(t, 4)
+	cfg.Optimizer = train.SGD{}
+	task := cfg.Loss
+	cfg.Loss = train.Sum(task, train.L2("blocks.0.mlp.hook_post").Times(4))
+	want := mustRun(t, toy(t, be), cfg)
+	cfg.Loss = train.Sum(task, train.L2("blocks.0.mlp.hook_post.doubled"))
+	cfg.Edits = []hooked.Option{hooked.Edit(hooked.MLPPost.At(0), func(x *graph.Node, _ hooked.Site) *graph.Node {
+		return graph.MulScalar(hooked.Tap("doubled", graph.MulScalar(x, 2), "batch pos d_mlp"), 0.5)
+	})}
+	got := mustRun(t, toy(t, be), cfg)
+	for name, a := range hooked.Must(want.Model.StateDict()) {
+		golden.Close(t, name, hooked.Must(got.Model.StateDict())[name].Data, a.Data, golden.Tolerance{Abs: 1e-6})
+	}
+	cfg.Edits = nil
+	if _, err := train.Run(context.Background(), toy(t, be), cfg); err == nil || !strings.Contains(err.Error(), "make it in an edit") && !strings.Contains(err.Error(), "doubled") {
+		t.Errorf("a tap that no edit makes: %v", err)
+	}
 }

@@ -3,9 +3,9 @@ package train
 import "math"
 
 // A Schedule is the share of the learning rate that a step gets; steps count from 1. In this
-// package's schedules a warm-up of n steps gives step 1 a share of 1/n and step n the whole, so that
-// no step is for nothing, and the last step of a decay gets 0. PyTorch's and transformers' count
-// from 0: see [Delayed].
+// package's schedules a warm-up of n steps gives step 1 a share of 1/n and step n the whole, so
+// that no step is for nothing, and the last step of a decay gets 0. PyTorch's and transformers'
+// count from 0: see [Delayed].
 type Schedule func(step int) float64
 
 // Constant is the whole rate in every step.
@@ -46,9 +46,9 @@ func Exponential(decay float64) Schedule {
 	return func(t int) float64 { return math.Pow(decay, float64(t)) }
 }
 
-// OneCycle is PyTorch's OneCycleLR with its defaults, the rate being its max_lr: from 1/25 up to the
-// whole along half a cosine in the first 0.3 of total steps, and then down to 1/250,000 (Smith and
-// Topin 2017, arXiv:1708.07120). It counts from 0 as PyTorch does.
+// OneCycle is PyTorch's OneCycleLR with its defaults, the rate being its max_lr: from 1/25 up to
+// the whole along half a cosine in the first 0.3 of total steps, and then down to 1/250,000 (Smith
+// and Topin 2017, arXiv:1708.07120). It counts from 0 as PyTorch does.
 func OneCycle(total int) Schedule {
 	const low, lowest = 1. / 25, 1. / 25 / 1e4
 	top := 0.3*float64(total) - 1
@@ -61,8 +61,8 @@ func OneCycle(total int) Schedule {
 	}
 }
 
-// Delayed gives each step what s has for the step before: step 1 of a warm-up gets 0, as in PyTorch,
-// transformers and TransformerLens, whose schedulers count from 0.
+// Delayed gives each step what s has for the step before: step 1 of a warm-up gets 0, as in
+// PyTorch, transformers and TransformerLens, whose schedulers count from 0.
 func Delayed(s Schedule) Schedule { return func(t int) float64 { return s(t - 1) } }
 
 // Conventions are schedules as other libraries' defaults compute them, for a warm-up and a total in

@@ -8,8 +8,8 @@ import (
 )
 
 // ModularAddition are all p*p examples of addition modulo p (Nanda et al. 2023, arXiv:2301.05217):
-// the tokens are a, b and "=", which is token p, and the label "sum" is (a + b) mod p, to be read at
-// the last position. Rows come in the order of a, then b.
+// the tokens are a, b and "=", which is token p, and the label "sum" is (a + b) mod p, to be read
+// at the last position. Rows come in the order of a, then b.
 func ModularAddition(p int) (Batch, error) {
 	if p < 2 {
 		return Batch{}, brief.Errorf("ModularAddition(%d): want a modulus of 2 or more", p)

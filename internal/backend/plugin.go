@@ -84,7 +84,8 @@ func find(device string) (string, bool) {
 // firstFile returns the first regular file that matches pattern, as an absolute
 // path: go-xla takes any other for a plugin's name and searches, or downloads.
 func firstFile(pattern string) (string, bool) {
-	matches, _ := filepath.Glob(pattern) // its one error is a bad pattern: a folder named with a bracket
+	// its one error is a bad pattern: a folder named with a bracket
+	matches, _ := filepath.Glob(pattern)
 	for _, match := range matches {
 		if info, err := os.Stat(match); err == nil && info.Mode().IsRegular() {
 			path, err := filepath.Abs(match)

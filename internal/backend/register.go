@@ -18,7 +18,8 @@ const Default = "gopherlens"
 var constructors = map[string]compute.Constructor{}
 
 // standIn is the name that GOMLX_BACKEND begins with, where no package had registered that when
-// this one was initialised: a notebook's cell links no XLA, and yet computes with it, in the worker.
+// this one was initialised: a notebook's cell links no XLA, and yet computes with it, in the
+// worker.
 var standIn string
 
 func init() {

@@ -2,6 +2,7 @@
 //
 //	compiled/   compiled programs
 //	models/     the default model
+//	once/       values that notebooks make once
 //	pjrt/       the plugin of the XLA backend
 //	processed/  processed weights
 package cachedir

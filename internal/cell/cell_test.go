@@ -153,11 +153,12 @@ func TestFailedBefore(t *testing.T) {
 		decls, code string
 		want        bool
 	}{
-		{"", "", false},                        // declares it
-		{"", "", false},                        // again
-		{"", "fmt.Println(1)", true},           // another cell
-		{"type x int", "", true},               // another one, which declares
-		{"type x int", "", false},              // is it the first or the last that is run again? It says so
+		{"", "", false},              // declares it
+		{"", "", false},              // again
+		{"", "fmt.Println(1)", true}, // another cell
+		{"type x int", "", true},     // another one, which declares
+		// is it the first or the last that is run again? It says so
+		{"type x int", "", false},
 		{"type x int", "fmt.Println(1)", true}, // another cell
 		{"type x string", "", true},            // declared anew
 	} {

@@ -109,8 +109,8 @@ func isTest(name string) bool {
 	return false
 }
 
-// A failure is what is kept of a variable whose initialiser failed: the code of the cell in which it
-// did first, and all declarations as they were when it did last.
+// A failure is what is kept of a variable whose initialiser failed: the code of the cell in which
+// it did first, and all declarations as they were when it did last.
 type failure struct {
 	Main  string
 	Decls []string

@@ -48,6 +48,9 @@ var own = sync.OnceValue(func() *program {
 	return nil
 })
 
+// Is reports whether the program is a notebook's cell whose source can be read.
+func Is() bool { return own() != nil }
+
 func read(path string) (*program, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

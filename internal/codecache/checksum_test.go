@@ -67,7 +67,8 @@ func TestChecksumRecord(t *testing.T) {
 		}
 	}
 	records := func() []string {
-		found, _ := filepath.Glob(filepath.Join(os.Getenv("GOPHERLENS_CACHE"), "compiled", "sum-*")) // the pattern is good
+		// the pattern is good
+		found, _ := filepath.Glob(filepath.Join(os.Getenv("GOPHERLENS_CACHE"), "compiled", "sum-*"))
 		return found
 	}
 	check()
@@ -92,7 +93,8 @@ func TestChecksumRecord(t *testing.T) {
 	if err := os.WriteFile(path, []byte("two"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil { // as a package manager does
+	// as a package manager does
+	if err := os.Chtimes(path, before.ModTime(), before.ModTime()); err != nil {
 		t.Fatal(err)
 	}
 	want = sha256.Sum256([]byte("two"))

@@ -25,7 +25,8 @@ const (
 	crowd = 4
 )
 
-// makeRoom removes the least recently used programs where so many bytes more would exceed the bound.
+// makeRoom removes the least recently used programs where so many bytes more would exceed the
+// bound.
 func (s *Store) makeRoom(bytes int64) error {
 	if bytes > s.limit/share {
 		return brief.Errorf("a compiled program of %d bytes is more than an eighth of the %d bytes that %s allows",

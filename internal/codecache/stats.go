@@ -9,8 +9,9 @@ import (
 type Stats struct {
 	Compiled int64 // programs that were compiled
 	Loaded   int64 // programs that came from disk
-	Refused  int64 // files that were found and not used: damaged, foreign, or refused by the compiler
-	Unkept   int64 // programs that were compiled and could not be kept, though there is a cache
+	// files that were found and not used: damaged, foreign, or refused by the compiler
+	Refused int64
+	Unkept  int64 // programs that were compiled and could not be kept, though there is a cache
 
 	CompileTime time.Duration // that Compiled took, summed over threads
 	LoadTime    time.Duration // that Loaded took, summed over threads

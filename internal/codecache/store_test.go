@@ -100,7 +100,8 @@ func TestBound(t *testing.T) {
 	key := func(i int) codecache.Key { return keyOf("program", strconv.Itoa(i)) }
 	for i := range n {
 		put(t, s, key(i), make([]byte, size))
-		at := time.Now().Add(time.Duration(i-n) * time.Minute) // as if written a minute after the other
+		// as if written a minute after the other
+		at := time.Now().Add(time.Duration(i-n) * time.Minute)
 		if err := os.Chtimes(file(t, key(i)), at, at); err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package fault
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -45,7 +44,7 @@ func BugOf(recovered any) *Bug {
 	}
 	var at []string
 	for _, f := range panicked() {
-		if !isOurs(f.Function) || len(at) == mostLines {
+		if !isOurs(f) || len(at) == mostLines {
 			break
 		}
 		at = append(at, line(f))
@@ -67,15 +66,15 @@ func Recovered(recovered any) error {
 	return brief.Errorf("%v", recovered)
 }
 
-// PanickedAt is the line of the user's own code in which the panic arose that a deferred function is
-// recovering, or that has called what panicked, such as "/tmp/gonb_1/main.go:12", in which GoNB
+// PanickedAt is the line of the user's own code in which the panic arose that a deferred function
+// is recovering, or that has called what panicked, such as "/tmp/gonb_1/main.go:12", in which GoNB
 // finds the cell; empty if the library has called none below the function called until.
 func PanickedAt(until string) string {
 	for _, f := range panicked() {
 		switch {
 		case f.Function == until:
 			return ""
-		case !isOurs(f.Function):
+		case !isOurs(f):
 			return line(f)
 		}
 	}
@@ -86,7 +85,7 @@ func PanickedAt(until string) string {
 // none.
 func UsersLine() string {
 	for _, f := range callers() {
-		if !isOurs(f.Function) {
+		if !isOurs(f) {
 			return line(f)
 		}
 	}
@@ -106,7 +105,7 @@ func callers() []runtime.Frame {
 	var found []runtime.Frame
 	for more := true; more; {
 		var f runtime.Frame
-		if f, more = next.Next(); f.Function == "runtime.gopanic" || !isBelow(f.Function) {
+		if f, more = next.Next(); f.Function == "runtime.gopanic" || !isBelow(f) {
 			found = append(found, f)
 		}
 	}
@@ -126,28 +125,37 @@ func panicked() []runtime.Frame {
 
 // line names a place: of ours by its path in the repository, of others by the whole one.
 func line(f runtime.Frame) string {
-	if isOurs(f.Function) {
-		folder, _, _ := strings.Cut(strings.TrimPrefix(f.Function, module), ".")
-		return fmt.Sprintf("%s/%s:%d", folder, filepath.Base(f.File), f.Line)
+	if isOurs(f) {
+		return fmt.Sprintf("%s:%d", strings.TrimPrefix(f.File, root), f.Line)
 	}
 	return fmt.Sprintf("%s:%d", f.File, f.Line)
 }
 
-const module = "gopherlens/"
+// root is where this library's files lie, as the compiler has called them.
+var root = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "internal/fault/bug.go")
+}()
 
-// isOurs tells functions of this library, but for its tests'.
-func isOurs(function string) bool {
-	pkg, _, _ := strings.Cut(function[strings.LastIndex(function, "/")+1:], ".")
-	return strings.HasPrefix(function, module) && !strings.HasSuffix(pkg, "_test")
+// packages are the folders of the library's own code.
+var packages = []string{"hooked/", "tokenize/", "plots/", "resident/", "internal/", "xla/"}
+
+// isOurs tells functions of this library, but for its tests'. It goes by the file: a function
+// literal in what was inlined is called after the function that it was inlined into.
+func isOurs(f runtime.Frame) bool {
+	file, ok := strings.CutPrefix(f.File, root)
+	return ok && !strings.HasSuffix(file, "_test.go") && hasPrefixOf(file, packages)
 }
 
 // isBelow tells functions that this library is made of, and those that recover.
-func isBelow(function string) bool {
-	for _, prefix := range []string{module + "internal/fault.", module + "hooked.guard", module + "hooked.Try.func", module + "hooked.named.func", "runtime.", "runtime/", "reflect.", "slices.", "maps.", "sync.", "strings.", "sort.", "iter.",
-		"internal/", "github.com/gomlx/", "github.com/pkg/errors"} {
-		if strings.HasPrefix(function, prefix) {
-			return true
-		}
-	}
-	return false
+func isBelow(f runtime.Frame) bool {
+	return hasPrefixOf(f.Function, below) || strings.Contains(f.File, "/github.com/gomlx/")
+}
+
+var below = []string{"gopherlens/internal/fault.", "gopherlens/hooked.guard", "gopherlens/hooked.Try.func", "gopherlens/hooked.named.func",
+	"runtime.", "runtime/", "reflect.", "slices.", "maps.", "sync.", "strings.", "sort.", "iter.", "internal/", "github.com/gomlx/",
+	"github.com/pkg/errors"}
+
+func hasPrefixOf(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
 }

@@ -23,8 +23,8 @@ func LeftOut(be compute.Backend, name string, onXLA ...string) bool {
 	return !IsPureGo(be) && os.Getenv(xlaEnv) == "" && !slices.Contains(onXLA, name)
 }
 
-// IsPureGo reports whether a backend is GoMLX's in pure Go, in this process. Its name is not the one
-// by which it is asked for.
+// IsPureGo reports whether a backend is GoMLX's in pure Go, in this process. Its name is not the
+// one by which it is asked for.
 func IsPureGo(be compute.Backend) bool { return be.Name() == "Go Backend" }
 
 // OnBackends runs a test on the pure Go backend and, if a PJRT plugin is installed, on XLA. The
@@ -42,7 +42,7 @@ func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 }
 
 // PureGo is the pure Go backend, for what does not depend on the backend.
-func PureGo(t *testing.T) compute.Backend { return open(t, backend.PureGo) }
+func PureGo(t testing.TB) compute.Backend { return open(t, backend.PureGo) }
 
 // pluginEnv names a PJRT plugin to test with, in the place of the one that set-up installed, with
 // go-xla's options after a comma: scripts/gpu-check.
@@ -59,7 +59,7 @@ func Plugin() (config string, ok bool) {
 
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
 
-func open(t *testing.T, config string) compute.Backend {
+func open(t testing.TB, config string) compute.Backend {
 	t.Helper()
 	if be, ok := opened.Load(config); ok {
 		return be.(compute.Backend)

@@ -168,7 +168,8 @@ func TestResume(t *testing.T) {
 		{"a part", content[:1000], []string{"bytes=1000-"}},
 		{"everything, unchecked", content, nil},
 		{"too much", append(slices.Clone(content), 1), []string{""}},
-		{"another part", make([]byte, 1000), []string{"bytes=1000-", ""}}, // seen by the checksum, then anew
+		// seen by the checksum, then anew
+		{"another part", make([]byte, 1000), []string{"bytes=1000-", ""}},
 	} {
 		f.requests = nil
 		o := f.options(t)

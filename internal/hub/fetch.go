@@ -112,7 +112,8 @@ type blobWriter struct {
 	mismatch bool // the checksum was wrong once
 }
 
-// open takes up what an earlier download left. To read it for its checksum takes seconds a gigabyte.
+// open takes up what an earlier download left. To read it for its checksum takes seconds a
+// gigabyte.
 func (b *blobWriter) open(ctx context.Context) error {
 	f, err := openOwn(b.path)
 	if err != nil {
@@ -206,7 +207,8 @@ func (b *blobWriter) copy(body io.Reader, total int64) error {
 		n, err := body.Read(buffer)
 		if n > 0 {
 			if _, err := b.f.Write(buffer[:n]); err != nil {
-				return permanent{fmt.Errorf("cannot store the download: %w", err)} // a full disk stays full
+				// a full disk stays full
+				return permanent{fmt.Errorf("cannot store the download: %w", err)}
 			}
 			b.sums.Write(buffer[:n])
 			b.done += int64(n)

@@ -80,7 +80,8 @@ func TestKilledProcess(t *testing.T) {
 	}
 	other := f.otherProcess(t, o)
 	<-sent
-	for size := int64(0); size < arrived; time.Sleep(time.Millisecond) { // until it has stored what we sent
+	// until it has stored what we sent
+	for size := int64(0); size < arrived; time.Sleep(time.Millisecond) {
 		parts, err := filepath.Glob(filepath.Join(o.CacheDir, "models--owner--tiny/blobs/*.incomplete"))
 		if err != nil || len(parts) != 1 {
 			continue

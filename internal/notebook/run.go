@@ -30,8 +30,9 @@ var ErrCell = errors.New("a cell failed")
 
 // Options say how a notebook is run.
 type Options struct {
-	Python  string        // the interpreter that has nbclient
-	Output  string        // the executed notebook's path, the notebook's own to replace it; empty writes none
+	Python string // the interpreter that has nbclient
+	// the executed notebook's path, the notebook's own to replace it; empty writes none
+	Output  string
 	Timeout time.Duration // for each cell; 0 is none
 }
 

@@ -55,7 +55,8 @@ func FuzzShow(f *testing.F) {
 	f.Add(`{"event": 3`)
 	f.Fuzz(func(t *testing.T, events string) {
 		var out strings.Builder
-		_ = notebook.Show(strings.NewReader(events), progress.New(&out)) // an error is as good as none
+		// an error is as good as none
+		_ = notebook.Show(strings.NewReader(events), progress.New(&out))
 		if strings.Contains(out.String(), "\x1b[") {
 			t.Errorf("a colour got through: %q", out.String())
 		}

@@ -191,7 +191,8 @@ func TestPythonPackagesAreChecked(t *testing.T) {
 // The CUDA plugin lies beside the libraries that it loads from ../nvidia, with ptxas
 // where XLA looks for it.
 func TestArrangeNvidia(t *testing.T) {
-	for _, assembler := range []string{"cu13/bin/ptxas", "cuda_nvcc/bin/ptxas"} { // CUDA 13's packages, CUDA 12's
+	// CUDA 13's packages, CUDA 12's
+	for _, assembler := range []string{"cu13/bin/ptxas", "cuda_nvcc/bin/ptxas"} {
 		site := t.TempDir()
 		for _, path := range []string{assembler, "cudnn/lib/libcudnn.so.9"} {
 			full := filepath.Join(site, "nvidia", path)

@@ -61,7 +61,8 @@ func pluginStates(t *testing.T, platform string, s *setup.Setup) map[string]setu
 	return states
 }
 
-// On an Apple machine set-up leaves XLA out and says what computes instead; no platform makes it fail.
+// On an Apple machine set-up leaves XLA out and says what computes instead; no platform makes it
+// fail.
 func TestPluginsElsewhere(t *testing.T) {
 	repo, err := setup.FindRepo()
 	if err != nil {

@@ -110,7 +110,8 @@ func (f WheelFile) download(ctx context.Context, s *Setup, dir string) (string, 
 	if _, err := pip.run(ctx); err != nil {
 		return "", err
 	}
-	wheels, _ := filepath.Glob(filepath.Join(dir, "*.whl")) // dir comes from MkdirTemp; the pattern is good
+	// dir comes from MkdirTemp; the pattern is good
+	wheels, _ := filepath.Glob(filepath.Join(dir, "*.whl"))
 	if len(wheels) != 1 {
 		return "", fmt.Errorf("pip download left %d wheels of %s in %s, expected one", len(wheels), f.Package, dir)
 	}

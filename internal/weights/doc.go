@@ -1,7 +1,8 @@
-// Package weights reads checkpoints: safetensors (one file or shards), GGUF and
-// PyTorch state dicts; and files of arrays, with [OpenArrays]: NumPy's .npy and .npz, and whatever
-// tensors torch.save has saved. It writes safetensors, .npy and .npz. It knows formats only. What a tensor means, and how its
-// rows must be permuted or transposed for a model family, is its caller's business.
+// Package weights reads checkpoints: safetensors (one file or shards), GGUF and PyTorch state
+// dicts; and files of arrays, with [OpenArrays]: NumPy's .npy and .npz, and whatever tensors
+// torch.save has saved. It writes safetensors, .npy and .npz. It knows formats only. What a tensor
+// means, and how its rows must be permuted or transposed for a model family, is its caller's
+// business.
 //
 // A checkpoint is mapped into memory, not read: [Open] costs the header, and a
 // tensor costs nothing until it is decoded. Decoding one tensor at a time keeps

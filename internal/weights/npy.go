@@ -11,8 +11,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A .npy file is NumPy's "\x93NUMPY", a version (two bytes), the length of the header (2 bytes, or 4
-// since version 2), the header (a dict in Python's notation: descr, fortran_order, shape; padded
+// A .npy file is NumPy's "\x93NUMPY", a version (two bytes), the length of the header (2 bytes, or
+// 4 since version 2), the header (a dict in Python's notation: descr, fortran_order, shape; padded
 // with spaces), and the values. Source: numpy/lib/format.py.
 
 const npyMagic = "\x93NUMPY"

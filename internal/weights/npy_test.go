@@ -210,7 +210,8 @@ func TestWriteNpy(t *testing.T) {
 	if got := float32s(t, tensor(t, f, "fortran_big")); !slices.Equal(got, float32s(t, turned)) {
 		t.Errorf("fortran_big: %v", got)
 	}
-	if got := float32s(t, tensor(t, f, "half")); !slices.Equal(got, []float32{0.099975586, -2}) { // numpy.float16(0.1)
+	// numpy.float16(0.1)
+	if got := float32s(t, tensor(t, f, "half")); !slices.Equal(got, []float32{0.099975586, -2}) {
 		t.Errorf("half: %v", got)
 	}
 }

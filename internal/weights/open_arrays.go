@@ -25,9 +25,9 @@ func with[K comparable, V any](table, more map[K]V) map[K]V {
 	return out
 }
 
-// OpenArrays maps a file of arrays: one that [Open] opens, NumPy's .npy, whose array is called after
-// the file, or .npz, or what torch.save has saved of a tensor alone or of tensors in dicts and
-// lists.
+// OpenArrays maps a file of arrays: one that [Open] opens, NumPy's .npy, whose array is called
+// after the file, or .npz, or what torch.save has saved of a tensor alone or of tensors in dicts
+// and lists.
 func OpenArrays(path string) (*File, error) {
 	ending := strings.ToLower(filepath.Ext(path))
 	format, ok := arrayFormatOf[ending]

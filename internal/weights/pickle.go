@@ -16,7 +16,8 @@ import (
 type (
 	tuple []any
 	list  struct{ items []any }
-	dict  struct{ entries []entry } // in order of insertion; equal keys are kept, and refused as names
+	// in order of insertion; equal keys are kept, and refused as names
+	dict  struct{ entries []entry }
 	entry struct{ key, value any }
 	// global is a name of Python's that the list allows.
 	global string

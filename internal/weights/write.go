@@ -39,8 +39,8 @@ func FromInt64s(name string, shape []int, values []int64) Named {
 	return Named{name, I64, shape, func(w io.Writer) error { return writeValues(w, values) }}
 }
 
-// FromRounded makes a tensor of one of the float types of values in row-major order, each rounded to
-// the nearest. A value that is too large for the type is an error when it is written.
+// FromRounded makes a tensor of one of the float types of values in row-major order, each rounded
+// to the nearest. A value that is too large for the type is an error when it is written.
 func FromRounded(name string, dtype DType, shape []int, values []float32) Named {
 	if dtype == F32 {
 		return FromFloat32s(name, shape, values)

@@ -10,8 +10,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// WriteNpy writes one array as NumPy's numpy.save does. Like [WriteSafetensors] it replaces what was
-// there when the file is complete.
+// WriteNpy writes one array as NumPy's numpy.save does. Like [WriteSafetensors] it replaces what
+// was there when the file is complete.
 func WriteNpy(path string, t Named) error {
 	err := replaceFile(path, t.writeNpy)
 	if err != nil {

@@ -80,8 +80,9 @@ func (s *store) unkeep(key keptKey) []*array {
 func (s *store) evictKept() ([]*array, bool) {
 	var oldest keptKey
 	var found *kept
+	keys := s.heldByKeys()
 	for key, k := range s.kept {
-		if k.idle() && (found == nil || k.used < found.used) {
+		if k.idle(keys) && (found == nil || k.used < found.used) {
 			oldest, found = key, k
 		}
 	}
@@ -93,10 +94,22 @@ func (s *store) evictKept() ([]*array, bool) {
 	return found.arrays, true
 }
 
-// idle reports whether the key alone holds the arrays.
-func (k *kept) idle() bool {
+// heldByKeys counts the keys' references on each array. Several keys may hold the same: that alone
+// must not keep any of them for ever.
+func (s *store) heldByKeys() map[*array]int {
+	keys := map[*array]int{}
+	for _, k := range s.kept {
+		for _, a := range k.arrays {
+			keys[a]++
+		}
+	}
+	return keys
+}
+
+// idle reports whether keys alone hold the arrays; held counts how many times each does.
+func (k *kept) idle(held map[*array]int) bool {
 	for _, a := range k.arrays {
-		if a.refs > 1 {
+		if a.refs > held[a] {
 			return false
 		}
 	}

@@ -1,6 +1,6 @@
 // Package forward lets other packages of this module build hooked's forward graph into graphs of
-// their own, with nodes of their own for the weights. It is hooked's side door: what goes through it
-// is no part of the public interface.
+// their own, with nodes of their own for the weights. It is hooked's side door: what goes through
+// it is no part of the public interface.
 package forward
 
 import (

@@ -6,14 +6,14 @@
 // A block is one small program that gets the layer's weights as inputs: it is compiled once and
 // serves all layers.
 //
-// The package is a door: hooked gives a [Door] to it when the program starts, patching takes it. The
-// types that only hooked can name are parameters here.
+// The package is a door: hooked gives a [Door] to it when the program starts, patching takes it.
+// The types that only hooked can name are parameters here.
 package sweeps
 
 import . "github.com/gomlx/gomlx/core/graph"
 
-// Door is what patching finds. M is *hooked.Model, C *hooked.Cache, T *hooked.Tensor, S hooked.Site,
-// F hooked.Metric and O hooked.Option.
+// Door is what patching finds. M is *hooked.Model, C *hooked.Cache, T *hooked.Tensor, S
+// hooked.Site, F hooked.Metric and O hooked.Option.
 type Door[M, C, T, S, F, O any] struct {
 	// Sites are the activations that a base run must have recorded.
 	Sites func(m M) []S
@@ -40,8 +40,8 @@ type Branches[T any] interface {
 	Start(layer int, prompts []int) (T, error)
 
 	// Block passes rows x [row, pos, d_model] through one layer. The values are the run-time values
-	// of each edit, of the same shapes in every call. It returns the residual stream after the layer
-	// and the activations at the sites to record.
+	// of each edit, of the same shapes in every call. It returns the residual stream after the
+	// layer and the activations at the sites to record.
 	Block(layer int, prompts []int, x T, values ...[]any) (next T, recorded []T, err error)
 }
 
@@ -54,8 +54,8 @@ type Spec[S any] struct {
 }
 
 // An Edit changes the activation x [row, pos, ...] at a site in every block. The positions of x are
-// those from [Spec].From on, except along an axis called "key", which holds all. The values are those
-// that Block gets for this edit.
+// those from [Spec].From on, except along an axis called "key", which holds all. The values are
+// those that Block gets for this edit.
 type Edit[S any] struct {
 	At    S
 	Apply func(x *Node, values []*Node) *Node

@@ -78,6 +78,7 @@ want = {
     "sort holes descending": sort(holes, descending=True), "sort ties": sort(ties), "sort ties descending": sort(ties, descending=True),
     "sort ints": sort(ints), "sort middle": sort(cube, dim=1), "argsort": x.argsort(-1),
     "topk holes": list(torch.topk(holes[1], 2)), "topk nan": torch.topk(holes, 1)[0],
+    "topk ints": list(torch.topk(ints, 3)),
     "cumsum": x.cumsum(-1), "cumsum first": cube.cumsum(0), "cumsum ints": ints.cumsum(1), "cumsum large": large.cumsum(0),
     "cumsum truth": truth.cumsum(-1), "cumsum holes": holes.cumsum(-1),
     # Matrices.

@@ -137,9 +137,10 @@ func (i Info) Put(e *Encoder) {
 	e.String(i.Description)
 	e.Strings(i.Devices)
 	c := i.Capabilities
-	for _, flag := range []bool{c.Functions, c.DynamicAxes, c.PreferConstantsForVariables} {
+	for _, flag := range []bool{c.Functions, c.PreferConstantsForVariables} {
 		e.Bool(flag)
 	}
+	e.Uint(uint64(c.DynamicShapes))
 	putSet(e, c.Operations)
 	putSet(e, c.DTypes)
 }
@@ -148,9 +149,10 @@ func (i Info) Put(e *Encoder) {
 func ReadInfo(d *Decoder) Info {
 	i := Info{Index: d.Uint(), Name: d.String(), Description: d.String(), Devices: d.Strings()}
 	c := &i.Capabilities
-	for _, flag := range []*bool{&c.Functions, &c.DynamicAxes, &c.PreferConstantsForVariables} {
+	for _, flag := range []*bool{&c.Functions, &c.PreferConstantsForVariables} {
 		*flag = d.Bool()
 	}
+	c.DynamicShapes = compute.DynamicShapesSupport(d.Uint())
 	c.Operations = readSet[compute.OpType](d)
 	c.DTypes = readSet[dtypes.DType](d)
 	return i

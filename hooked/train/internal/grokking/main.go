@@ -1,6 +1,6 @@
-// Command grokking trains a transformer of one layer on addition modulo p until it generalises, long
-// after it knows its training set by heart (Power et al. 2022, arXiv:2201.02177; Nanda et al. 2023,
-// arXiv:2301.05217, whose settings these are). `make grokking` runs it.
+// Command grokking trains a transformer of one layer on addition modulo p until it generalises,
+// long after it knows its training set by heart (Power et al. 2022, arXiv:2201.02177; Nanda et al.
+// 2023, arXiv:2301.05217, whose settings these are). `make grokking` runs it.
 //
 //	grokking [-p 113] [-steps 20000] [-every 100] [-until 0.01] [-folder DIR] [-csv FILE] [-svg FILE]
 package main
