@@ -9,7 +9,7 @@ NOTEBOOK  ?= notebooks/01_exploratory_analysis.ipynb
 NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb))
 
 # Ten minutes for a package, Go's own limit, can be short on a busy machine.
-TEST_FLAGS ?= -timeout=18m
+TEST_FLAGS ?= -timeout=30m
 
 gopherlens = bin/gopherlens
 packages   = ./...
