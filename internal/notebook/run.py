@@ -120,6 +120,7 @@ def main(path, timeout, output=None):
         kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "gonb"),
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}},
         record_timing=False,  # times in the metadata would change the file at each run
+        coalesce_streams=True,  # as a notebook in the browser shows what arrives line by line
     )
     # A run that is stopped must still end its kernel, and that the cell's process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
