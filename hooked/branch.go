@@ -20,7 +20,9 @@ func init() {
 	})
 }
 
-// branches are [sweeps.Branches].
+// branches are [sweeps.Branches]: runs that differ from one base run from a layer and a position on.
+// What lies before is not computed again: the stream enters from the base run, and so do the keys
+// and values of earlier positions, as if they came from a key-value cache.
 type branches struct {
 	m      *Model
 	base   *Cache
@@ -32,7 +34,9 @@ type branches struct {
 	blocks map[string]*program
 }
 
-// branchSites are the activations that a base run must have recorded.
+// branchSites are the activations that a base run must have recorded: where rows enter, and keys and
+// values as they would be cached, before rotation. With a norm on keys the recorded ones come after
+// its division and before its weight.
 func (c Config) branchSites() []Site {
 	if c.UseQKNorm {
 		return []Site{ResidPre, KNormNormalized, AttnV}
@@ -40,6 +44,7 @@ func (c Config) branchSites() []Site {
 	return []Site{ResidPre, AttnK, AttnV}
 }
 
+// branches refuses base runs of which a branch cannot begin.
 func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {
@@ -67,6 +72,8 @@ func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*
 		blocks: make(map[string]*program)}, nil
 }
 
+// Start is the stream of the base run before a layer, [row, pos, d_model], a row for each prompt
+// named, from position from on.
 func (b *branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	resid, err := b.base.Lookup(ResidPre.At(layer))
 	if err != nil {
@@ -76,6 +83,8 @@ func (b *branches) Start(layer int, prompts []int) (x *Tensor, err error) {
 	return x, err
 }
 
+// Block runs one layer on the rows' stream. Layers that differ in their weights alone share a
+// program, so that a sweep over thirty layers compiles one or two.
 func (b *branches) Block(layer int, prompts []int, x *Tensor, values ...[]any) (*Tensor, []*Tensor, error) {
 	c := b.m.cfg
 	l, err := c.layer(layer)
@@ -123,6 +132,8 @@ const (
 	inputBaseV = "branch.v" // the same of its values
 )
 
+// setInputs uploads what tells the rows apart: whose prompt each is, its mask, and the base run's keys
+// and values, from which the program gathers a row's own.
 func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {
 	rows, mask := make([]int32, len(prompts)), make([][]int, len(prompts))
 	for i, p := range prompts {
@@ -158,7 +169,8 @@ func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error 
 	return in.set(inputRows, rows, dtypes.Int32, len(rows), 1)
 }
 
-// block finds or compiles the program of layer l, which serves all layers of its kind.
+// block finds or compiles the program of layer l, which serves all layers of its kind. It is traced
+// once for each number of rows and shape of values.
 func (b *branches) block(l, rows int, edits []*edit) (*program, error) {
 	key := fmt.Sprint(l, rows)
 	for _, e := range edits {

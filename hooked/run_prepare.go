@@ -10,7 +10,9 @@ import (
 
 // This file turns what a run was asked for into its plan and its inputs.
 
-// prepare does everything of a run but compile and execute it.
+// prepare does everything of a run but compile and execute it. The order matters: layers limit which
+// sites there are, sites which edits mean anything, the mask where a metric looks, and prefixes are
+// told from all of that.
 func (r *run) prepare(input any) error {
 	for _, step := range []func() error{
 		func() error { return r.read(input) },
@@ -25,7 +27,8 @@ func (r *run) prepare(input any) error {
 	return nil
 }
 
-// read takes the input in any of its forms.
+// read takes the input in any of its forms: a text, texts, tokens, or the residual stream at which a
+// run enters a model half way.
 func (r *run) read(input any) error {
 	if err := r.req.checkInput(input); err != nil {
 		return err
@@ -51,6 +54,8 @@ func (r *run) read(input any) error {
 	return r.in.set(inputTokens, flatten32(tokens), dtypes.Int32, r.plan.batch, r.plan.pos)
 }
 
+// readResidual takes a residual stream [batch, pos, d_model] for input. A tensor does not tell in
+// which layer it was recorded, so the reader must.
 func (r *run) readResidual(t *Tensor) error {
 	if err := t.check(); err != nil {
 		return fmt.Errorf("the residual stream to run from: %w", err)
@@ -90,6 +95,8 @@ func (r *run) scoreOn(tokens Tokens) error {
 	return r.in.set(inputTokens, flatten32(tokens), dtypes.Int32, r.plan.batch, r.plan.pos)
 }
 
+// setLayers cuts the run to the layers [start, stop). StopAtLayer ends it with the residual stream
+// there, and nothing after it is computed.
 func (r *run) setLayers() error {
 	c := r.m.cfg
 	r.plan.stop = c.NLayers
@@ -116,7 +123,8 @@ func (r *run) setLayers() error {
 	return nil
 }
 
-// within drops the sites that lie outside the layers that this run computes.
+// within drops the sites that lie outside the layers that this run computes. What lies in no layer
+// comes before all of them, such as the embedding, or after.
 func (r *run) within(sites []Site) []Site {
 	return filterSites(sites, func(s Site) bool {
 		if l, ok := s.Layer(); ok {
@@ -129,6 +137,8 @@ func (r *run) within(sites []Site) []Site {
 	})
 }
 
+// setSites settles which activations and gradients are results. An observer gets its activations as
+// results too, after the run: a call in the middle would cut the program in two.
 func (r *run) setSites() error {
 	c := r.m.cfg
 	var err error
@@ -157,6 +167,7 @@ func (r *run) setSites() error {
 			return err
 		}
 	}
+	// in the order of the forward pass, each once, so that equal runs have equal keys
 	both := append(slices.Clone(r.plan.record), observed...)
 	r.plan.record = r.within(filterSites(c.Sites(), func(s Site) bool { return slices.Contains(both, s) }))
 	r.plan.grads = r.within(r.plan.grads)
@@ -182,6 +193,7 @@ func (r *run) meets(option string, sites []Site) error {
 	return fmt.Errorf("%s selects %s, which %s leaves out of this run", option, sites[0], strings.Join(cut, " and "))
 }
 
+// observed are the sites that observers look at. Each notes its own, since one run may have several.
 func (r *run) observed() ([]Site, error) {
 	var all []Site
 	for i := range r.req.observers {
@@ -195,6 +207,8 @@ func (r *run) observed() ([]Site, error) {
 	return all, nil
 }
 
+// setEdits puts the edits into the plan, in the order given. Their run-time values become inputs:
+// the same edit with other values runs the same program.
 func (r *run) setEdits() error {
 	for i, requested := range r.req.edits {
 		sites, taps, err := r.chosen(fmt.Sprintf("edit %d", i), editTap, requested.at)
@@ -246,7 +260,8 @@ func (r *run) checkLoss() error {
 	return nil
 }
 
-// setLogits uploads the places [batch][n] whose logits the run or its metric wants.
+// setLogits uploads the places [batch][n] whose logits the run or its metric wants. Others are not
+// computed: over a large vocabulary they cost more than all layers.
 func (r *run) setLogits() error {
 	at := r.logitsAt
 	if at == nil && len(r.req.logitsAt) > 0 {
@@ -307,7 +322,8 @@ func (r *run) end(i int) int {
 }
 
 // doubtful is a prompt whose tokens end in what may be pads, where others do not; -1 if there is
-// none.
+// none. In many families the pad token is also the end of a text, which one may well ask about: where
+// every prompt ends in it, it is taken as meant.
 func (r *run) doubtful() int {
 	if r.ends != nil || r.req.kv != nil {
 		return -1
