@@ -2,6 +2,8 @@
 
 # GoMLX's pure Go backend multiplies matrices ten times faster with it.
 export GOEXPERIMENT = simd
+# With simd, exponentials are a hundred times faster without it: internal/backend/debug.go says why.
+export GODEBUG = cpu.fma=off
 # A missing plugin is a message, never a download in the middle of a run.
 export GOMLX_NO_AUTO_INSTALL = 1
 

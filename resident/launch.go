@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gopherlens/internal/backend"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -146,7 +147,7 @@ func (p place) start() error {
 	defer log.Close()
 	cmd := exec.Command(bin, "resident", "serve", "-dir", p.dir, "-watch", strconv.Itoa(p.watch), "-ready")
 	cmd.Dir = "/"
-	cmd.Env = workerEnv(os.Environ())
+	cmd.Env = backend.WithDebug(workerEnv(os.Environ()))
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{signal} // descriptor 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

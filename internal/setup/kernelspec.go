@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomlx/compute"
 
+	"gopherlens/internal/backend"
 	"gopherlens/internal/cachedir"
 )
 
@@ -83,6 +84,7 @@ func (s *Setup) kernelEnv(g goCommand) (map[string]string, error) {
 	env := map[string]string{
 		"PATH":                  strings.Join(path, ":"),
 		"GOEXPERIMENT":          "simd", // the pure Go backend's matrix product is ten times faster
+		"GODEBUG":               backend.AddDebug(os.Getenv("GODEBUG")),
 		"GOFLAGS":               kernelGoFlags(g.Flags),
 		"GOWORK":                "auto", // the kernel makes a go.work of its own
 		"GOMLX_NO_AUTO_INSTALL": "1",    // never download in the middle of a cell

@@ -108,6 +108,7 @@ func installKernel(t *testing.T, s *setup.Setup) (setup.KernelSpec, string) {
 func TestKernel(t *testing.T) {
 	s := elsewhere(t, ready(t, new(bytes.Buffer)))
 	t.Setenv("GOFLAGS", "-mod=mod -buildvcs=false")
+	t.Setenv("GODEBUG", "")
 	t.Setenv(cachedir.Variable, t.TempDir())
 	spec, _ := installKernel(t, s)
 	if want := s.Repo.Bin() + "/gonb"; spec.Argv[0] != want {
@@ -117,6 +118,7 @@ func TestKernel(t *testing.T) {
 		t.Errorf("arguments %q lack %s", spec.Argv, want)
 	}
 	for name, want := range map[string]string{
+		"GODEBUG":               "cpu.fma=off",
 		"GOEXPERIMENT":          "simd",
 		"GOFLAGS":               "-buildvcs=false -ldflags=-w",
 		"GOMLX_NO_AUTO_INSTALL": "1",
