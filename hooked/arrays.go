@@ -166,20 +166,20 @@ func namedArray(name string, value any) (weights.Named, error) {
 	if err := t.check(); err != nil {
 		return weights.Named{}, err
 	}
+	return storedArray(name, t.value)
+}
+
+// storedArray is a tensor as an array of a file, in its own type: what [storedTensor] reads.
+func storedArray(name string, t *tensors.Tensor) (weights.Named, error) {
 	for stored, kind := range storedTypes {
-		if kind == t.value.DType() {
-			return weights.Named{Name: name, DType: stored, Shape: t.Shape(), Write: t.writeTo}, nil
+		if kind == t.DType() {
+			return weights.Named{Name: name, DType: stored, Shape: t.Shape().Dimensions, Write: func(w io.Writer) (err error) {
+				failed := t.ConstBytes(func(bytes []byte) { _, err = w.Write(bytes) })
+				return errors.Join(failed, err)
+			}}, nil
 		}
 	}
 	return weights.Named{}, fmt.Errorf("a tensor of %s cannot be written", t.DType())
-}
-
-// writeTo writes the values as they lie in memory.
-func (t *Tensor) writeTo(w io.Writer) (err error) {
-	if failed := t.value.ConstBytes(func(bytes []byte) { _, err = w.Write(bytes) }); failed != nil {
-		return failed
-	}
-	return err
 }
 
 // named is a as an array of a file. Unlike a weight it may be empty.

@@ -20,9 +20,9 @@ func init() {
 	})
 }
 
-// branches are [sweeps.Branches]: runs that differ from one base run from a layer and a position on.
-// What lies before is not computed again: the stream enters from the base run, and so do the keys
-// and values of earlier positions, as if they came from a key-value cache.
+// branches are [sweeps.Branches]: runs that differ from one base run from a layer and a position
+// on. What lies before is not computed again: the stream enters from the base run, and so do the
+// keys and values of earlier positions, as if they came from a key-value cache.
 type branches struct {
 	m      *Model
 	base   *Cache
@@ -34,9 +34,9 @@ type branches struct {
 	blocks map[string]*program
 }
 
-// branchSites are the activations that a base run must have recorded: where rows enter, and keys and
-// values as they would be cached, before rotation. With a norm on keys the recorded ones come after
-// its division and before its weight.
+// branchSites are the activations that a base run must have recorded: where rows enter, and keys
+// and values as they would be cached, before rotation. With a norm on keys the recorded ones come
+// after its division and before its weight.
 func (c Config) branchSites() []Site {
 	if c.UseQKNorm {
 		return []Site{ResidPre, KNormNormalized, AttnV}
@@ -132,8 +132,8 @@ const (
 	inputBaseV = "branch.v" // the same of its values
 )
 
-// setInputs uploads what tells the rows apart: whose prompt each is, its mask, and the base run's keys
-// and values, from which the program gathers a row's own.
+// setInputs uploads what tells the rows apart: whose prompt each is, its mask, and the base run's
+// keys and values, from which the program gathers a row's own.
 func (b *branches) setInputs(in *inputs, l int, prompts []int, x *Tensor) error {
 	rows, mask := make([]int32, len(prompts)), make([][]int, len(prompts))
 	for i, p := range prompts {

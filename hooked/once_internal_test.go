@@ -56,10 +56,10 @@ func again[T any](t *testing.T, value T) (back []T) {
 		t.Fatal("the record does not read back")
 	}
 	t.Setenv(cachedir.Variable, t.TempDir())
-	if err := (diskStore{}).put(c, p); err != nil {
+	if err := (diskStore{limit: 1 << 30}).put(c, p); err != nil {
 		t.Fatal(err)
 	}
-	fromDisk, err := diskStore{}.take(c)
+	fromDisk, err := diskStore{limit: 1 << 30}.take(c)
 	if err != nil || fromDisk == nil {
 		t.Fatal("nothing is on disk", err)
 	}

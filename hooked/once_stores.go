@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/backend"
@@ -35,25 +33,28 @@ type onceStore interface {
 
 // stores are where a value may be kept.
 func (c *onceCall) stores() ([]onceStore, error) {
-	worker, err := workerStore()
-	switch {
-	case err != nil:
-		return nil, err
-	case worker != nil:
-		return []onceStore{worker, diskStore{}}, nil
-	case c.onDisk:
-		return []onceStore{diskStore{}}, nil
+	all, err := allStores()
+	if err == nil && len(all) == 1 && !c.onDisk { // without a worker, unless asked for, in the process alone
+		return nil, nil
 	}
-	return nil, nil
+	return all, err
 }
 
 // allStores are where values may be kept that are not known yet.
 func allStores() ([]onceStore, error) {
 	worker, err := workerStore()
-	if err != nil || worker == nil {
-		return []onceStore{diskStore{}}, err
+	if err != nil {
+		return nil, err
 	}
-	return []onceStore{worker, diskStore{}}, nil
+	limit, err := onceLimit()
+	if err != nil {
+		return nil, err
+	}
+	disk := diskStore{limit}
+	if worker == nil {
+		return []onceStore{disk}, nil
+	}
+	return []onceStore{worker, disk}, nil
 }
 
 func isOutOfMemory(err error) bool { return errors.Is(err, resident.ErrOutOfMemory) }
@@ -150,16 +151,14 @@ const OnceLimitEnv = "GOPHERLENS_ONCE_GB"
 
 const defaultOnceGB = 10
 
-func onceLimit() int64 {
-	if v, err := strconv.ParseFloat(os.Getenv(OnceLimitEnv), 64); err == nil && v >= 0 {
-		return int64(v * (1 << 30))
-	}
-	return defaultOnceGB << 30
+func onceLimit() (int64, error) {
+	gigabytes, err := cachedir.Gigabytes(OnceLimitEnv, defaultOnceGB)
+	return int64(gigabytes * (1 << 30)), err
 }
 
 // diskStore keeps values as safetensors files in the cache folder, named after a hash of the name
 // and one of all that must be the same.
-type diskStore struct{}
+type diskStore struct{ limit int64 } // bytes of all files together
 
 func (diskStore) isDisk() bool { return true }
 
@@ -222,11 +221,7 @@ func readPacked(path string) *packed {
 		if err != nil {
 			return nil
 		}
-		d, ok := typeOnDevice(t.DType)
-		if !ok {
-			return nil
-		}
-		a, err := tensors.FromRaw(nil, 0, shapes.Make(d, t.Shape...), t.Raw())
+		a, err := storedTensor(t)
 		if err != nil {
 			return nil
 		}
@@ -252,10 +247,10 @@ func (s diskStore) put(c *onceCall, p *packed) error {
 	if err != nil {
 		return err
 	}
-	size, limit := p.size()+int64(len(record)), onceLimit()
-	if size > limit {
+	size := p.size() + int64(len(record))
+	if size > s.limit {
 		if c.onDisk {
-			return brief.Errorf("it takes %d MB, and %s allows %d on disk", size>>20, OnceLimitEnv, limit>>20)
+			return brief.Errorf("it takes %d MB, and %s allows %d on disk", size>>20, OnceLimitEnv, s.limit>>20)
 		}
 		return nil
 	}
@@ -264,20 +259,17 @@ func (s diskStore) put(c *onceCall, p *packed) error {
 		return err
 	}}}
 	for i, a := range p.arrays {
-		d, ok := typesOnDisk[a.DType()]
-		if !ok {
-			return brief.Errorf("values of type %s are not kept on disk", a.DType())
+		n, err := storedArray(strconv.Itoa(i), a)
+		if err != nil {
+			return err
 		}
-		named = append(named, weights.Named{Name: strconv.Itoa(i), DType: d, Shape: a.Shape().Dimensions, Write: func(w io.Writer) (err error) {
-			errRead := a.ConstBytes(func(data []byte) { _, err = w.Write(data) })
-			return errors.Join(err, errRead)
-		}})
+		named = append(named, n)
 	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	if err := makeRoom(dir, limit-size); err != nil {
+	if err := makeRoom(dir, s.limit-size); err != nil {
 		return err
 	}
 	return weights.WriteSafetensors(path, map[string]string{"about": "a value of hooked.Once, made by gopherlens"}, named)
@@ -323,21 +315,4 @@ func (s diskStore) list() (values []OnceValue, err error) {
 		}
 	}
 	return values, err
-}
-
-// typesOnDisk are the types of arrays in files.
-var typesOnDisk = map[dtypes.DType]weights.DType{
-	dtypes.Float64: weights.F64, dtypes.Float32: weights.F32, dtypes.Float16: weights.F16, dtypes.BFloat16: weights.BF16,
-	dtypes.Int64: weights.I64, dtypes.Int32: weights.I32, dtypes.Int16: weights.I16, dtypes.Int8: weights.I8,
-	dtypes.Uint64: weights.U64, dtypes.Uint32: weights.U32, dtypes.Uint16: weights.U16, dtypes.Uint8: weights.U8,
-	dtypes.Bool: weights.Bool,
-}
-
-func typeOnDevice(name weights.DType) (dtypes.DType, bool) {
-	for d, n := range typesOnDisk {
-		if n == name {
-			return d, true
-		}
-	}
-	return dtypes.InvalidDType, false
 }

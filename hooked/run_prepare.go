@@ -10,9 +10,9 @@ import (
 
 // This file turns what a run was asked for into its plan and its inputs.
 
-// prepare does everything of a run but compile and execute it. The order matters: layers limit which
-// sites there are, sites which edits mean anything, the mask where a metric looks, and prefixes are
-// told from all of that.
+// prepare does everything of a run but compile and execute it. The order matters: layers limit
+// which sites there are, sites which edits mean anything, the mask where a metric looks, and
+// prefixes are told from all of that.
 func (r *run) prepare(input any) error {
 	for _, step := range []func() error{
 		func() error { return r.read(input) },
@@ -27,8 +27,8 @@ func (r *run) prepare(input any) error {
 	return nil
 }
 
-// read takes the input in any of its forms: a text, texts, tokens, or the residual stream at which a
-// run enters a model half way.
+// read takes the input in any of its forms: a text, texts, tokens, or the residual stream at which
+// a run enters a model half way.
 func (r *run) read(input any) error {
 	if err := r.req.checkInput(input); err != nil {
 		return err
@@ -193,7 +193,8 @@ func (r *run) meets(option string, sites []Site) error {
 	return fmt.Errorf("%s selects %s, which %s leaves out of this run", option, sites[0], strings.Join(cut, " and "))
 }
 
-// observed are the sites that observers look at. Each notes its own, since one run may have several.
+// observed are the sites that observers look at. Each notes its own, since one run may have
+// several.
 func (r *run) observed() ([]Site, error) {
 	var all []Site
 	for i := range r.req.observers {
@@ -322,8 +323,8 @@ func (r *run) end(i int) int {
 }
 
 // doubtful is a prompt whose tokens end in what may be pads, where others do not; -1 if there is
-// none. In many families the pad token is also the end of a text, which one may well ask about: where
-// every prompt ends in it, it is taken as meant.
+// none. In many families the pad token is also the end of a text, which one may well ask about:
+// where every prompt ends in it, it is taken as meant.
 func (r *run) doubtful() int {
 	if r.ends != nil || r.req.kv != nil {
 		return -1

@@ -5,12 +5,12 @@ import "strings"
 // debugEnv is the variable that a Go program reads its run-time settings from.
 const debugEnv = "GODEBUG"
 
-// WithoutFMA is a setting under which GoMLX's pure Go backend, built with GOEXPERIMENT=simd, computes
-// exponentials a hundred times faster. Its products leave the upper halves of vector registers in
-// use, as compute v0.1.6 never calls archsimd.ClearAVXUpperBits, and math.Exp mixes two kinds of
-// instructions of which one then waits for the other: 1600 ns a number on a Xeon of 2023, 10 ns in a
-// clean state, 8 ns without fused multiplication. The products do not look at the setting. A program
-// reads it when it starts, so that it can only be given to it.
+// WithoutFMA is a setting under which GoMLX's pure Go backend, built with GOEXPERIMENT=simd,
+// computes exponentials a hundred times faster. Its products leave the upper halves of vector
+// registers in use, as compute v0.1.6 never calls archsimd.ClearAVXUpperBits, and math.Exp mixes
+// two kinds of instructions of which one then waits for the other: 1600 ns a number on a Xeon of
+// 2023, 10 ns in a clean state, 8 ns without fused multiplication. The products do not look at the
+// setting. A program reads it when it starts, so that it can only be given to it.
 const WithoutFMA = "cpu.fma=off"
 
 // WithDebug returns an environment whose GODEBUG holds WithoutFMA beside what it held. What it says

@@ -47,3 +47,21 @@ func TestJoin(t *testing.T) {
 		t.Errorf("got %q for a path outside, want an error", got)
 	}
 }
+
+// TestGigabytes holds that what is no number of gigabytes is refused, and what is none given is the
+// default.
+func TestGigabytes(t *testing.T) {
+	const variable = "GOPHERLENS_TEST_GB"
+	for text, want := range map[string]float64{"": 7, "0": 0, "2.5": 2.5} {
+		t.Setenv(variable, text)
+		if got, err := cachedir.Gigabytes(variable, 7); err != nil || got != want {
+			t.Errorf("%q: %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"much", "-1", "NaN", "Inf", "1e9", "2 GB"} {
+		t.Setenv(variable, text)
+		if got, err := cachedir.Gigabytes(variable, 7); err == nil {
+			t.Errorf("%q gave %v", text, got)
+		}
+	}
+}

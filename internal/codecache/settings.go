@@ -2,7 +2,6 @@ package codecache
 
 import (
 	"os"
-	"strconv"
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
@@ -21,7 +20,6 @@ const (
 const (
 	gigabyte  = 1e9
 	defaultGB = 2
-	mostGB    = 1e6
 )
 
 // limit is the bound in bytes, 0 if there is to be no cache.
@@ -33,15 +31,8 @@ func limit() (int64, error) {
 	default:
 		return 0, brief.Errorf("%s=%q: off does without compiled programs on disk, unset keeps them", OffEnv, v)
 	}
-	text := os.Getenv(LimitEnv)
-	if text == "" {
-		return defaultGB * gigabyte, nil
-	}
-	gb, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(gb >= 0 && gb <= mostGB) {
-		return 0, brief.Errorf("%s=%q: want a number of gigabytes, 0 to keep no compiled programs", LimitEnv, text)
-	}
-	return int64(gb * gigabyte), nil
+	gb, err := cachedir.Gigabytes(LimitEnv, defaultGB)
+	return int64(gb * gigabyte), err
 }
 
 // folder is where compiled programs lie.

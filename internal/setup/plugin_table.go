@@ -27,10 +27,10 @@ type Plugin struct {
 }
 
 // plugins lists what set-up can install. Those of one name are for different platforms. All but
-// Metal's are of XLA as jaxlib 0.11.2 has it. Package fastatomstruct-xla-cpu has another CPU plugin,
-// which passes the same tests and takes a tenth to a third more of the processor's time: as large to
-// download (63 MB), larger on disk (274 MB), of an older XLA (API 0.106, here 0.115), and a single
-// version by one small group, as this one is.
+// Metal's are of XLA as jaxlib 0.11.2 has it. Package fastatomstruct-xla-cpu has another CPU
+// plugin, which passes the same tests and takes a tenth to a third more of the processor's time: as
+// large to download (63 MB), larger on disk (274 MB), of an older XLA (API 0.106, here 0.115), and
+// a single version by one small group, as this one is.
 var plugins = []Plugin{
 	{
 		Name: "cpu", For: "the CPU", Platform: "linux/amd64", Everywhere: true, Tried: true,
