@@ -236,11 +236,11 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := limit
-	small.Cur = 1000
+	small.Cur = 32 << 20 // far above what the test program itself writes: a log of the files that it opens
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 		t.Skip(err)
 	}
-	err := s.Put(keyOf("b"), make([]byte, 5000))
+	err := s.Put(keyOf("b"), make([]byte, 40<<20))
 	if again := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); again != nil {
 		t.Fatal(again)
 	}
