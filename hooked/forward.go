@@ -2,12 +2,12 @@ package hooked
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gopherlens/hooked/internal/forward"
 	"gopherlens/internal/brief"
@@ -19,6 +19,7 @@ import (
 func init() {
 	forward.Of = graphModelOf
 	forward.LogSoftmax, forward.Sum, forward.Mean = logSoftmaxAlong, reduceSum, reduceMean
+	forward.Pick = pick
 }
 
 func graphModelOf(model any) (forward.Model, error) {
@@ -79,11 +80,7 @@ func (g graphModel) Sites(selector any) ([]string, error) {
 	} else {
 		sites, err = g.m.cfg.selectSites(selector)
 	}
-	names := make([]string, len(sites))
-	for i, s := range sites {
-		names[i] = s.Name()
-	}
-	return names, err
+	return namesOf(sites), err
 }
 
 func (g graphModel) With(weights map[string]compute.Buffer) any {
@@ -91,12 +88,8 @@ func (g graphModel) With(weights map[string]compute.Buffer) any {
 	n := *g.m
 	n.weights = newWeightStore(s.eng, s.cfg, s.specs, s.shapes)
 	n.weights.load = func(context.Context, putFunc) error { return nil }
-	for name, buffer := range s.buffers {
-		n.weights.buffers[name] = buffer
-	}
-	for name, buffer := range weights {
-		n.weights.buffers[name] = buffer
-	}
+	maps.Copy(n.weights.buffers, s.buffers)
+	maps.Copy(n.weights.buffers, weights)
 	return &n
 }
 
@@ -137,12 +130,13 @@ type graphPass struct {
 func (p *graphPass) Build(g *Graph, input func(name string, shape shapes.Shape) *Node) (built forward.Built, err error) {
 	b := p.m.newBuilder(p.r.plan, g)
 	b.given = input
-	err = exceptions.TryCatch[error](func() {
+	err = guarded(func() error {
 		b.forward()
 		built = forward.Built{Logits: b.logits, Loss: b.loss, Sites: make(map[string]*Node)}
 		for _, s := range slices.Concat(p.r.plan.record, b.recordedTaps()) {
 			built.Sites[s.Name()] = b.tapAt(s).node
 		}
+		return nil
 	})
 	return built, err
 }

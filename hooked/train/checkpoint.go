@@ -81,7 +81,11 @@ func (f *fit) newFolder() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, runFile), data, 0o644)
+	whole := filepath.Join(folder, runFile)
+	if err := os.WriteFile(whole+".new", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(whole+".new", whole)
 }
 
 // frozen are the weights that are not trained.

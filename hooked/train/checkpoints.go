@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
-	"gopherlens/internal/weights"
 )
 
 // A Checkpoint is a training's model after some step, in a folder that [Run] has filled.
@@ -51,32 +51,15 @@ func (c Checkpoint) Model(options ...hooked.LoadOptions) (*hooked.Model, error) 
 		files = append(files, c.frozen)
 	}
 	for _, path := range files {
-		if err := readInto(sd, path); err != nil {
+		part, err := hooked.ReadArrays(path)
+		if err != nil {
 			return nil, wrapped(err)
 		}
+		maps.Copy(sd, part)
 	}
 	m, err := hooked.FromStateDict(c.config, sd, hooked.NoProcessing, options...)
 	if err != nil {
 		return nil, brief.Errorf("train: %s: %w", c.Folder, err)
 	}
 	return m, nil
-}
-
-func readInto(sd hooked.StateDict, path string) error {
-	file, err := weights.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	for t, err := range file.Tensors() {
-		if err != nil {
-			return err
-		}
-		data, err := t.Float32s()
-		if err != nil {
-			return err
-		}
-		sd[t.Name] = &hooked.Array{Shape: t.Shape, Data: data}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"reflect"
 	"slices"
 
 	"gopherlens/hooked"
@@ -69,7 +70,7 @@ var ErrDiverged = errors.New("the training diverged")
 
 // settled is the configuration with its defaults; an error if it cannot be followed.
 func (c Config) settled() (Config, error) {
-	if c.Loss.isZero() {
+	if reflect.ValueOf(c.Loss).IsZero() {
 		c.Loss = NextToken()
 	}
 	if c.Schedule == nil {
@@ -84,10 +85,6 @@ func (c Config) settled() (Config, error) {
 	return c, c.check()
 }
 
-func (l Loss) isZero() bool {
-	return l.Of == nil && l.Name == "" && !l.Logits && !l.NextToken && len(l.Sites)+len(l.Labels)+len(l.Models) == 0
-}
-
 func (c Config) check() error {
 	switch {
 	case c.Data == nil:
@@ -98,7 +95,7 @@ func (c Config) check() error {
 		return brief.Errorf("Config.Steps is %d: want 1 or more", c.Steps)
 	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
 		return brief.Errorf("Config.LearningRate is %v: want a number above 0", c.LearningRate)
-	case !(c.Clip >= 0):
+	case !(c.Clip >= 0) || math.IsInf(c.Clip, 0):
 		return brief.Errorf("Config.Clip is %v: want a norm above 0, or 0 for no bound", c.Clip)
 	case c.Accumulate < 1:
 		return brief.Errorf("Config.Accumulate is %d: want the number of parts of a batch", c.Accumulate)

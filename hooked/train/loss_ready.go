@@ -196,22 +196,13 @@ func atPositions(x *Node, at []int) *Node {
 func surprise(logits, class *Node) *Node {
 	n := logits.Shape().Dim(-1)
 	logits = Reshape(logits, -1, n)
-	d := Sub(logits, InsertAxes(pick(logits, class), -1))
+	d := Sub(logits, InsertAxes(forward.Pick(logits, Reshape(class, -1)), -1))
 	m := StopGradient(MaxScalar(ReduceAndKeep(d, ReduceMax, -1), 0.0))
 	others := Exp(Sub(d, m))
 	own := Equal(Iota(logits.Graph(), shapes.Make(class.DType(), logits.Shape().Dimensions...), 1), InsertAxes(Reshape(class, -1), -1))
 	sum := forward.Sum(Where(own, ZerosLike(others), others), -1)
 	m = Reshape(m, -1)
 	return Add(m, Log1P(Add(StopGradient(Expm1(Neg(m))), sum)))
-}
-
-// pick is x [..., n] at a class for each row: [rows].
-func pick(x, class *Node) *Node {
-	n := x.Shape().Dim(-1)
-	rows := class.Shape().Size()
-	row := Iota(x.Graph(), shapes.Make(class.DType(), rows), 0)
-	flat := Add(MulScalar(row, int32(n)), Reshape(class, rows))
-	return Gather(Reshape(x, -1), InsertAxes(flat, -1))
 }
 
 // sameShape is a label that must have the shape of x.

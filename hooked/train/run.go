@@ -62,10 +62,7 @@ func Run(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if err := f.newFolder(); err != nil {
-		return nil, wrapped(err)
-	}
-	return f.run(ctx)
+	return f.run(ctx, f.newFolder)
 }
 
 // Resume goes on with a training from the newest checkpoint of its folder, to the same weights as
@@ -79,7 +76,7 @@ func Resume(ctx context.Context, m *hooked.Model, cfg Config) (*Result, error) {
 	if err := f.load(); err != nil {
 		return nil, wrapped(err)
 	}
-	return f.run(ctx)
+	return f.run(ctx, func() error { return nil })
 }
 
 // Losses are those of a curve's steps, for a figure of lines.
@@ -93,8 +90,9 @@ func Losses(curve []Point) []float64 {
 
 func wrapped(err error) error { return brief.Errorf("train: %w", err) }
 
-// run trains to the end and hands over what was reached.
-func (f *fit) run(ctx context.Context) (*Result, error) {
+// run trains to the end and hands over what was reached. It calls claim once the first batch is found
+// good: a folder is not taken for a training that could not begin.
+func (f *fit) run(ctx context.Context, claim func() error) (*Result, error) {
 	out := &Result{}
 	next, stop := iter.Pull2(epochs(f.cfg.Data))
 	defer stop()
@@ -102,8 +100,10 @@ func (f *fit) run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if err := f.begin(); err != nil {
-		return nil, wrapped(err)
+	for _, step := range []func() error{f.begin, claim} {
+		if err := step(); err != nil {
+			return nil, wrapped(err)
+		}
 	}
 	failed := f.loop(ctx, out, first, next)
 	if f.spent || errors.Is(failed, hooked.ErrWorkerGone) {

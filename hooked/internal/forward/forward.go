@@ -18,6 +18,9 @@ var (
 	Sum, Mean  func(x *graph.Node, axes ...int) *graph.Node // over all axes if none is named
 )
 
+// Pick is x [..., n] at an index of its last axis for each row; the result has index's shape.
+var Pick func(x, index *graph.Node) *graph.Node
+
 // A Model is a *hooked.Model as a graph in the making sees it.
 type Model interface {
 	// Backend is where the model's weights are.
