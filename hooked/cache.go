@@ -143,10 +143,13 @@ func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
 	}
 	switch v := name.(type) {
 	case string:
-		if tap, ok := c.m.cfg.tapNamed(v); ok && len(layerAndPart) == 0 {
-			return tap, nil
+		s, err := c.m.cfg.findSite(v, layerAndPart...)
+		if err != nil && len(layerAndPart) == 0 {
+			if tap, ok := c.m.cfg.tapNamed(v); ok {
+				return tap, nil
+			}
 		}
-		return c.m.cfg.findSite(v, layerAndPart...)
+		return s, err
 	case Site:
 		return c.siteOf(v, layerAndPart)
 	}

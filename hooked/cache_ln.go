@@ -40,7 +40,7 @@ func (c *Cache) ApplyLNToStack(stack *Tensor, options ...StackOption) (*Tensor, 
 func (c *Cache) checkStack(stack *Tensor) error {
 	shape := stack.Shape()
 	if n := len(shape); n == 0 || shape[n-1] != c.m.cfg.DModel {
-		return brief.Errorf("the last axis must be d_model (%d), the stack is %v", c.m.cfg.DModel, stack)
+		return brief.Errorf("the last axis must be d_model (%d), the stack is %v", c.m.cfg.DModel, stack.Describe())
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (m *Model) rotatedAxis(x *Tensor) (int, error) {
 	shape, at := x.Shape(), axis.Find(x.axes, "pos")
 	switch last := len(shape) - 1; {
 	case last < 0 || shape[last] != m.cfg.DHead:
-		return 0, brief.Errorf("the last axis must be d_head, %d; this tensor is %v", m.cfg.DHead, x)
+		return 0, brief.Errorf("the last axis must be d_head, %d; this tensor is %v", m.cfg.DHead, x.Describe())
 	case at < 0 || at == last:
 		return 0, brief.Errorf("there is no axis pos among %v: name it with Tensor.Named", x.axes)
 	case x.value.DType() != dtypes.Float32:

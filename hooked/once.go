@@ -140,17 +140,23 @@ func (c *onceCall) settle() error {
 	if c.file == "" {
 		return nil
 	}
-	path := c.file
-	if _, err := os.Stat(path); err != nil || !cell.Is() {
-		var err error
-		if path, err = os.Executable(); err != nil {
-			return err
-		}
+	sumOf := programSum
+	if _, err := os.Stat(c.file); err == nil && cell.Is() {
+		sumOf = func() (string, error) { return hashOfFile(c.file) }
 	}
-	sum, err := hashOfFile(path)
+	sum, err := sumOf()
 	c.print, c.file = c.print+" "+sum, ""
 	return err
 }
+
+// programSum is a hash of the running program, which is read once.
+var programSum = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return hashOfFile(path)
+})
 
 // value is the value as this process, the worker or the disk has it, or else made.
 func (c *onceCall) value() (any, error) {

@@ -213,7 +213,7 @@ func tooDeep(v reflect.Value, depth int) bool {
 			}
 		}
 	case reflect.Slice, reflect.Array:
-		if k := v.Type().Elem().Kind(); k <= reflect.Complex128 || k == reflect.String {
+		if plain(v.Type().Elem()) {
 			return false
 		}
 		for i := range v.Len() {
@@ -230,6 +230,9 @@ func tooDeep(v reflect.Value, depth int) bool {
 	}
 	return false
 }
+
+// plain reports whether values of a type are numbers, truth values or texts.
+func plain(t reflect.Type) bool { return t.Kind() <= reflect.Complex128 || t.Kind() == reflect.String }
 
 // alike compares a value with what came back: NaN is NaN, and an empty slice or map as good as
 // none.
@@ -260,6 +263,9 @@ func alike(a, b reflect.Value) bool {
 	case reflect.Slice, reflect.Array:
 		if a.Len() != b.Len() {
 			return false
+		}
+		if plain(a.Type().Elem()) {
+			return true // gob keeps them exactly
 		}
 		for i := range a.Len() {
 			if !alike(a.Index(i), b.Index(i)) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/backend"
@@ -221,7 +222,11 @@ func readPacked(path string) *packed {
 		if err != nil {
 			return nil
 		}
-		a, err := storedTensor(t)
+		kind, ok := storedTypes[t.DType]
+		if !ok {
+			return nil
+		}
+		a, err := tensors.FromRaw(nil, 0, shapes.Make(kind, t.Shape...), t.Raw()) // it may be empty
 		if err != nil {
 			return nil
 		}

@@ -175,10 +175,14 @@ type tapBook struct {
 func (r *run) chosen(option string, use tapUse, selectors ...Selector) ([]Site, []*tapSelector, error) {
 	c := r.m.cfg
 	var taps []*tapSelector
-	picked := make(map[Site]bool)
+	all, picked := c.Sites(), make(map[Site]bool)
 	for _, sel := range leaves(selectors) {
-		found, err := c.selectSites(sel)
-		tap, tapErr := c.tapSelector(sel)
+		found, err := c.resolve(sel, all)
+		var tap *tapSelector
+		var tapErr error
+		if len(r.req.edits) > 0 || err != nil { // only edits make taps, and else only a site that is none may be meant for one
+			tap, tapErr = c.tapSelector(sel)
+		}
 		if len(r.req.edits) > 0 && tap != nil && tapErr == nil && (err == nil || errors.Is(err, ErrUnknownHook)) {
 			tap.use, tap.option, tap.unless = use, option, err
 			if err := r.meets(option, tap.exact); err != nil {
@@ -195,7 +199,7 @@ func (r *run) chosen(option string, use tapUse, selectors ...Selector) ([]Site, 
 		}
 	}
 	r.plan.taps.asked = append(r.plan.taps.asked, taps...)
-	return filterSites(c.Sites(), func(s Site) bool { return picked[s] }), taps, nil
+	return filterSites(all, func(s Site) bool { return picked[s] }), taps, nil
 }
 
 // wants reports whether some selector asks a use of a tap.

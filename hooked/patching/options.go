@@ -101,7 +101,10 @@ func AttentionMask(mask [][]int) Option {
 // runs of a sweep: base, source and the prompts of a [Mean]. Pads on the right need nothing but a
 // metric that looks elsewhere, [hooked.Metric.At].
 func PaddingSide(side hooked.Side) Option {
-	return option("PaddingSide", func(s *settings) { s.padding = append(s.padding, hooked.PaddingSide(side)) })
+	return option("PaddingSide", func(s *settings) {
+		s.padding = append(s.padding, hooked.PaddingSide(side))
+		s.refuse(side != hooked.Left, "PaddingSide(%v) would do nothing: pads on the right need a metric that looks elsewhere, Metric.At", side)
+	})
 }
 
 // Progress tells how far a sweep is. Units are blocks computed for one variation of one prompt.
