@@ -80,6 +80,7 @@ func TestErrors(t *testing.T) {
 		"an option is nil":                   {nil},
 		"Ungroup was given twice":            {patching.Ungroup(), patching.Ungroup()},
 		"context canceled":                   {patching.WithContext(cancelled)},
+		"PaddingSide takes hooked.Left":      {patching.PaddingSide(hooked.Right)},
 		"PaddingSide and AttentionMask both": {patching.PaddingSide(hooked.Left), patching.AttentionMask(ones(f.corrupted))},
 	} {
 		_, err := heads.Attribution(f.m, options...)

@@ -103,7 +103,7 @@ func AttentionMask(mask [][]int) Option {
 func PaddingSide(side hooked.Side) Option {
 	return option("PaddingSide", func(s *settings) {
 		s.padding = append(s.padding, hooked.PaddingSide(side))
-		s.refuse(side != hooked.Left, "PaddingSide(%v) would do nothing: pads on the right need a metric that looks elsewhere, Metric.At", side)
+		s.refuse(side != hooked.Left, "PaddingSide takes hooked.Left: pads on the right need nothing but a metric that looks elsewhere, Metric.At")
 	})
 }
 

@@ -3,7 +3,9 @@ package train_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -305,6 +307,10 @@ func TestRefused(t *testing.T) {
 		"LearningRate is NaN": func(c *train.Config) { c.LearningRate = math.NaN() },
 		"LearningRate is 0":   func(c *train.Config) { c.LearningRate = 0 },
 		"Clip is NaN":         func(c *train.Config) { c.Clip = math.NaN() },
+		"Clip is +Inf":        func(c *train.Config) { c.Clip = math.Inf(1) },
+		"no function Of": func(c *train.Config) {
+			c.Loss = train.Loss{Check: func(train.Batch, hooked.Config) error { return nil }}
+		},
 		"Accumulate is -1":    func(c *train.Config) { c.Accumulate = -1 },
 		"no such number of":   func(c *train.Config) { c.Accumulate = 3 },
 		"Folder":              func(c *train.Config) { c.Every = 3 },
@@ -354,6 +360,15 @@ func TestRefused(t *testing.T) {
 	}
 	if _, err := train.Run(context.Background(), nil, sums(t, 5)); err == nil {
 		t.Error("a nil model was trained")
+	}
+	cfg := sums(t, 5)
+	cfg.Folder = filepath.Join(t.TempDir(), "run")
+	cfg.Data = with(func(b *train.Batch) { b.Labels["sum"].([]int)[5] = 9 })
+	if _, err := train.Run(context.Background(), toy(t, be), cfg); err == nil {
+		t.Error("class 9 was trained on")
+	}
+	if _, err := os.Stat(cfg.Folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a training that could not begin has left a folder: %v", err)
 	}
 }
 
