@@ -22,7 +22,7 @@ const indexEvery = 1 << 15
 // time. What cannot be written or read of its file is found out again.
 type index struct {
 	mu    sync.Mutex
-	every int    // rows
+	every int // rows
 	key   string
 	path  string // "" where there is no folder for it
 	known []mark // in the order of the rows
