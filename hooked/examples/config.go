@@ -31,7 +31,7 @@ type Config struct {
 	Batch int          // contexts that the model runs on together; 0 for about 2048 tokens
 
 	// Progress, if there is one, is called now and then with the number of contexts read.
-	Progress func(contexts int)
+	Progress func(contexts int) `json:"-"`
 }
 
 // progressEvery is the time between two calls of Config.Progress.
@@ -68,13 +68,19 @@ func (c Config) settled(rows corpus.Contexts) (Config, error) {
 	case c.Rows.To != 0 && c.Rows.To <= c.Rows.From:
 		return c, brief.Errorf("Config.Rows is from %d to %d: there is none", c.Rows.From, c.Rows.To)
 	}
-	if c.AllValues {
-		c.Floor = float32(math.Inf(-1))
-	}
+	c = c.withFloor()
 	if c.Batch == 0 {
 		c.Batch = max(1, batchTokens/n)
 	}
 	return c, nil
+}
+
+// withFloor has the floor that AllValues means.
+func (c Config) withFloor() Config {
+	if c.AllValues {
+		c.Floor = float32(math.Inf(-1))
+	}
+	return c
 }
 
 // kept is what of the configuration decides the result.

@@ -1,7 +1,6 @@
 package examples
 
 import (
-	"math"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -147,7 +146,7 @@ func (l *lists) offer(e Example, which int, c Config) *entry {
 		return entered
 	}
 	add(&l.top)
-	if e.Value > c.Floor || math.IsInf(float64(c.Floor), -1) {
+	if e.Value > c.Floor || c.AllValues {
 		add(&l.sample)
 	}
 	return entered
