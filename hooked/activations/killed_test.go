@@ -49,6 +49,7 @@ func TestChild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	activations.SumEveryShard()
 	m, c := longHarvest(t, folder)
 	c.OnProgress = func(activations.Progress) { time.Sleep(2 * time.Millisecond) }
 	if _, err := activations.Harvest(context.Background(), m, rowsOf(t, 238, 9), c); err != nil {
