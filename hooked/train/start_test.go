@@ -43,6 +43,12 @@ var cells = map[string]func(t *testing.T) error{
 		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
 		return err
 	},
+	"in the worker": func(t *testing.T) error {
+		cfg := slowly(sums(t, 120))
+		cfg.Every = 10
+		_, err := train.Start("sums", toy(t, nil), cfg)
+		return err
+	},
 	// the idiom of a cell that is run again and again
 	"if not found": func(t *testing.T) error {
 		run, err := train.Find("sums")
