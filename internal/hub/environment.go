@@ -47,6 +47,9 @@ func (o Options) fromEnvironment() Options {
 	return o
 }
 
+// SwitchedOff tells whether the environment forbids the network.
+func SwitchedOff() bool { return Options{}.fromEnvironment().Offline }
+
 // huggingFaceHome is where Hugging Face's libraries keep everything.
 func huggingFaceHome() string {
 	if home := os.Getenv("HF_HOME"); home != "" {
