@@ -82,6 +82,15 @@ type repoInfo struct {
 	} `json:"siblings"`
 }
 
+// names are those of the revision's files.
+func (i repoInfo) names() []string {
+	var names []string
+	for _, s := range i.Siblings {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // info asks for the commit and the list of files of the revision.
 func (c *client) info(ctx context.Context) (repoInfo, error) {
 	var info repoInfo
