@@ -62,6 +62,7 @@ const kinds = [
   [".jp-RenderedVegaCommon5", checkChart],
   [".gl-attention", checkAttention],
   [".gl-tokens", checkTokens],
+  [".gl-activations", checkActivations],
   [".gl-table", checkTable],
 ];
 
@@ -202,6 +203,30 @@ async function checkTokens(page, figure, { trusted }) {
     await buttons.nth(1).click();
     expect((await buttons.nth(1).getAttribute("aria-pressed")) === "true", "the button does not switch");
     expect((await figure.locator(".gl-quantity:visible").count()) === 1 && before, "not one quantity is shown");
+  }
+}
+
+async function checkActivations(page, figure, { trusted }) {
+  const spans = figure.locator(".gl-text > span");
+  expect((await spans.count()) > 0, "there are no tokens");
+  await checkColors(spans);
+  if (!trusted) return;
+  const tip = figure.locator(".gl-tip");
+  await spans.nth(1).hover();
+  expect(await tip.isVisible(), "a token does not answer the pointer");
+  await spans.nth(1).click();
+  await page.mouse.move(5, 5);
+  expect(await tip.isVisible(), "a click does not hold the token");
+  await spans.nth(1).press("ArrowRight");
+  await spans.nth(1).press("Escape");
+  const pickers = figure.locator(".gl-pickers select");
+  for (let i = 0; i < (await pickers.count()); i++) {
+    if ((await pickers.nth(i).locator("option").count()) < 2) continue;
+    const before = await figure.locator(".gl-shown").innerHTML();
+    await pickers.nth(i).selectOption({ index: 1 });
+    expect((await figure.locator(".gl-shown").innerHTML()) !== before, `picker ${i} changes nothing`);
+    await checkColors(spans);
+    await checkColors(figure.locator(".gl-word"));
   }
 }
 
