@@ -88,6 +88,9 @@ func TestLarge(t *testing.T) {
 		{"neurons", func() plots.Figure {
 			return plots.TextNeuronActivations(labels[:3], neuronGrid(3, 100, 1000), plots.Axes{})
 		}, "first 5000 of 100000 series"},
+		{"lens", func() plots.Figure {
+			return plots.LogitLensTable(plots.RankedGrid(repeated(repeated(repeated(plots.Ranked{Token: "a", Value: 0.5}, 5), million/100), 30)), plots.Axes{})
+		}, "first 266 of 10000 columns"},
 		{"guesses", func() plots.Figure {
 			return plots.TokenLogProbs(labels[:100], repeated(-1.0, 100), guesses, plots.Axes{})
 		}, "first 50 of 100000 guesses"},

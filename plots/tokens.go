@@ -151,7 +151,7 @@ func drawTokens(s *scene, tokens []string, values []float64, r ramp, tip func(k 
 			text{at: point{x + 1, y + tokenHeight/2 - 1}, s: word, size: tokenSize, color: fill.ink()})
 		s.spots = append(s.spots, spot{X: x + w/2, Y: y + tokenHeight/2, Tip: tip(k)})
 		x += w
-		if strings.HasSuffix(token, "\n") {
+		if strings.HasSuffix(token, "\n") && k < len(tokens)-1 {
 			x, y = gap, y+tokenHeight
 		}
 	}

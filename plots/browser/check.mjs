@@ -63,6 +63,7 @@ const kinds = [
   [".gl-attention", checkAttention],
   [".gl-tokens", checkTokens],
   [".gl-activations", checkActivations],
+  [".gl-lens", checkLens],
   [".gl-table", checkTable],
 ];
 
@@ -228,6 +229,21 @@ async function checkActivations(page, figure, { trusted }) {
     await checkColors(spans);
     await checkColors(figure.locator(".gl-word"));
   }
+}
+
+async function checkLens(page, figure, { trusted }) {
+  const cells = figure.locator("tbody td[style*='background']");
+  expect((await cells.count()) > 0, "the table has no cells");
+  await checkColors(cells);
+  if (!trusted) return;
+  const tip = figure.locator(".gl-tip");
+  await cells.first().hover();
+  expect(await tip.isVisible(), "a cell does not answer the pointer");
+  await cells.first().click();
+  await page.mouse.move(5, 5);
+  expect(await tip.isVisible(), "a click does not hold the cell");
+  await cells.first().press("Escape");
+  expect(!(await tip.isVisible()), "Escape does not let the cell go");
 }
 
 async function checkTable(page, figure) {
