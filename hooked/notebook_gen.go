@@ -617,6 +617,15 @@ func (nb *NotebookModel) Weight(name string) *Tensor {
 	return v1
 }
 
+// WeightsHash is [Model.WeightsHash], and panics with its error.
+func (nb *NotebookModel) WeightsHash() string {
+	v1, err := nb.model().WeightsHash()
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // WithTokenizer is [Model.WithTokenizer], and panics with its error.
 func (nb *NotebookModel) WithTokenizer(tok *tokenize.Tokenizer) *NotebookModel {
 	v1, err := nb.model().WithTokenizer(tok)

@@ -24,6 +24,9 @@ func samples() []sample {
 		{"line_holes", plots.Line([]float64{1, 2, math.NaN(), 4, math.Inf(1), 3, math.Inf(-1), 2}, plots.Axes{Title: "Values that are not finite", XName: "x", YName: "y"})},
 		{"line_many", plots.Line(waves(12, 40), plots.Axes{Title: "Twelve lines", XName: "position", YName: "norm"})},
 		{"line_log", plots.Line([]float64{1000, 310, 120, 33, 12, 4.1, 1.2, 0.3}, plots.Axes{Title: "Loss", XName: "step", YName: "loss", LogY: true})},
+		{"line_curves", plots.Line(plots.Curves{
+			{Name: "loss", X: []float64{1, 2, 3, 4, 5, 6, 7, 8}, Y: []float64{5.1, 4.2, 3.3, 2.9, 2.1, 1.8, 1.7, 1.5}},
+			{Name: "evaluation", X: []float64{4, 8}, Y: []float64{3.1, 2.2}}}, plots.Axes{Title: "A training", XName: "step", YName: "loss", LogY: true})},
 		{"bar", plots.Bar([]float64{1.2, -0.4, 0.9, math.NaN(), 2.4}, plots.Axes{
 			Title: "Contribution of each component", X: []string{"embed", "attn 0", "mlp 0", "attn 1", "mlp 1"}, YName: "logit difference", Values: true})},
 		{"bar_groups", plots.Bar(waves(3, 6), plots.Axes{

