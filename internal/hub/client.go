@@ -172,7 +172,11 @@ func (c *client) readFileInfo(resp *http.Response) (fileInfo, error) {
 // filePath names the commit, not the branch: a push in the middle of a download must
 // not mix two versions.
 func (c *client) filePath(commit, file string) string {
-	return path.Join(c.repo, "resolve", commit, url.PathEscape(file))
+	parts := []string{c.repo, "resolve", commit}
+	for part := range strings.SplitSeq(file, "/") { // of a file in a folder
+		parts = append(parts, url.PathEscape(part))
+	}
+	return path.Join(parts...)
 }
 
 // host is the endpoint for messages, without a password that it may carry.
