@@ -159,6 +159,25 @@ func TestEditsThatChangeNothing(t *testing.T) {
 	}
 }
 
+// TestEditsWithPads checks the same of prompts that are padded on the left, told by a mask.
+func TestEditsWithPads(t *testing.T) {
+	m := openFixture(t, "gpt2", golden.PureGo(t)).m
+	base, mask := unequal.padded(unequal.base)
+	source, _ := unequal.padded(unequal.source)
+	options := []patching.Option{patching.AttentionMask(mask)}
+	still := patching.Edits(hooked.Edit(hooked.Embed, func(x *Node, _ hooked.Site) *Node { return x }))
+	for _, what := range []string{"resid pre", "head k by pos", "path to queries"} {
+		grid := paddedSweeps[what]
+		want := hooked.Must(grid(m, base, patching.FromTokens(source), hooked.LogitDiff(unequal.answers), options...))
+		got, err := grid(m, base, patching.FromTokens(source), hooked.LogitDiff(unequal.answers), append(options, still)...)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		golden.Close(t, what, got.Float32s(), want.Float32s(), golden.Tolerance{Abs: 2e-5, Rel: 1e-4})
+	}
+}
+
 // TestEditsCount checks that edits are in the runs of a sweep, and how progress counts them.
 func TestEditsCount(t *testing.T) {
 	f := openFixture(t, "gpt2", golden.PureGo(t))
