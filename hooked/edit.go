@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -32,6 +34,28 @@ func With(apply func(x *Node, s Site, values []*Node) *Node, values ...Operand) 
 func (i Intervention) Local() Intervention {
 	i.local = true
 	return i
+}
+
+// Only is the same intervention on the picked entries: what it makes of the others is left out. Its
+// function sees the whole activation.
+func (i Intervention) Only(at ...Entries) Intervention {
+	if i.apply == nil {
+		return i
+	}
+	n, apply := len(i.values), i.apply
+	out := i
+	out.values, out.entries = slices.Clone(i.values), slices.Concat(i.entries, at)
+	for _, e := range at {
+		out.values = append(out.values, e.bounds())
+	}
+	out.apply = func(x *Node, s Site, nodes []*Node) *Node {
+		if len(at) == 0 {
+			exceptions.Panicf("it is for Only() no entries: name some, or leave Only out to mean all")
+		}
+		checkPicks(at)
+		return Where(maskOfEntries(s, x, at, nodes[n:]), changed(x, apply(x, s, nodes[:n])), x)
+	}
+	return out
 }
 
 // edit is an intervention at some sites of one run.
