@@ -25,8 +25,8 @@ func FitAll(ctx context.Context, a *Activations, labels []int, method Method, sp
 	if ctx == nil {
 		return nil, brief.Errorf("the context is nil: give one, such as context.Background()")
 	}
-	if a == nil || len(a.sites) == 0 {
-		return nil, brief.Errorf("the activations are nil or empty: look at the error of Collect")
+	if err := a.need(); err != nil {
+		return nil, err
 	}
 	t := &Table{sites: a.sites, columns: a.columns, fitted: make([][]*Fitted, len(a.sites))}
 	var work []func() error

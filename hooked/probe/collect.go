@@ -185,6 +185,13 @@ func realTokens(row, mask []int) (out []int, err error) {
 	return out, nil
 }
 
+func (a *Activations) need() error {
+	if a == nil || len(a.sites) == 0 {
+		return brief.Errorf("the activations are nil or empty: look at the error of Collect")
+	}
+	return nil
+}
+
 // Sites are the names of where activations were collected, in the order of the forward pass.
 func (a *Activations) Sites() []string {
 	if a == nil {
@@ -205,8 +212,8 @@ func (a *Activations) Columns() []string {
 // Rows are the activations at a site, a [hooked.Site] or its name (string): a row for each text, or
 // with [All] for each token. Where several positions were asked for, column is which of them.
 func (a *Activations) Rows(at any, column ...int) (*Rows, error) {
-	if a == nil || len(a.sites) == 0 {
-		return nil, brief.Errorf("the activations are nil or empty: look at the error of Collect")
+	if err := a.need(); err != nil {
+		return nil, err
 	}
 	site, err := a.name(at)
 	if err != nil {
