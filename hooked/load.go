@@ -97,6 +97,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err := fault.Ended(o.context(), "its files were found and not read"); err != nil {
 		return nil, err
 	}
+	limit, err := processedLimit()
+	if err != nil {
+		return nil, err
+	}
 	key, err := keeperKey(name, where, processing, o)
 	if err != nil {
 		return nil, err
@@ -133,15 +137,15 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	m := newModel(cfg, src.specs, processing&^said.applied, src.gives(), be, why)
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
-	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, put) }
+	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, limit, put) }
 	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
 }
 
 // loadFiles fetches the weights from where they are nearest: processed on disk, or the checkpoint
 // itself. A backend that keeps them gets them for the next process; for any other they are written
-// to disk.
-func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, put putFunc) error {
+// to disk, if they take no more than limit bytes.
+func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, limit int64, put putFunc) error {
 	path, err := processedFile(name, key)
 	if err != nil {
 		return err
@@ -158,7 +162,7 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, pu
 		return m.keep(key)
 	}
 	// the runs that wait for the weights need not wait for the disk
-	go m.weights.saveProcessed(path)
+	go m.weights.saveProcessed(path, limit)
 	return nil
 }
 

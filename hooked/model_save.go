@@ -13,6 +13,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // SaveOptions refine [Model.Save].
@@ -54,8 +55,8 @@ type savedModel struct {
 // HookedTransformerConfig.from_dict, where it can say all that the model is.
 //
 // The folder appears when everything is on the disk: a save that fails leaves what was there
-// before, and one that is killed leaves a hidden folder beside it, named ".NAME.saving-" and a
-// number, which may go.
+// before, and one that is killed leaves a hidden folder beside it, too, named ".NAME.gopherlens-"
+// and a number, which the next save there removes.
 func (m *Model) Save(folder string, options ...SaveOptions) error {
 	if err := m.check(); err != nil {
 		return err
@@ -85,25 +86,10 @@ func (m *Model) save(folder string, how SaveOptions) error {
 	if err := mayReplace(folder, how.Replace); err != nil {
 		return err
 	}
-	parent := filepath.Dir(folder)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
-	beside, err := os.MkdirTemp(parent, "."+filepath.Base(folder)+".saving-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(beside) // nothing, or after an exchange what was in the folder before
-	if err := os.Chmod(beside, 0o755); err != nil {
-		return err
-	}
-	if err := m.saveFiles(beside, how.DType); err != nil {
-		return err
-	}
-	if err := syncFolder(beside); err != nil {
-		return err
-	}
-	return exchange(beside, folder)
+	return wholefile.WriteFolder(folder, 0o755, func(temp string) error { return m.saveFiles(temp, how.DType) })
 }
 
 // saveFiles writes all files into a folder.
@@ -204,34 +190,4 @@ func namesIn(folder string) ([]string, error) {
 		names = append(names, e.Name())
 	}
 	return names, err
-}
-
-// syncFolder has what is in a folder written to the disk.
-func syncFolder(folder string) error {
-	names, err := namesIn(folder)
-	for _, name := range append(names, ".") {
-		err = errors.Join(err, syncFile(filepath.Join(folder, name)))
-	}
-	return err
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// exchangeInTwo is exchange where there is no call that does both: between its renamings there is
-// no folder of the name, and the two lie beside it.
-func exchangeInTwo(from, to string) error {
-	before := from + ".before"
-	if err := os.Rename(to, before); err != nil {
-		return err
-	}
-	if err := os.Rename(from, to); err != nil {
-		return errors.Join(err, os.Rename(before, to))
-	}
-	return os.Rename(before, from)
 }

@@ -382,7 +382,7 @@ func TestSaveKilled(t *testing.T) {
 	}
 	killed := false
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !killed; time.Sleep(time.Millisecond) {
-		if parts, _ := filepath.Glob(filepath.Join(parent, ".model.saving-*", ".model.safetensors.*")); len(parts) > 0 {
+		if parts, _ := filepath.Glob(filepath.Join(parent, ".model.gopherlens-*", ".model.safetensors.gopherlens-*")); len(parts) > 0 {
 			child.Process.Kill()
 			killed = true
 		}
@@ -390,10 +390,17 @@ func TestSaveKilled(t *testing.T) {
 	child.Wait()
 	m := hooked.Must(hooked.FromPretrained(dir, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
 	want := hooked.Must(big(1).WE()).Float32s()
-	if !killed || len(hooked.Must(filepath.Glob(filepath.Join(parent, ".model.saving-*")))) == 0 {
+	left := func() int { return len(hooked.Must(filepath.Glob(filepath.Join(parent, ".model.gopherlens-*")))) }
+	if !killed || left() == 0 {
 		t.Skip("the save was over before it could be killed")
 	}
 	equalBits(t, "the model that was there before", hooked.Must(m.WE()).Float32s(), want)
+	if err := tapModel(t, golden.PureGo(t)).Save(filepath.Join(parent, "another")); err != nil {
+		t.Fatal(err)
+	}
+	if left() > 0 {
+		t.Error("the next save leaves what the killed one has left")
+	}
 }
 
 func ExampleModel_Save() {

@@ -276,6 +276,15 @@ func (nb *NotebookModel) MLP(l int, x *Tensor) *Tensor {
 	return v1
 }
 
+// Measure is [Model.Measure], and panics with its error.
+func (nb *NotebookModel) Measure(input any, metric Metric, options ...Option) *Tensor {
+	v1, err := nb.model().Measure(input, metric, options...)
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // NeuronResults is [Cache.NeuronResults], and panics with its error.
 func (nb *NotebookCache) NeuronResults(layer int, options ...StackOption) *Tensor {
 	v1, err := nb.cache().NeuronResults(layer, options...)
@@ -611,6 +620,15 @@ func (nb *NotebookModel) WV() *Tensor {
 // Weight is [Model.Weight], and panics with its error.
 func (nb *NotebookModel) Weight(name string) *Tensor {
 	v1, err := nb.model().Weight(name)
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
+// WeightsHash is [Model.WeightsHash], and panics with its error.
+func (nb *NotebookModel) WeightsHash() string {
+	v1, err := nb.model().WeightsHash()
 	if err != nil {
 		failed(err)
 	}

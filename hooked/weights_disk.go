@@ -5,15 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/weights"
 )
@@ -90,8 +87,7 @@ func (s *weightStore) fits(file *weights.File) bool {
 // saveProcessed writes the weights for the next process, if the model is large and there is room.
 // It runs beside the first runs of the model; what goes wrong costs the next process a second, and
 // nobody else.
-func (s *weightStore) saveProcessed(path string) error {
-	limit := processedLimit()
+func (s *weightStore) saveProcessed(path string, limit int64) error {
 	if s.size() < leastProcessed || s.size() > limit {
 		return nil
 	}
@@ -130,38 +126,13 @@ func (s *weightStore) size() int64 {
 	return n
 }
 
-func processedLimit() int64 {
-	gigabytes := float64(defaultProcessedGB)
-	if v, err := strconv.ParseFloat(os.Getenv(ProcessedLimitEnv), 64); err == nil {
-		gigabytes = v
-	}
-	return int64(gigabytes * (1 << 30))
+func processedLimit() (int64, error) {
+	gigabytes, err := cachedir.Gigabytes(ProcessedLimitEnv, defaultProcessedGB)
+	return int64(gigabytes * (1 << 30)), err
 }
 
-// makeRoom removes the least recently used files of a folder until the others take no more than
-// limit bytes.
+// makeRoom makes sure that a folder's files take no more than limit bytes.
 func makeRoom(dir string, limit int64) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	var files []fs.FileInfo
-	var total int64
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-			files = append(files, info)
-			total += info.Size()
-		}
-	}
-	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, f := range files {
-		if total <= limit {
-			break
-		}
-		if err := os.Remove(filepath.Join(dir, f.Name())); err != nil {
-			return brief.Errorf("making room for processed weights: %w", err)
-		}
-		total -= f.Size()
-	}
-	return nil
+	_, err := cachedir.Trim(dir, limit, limit)
+	return err
 }

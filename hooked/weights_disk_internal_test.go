@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,16 @@ func TestProcessedMisfits(t *testing.T) {
 	for _, path := range []string{cut, other, filepath.Join(dir, "missing.safetensors")} {
 		if ok, err := m.weights.loadProcessed(t.Context(), path); ok || err != nil {
 			t.Errorf("%s: loaded %t, %v", filepath.Base(path), ok, err)
+		}
+	}
+}
+
+// TestProcessedLimit checks that a bound that means nothing is refused by every load.
+func TestProcessedLimit(t *testing.T) {
+	for _, text := range []string{"much", "-1", "NaN", "2 GB"} {
+		t.Setenv(ProcessedLimitEnv, text)
+		if _, err := FromPretrained("testdata/arch/llama", NoProcessing); err == nil || !strings.Contains(err.Error(), ProcessedLimitEnv) {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

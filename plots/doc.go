@@ -8,15 +8,20 @@
 //	plots.Imshow(pattern, plots.Axes{X: tokens, Y: tokens, Title: "L23H3"}).Show()
 //	err := plots.Line(diffs, plots.Axes{X: labels, YName: "logit difference"}).WriteSVG("diffs.svg")
 //
-// | figure | data | | ----------------------------------- |
-// ------------------------------------------------------------- | | [Line], [Bar] | [x] or [series,
-// x] | | [Scatter] | x [point], y [point] | | [Hist] | [sample], or samples of any lengths | |
-// [Imshow] | [row, column], [facet, row, column], [frame, (facet,) row, column] | | [HeadScores] |
-// [layer, head] or [facet, layer, head] | | [LogitLens] | [layer, position] and a word for each | |
-// [AttentionPattern] | tokens and [query, key] | | [AttentionHeads] | tokens and [head, query, key]
-// | | [ColoredTokens] | tokens and [token] or [quantity, token] | | [TokenLogProbs] | tokens,
-// [token], and the best guesses in each place | | [TopTokens] | lists of ranked tokens, as [Top]
-// makes them |
+//	Line, Bar          [x] or [series, x]
+//	Line               Curves, each with its own x
+//	Scatter            x [point], y [point]
+//	Hist               [sample], or samples of any lengths
+//	Imshow             [row, column], [facet, row, column], [frame, (facet,) row, column]
+//	HeadScores         [layer, head] or [facet, layer, head]
+//	LogitLens          [layer, position] and a word for each
+//	AttentionPattern   tokens and [query, key]
+//	AttentionHeads     tokens and [head, query, key]
+//	ColoredTokens      tokens and [token] or [quantity, token]
+//	TokenLogProbs      tokens, [token], and the best guesses in each place
+//	TopTokens          lists of ranked tokens, as Top makes them
+//
+// [Live] shows one figure after the other in one place, [LiveLine] lines that grow.
 //
 // Data are slices of numbers nested as deep as the shape says, or anything with
 // the two methods of [Array], so that tensors and patching grids go in as they

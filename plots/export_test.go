@@ -55,3 +55,6 @@ func (f Figure) Ticks() [][]TestTick {
 	}
 	return out
 }
+
+// ShowIn has l draw as in a notebook, with show in the place of the browser.
+func (l *LiveLine) ShowIn(show func(Figure) error) { l.show = show }

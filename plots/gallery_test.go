@@ -24,6 +24,9 @@ func samples() []sample {
 		{"line_holes", plots.Line([]float64{1, 2, math.NaN(), 4, math.Inf(1), 3, math.Inf(-1), 2}, plots.Axes{Title: "Values that are not finite", XName: "x", YName: "y"})},
 		{"line_many", plots.Line(waves(12, 40), plots.Axes{Title: "Twelve lines", XName: "position", YName: "norm"})},
 		{"line_log", plots.Line([]float64{1000, 310, 120, 33, 12, 4.1, 1.2, 0.3}, plots.Axes{Title: "Loss", XName: "step", YName: "loss", LogY: true})},
+		{"line_curves", plots.Line(plots.Curves{
+			{Name: "loss", X: []float64{1, 2, 3, 4, 5, 6, 7, 8}, Y: []float64{5.1, 4.2, 3.3, 2.9, 2.1, 1.8, 1.7, 1.5}},
+			{Name: "evaluation", X: []float64{4, 8}, Y: []float64{3.1, 2.2}}}, plots.Axes{Title: "A training", XName: "step", YName: "loss", LogY: true})},
 		{"bar", plots.Bar([]float64{1.2, -0.4, 0.9, math.NaN(), 2.4}, plots.Axes{
 			Title: "Contribution of each component", X: []string{"embed", "attn 0", "mlp 0", "attn 1", "mlp 1"}, YName: "logit difference", Values: true})},
 		{"bar_groups", plots.Bar(waves(3, 6), plots.Axes{
@@ -47,6 +50,8 @@ func samples() []sample {
 		{"head_scores", plots.HeadScores(signed(12, 12), plots.Axes{Title: "Direct logit attribution of heads", Unit: "logit difference"})},
 		{"logit_lens", plots.LogitLens([][]float64{{-4, -2, -1.5}, {-1, -0.5, -3}, {-0.1, -0.2, -0.01}}, [][]string{{" the", "\\n", "\n"}, {" a", " Mary", "☃"}, {" John", " Mary", "\xe2\x98"}}, plots.Axes{
 			Title: "Logit lens", X: []string{"When", " John", " and"}, Y: []string{"layer 10", "layer 20", "layer 30"}, XName: "position", Unit: "log-probability"})},
+		{"logit_lens_table", plots.LogitLensTable(lensGrid(5, 16), plots.Axes{
+			Title: "Logit lens", X: prompt(16), Y: []string{"embed", "layer 3", "layer 6", "layer 9", "final"}})},
 		{"top_tokens", plots.TopTokens([][]plots.Ranked{{{" Mary", 12.3}, {" John", 9.1}, {" the", 6.2}}, {{" bag", 8.3}, {"\n", 4.4}, {" it", -1}}}, plots.Axes{
 			Title: "Best tokens", X: []string{"prompt 0", "prompt 1"}, Unit: "logit"})},
 		{"attention_pattern", plots.AttentionPattern(prompt(16), pattern(16, 3), plots.Axes{Title: "L23H3"})},
@@ -55,8 +60,64 @@ func samples() []sample {
 		{"attention_signed", plots.AttentionHeads(prompt(8), [][][]float64{signed(8, 8), signed(8, 8)}, plots.Axes{Title: "Attribution of attention", Unit: "attribution"})},
 		{"colored_tokens", plots.ColoredTokens(prompt(16), signed(2, 16), plots.Axes{Title: "Two neurons", Series: []string{"L3N812", "L7N55"}})},
 		{"token_log_probs", plots.TokenLogProbs(prompt(16), logProbs(15), guesses(15), plots.Axes{Title: "What the model foresaw"})},
+		{"text_activations", plots.TextActivations(neuronTexts(), plots.Axes{Title: "What three neurons read", Unit: "activation"})},
+		{"text_neurons", plots.TextNeuronActivations(prompt(16), neuronGrid(16, 2, 3), plots.Axes{Title: "Neurons of two layers", Facets: []string{"layer 3", "layer 7"}})},
 		{"imshow_sequential", plots.Imshow([][]float64{{51.2, 52.3, 53.1}, {50.4, 54.9, 52.2}}, plots.Axes{Title: "Far from zero", Unit: "norm"})},
 	}
+}
+
+// lensGrid are predictions that grow surer from row to row.
+func lensGrid(rows, columns int) plots.RankedGrid {
+	words := []string{" the", " Mary", "\n", " John", "<b>", " bag", "\xe2\x98", " שלום", " electroencephalograms", "☃"}
+	grid := make(plots.RankedGrid, rows)
+	for i := range grid {
+		for j := range columns {
+			p := math.Round(1e4*float64(i+1)/float64(rows+1)*(0.6+0.4*math.Sin(float64(3*i+5*j)))) / 1e4
+			var cell []plots.Ranked
+			for k := range 4 {
+				cell = append(cell, plots.Ranked{Token: words[(i*7+j*3+k)%len(words)], Value: p})
+				p /= 4
+			}
+			grid[i] = append(grid[i], cell)
+		}
+	}
+	return grid
+}
+
+// neuronTexts are three series of texts with tokens of every kind.
+func neuronTexts() []plots.TextSeries {
+	texts := [][]string{prompt(16), {" She", " said", ":", " \"", "Yes", "\"", "\n", "\n", "\t", "He", " <b>", "&", " did"},
+		{"مر", "حبا", " ", " שלום", " naïve", " ☃", "\xe2", "\x98", " 日本", "語", "👩‍👩‍👧‍👦"}}
+	series := func(layer, name string, k float64, signs bool) plots.TextSeries {
+		var list plots.TextList
+		for i, tokens := range texts {
+			t := plots.ValuedText{Label: []string{"row 17", "row 4", "row 230"}[i], Tokens: tokens}
+			for j := range tokens {
+				v := math.Round(1e3*math.Sin(k*float64(j*j+i))) / 250
+				if !signs {
+					v = max(0, v)
+				}
+				t.Values = append(t.Values, float32(v))
+			}
+			list = append(list, t)
+		}
+		return plots.TextSeries{Layer: layer, Name: name, Texts: list}
+	}
+	return []plots.TextSeries{series("layer 5", "neuron 12", 0.7, false), series("layer 5", "neuron 340", 1.3, true), series("layer 9", "neuron 12", 2.1, false)}
+}
+
+// neuronGrid is [token, layer, neuron].
+func neuronGrid(tokens, layers, neurons int) [][][]float64 {
+	out := make([][][]float64, tokens)
+	for k := range out {
+		out[k] = make([][]float64, layers)
+		for l := range out[k] {
+			for j := range neurons {
+				out[k][l] = append(out[k][l], math.Round(1e3*math.Sin(float64(k*(j+1)+3*l)))/1e3)
+			}
+		}
+	}
+	return out
 }
 
 // waves are n smooth lines of m points, none alike.

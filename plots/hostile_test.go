@@ -66,6 +66,12 @@ func hostileFigures(label func(i int) string) []sample {
 		{"attention_pattern", plots.AttentionPattern(l(4), pattern(4, 1), axes(plots.Axes{Unit: label(1), XName: label(2), YName: label(3)}))},
 		{"attention_heads", plots.AttentionHeads(l(4), [][][]float64{pattern(4, 1), pattern(4, 2)}, axes(plots.Axes{Facets: l(2)}))},
 		{"colored_tokens", plots.ColoredTokens(l(4), signed(2, 4), axes(plots.Axes{Series: l(2), Unit: label(1)}))},
+		{"text_activations", plots.TextActivations([]plots.TextSeries{
+			{Layer: label(1) + "-", Name: label(2), Texts: plots.TextList{{Label: label(3), Tokens: l(4), Values: []float32{1, -2, 0, 3}}}},
+			{Layer: label(2) + "-", Name: label(0), Texts: plots.TextList{{Label: label(1), Tokens: l(3), Values: []float32{1, 2, 0}}}}}, axes(plots.Axes{Unit: label(1)}))},
+		{"text_neurons", plots.TextNeuronActivations(l(4), neuronGrid(4, 2, 2), axes(plots.Axes{Unit: label(1), Series: l(2)}))},
+		{"logit_lens_table", plots.LogitLensTable(plots.RankedGrid{{{{Token: label(0), Value: 0.5}}, {{Token: label(1), Value: 1}, {Token: label(2), Value: 0}}}},
+			axes(plots.Axes{X: l(2), Y: l(1), XName: label(3), YName: label(2), Unit: label(1)}))},
 		{"token_log_probs", plots.TokenLogProbs(l(4), logProbs(3), [][]plots.Ranked{ranked, ranked, ranked}, axes(plots.Axes{}))},
 	}
 }

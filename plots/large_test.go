@@ -78,6 +78,19 @@ func TestLarge(t *testing.T) {
 		{"quantities", func() plots.Figure {
 			return plots.ColoredTokens(labels[:2], spiked(million/10, 2), plots.Axes{})
 		}, "first 32 of 100000 quantities"},
+		{"text", func() plots.Figure {
+			return plots.TextActivations([]plots.TextSeries{{Texts: plots.TextList{{Tokens: labels, Values: make([]float32, million)}}}}, plots.Axes{})
+		}, "first 4000 of 1000000 tokens"},
+		{"texts", func() plots.Figure {
+			text := plots.ValuedText{Label: "a", Tokens: labels[:100], Values: repeated(float32(1.0/3), 100)}
+			return plots.TextActivations(repeated(plots.TextSeries{Layer: "layer", Name: "neuron", Texts: plots.TextList(repeated(text, 20))}, million/10), plots.Axes{})
+		}, "first 100 of 100000 series"},
+		{"neurons", func() plots.Figure {
+			return plots.TextNeuronActivations(labels[:3], neuronGrid(3, 100, 1000), plots.Axes{})
+		}, "first 5000 of 100000 series"},
+		{"lens", func() plots.Figure {
+			return plots.LogitLensTable(plots.RankedGrid(repeated(repeated(repeated(plots.Ranked{Token: "a", Value: 0.5}, 5), million/100), 30)), plots.Axes{})
+		}, "first 266 of 10000 columns"},
 		{"guesses", func() plots.Figure {
 			return plots.TokenLogProbs(labels[:100], repeated(-1.0, 100), guesses, plots.Axes{})
 		}, "first 50 of 100000 guesses"},

@@ -24,41 +24,51 @@ type lineChart struct {
 }
 
 // Line draws values over x as lines, data of shape [x] or [series, x]. Axes.X
-// labels the points, or Axes.At places them; Axes.Series names the lines.
+// labels the points, or Axes.At places them; Axes.Series names the lines. Lines
+// with places of their own are [Curves].
 //
 // A value that is not finite interrupts its line and is marked at the edge: NaN
 // with ×, infinities with ▲ and ▼. Beyond [LinePoints] each stretch keeps its
 // smallest and largest value.
 func Line(data any, axes Axes) Figure {
-	c, err := newLine(data, axes)
+	c, err := newLine(data, axes, pointsPerLine)
 	return figure("Line", c, err)
 }
 
-func newLine(data any, axes Axes) (*lineChart, error) {
+// newLine is a chart with at most so many points a line.
+func newLine(data any, axes Axes, points int) (*lineChart, error) {
 	if err := axes.check("Line", "Height X XName YName Unit Series At LogX LogY Guides Low High"); err != nil {
 		return nil, err
 	}
-	s, err := readSeries(data, axes)
+	s, err := readLines(data, axes)
 	if err != nil {
 		return nil, err
 	}
 	c := &lineChart{series: s}
-	c.thin()
+	c.thin(points)
 	c.series.notes = append(c.series.notes, noteSpecials(s.all(), edgeMarks)...)
 	return c, c.setUpFrame()
 }
 
-func (c *lineChart) thin() {
+func (c *lineChart) thin(points int) {
 	if n := len(c.values); n > LineSeries {
 		c.series.notes = append(c.series.notes, fmt.Sprintf("first %d of %d lines", LineSeries, n))
 		c.values, c.names = c.values[:LineSeries], c.names[:LineSeries]
 	}
-	limit := min(pointsPerLine, LinePoints/len(c.values))
-	for _, row := range c.values {
-		c.kept = append(c.kept, thinColumns(row, limit))
+	limit := min(points, LinePoints/len(c.values))
+	longest := 0
+	for i := range c.values {
+		row := c.row(i)
+		kept := thinColumns(row, limit)
+		if c.present != nil {
+			for k, j := range kept {
+				kept[k] = c.present[i][j]
+			}
+		}
+		c.kept, longest = append(c.kept, kept), max(longest, len(row))
 	}
-	if n := len(c.at); n > limit {
-		c.series.notes = append(c.series.notes, fmt.Sprintf("%d points thinned to the extremes of %d stretches", n, limit/2))
+	if longest > limit {
+		c.series.notes = append(c.series.notes, fmt.Sprintf("%d points thinned to the extremes of %d stretches", longest, limit/2))
 	}
 }
 
@@ -101,10 +111,16 @@ func (c *lineChart) setUpFrame() error {
 	}
 	axes := c.series.axes
 	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit),
-		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, told: c.told(), counted: axes.At == nil, legend: c.entries(false)}
+		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, told: c.told(), counted: c.counted(), legend: c.entries(false)}
 	c.series.notes = append(c.series.notes, c.frame.noteAbsent(c.all())...)
 	c.frame.notes, c.frame.about = c.series.notes, c.describe()
 	return nil
+}
+
+// counted reports whether x is whole numbers, of which none is between two.
+func (c *lineChart) counted() bool {
+	fraction := func(x float64) bool { return x != math.Trunc(x) }
+	return c.series.axes.At == nil && !slices.ContainsFunc(c.at, fraction)
 }
 
 // told are the columns whose labels the front end must know, nil for all.

@@ -139,6 +139,20 @@ var numberFigures = []struct {
 		a.Height, a.Colors = 0, colorsOf(o)
 		return plots.ColoredTokens(make([]string, len(v)), [][]float64{v, backwards(v)}, a)
 	}},
+	{"activations", func(v []float64, o uint16) plots.Figure {
+		a := numberAxes(v, o)
+		a.Height, a.Colors = 0, colorsOf(o)
+		text := plots.ValuedText{Tokens: make([]string, len(v))}
+		for _, x := range v {
+			text.Values = append(text.Values, float32(x))
+		}
+		return plots.TextActivations([]plots.TextSeries{{Texts: plots.TextList{text}}}, a)
+	}},
+	{"neurons", func(v []float64, o uint16) plots.Figure {
+		a := numberAxes(v, o)
+		a.Height, a.Colors = 0, colorsOf(o)
+		return plots.TextNeuronActivations(make([]string, 2), [][][]float64{{v}, {backwards(v)}}, a)
+	}},
 	{"log-probabilities", func(v []float64, o uint16) plots.Figure {
 		a := numberAxes(v, o)
 		a.Height = 0

@@ -9,6 +9,7 @@ import (
 type series struct {
 	axes    Axes
 	values  [][]float64
+	present [][]int   // the columns at which each row has a value, nil for all
 	at      []float64 // the x of each column
 	digits  int       // that tell these apart
 	xLabels []string  // of each column, nil for numbers
@@ -69,10 +70,22 @@ func (s *series) placeColumns() error {
 
 func (s *series) all() []float64 {
 	var all []float64
-	for _, row := range s.values {
-		all = append(all, row...)
+	for i := range s.values {
+		all = append(all, s.row(i)...)
 	}
 	return all
+}
+
+// row is the values that there are of row i.
+func (s *series) row(i int) []float64 {
+	if s.present == nil {
+		return s.values[i]
+	}
+	row := make([]float64, len(s.present[i]))
+	for k, j := range s.present[i] {
+		row[k] = s.values[i][j]
+	}
+	return row
 }
 
 // name of the i-th series, "" if there is only one and it has none.

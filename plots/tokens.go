@@ -134,23 +134,28 @@ func (t *tokenText) scene() *scene {
 func (t *tokenText) drawQuantity(s *scene, i int, y float64) float64 {
 	q := t.quantities[i]
 	y = drawStrip(s, q.ramp, q.name, y)
+	return drawTokens(s, t.tokens, q.values, q.ramp, func(k int) []string { return t.tip(i, k) }, y) + gap
+}
+
+// drawTokens draws a text in the colours of its values from y downwards, and returns where it ends.
+func drawTokens(s *scene, tokens []string, values []float64, r ramp, tip func(k int) []string, y float64) float64 {
 	x := gap
-	for k, token := range t.tokens {
+	for k, token := range tokens {
 		word := clip(visibleToken(token), axisLabelLength)
 		w := textWidth(word, tokenSize, false) + 2
 		if x+w > s.w-gap && x > gap {
 			x, y = gap, y+tokenHeight
 		}
-		fill := q.ramp.at(q.values[k])
+		fill := r.at(values[k])
 		s.add(box{rect: rect{x, y, w, tokenHeight - 3}, fill: fill, opacity: 1},
 			text{at: point{x + 1, y + tokenHeight/2 - 1}, s: word, size: tokenSize, color: fill.ink()})
-		s.spots = append(s.spots, spot{X: x + w/2, Y: y + tokenHeight/2, Tip: t.tip(i, k)})
+		s.spots = append(s.spots, spot{X: x + w/2, Y: y + tokenHeight/2, Tip: tip(k)})
 		x += w
-		if strings.HasSuffix(token, "\n") {
+		if strings.HasSuffix(token, "\n") && k < len(tokens)-1 {
 			x, y = gap, y+tokenHeight
 		}
 	}
-	return y + tokenHeight + gap
+	return y + tokenHeight
 }
 
 // drawStrip draws a colour bar that lies down, with its ends and name.
@@ -211,13 +216,17 @@ const lineBreak = "<wbr>"
 // span is one token: coloured, and with its numbers as a plain title for the
 // readers that run no script.
 func (t *tokenText) span(i, k int) string {
-	lines := strings.Join(t.tip(i, k), "\n")
+	q := t.quantities[i]
+	return tokenSpan(t.tokens[k], q.ramp.at(q.values[k]), t.tip(i, k))
+}
+
+func tokenSpan(token string, c rgb, tip []string) string {
 	end := lineBreak
-	if strings.HasSuffix(t.tokens[k], "\n") {
+	if strings.HasSuffix(token, "\n") {
 		end = "<br>"
 	}
 	return fmt.Sprintf(`<span style="%s;unicode-bidi:isolate" title="%s">%s</span>%s`,
-		colorStyle(t.quantities[i].ramp.at(t.quantities[i].values[k])), escape(lines), escape(clip(visibleToken(t.tokens[k]), hoverLength)), end)
+		colorStyle(c), escape(strings.Join(tip, "\n")), escape(clip(visibleToken(token), hoverLength)), end)
 }
 
 // tips are what the script shows: the names, and per token a heading, its

@@ -17,6 +17,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // A folder of checkpoints holds
@@ -27,14 +28,13 @@ import (
 //	  model.safetensors    the trained weights, in TransformerLens' names and shapes
 //	  state/               what the optimizer remembers, as GoMLX's package checkpoint writes it
 //
-// A checkpoint is written under another name and renamed when it is complete.
+// A checkpoint has its name when it is complete.
 const (
 	runFile      = "run.json"
 	frozenFile   = "frozen.safetensors"
 	weightsFile  = "model.safetensors"
 	stateFolder  = "state"
 	stepPattern  = "step-%08d"
-	unfinished   = ".unfinished-"
 	folderFormat = 1
 )
 
@@ -81,11 +81,7 @@ func (f *fit) newFolder() error {
 	if err != nil {
 		return err
 	}
-	whole := filepath.Join(folder, runFile)
-	if err := os.WriteFile(whole+".new", data, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(whole+".new", whole)
+	return wholefile.WriteBytes(filepath.Join(folder, runFile), 0o644, data)
 }
 
 // frozen are the weights that are not trained.
@@ -171,21 +167,16 @@ func (f *fit) save() error {
 	if _, err := os.Stat(final); err == nil {
 		return nil
 	}
-	temp, err := os.MkdirTemp(f.cfg.Folder, unfinished)
+	err := wholefile.WriteFolder(final, 0o755, func(temp string) error {
+		if err := f.writeWeights(filepath.Join(temp, weightsFile), f.names, f.trainedValues); err != nil {
+			return err
+		}
+		return f.saveState(filepath.Join(temp, stateFolder))
+	})
 	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(temp)
-	if err := f.writeWeights(filepath.Join(temp, weightsFile), f.names, f.trainedValues); err != nil {
 		return brief.Errorf("the checkpoint of step %d: %w", f.step, err)
 	}
-	if err := f.saveState(filepath.Join(temp, stateFolder)); err != nil {
-		return brief.Errorf("the checkpoint of step %d: %w", f.step, err)
-	}
-	if err := flush(temp); err != nil {
-		return err
-	}
-	return os.Rename(temp, final)
+	return nil
 }
 
 // trainedValues are the values of a trained weight, as they lie on the device.
@@ -222,21 +213,6 @@ func isWeight(v *model.Variable) bool {
 	return strings.HasPrefix(v.Path(), mainScope+model.ScopeSeparator) || strings.HasPrefix(v.Path(), othersScope+".")
 }
 
-// flush makes sure that what a folder holds is on the disk.
-func flush(folder string) error {
-	return filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		return file.Sync()
-	})
-}
-
 // load takes the newest checkpoint of the folder as what was reached.
 func (f *fit) load() error {
 	folder := f.cfg.Folder
@@ -253,9 +229,6 @@ func (f *fit) load() error {
 	if err := f.checkFrozen(); err != nil {
 		return err
 	}
-	if err := f.sweep(); err != nil {
-		return err
-	}
 	steps, err := stepsIn(folder)
 	// it was interrupted before its first checkpoint: from the beginning
 	if err != nil || len(steps) == 0 {
@@ -266,20 +239,6 @@ func (f *fit) load() error {
 		return brief.Errorf("folder %s: the training has taken %d steps, and Config.Steps is %d: ask for more to go on", folder, f.step, f.cfg.Steps)
 	}
 	return f.loadStep(filepath.Join(folder, fmt.Sprintf(stepPattern, f.step)))
-}
-
-// sweep removes what a training that was killed has left unfinished.
-func (f *fit) sweep() error {
-	left, err := filepath.Glob(filepath.Join(f.cfg.Folder, unfinished+"*"))
-	if err != nil {
-		return err
-	}
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (f *fit) loadStep(folder string) error {

@@ -60,7 +60,7 @@ func (s *Store) Checksum(id Identity) ([]byte, error) {
 	}
 	if !ok && time.Since(time.Unix(0, max(id.Modified, id.Status))) > settled {
 		if content, err := json.Marshal(record{id, sum}); err == nil {
-			s.write(kept, content) // where that fails, the next process reads the file, too
+			write(kept, content) // where that fails, the next process reads the file, too
 		}
 	}
 	return sum, nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"gopherlens/internal/cachedir"
 )
 
 // A State is what there is on disk.
@@ -25,7 +27,7 @@ func Look() (State, error) {
 		return State{}, err
 	}
 	st := State{Folder: dir, Limit: bytes}
-	files, err := (&Store{dir: dir}).files()
+	files, err := cachedir.Files(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil
 	}
@@ -44,7 +46,7 @@ func Remove() (dir string, bytes int64, err error) {
 	if dir, err = folder(); err != nil {
 		return "", 0, err
 	}
-	files, err := (&Store{dir: dir}).files()
+	files, err := cachedir.Files(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return dir, 0, nil
 	}

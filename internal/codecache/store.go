@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // A Store is the folder of compiled programs, open. It is safe for concurrent use, beside other
@@ -104,23 +105,10 @@ func (s *Store) Put(key Key, payload []byte) error {
 	if err := s.makeRoom(int64(len(content))); err != nil {
 		return err
 	}
-	return s.write(s.path(key), content)
+	return write(s.path(key), content)
 }
 
-// write makes a file whole or not at all.
-func (s *Store) write(path string, content []byte) error {
-	f, err := os.CreateTemp(s.dir, temporary+"*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
+// write makes a file whole or not at all. What a power cut does to it is found when it is read.
+func write(path string, content []byte) error { return wholefile.WriteSoon(path, 0o600, content) }
 
 func (s *Store) path(key Key) string { return filepath.Join(s.dir, key.name()) }

@@ -135,19 +135,23 @@ func TestAbandoned(t *testing.T) {
 	t.Setenv(codecache.LimitEnv, "0.00001")
 	s := open(t)
 	dir := filepath.Join(os.Getenv("GOPHERLENS_CACHE"), "compiled")
-	old, fresh := filepath.Join(dir, ".new-1"), filepath.Join(dir, ".new-2")
+	old, fresh := filepath.Join(dir, ".a.gopherlens-1"), filepath.Join(dir, ".b.gopherlens-2")
 	for _, path := range []string{old, fresh} {
 		if err := os.WriteFile(path, make([]byte, 4500), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	yesterday := time.Now().Add(-24 * time.Hour)
-	if err := os.Chtimes(old, yesterday, yesterday); err != nil {
+	writing, err := os.Open(fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writing.Close()
+	if err := syscall.Flock(int(writing.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
 	put(t, s, keyOf("a"), make([]byte, 1000))
 	if _, err := os.Stat(old); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("what a process left a day ago is still there")
+		t.Error("what a process left is still there")
 	}
 	if _, err := os.Stat(fresh); err != nil {
 		t.Errorf("what another process is writing is gone: %v", err)

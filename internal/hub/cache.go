@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // repoFolder is the folder of a repository in the cache.
@@ -119,7 +120,8 @@ func safeName(s string) bool {
 // the whole cache can be moved. The caller holds the blob's lock.
 func linkBlob(folder, commit, file, blob string) error {
 	path := filepath.Join(folder, "snapshots", commit, file)
-	target := filepath.Join("..", "..", "blobs", blob)
+	up := strings.Repeat("../", 2+strings.Count(file, "/"))
+	target := filepath.Join(filepath.FromSlash(up), "blobs", blob)
 	if now, err := os.Readlink(path); err == nil && now == target {
 		return nil
 	}
@@ -148,19 +150,7 @@ func writeRef(folder, revision, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	f, err := makeBeside(filepath.Join(filepath.Dir(path), ".ref"))
-	if err != nil {
-		return fmt.Errorf("hub: %w", err)
-	}
-	_, err = f.WriteString(commit)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := wholefile.WriteBytes(path, fileMode, []byte(commit)); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,10 +43,4 @@ func makeEmpty(path string) error {
 		return err
 	}
 	return f.Close()
-}
-
-// makeBeside makes a file under a new name that begins with path. Unlike
-// os.CreateTemp's, its mode is the umask's.
-func makeBeside(path string) (*os.File, error) {
-	return os.OpenFile(path+"."+rand.Text(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 }

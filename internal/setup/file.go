@@ -3,30 +3,8 @@ package setup
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"io/fs"
 	"os"
-	"path/filepath"
 )
-
-// replaceFile writes a small file so that a reader sees the old one or the new.
-func replaceFile(path string, content []byte, mode fs.FileMode) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // fails after the rename, as it should
-	_, err = temp.Write(content)
-	if closeErr := temp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(temp.Name(), mode); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
-}
 
 // sumOf returns the SHA-256 checksum of the files' contents, in hexadecimal.
 func sumOf(paths ...string) (string, error) {

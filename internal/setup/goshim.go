@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gopherlens/internal/wholefile"
 )
 
 // goShimText is the go command that the kernel finds first. Before every cell
@@ -75,7 +77,7 @@ func (s *Setup) writeGoShim(g goCommand) error {
 	if err := os.MkdirAll(s.Repo.shims(), 0o755); err != nil {
 		return err
 	}
-	return replaceFile(s.goShimFile(), []byte(g.shim()), 0o755)
+	return wholefile.WriteBytes(s.goShimFile(), 0o755, []byte(g.shim()))
 }
 
 func (s *Setup) goShimFile() string { return filepath.Join(s.Repo.shims(), "go") }

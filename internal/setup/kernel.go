@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/wholefile"
 )
 
 // KernelName is GoNB's name for its kernel, which notebooks carry in their
@@ -129,10 +130,10 @@ func (k kernelFiles) place(file string) error {
 	if err := keepForeign(file); err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(filepath.Dir(file), logoFile), k.logo, 0o644); err != nil {
+	if err := wholefile.WriteBytes(filepath.Join(filepath.Dir(file), logoFile), 0o644, k.logo); err != nil {
 		return err
 	}
-	return replaceFile(file, k.spec, 0o644)
+	return wholefile.WriteBytes(file, 0o644, k.spec)
 }
 
 // keepForeign renames a kernel.json that no checkout of this repository wrote.

@@ -1,23 +1,20 @@
 package weights
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/dtypes/float16"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // Named is a tensor to be written. Its data are asked for once, when their turn
@@ -121,7 +118,7 @@ func WriteSafetensors(path string, metadata map[string]string, tensors []Named) 
 	if err != nil {
 		return fmt.Errorf("weights: cannot write %s: %w", path, err)
 	}
-	err = replaceFile(path, func(w io.Writer) error {
+	err = wholefile.Write(path, 0o644, func(w io.Writer) error {
 		if _, err := w.Write(header); err != nil {
 			return err
 		}
@@ -228,25 +225,4 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += n
 	return n, err
-}
-
-// replaceFile writes a file beside path and renames it there once it is complete
-// and synced, so that a reader sees the old file or the new one, never a part.
-func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err = write(w); err == nil {
-		err = errors.Join(w.Flush(), f.Chmod(0o644), f.Sync())
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // WriteNpy writes one array as NumPy's numpy.save does. Like [WriteSafetensors] it replaces what
 // was there when the file is complete.
 func WriteNpy(path string, t Named) error {
-	err := replaceFile(path, t.writeNpy)
+	err := wholefile.Write(path, 0o644, t.writeNpy)
 	if err != nil {
 		return fmt.Errorf("weights: cannot write %s: %w", path, err)
 	}
@@ -22,7 +23,7 @@ func WriteNpy(path string, t Named) error {
 
 // WriteNpz writes arrays as NumPy's numpy.savez does, uncompressed.
 func WriteNpz(path string, arrays []Named) error {
-	err := replaceFile(path, func(w io.Writer) error {
+	err := wholefile.Write(path, 0o644, func(w io.Writer) error {
 		z := zip.NewWriter(w)
 		seen := make(map[string]bool)
 		for _, t := range arrays {

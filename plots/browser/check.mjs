@@ -62,6 +62,8 @@ const kinds = [
   [".jp-RenderedVegaCommon5", checkChart],
   [".gl-attention", checkAttention],
   [".gl-tokens", checkTokens],
+  [".gl-activations", checkActivations],
+  [".gl-lens", checkLens],
   [".gl-table", checkTable],
 ];
 
@@ -203,6 +205,45 @@ async function checkTokens(page, figure, { trusted }) {
     expect((await buttons.nth(1).getAttribute("aria-pressed")) === "true", "the button does not switch");
     expect((await figure.locator(".gl-quantity:visible").count()) === 1 && before, "not one quantity is shown");
   }
+}
+
+async function checkActivations(page, figure, { trusted }) {
+  const spans = figure.locator(".gl-text > span");
+  expect((await spans.count()) > 0, "there are no tokens");
+  await checkColors(spans);
+  if (!trusted) return;
+  const tip = figure.locator(".gl-tip");
+  await spans.nth(1).hover();
+  expect(await tip.isVisible(), "a token does not answer the pointer");
+  await spans.nth(1).click();
+  await page.mouse.move(5, 5);
+  expect(await tip.isVisible(), "a click does not hold the token");
+  await spans.nth(1).press("ArrowRight");
+  await spans.nth(1).press("Escape");
+  const pickers = figure.locator(".gl-pickers select");
+  for (let i = 0; i < (await pickers.count()); i++) {
+    if ((await pickers.nth(i).locator("option").count()) < 2) continue;
+    const before = await figure.locator(".gl-shown").innerHTML();
+    await pickers.nth(i).selectOption({ index: 1 });
+    expect((await figure.locator(".gl-shown").innerHTML()) !== before, `picker ${i} changes nothing`);
+    await checkColors(spans);
+    await checkColors(figure.locator(".gl-word"));
+  }
+}
+
+async function checkLens(page, figure, { trusted }) {
+  const cells = figure.locator("tbody td[style*='background']");
+  expect((await cells.count()) > 0, "the table has no cells");
+  await checkColors(cells);
+  if (!trusted) return;
+  const tip = figure.locator(".gl-tip");
+  await cells.first().hover();
+  expect(await tip.isVisible(), "a cell does not answer the pointer");
+  await cells.first().click();
+  await page.mouse.move(5, 5);
+  expect(await tip.isVisible(), "a click does not hold the cell");
+  await cells.first().press("Escape");
+  expect(!(await tip.isVisible()), "Escape does not let the cell go");
 }
 
 async function checkTable(page, figure) {

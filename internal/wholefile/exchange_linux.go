@@ -1,4 +1,4 @@
-package hooked
+package wholefile
 
 import (
 	"os"

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package hooked
+package wholefile
 
 import "os"
 

@@ -1,0 +1,95 @@
+package activations
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/dtypes/float16"
+
+	"gopherlens/hooked"
+	"gopherlens/internal/weights"
+)
+
+// A codec makes bytes of values, little-endian, and values of bytes.
+type codec struct {
+	stored weights.DType
+	size   int // bytes of a value
+	// encode fills dst, and returns the place of the first value that is not finite as it is kept,
+	// or -1
+	encode func(dst []byte, src []float32) int
+	decode func(dst []float32, src []byte)
+}
+
+var codecs = map[hooked.DType]codec{
+	hooked.F32:  {weights.F32, 4, encodeF32, decodeF32},
+	hooked.BF16: {weights.BF16, 2, encodeBF16, decodeBF16},
+	hooked.F16:  {weights.F16, 2, encodeF16, decodeF16},
+}
+
+// The exponents of what is no finite number.
+const (
+	noneF32  = 0x7f800000
+	noneBF16 = 0x7f80
+	noneF16  = 0x7c00
+)
+
+func encodeF32(dst []byte, src []float32) int {
+	dst = dst[:4*len(src)]
+	bad := -1
+	for i, v := range src {
+		bits := math.Float32bits(v)
+		if bits&noneF32 == noneF32 && bad < 0 {
+			bad = i
+		}
+		binary.LittleEndian.PutUint32(dst[4*i:], bits)
+	}
+	return bad
+}
+
+func encodeBF16(dst []byte, src []float32) int {
+	dst = dst[:2*len(src)]
+	bad := -1
+	for i, v := range src {
+		bits := bfloat16.FromFloat32(v).Bits()
+		if bits&noneBF16 == noneBF16 && bad < 0 {
+			bad = i
+		}
+		binary.LittleEndian.PutUint16(dst[2*i:], bits)
+	}
+	return bad
+}
+
+func encodeF16(dst []byte, src []float32) int {
+	dst = dst[:2*len(src)]
+	bad := -1
+	for i, v := range src {
+		bits := float16.FromFloat32(v).Bits()
+		if bits&noneF16 == noneF16 && bad < 0 {
+			bad = i
+		}
+		binary.LittleEndian.PutUint16(dst[2*i:], bits)
+	}
+	return bad
+}
+
+func decodeF32(dst []float32, src []byte) {
+	src = src[:4*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
+}
+
+func decodeBF16(dst []float32, src []byte) {
+	src = src[:2*len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+	}
+}
+
+func decodeF16(dst []float32, src []byte) {
+	src = src[:2*len(dst)]
+	for i := range dst {
+		dst[i] = float16.FromBits(binary.LittleEndian.Uint16(src[2*i:])).Float32()
+	}
+}

@@ -1,0 +1,92 @@
+package activations
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestPermutationIsOne checks that every number is met once, for sizes around powers of two.
+func TestPermutationIsOne(t *testing.T) {
+	for n := 1; n < 1200; n += 1 + n/9 {
+		p := newPermutation(n, 7, 0)
+		seen := make([]bool, n)
+		for i := range n {
+			at := p.at(i)
+			if at < 0 || at >= n || seen[at] {
+				t.Fatalf("of %d numbers place %d has %d, outside or met before", n, i, at)
+			}
+			seen[at] = true
+		}
+	}
+}
+
+// TestPermutationIsSpread counts where the numbers of the first tenth go: a tenth of them to each
+// tenth. Each count is binomial: 1000 of 10000, and 5 standard deviations are 150.
+func TestPermutationIsSpread(t *testing.T) {
+	const n = 100_000
+	for seed := range uint64(5) {
+		var counts [10]int
+		p := newPermutation(n, seed, seed)
+		neighbours := 0
+		for i := range n / 10 {
+			counts[p.at(i)*10/n]++
+			if d := p.at(i+1) - p.at(i); d == 1 || d == -1 {
+				neighbours++
+			}
+		}
+		for tenth, c := range counts {
+			if c < 850 || c > 1150 {
+				t.Errorf("seed %d: %d of the first 10000 numbers go to tenth %d, want about 1000", seed, c, tenth)
+			}
+		}
+		if neighbours > 5 {
+			t.Errorf("seed %d: %d neighbours stay neighbours", seed, neighbours)
+		}
+	}
+}
+
+// TestGram compares sums of all widths and numbers of rows with the plain formula.
+func TestGram(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, width := range []int{1, 5, 16, 19, 48} {
+		for _, rows := range []int{1, 63, 64, 130} {
+			g := newGram(width)
+			want := make([]float64, width*width)
+			mean := make([]float64, width)
+			for i := range mean {
+				mean[i] = random.NormFloat64()
+			}
+			for range rows {
+				row := make([]float32, width)
+				for i := range row {
+					row[i] = float32(random.NormFloat64())
+				}
+				g.add(row, mean)
+				for i := range width {
+					for j := range width {
+						want[i*width+j] += (float64(row[i]) - mean[i]) * (float64(row[j]) - mean[j])
+					}
+				}
+			}
+			k, got := 0, g.packed()
+			for i := range width {
+				for j := i; j < width; j++ {
+					if math.Abs(got[k]-want[i*width+j]) > 1e-12*float64(rows) {
+						t.Fatalf("%d rows of %d: [%d, %d] is %v, want %v", rows, width, i, j, got[k], want[i*width+j])
+					}
+					k++
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkGram adds one row of SmolLM2-135M's width.
+func BenchmarkGram(b *testing.B) {
+	g := newGram(576)
+	row, mean := make([]float32, 576), make([]float64, 576)
+	for b.Loop() {
+		g.add(row, mean)
+	}
+}
