@@ -15,8 +15,12 @@ import (
 	"gopherlens/tokenize"
 )
 
+// userCache is the user's cache folder, whose corpora some tests read.
+var userCache string
+
 // TestMain keeps the tests' indices out of the user's cache.
 func TestMain(m *testing.M) {
+	userCache, _ = cachedir.Root()
 	dir, err := os.MkdirTemp("", "corpus")
 	if err != nil {
 		panic(err)
