@@ -63,7 +63,7 @@ func TestBranchErrors(t *testing.T) {
 		"layer 9 does not exist":    err3b(branches.Block(9, []int{0}, x)),
 		"the rows' residual stream": err3b(branches.Block(0, []int{0, 0}, x)),
 		"values for 1 edits":        err3b(branches.Block(0, []int{0}, x, []any{1})),
-		"want [run, batch, pos, ":   err2(m.Measure(hooked.LogitDiff(tokens), *hooked.NewArray(1, 2))),
+		"want [run, batch, pos, ":   err2(m.MeasureRuns(hooked.LogitDiff(tokens), *hooked.NewArray(1, 2))),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want one with %q", err, want)
@@ -90,7 +90,7 @@ func TestMeasure(t *testing.T) {
 		want = append(want, value.Item())
 		all = append(all, cache.Get("resid_post", -1).At(hooked.All, []int{-1}).Float32s()...)
 	}
-	got := hooked.Must(m.Measure(metric, hooked.Array{Shape: []int{2, 2, 1, m.Config().DModel}, Data: all}))
+	got := hooked.Must(m.MeasureRuns(metric, hooked.Array{Shape: []int{2, 2, 1, m.Config().DModel}, Data: all}))
 	golden.Close(t, "metric", got, want, golden.Default)
 	if slices.Equal(got[:1], got[1:]) {
 		t.Error("both runs have the same metric")

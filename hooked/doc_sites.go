@@ -37,6 +37,7 @@
 //	blocks.L.hook_mlp_in                       batch pos d_model          on request
 //	blocks.L.ln2.hook_scale                    batch pos 1
 //	blocks.L.ln2.hook_normalized               batch pos d_model
+//	blocks.L.mlp.hook_in                       batch pos d_model          on request
 //	blocks.L.mlp.hook_pre                      batch pos d_mlp
 //	blocks.L.mlp.hook_pre_linear               batch pos d_mlp
 //	blocks.L.mlp.hook_mid                      batch pos d_mlp

@@ -31,7 +31,7 @@ var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.Tensor{}, hooked
 var exportedFunctions = map[string]any{"Factored": hooked.Factored, "CompositionScores": hooked.CompositionScores, "EndsOfMask": hooked.EndsOfMask,
 	"NewMetric": hooked.NewMetric, "LogitDiff": hooked.LogitDiff, "With": hooked.With, "Layer": hooked.Layer, "ProjectOnto": hooked.ProjectOnto,
 	"ActName": hooked.ActName, "NewArray": hooked.NewArray, "StackTensors": hooked.StackTensors, "New": hooked.New, "Hooks": hooked.Hooks,
-	"FromStateDict": hooked.FromStateDict, "FromPretrained": hooked.FromPretrained, "EncoderFromPretrained": hooked.EncoderFromPretrained}
+	"FromStateDict": hooked.FromStateDict, "FromRepo": hooked.FromRepo, "FromPretrained": hooked.FromPretrained, "EncoderFromPretrained": hooked.EncoderFromPretrained}
 
 // TestZeroValues calls every exported method of every exported type on its zero value and on nil,
 // with zero arguments: each returns, or panics with an error of its own words.

@@ -31,11 +31,7 @@ import (
 // in an edit of a gradient, for a name that is empty, has dots or is taken at this site, and for
 // axes that do not fit x.
 func Tap(name string, x *Node, axes string) *Node {
-	b := editorOf(x)
-	if b == nil {
-		exceptions.Panicf("Tap(%q): it stands inside an edit's function, on a node that this computes", brief.Text(name))
-	}
-	return b.tapInside(name, x, strings.Fields(axes))
+	return needEditor(x, "Tap(%q)", brief.Text(name)).tapInside(name, x, strings.Fields(axes))
 }
 
 // An editing is an edit of a site under way.

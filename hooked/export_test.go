@@ -2,14 +2,14 @@ package hooked
 
 import "gopherlens/hooked/internal/sweeps"
 
-// Branches, Measure and PositionsOf are what package patching finds behind the door of
+// Branches, MeasureRuns and PositionsOf are what package patching finds behind the door of
 // hooked/internal/sweeps.
 func (m *Model) Branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
 	return m.branches(base, spec)
 }
 
-// Measure takes an array, whose shape it passes on.
-func (m *Model) Measure(metric Metric, residuals Array) ([]float32, error) {
+// MeasureRuns takes an array, whose shape it passes on.
+func (m *Model) MeasureRuns(metric Metric, residuals Array) ([]float32, error) {
 	return m.need().measure(metric, residuals.Data, residuals.Shape...)
 }
 

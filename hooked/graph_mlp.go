@@ -10,7 +10,11 @@ func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
-	return b.mlpOut(l, b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x))
+	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	if b.wants(MLPHookIn.At(l)) {
+		x = b.tap(MLPHookIn.At(l), branch(x))
+	}
+	return b.mlpOut(l, x)
 }
 
 // mlpOut is what the MLP makes of an input that is normalized already.

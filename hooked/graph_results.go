@@ -47,7 +47,8 @@ func (b *builder) nameResults(p *program) {
 		{lossResult, b.loss, []string{"batch", "pos"}},
 	}
 	for _, r := range single {
-		if r.node != nil {
+		forMetric := r.kind == logitsResult && b.plan.metric != nil
+		if r.node != nil && !forMetric {
 			add(result{kind: r.kind, axes: r.axes[:r.node.Rank()]}, r.node)
 		}
 	}

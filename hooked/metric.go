@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/fault"
 )
 
-// A Metric is a scalar computed from a run's logits inside the run's own program: what a gradient
-// is taken of, and what a patching sweep measures.
+// A Metric is a scalar computed from a run's logits inside the run's own program: what
+// [Model.Measure] returns, what a gradient is taken of, and what a patching sweep measures.
 type Metric struct {
 	operands
 	positions []int   // of every prompt; none for all
@@ -104,25 +104,44 @@ func (r *run) setMetric() (err error) {
 	return err
 }
 
-// RunWithGradients runs the model, computes the metric's mean over prompts, and the gradient of
-// that number with respect to the activations that [Gradients] selects, all of them unless told
-// otherwise. The activations themselves are in the cache. A metric that is not a number is an
-// error.
+// Measure runs the model and computes the metric's mean over prompts: a scalar, and nothing else of
+// the run. A metric that is not a number is an error.
+//
+//	hooked.Must(model.Measure(prompts, hooked.LogitDiff(answers), hooked.Edit(hooked.AttnZ.At(9), hooked.ZeroHead(6)))).Item()
+func (m *Model) Measure(input any, metric Metric, options ...Option) (*Tensor, error) {
+	out, err := m.measured(input, metric, options, verbMeasure)
+	if err != nil {
+		return nil, err
+	}
+	return out.scalar, nil
+}
+
+// RunWithGradients is [Model.Measure] with the gradient of that number with respect to the
+// activations that [Gradients] selects, all of them unless told otherwise. The activations
+// themselves are in the cache.
 func (m *Model) RunWithGradients(input any, metric Metric, options ...Option) (value *Tensor, cache, grads *Cache, err error) {
-	v := verbRunWithGradients
-	v.plan.metric = &metric
-	out, err := m.forward(input, options, v)
+	out, err := m.measured(input, metric, options, verbRunWithGradients)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	return out.scalar, out.cache, out.grads, nil
+}
+
+// measured does a run with a metric.
+func (m *Model) measured(input any, metric Metric, options []Option, v verb) (*results, error) {
+	v.plan.metric = &metric
+	out, err := m.forward(input, options, v)
+	if err != nil {
+		return nil, err
+	}
 	var number float32
 	if err := Try(func() { number = out.scalar.Item() }); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	if math.IsNaN(float64(number)) {
-		return nil, nil, nil, fmt.Errorf("the metric is NaN: some logit that it looks at is, or the metric's own arithmetic")
+		return nil, fmt.Errorf("the metric is NaN: some logit that it looks at is, or the metric's own arithmetic")
 	}
-	return out.scalar, out.cache, out.grads, nil
+	return out, nil
 }
 
 // LossWithGradients is [Model.RunWithGradients] of the mean loss.

@@ -1,6 +1,8 @@
 package hooked_test
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -12,14 +14,50 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// metricOf is a metric of a run; nothing else of the run is asked for.
+// metricOf is a metric of a run, which must be the same in a run with gradients.
 func metricOf(m *hooked.Model, input any, metric hooked.Metric, options ...hooked.Option) (float32, error) {
-	options = append(options, hooked.Names("hook_embed"), hooked.Gradients("hook_embed"))
-	value, _, _, err := m.RunWithGradients(input, metric, options...)
+	value, err := m.Measure(input, metric, options...)
+	again, _, _, err2 := m.RunWithGradients(input, metric, append(options, hooked.Names("hook_embed"), hooked.Gradients("hook_embed"))...)
+	if fmt.Sprint(err) != fmt.Sprint(err2) && strings.ReplaceAll(fmt.Sprint(err2), "RunWithGradients", "Measure") != fmt.Sprint(err) {
+		return 0, fmt.Errorf("%w, and with gradients %w", err, err2)
+	}
 	if err != nil {
 		return 0, err
 	}
+	if a, b := float64(value.Item()), float64(again.Item()); !(math.Abs(a-b) <= 1e-5+1e-5*math.Abs(b)) {
+		return 0, fmt.Errorf("%v, and with gradients %v", a, b)
+	}
+	if len(value.Shape()) > 0 {
+		return 0, fmt.Errorf("the metric has shape %v", value.Shape())
+	}
 	return value.Item(), nil
+}
+
+// TestMeasureShares checks that measuring computes prefixes that prompts share once, compiles
+// nothing but the metric's own program after a run, and sees edits.
+func TestMeasureShares(t *testing.T) {
+	m := load(t, "gpt2", hooked.DefaultProcessing, golden.PureGo(t))
+	tokens := hooked.Tokens{{1, 2, 3, 4, 5, 6, 7, 8}, {1, 2, 3, 4, 5, 6, 7, 9}, {1, 2, 3, 4, 5, 6, 8, 9}}
+	metric := hooked.LogitDiff(hooked.Tokens{{1, 2}, {3, 4}, {5, 6}})
+	var alone float32
+	for i := range tokens {
+		alone += hooked.Must(metricOf(m, tokens[i:i+1], hooked.LogitDiff(hooked.Tokens{{2*i + 1, 2*i + 2}}))) / 3
+	}
+	golden.Close(t, "together", []float32{hooked.Must(metricOf(m, tokens, metric))}, []float32{alone}, golden.Tolerance{Abs: 1e-5, Rel: 1e-5})
+
+	hooked.Must(m.Run(tokens))
+	before := m.Programs()
+	hooked.Must(m.Measure(tokens, metric))
+	if n := m.Programs() - before; n > 1 {
+		t.Errorf("the metric after a run compiled %d programs", n)
+	}
+	edited := hooked.Must(metricOf(m, tokens, metric, hooked.Edit(hooked.AttnOut.At(1), hooked.Zero())))
+	logits := hooked.Must(m.Run(tokens, hooked.Edit(hooked.AttnOut.At(1), hooked.Zero())))
+	var want float32
+	for i := range tokens {
+		want += (logits.At(i, -1, 2*i+1).Item() - logits.At(i, -1, 2*i+2).Item()) / 3
+	}
+	golden.Close(t, "edited", []float32{edited}, []float32{want}, golden.Tolerance{Abs: 1e-5, Rel: 1e-5})
 }
 
 // TestLogitDiffOfUnequalPrompts checks that prompts of unequal length, padded on either side and
@@ -99,7 +137,7 @@ func TestBadMetrics(t *testing.T) {
 		return err
 	}
 	residuals := func(n int, metric hooked.Metric) error {
-		_, err := m.Measure(metric, *hooked.NewArray(1, 2, n, m.Config().DModel))
+		_, err := m.MeasureRuns(metric, *hooked.NewArray(1, 2, n, m.Config().DModel))
 		return err
 	}
 	logits := shaped(func(x *Node) *Node { return x })

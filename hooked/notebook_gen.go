@@ -276,6 +276,15 @@ func (nb *NotebookModel) MLP(l int, x *Tensor) *Tensor {
 	return v1
 }
 
+// Measure is [Model.Measure], and panics with its error.
+func (nb *NotebookModel) Measure(input any, metric Metric, options ...Option) *Tensor {
+	v1, err := nb.model().Measure(input, metric, options...)
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // NeuronResults is [Cache.NeuronResults], and panics with its error.
 func (nb *NotebookCache) NeuronResults(layer int, options ...StackOption) *Tensor {
 	v1, err := nb.cache().NeuronResults(layer, options...)

@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -80,11 +81,17 @@ func (in *inputs) buffer(name string, x *Tensor) (compute.Buffer, error) {
 	if value, ok := in.values[name]; ok {
 		return value, nil
 	}
-	if name == inputResidual {
+	switch name {
+	case inputResidual:
 		return x.value.Buffer(in.m.eng.backend, 0)
+	case inputTokens:
+		return nil, errNoTokens
 	}
 	return in.m.weights.buffer(in.ctx, name, in.length)
 }
+
+// errNoTokens is for an edit that asks for the tokens of a run without any.
+var errNoTokens = errors.New("an edit looks at the tokens of the run, which begins at a residual stream: run the text itself")
 
 // operands are the run-time values of an edit or a metric. They enter the graph as inputs, so that
 // a run with other values compiles nothing.

@@ -153,6 +153,17 @@ func Hooks(options ...Option) Option {
 	}
 }
 
+// Fails is an option that ends a run with this error before it begins: for packages that make
+// options of things which may not be as they should.
+func Fails(err error) Option {
+	return func(*request) error {
+		if err == nil {
+			return fmt.Errorf("Fails: there is no error")
+		}
+		return err
+	}
+}
+
 // StopAtLayer ends the run before layer l, which may be negative; the run returns the residual
 // stream there, [batch, pos, d_model], in place of logits.
 func StopAtLayer(l int) Option {

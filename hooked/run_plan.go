@@ -10,7 +10,7 @@ type plan struct {
 	edits  []*edit       // in the order in which they apply
 	taps   *tapBook      // what is asked of values that the edits name; nil where nothing is
 	wanted map[Site]bool // everything recorded, edited or differentiated
-	metric *Metric       // the scalar that is differentiated; nil for the loss
+	metric *Metric       // of the logits, which are for it alone; what is differentiated, nil for the loss
 
 	weightGrads []string // canonical names of the weights whose gradients are results
 

@@ -95,7 +95,7 @@ func (p *plan) layersTogether() int {
 // it, an encoder has blocks of its own, and shortformer positions go past the residual stream.
 func (p *plan) whole(c Config) bool {
 	return c.PostNorm || c.PositionalEmbedding == ShortformerPositions ||
-		len(p.grads)+len(p.weightGrads) > 0 || p.metric != nil || p.taps != nil && p.taps.gradients()
+		len(p.grads)+len(p.weightGrads) > 0 || p.taps != nil && p.taps.gradients()
 }
 
 // joined are the first and the last place that graph functions of the user's edit: all between are
@@ -149,7 +149,7 @@ func (p *plan) stretch(c Config, like func(layer, n int) int, first, last int) s
 	q.stop = min(p.start+last, p.stop)
 	q.residual = last < past-1 || p.residual
 	if last < p.end() {
-		q.logits, q.loss, q.lossPerToken, q.greedy, q.logitsAt = false, false, false, false, 0
+		q.logits, q.loss, q.lossPerToken, q.greedy, q.logitsAt, q.metric = false, false, false, false, 0, nil
 	}
 	inside := func(s Site) bool { return first <= p.placeOf(s) && p.placeOf(s) <= last }
 	q.record = filterSites(p.record, inside)

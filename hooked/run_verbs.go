@@ -40,6 +40,7 @@ var (
 		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens"})}
 	verbLogitsAndLoss = verb{name: "LogitsAndLoss", plan: plan{scope: scope{logits: true, loss: true}},
 		takes: slices.Concat(ofInput, ofSites, []string{"LossPerToken", "LossTokens", "LogitsAt"})}
+	verbMeasure          = verb{name: "Measure", plan: plan{scope: scope{logits: true}}, takes: slices.Concat(ofInput, ofSites)}
 	verbRunWithGradients = verb{name: "RunWithGradients", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll, gradAll},
 		takes: slices.Concat(ofInput, ofBackward)}
 	verbLossWithGradients = verb{name: "LossWithGradients", plan: plan{scope: scope{loss: true}}, also: []Option{recordAll, gradAll},
@@ -83,7 +84,7 @@ var conditions = []struct {
 	needs  []string
 	why    string
 }{
-	{"UngroupKV", []string{"Run", "Loss", "LogitsAndLoss"}, ofEdits, "it changes what edits and observers see of keys and values, and there are none"},
+	{"UngroupKV", []string{"Run", "Loss", "LogitsAndLoss", "Measure"}, ofEdits, "it changes what edits and observers see of keys and values, and there are none"},
 	{"PosSlice", []string{"GenerateStream"}, []string{"Names"}, "it picks positions of what is recorded, which is nothing"},
 	{"StartAtLayer", []string{"Loss", "LogitsAndLoss", "LossWithGradients"}, []string{"LossTokens"}, "a residual stream does not tell which tokens come"},
 	{"LossTokens", []string{"Loss", "LogitsAndLoss", "LossWithGradients"}, []string{"StartAtLayer"}, "a run that reads tokens is scored on these"},

@@ -78,6 +78,13 @@ var verbCalls = map[string]verbCall{
 		}
 		return tensorText(logits, loss), nil
 	},
+	"Measure": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
+		value, err := m.Measure(in, hooked.LogitDiff(hooked.Tokens{{5, 6}, {7, 8}}), o...)
+		if err != nil {
+			return "", err
+		}
+		return tensorText(value), nil
+	},
 	"RunWithGradients": func(m *hooked.Model, in any, o ...hooked.Option) (string, error) {
 		value, cache, grads, err := m.RunWithGradients(in, hooked.LogitDiff(hooked.Tokens{{5, 6}, {7, 8}}), o...)
 		if err != nil {
@@ -187,6 +194,7 @@ var withoutEffect = map[string]string{
 	"Generate PaddingSide":       "texts are padded on the left anyway",
 	"GenerateStream PaddingSide": "texts are padded on the left anyway",
 	"a sweep AttentionMask":      "both prompts have a token last",
+	"Measure PaddingSide":        "a prompt's own last token says the same on either side",
 }
 
 // TestVerbsAndOptions tries every option with every method that takes some: it changes what comes

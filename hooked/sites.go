@@ -75,6 +75,7 @@ var (
 	MLPIn             = site("blocks.%d.hook_mlp_in", "batch pos d_model", hasMLP, onRequest)
 	LN2Scale          = site("blocks.%d.ln2.hook_scale", "batch pos 1", hasMLPNorm, inFloat32)
 	LN2Normalized     = site("blocks.%d.ln2.hook_normalized", "batch pos d_model", hasMLPNorm, 0)
+	MLPHookIn         = site("blocks.%d.mlp.hook_in", "batch pos d_model", hasMLP, onRequest) // after all of the norm
 	MLPPre            = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP, 0)
 	MLPPreLinear      = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate, 0)
 	MLPMid            = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN, 0)

@@ -52,13 +52,13 @@ func TestCurvesRefused(t *testing.T) {
 		curves plots.Curves
 		axes   plots.Axes
 	}{
-		"no data":             {plots.Curves{}, plots.Axes{}},
-		"no finite value":     {plots.Curves{{X: []float64{1}, Y: []float64{math.NaN()}}}, plots.Axes{}},
-		"increasing":          {plots.Curves{good, {Name: "b", X: []float64{2, 2}, Y: []float64{1, 2}}}, plots.Axes{}},
-		"2 places, Y has 1":   {plots.Curves{{X: []float64{1, 2}, Y: []float64{1}}}, plots.Axes{}},
-		"X[0] is NaN":         {plots.Curves{{X: []float64{math.NaN()}, Y: []float64{1}}}, plots.Axes{}},
-		"leave Axes.X":        {plots.Curves{good}, plots.Axes{At: []float64{1, 2}}},
-		"needs values above":  {plots.Curves{{X: []float64{1, 2}, Y: []float64{0, 1}}}, plots.Axes{LogY: true}},
+		"no data":            {plots.Curves{}, plots.Axes{}},
+		"no finite value":    {plots.Curves{{X: []float64{1}, Y: []float64{math.NaN()}}}, plots.Axes{}},
+		"increasing":         {plots.Curves{good, {Name: "b", X: []float64{2, 2}, Y: []float64{1, 2}}}, plots.Axes{}},
+		"2 places, Y has 1":  {plots.Curves{{X: []float64{1, 2}, Y: []float64{1}}}, plots.Axes{}},
+		"X[0] is NaN":        {plots.Curves{{X: []float64{math.NaN()}, Y: []float64{1}}}, plots.Axes{}},
+		"leave Axes.X":       {plots.Curves{good}, plots.Axes{At: []float64{1, 2}}},
+		"needs values above": {plots.Curves{{X: []float64{1, 2}, Y: []float64{0, 1}}}, plots.Axes{LogY: true}},
 	} {
 		err := plots.Line(c.curves, c.axes).Err()
 		if err == nil {

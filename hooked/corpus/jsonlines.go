@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/textfile"
 )
 
 // JSONLines are files with a JSON object on each line, which is a document. Paths are as in [Files];
@@ -25,7 +26,7 @@ import (
 // of memory. Lines of packed files have no place that could be read at once, so what has some of
 // these is not [Indexed].
 func JSONLines(fields Fields, paths ...string) (Texts, error) {
-	found, err := find(paths)
+	found, err := textfile.Find(paths)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func JSONLines(fields Fields, paths ...string) (Texts, error) {
 	indexed := true
 	for _, path := range found {
 		f := lineFile{unpack: unpackers[filepath.Ext(path)]}
-		if f.file, err = readFirst(path, sum, f.index); err != nil {
+		if f.File, err = textfile.Read(path, sum, f.index); err != nil {
 			return nil, err
 		}
 		lines.files = append(lines.files, f)
@@ -68,7 +69,7 @@ const (
 
 // lineFile is a file of lines.
 type lineFile struct {
-	file
+	textfile.File
 	unpack  func(io.Reader) (io.Reader, error) // nil: plain
 	offsets []int64                            // of its lines, but for blank ones; none where it is packed
 	blank   []int                              // for each blank line, how many others stand before it
@@ -195,14 +196,14 @@ var errStopped = errors.New("stopped")
 // read gives a file's documents but for so many of the first, and returns how many of these there
 // were not.
 func (t *lineTexts) read(f *lineFile, skip int, yield func(Document, error) bool) (left int, err error) {
-	opened, err := f.open()
+	opened, err := f.Open()
 	if err != nil {
 		return 0, err
 	}
 	defer opened.Close()
 	content, number, err := f.begin(opened, &skip)
 	if err != nil {
-		return 0, brief.Errorf("corpus: reading %s: %w", f.path, err)
+		return 0, brief.Errorf("corpus: reading %s: %w", f.Path, err)
 	}
 	if closer, ok := content.(interface{ Close() }); ok {
 		defer closer.Close() // zstd's decoder
@@ -213,14 +214,14 @@ func (t *lineTexts) read(f *lineFile, skip int, yield func(Document, error) bool
 		case err == io.EOF:
 			return skip, nil
 		case err != nil:
-			return 0, brief.Errorf("corpus: %s, line %d: %w", f.path, number, err)
+			return 0, brief.Errorf("corpus: %s, line %d: %w", f.Path, number, err)
 		case len(line) == 0:
 			continue
 		case skip > 0:
 			skip--
 			continue
 		}
-		d, err := t.fields.document(f.path, number, line)
+		d, err := t.fields.document(f.Path, number, line)
 		if err != nil {
 			return 0, err
 		}

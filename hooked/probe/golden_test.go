@@ -7,6 +7,8 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/hooked/probe"
 	"gopherlens/internal/golden"
+
+	_ "gopherlens/xla"
 )
 
 // The fixture holds linear probes that PyTorch has solved in float64 and scikit-learn has checked:

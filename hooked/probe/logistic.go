@@ -3,6 +3,8 @@ package probe
 import (
 	"math"
 
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize"
@@ -45,7 +47,7 @@ func (l Logistic) fit(p problem) (linear, error) {
 // crossEntropy is what Logistic minimises, divided by C n: the mean loss of the rows and a small
 // penalty.
 //
-// The solver's coordinates v are not the weights, but w = v U⁻¹, where UᵀU bounds the Hessian from
+// The solver's coordinates v are not the weights, but v = w Uᵀ, where UᵀU bounds the Hessian from
 // above (Böhning 1992, "Multinomial logistic regression algorithm"): in these no direction is much
 // steeper than another, as the directions of activations are by orders of magnitude.
 type crossEntropy struct {
@@ -56,7 +58,7 @@ type crossEntropy struct {
 	u       mat.TriDense
 	step    float64 // of the intercepts, which have no penalty
 
-	w, v, s, g *mat.Dense
+	w, pull, s, g *mat.Dense // weights, the penalty's gradient, scores and then their derivatives, gradient
 }
 
 func newCrossEntropy(x *mat.Dense, p problem, c float64) *crossEntropy {
@@ -77,7 +79,7 @@ func newCrossEntropy(x *mat.Dense, p problem, c float64) *crossEntropy {
 		chol.Factorize(bound)
 	}
 	chol.UTo(&l.u)
-	l.w, l.v = mat.NewDense(l.k, m, nil), mat.NewDense(l.k, m, nil)
+	l.w, l.pull = mat.NewDense(l.k, m, nil), mat.NewDense(l.k, m, nil)
 	l.s, l.g = mat.NewDense(n, l.k, nil), mat.NewDense(l.k, m, nil)
 	return l
 }
@@ -85,21 +87,16 @@ func newCrossEntropy(x *mat.Dense, p problem, c float64) *crossEntropy {
 // weights are those of the solver's coordinates, which are k rows of m and k intercepts.
 func (l *crossEntropy) weights(v []float64) (w *mat.Dense, b []float64) {
 	k, m := l.w.Dims()
-	l.solve(l.w, false, mat.NewDense(k, m, v[:k*m]))
+	l.w.Copy(mat.NewDense(k, m, v[:k*m]))
+	l.solve(l.w, blas.Trans)
 	b = make([]float64, k)
 	floats.ScaleTo(b, l.step, v[k*m:])
 	return l.w, b
 }
 
-// solve is rows times U⁻¹ᵀ, or its transpose: U⁻¹ applied to each row.
-func (l *crossEntropy) solve(to *mat.Dense, transposed bool, rows *mat.Dense) {
-	var columns mat.Dense
-	if err := l.u.SolveTo(&columns, transposed, rows.T()); err != nil {
-		if _, ill := err.(mat.Condition); !ill { // an ill conditioned bound makes more steps, no error
-			panic(err)
-		}
-	}
-	to.Copy(columns.T())
+// solve divides rows by Uᵀ, or by U.
+func (l *crossEntropy) solve(rows *mat.Dense, by blas.Transpose) {
+	blas64.Trsm(blas.Right, by, 1, l.u.RawTriangular(), rows.RawMatrix())
 }
 
 // at is the value at v; gradient, if there is one, gets the gradient.
@@ -125,10 +122,11 @@ func (l *crossEntropy) gradient(w *mat.Dense, to []float64) {
 	n, k := l.s.Dims()
 	l.s.Scale(1/float64(n), l.s)
 	l.g.Mul(l.s.T(), l.x)
-	l.v.Scale(l.penalty, w)
-	l.g.Add(l.g, l.v)
+	l.pull.Scale(l.penalty, w)
+	l.g.Add(l.g, l.pull)
 	_, m := l.g.Dims()
-	l.solve(mat.NewDense(k, m, to[:k*m]), true, l.g)
+	l.solve(l.g, blas.NoTrans)
+	copy(to, l.g.RawMatrix().Data)
 	for c := range k {
 		to[k*m+c] = l.step * mat.Sum(l.s.ColView(c))
 	}

@@ -46,9 +46,20 @@ type Config struct {
 	// for none; in a notebook os.Stdout.
 	Progress io.Writer
 
+	// Live is a picture of the loss, and of the evaluations' loss, that grows while the training
+	// runs: plots.NewLiveLine(plots.Axes{XName: "step", LogY: true}). nil for none.
+	Live Live
+
 	// Folder is where checkpoints go, every Every steps and at the end; "" keeps none.
 	Folder string
 	Every  int
+}
+
+// A Live shows lines that grow point by point, as plots.LiveLine does. A point that does not lie
+// beyond its line's last takes the place of all those from there on.
+type Live interface {
+	Add(line string, x, y float64)
+	End() // no more points come for now
 }
 
 // An Evaluation measures the model on data that it is not trained on.

@@ -9,9 +9,11 @@ import (
 // How often a progress line is drawn anew.
 const progressInterval = 200 * time.Millisecond
 
-// A progressLine tells of a training in one line, which is drawn over itself.
+// A progressLine tells of a training in one line, which is drawn over itself, and in the picture
+// that the configuration names.
 type progressLine struct {
 	w      io.Writer
+	live   Live
 	steps  int // of the whole training
 	before int // steps taken before this process
 
@@ -23,7 +25,7 @@ type progressLine struct {
 
 // newProgress is the progress line of a training; it writes nothing if there is no writer.
 func (f *fit) newProgress() *progressLine {
-	return &progressLine{w: f.cfg.Progress, steps: f.cfg.Steps, before: f.step, began: time.Now()}
+	return &progressLine{w: f.cfg.Progress, live: f.cfg.Live, steps: f.cfg.Steps, before: f.step, began: time.Now()}
 }
 
 // step tells of a step, if it is time to.
@@ -32,11 +34,28 @@ func (l *progressLine) step(p Point) {
 	if p.Eval != nil {
 		l.eval = p.Eval
 	}
+	if l.live != nil {
+		p.draw(l.live)
+	}
 	if l.w == nil || time.Since(l.drawn) < progressInterval && p.Step < l.steps {
 		return
 	}
 	l.drawn = time.Now()
 	l.draw(l.text(p, time.Since(l.began)))
+}
+
+// Names of the lines in a picture of a training.
+const (
+	lossLine = "loss"
+	evalLine = "evaluation"
+)
+
+// draw adds a step to a picture.
+func (p Point) draw(live Live) {
+	live.Add(lossLine, float64(p.Step), p.Loss)
+	if loss, ok := p.Eval[lossMetric]; ok {
+		live.Add(evalLine, float64(p.Step), loss)
+	}
 }
 
 // text is the line after a step, when so much time has passed since the training began.
@@ -49,10 +68,14 @@ func (l *progressLine) text(p Point, passed time.Duration) string {
 		text += fmt.Sprintf(", %.0f tokens/s", float64(l.tokens)/seconds)
 	}
 	if taken := p.Step - l.before; p.Step < l.steps && taken > 0 {
-		left := time.Duration(float64(passed) / float64(taken) * float64(l.steps-p.Step))
-		text += fmt.Sprintf(", %s left", left.Round(time.Second))
+		text += fmt.Sprintf(", %s left", timeLeft(passed, taken, l.steps-p.Step))
 	}
 	return text
+}
+
+// timeLeft is how long so many steps will take, if they take as long as those before.
+func timeLeft(passed time.Duration, taken, steps int) time.Duration {
+	return time.Duration(float64(passed) / float64(taken) * float64(steps)).Round(time.Second)
 }
 
 func (l *progressLine) draw(text string) {
@@ -61,9 +84,12 @@ func (l *progressLine) draw(text string) {
 	l.width = len(text)
 }
 
-// end leaves the line where it stands.
+// end leaves line and picture as they stand.
 func (l *progressLine) end() {
 	if l.w != nil && l.width > 0 {
 		fmt.Fprintln(l.w)
+	}
+	if l.live != nil {
+		l.live.End()
 	}
 }

@@ -1,6 +1,7 @@
 // Package cachedir says where Gopherlens keeps what it can make or fetch again:
 //
 //	compiled/   compiled programs
+//	corpora/    texts that packages ship, and where rows begin in texts
 //	models/     the default model
 //	once/       values that notebooks make once
 //	pjrt/       the plugin of the XLA backend

@@ -120,7 +120,8 @@ func safeName(s string) bool {
 // the whole cache can be moved. The caller holds the blob's lock.
 func linkBlob(folder, commit, file, blob string) error {
 	path := filepath.Join(folder, "snapshots", commit, file)
-	target := filepath.Join("..", "..", "blobs", blob)
+	up := strings.Repeat("../", 2+strings.Count(file, "/"))
+	target := filepath.Join(filepath.FromSlash(up), "blobs", blob)
 	if now, err := os.Readlink(path); err == nil && now == target {
 		return nil
 	}

@@ -82,6 +82,15 @@ type repoInfo struct {
 	} `json:"siblings"`
 }
 
+// names are those of the revision's files.
+func (i repoInfo) names() []string {
+	var names []string
+	for _, s := range i.Siblings {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // info asks for the commit and the list of files of the revision.
 func (c *client) info(ctx context.Context) (repoInfo, error) {
 	var info repoInfo
@@ -163,7 +172,11 @@ func (c *client) readFileInfo(resp *http.Response) (fileInfo, error) {
 // filePath names the commit, not the branch: a push in the middle of a download must
 // not mix two versions.
 func (c *client) filePath(commit, file string) string {
-	return path.Join(c.repo, "resolve", commit, url.PathEscape(file))
+	parts := []string{c.repo, "resolve", commit}
+	for part := range strings.SplitSeq(file, "/") { // of a file in a folder
+		parts = append(parts, url.PathEscape(part))
+	}
+	return path.Join(parts...)
 }
 
 // host is the endpoint for messages, without a password that it may carry.

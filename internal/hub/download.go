@@ -44,7 +44,7 @@ func download(ctx context.Context, repo string, o Options) (path, commit string,
 	if err != nil {
 		return "", "", err
 	}
-	files, err := chooseFiles(repo, info, o)
+	files, err := ChooseFiles(fmt.Sprintf("%s (revision %s)", repo, o.Revision), info.names(), o)
 	if err != nil {
 		return "", "", err
 	}
@@ -54,13 +54,11 @@ func download(ctx context.Context, repo string, o Options) (path, commit string,
 		if err := c.fetch(ctx, info.Commit, files[i]); err != nil {
 			return "", "", err
 		}
-		if strings.HasSuffix(files[i], indexEnding) {
-			shards, err := shardsOf(filepath.Join(path, files[i]))
-			if err != nil {
-				return "", "", err
-			}
-			files = append(files, shards...)
+		shards, err := Shards(filepath.Join(path, files[i]))
+		if err != nil {
+			return "", "", err
 		}
+		files = append(files, shards...)
 	}
 	missing := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return slices.Contains(files, name) })
 	if err := markAbsent(folder, info.Commit, missing); err != nil {
@@ -69,11 +67,12 @@ func download(ctx context.Context, repo string, o Options) (path, commit string,
 	return path, info.Commit, writeRef(folder, o.Revision, info.Commit)
 }
 
-// chooseFiles picks what is needed from the repository's list.
-func chooseFiles(repo string, info repoInfo, o Options) ([]string, error) {
+// ChooseFiles picks from the files of a repository those that a model needs; of names the
+// repository in messages. An index of weights brings those along that [Shards] lists.
+func ChooseFiles(of string, names []string, o Options) ([]string, error) {
 	have := map[string]bool{}
-	for _, s := range info.Siblings {
-		have[s.Name] = true
+	for _, name := range names {
+		have[name] = true
 	}
 	files := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return !have[name] })
 	if o.TokenizerOnly {
@@ -95,13 +94,16 @@ func chooseFiles(repo string, info repoInfo, o Options) ([]string, error) {
 			return append(files, found[0]), nil
 		}
 	}
-	err := fmt.Errorf("hub: %s (revision %s) has no weights in a form that can be read: looked for %s, and one file ending in %s",
-		repo, o.Revision, strings.Join(weightFiles, ", "), strings.Join(weightEndings, ", "))
+	err := fmt.Errorf("hub: %s has no weights in a form that can be read: looked for %s, and one file ending in %s",
+		of, strings.Join(weightFiles, ", "), strings.Join(weightEndings, ", "))
 	return nil, fault.Mark(err, fault.ErrUnsupportedFile)
 }
 
-// shardsOf lists the files that an index names, each once.
-func shardsOf(path string) ([]string, error) {
+// Shards lists the files that an index of weights names, each once; none for any other file.
+func Shards(path string) ([]string, error) {
+	if !strings.HasSuffix(path, indexEnding) {
+		return nil, nil
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("hub: %w", err)

