@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gopherlens/internal/cachedir"
 	"gopherlens/internal/setup"
 )
 
@@ -19,12 +20,28 @@ func TestTools(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
+	asProgram(t, "testdata/tools.ipynb")
+}
+
+// TestTraining holds that a training goes on when its cell has ended, and what later cells do with
+// it: testdata/training.ipynb, whose cells are built as one program, too. The process that trains is
+// that program once more, up to its first call of train.Start.
+func TestTraining(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	asProgram(t, "testdata/training.ipynb")
+}
+
+// asProgram runs a notebook's cells as one program, in pure Go. Each prints ok.
+func asProgram(t *testing.T, path string) {
+	t.Helper()
 	repo, err := setup.FindRepo()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	source, cells := program(t, "testdata/tools.ipynb")
+	source, cells := program(t, path)
 	for name, content := range map[string]string{
 		"main.go": source,
 		"go.mod":  "module cells\n\ngo 1.26.5\n",
@@ -36,7 +53,7 @@ func TestTools(t *testing.T) {
 	}
 	run := exec.CommandContext(t.Context(), "go", "run", "-ldflags=-w", ".")
 	run.Dir = dir
-	run.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "GOWORK=", "GOMLX_BACKEND=go", "GOPHERLENS_RESIDENT=off", "TMPDIR="+dir)
+	run.Env = append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "GOWORK=", "GOMLX_BACKEND=go", "GOPHERLENS_RESIDENT=off", "TMPDIR="+dir, cachedir.Variable+"="+dir)
 	output, err := run.CombinedOutput()
 	if got := strings.Count(string(output), "\nok") + 1; err != nil || got != cells {
 		t.Fatalf("%d of %d cells ended well: %v\n%s", got, cells, err, output)

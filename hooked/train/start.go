@@ -202,7 +202,7 @@ func (h home) begun(id string) (*Training, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.launch != id {
+	if t.known.Launch != id {
 		return t, t.Err
 	}
 	return t, nil

@@ -69,8 +69,9 @@ type launchRecord struct {
 type stateRecord struct {
 	Launch string // of the process
 	State  State
-	Step   int // taken; while it runs those before Began
-	Steps  int // of the whole training
+	Step   int       // taken
+	At     time.Time // when that was; while it runs, its first step, before which it compiles
+	Steps  int       // of the whole training
 	Began  time.Time
 	Ended  time.Time
 	Folder string // of the checkpoints

@@ -21,6 +21,7 @@ type recorder struct {
 
 	curve   *curveWriter
 	flushed time.Time
+	stepped bool // in this process
 
 	kept []int // steps of the recorder's checkpoints
 	next time.Time
@@ -44,16 +45,22 @@ func (r *recorder) begin(step int) (err error) {
 	if r.curve, err = newCurve(r.home.file(curveFile), step); err != nil {
 		return err
 	}
-	r.state.Step, r.state.Began = step, time.Now()
-	r.next = time.Now().Add(saveInterval)
+	now := time.Now()
+	r.state.Step, r.state.At, r.state.Began, r.next = step, now, now, now.Add(saveInterval)
 	return r.home.writeJSON(stateFile, r.state)
 }
 
 // step is the training's OnStep.
 func (r *recorder) step(report *Report) error {
-	r.state.Step = report.Step
 	if err := r.curve.add(report.Point); err != nil {
 		return err
+	}
+	r.state.Step = report.Step
+	if !r.stepped {
+		r.stepped, r.state.At = true, time.Now()
+		if err := r.home.writeJSON(stateFile, r.state); err != nil {
+			return err
+		}
 	}
 	due := r.every > 0 && report.Step%r.every == 0
 	if now := time.Now(); due || now.Sub(r.flushed) > flushInterval {
@@ -104,6 +111,7 @@ func (r *recorder) end(out *Result, failed error) error {
 		r.state.Step = out.Steps
 	}
 	r.state.Ended = time.Now()
+	r.state.At = r.state.Ended
 	switch {
 	case failed == nil:
 		r.state.State = Finished

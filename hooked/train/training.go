@@ -49,10 +49,9 @@ type Training struct {
 	Folder string // of its checkpoints, for [Checkpoints]
 	Log    string // the file that its process prints to
 
-	home   home
-	launch string // whose state this is
-	before int    // steps taken before Began
-	curve  *curveReader
+	home  home
+	known stateRecord
+	curve *curveReader
 }
 
 // ErrNoTraining says that no training of the name was begun.
@@ -187,7 +186,7 @@ func (t *Training) look() (from int, err error) {
 		return 0, err
 	}
 	t.Curve = t.curve.points
-	t.launch, t.before, t.Folder = state.Launch, state.Step, state.Folder
+	t.known, t.Folder = state, state.Folder
 	t.State, t.Steps, t.Began, t.Ended = state.State, state.Steps, state.Began, state.Ended
 	t.Step, t.Err = t.stepOf(state), nil
 	switch unseen := begun && last.ID != state.Launch; {
@@ -259,8 +258,8 @@ func (t *Training) String() string {
 	if len(t.Curve) > 0 {
 		text += fmt.Sprintf(", loss %.4g", t.Loss())
 	}
-	if taken := t.Step - t.before; t.State == Running && taken > 0 && t.Step < t.Steps {
-		text += fmt.Sprintf(", %s left", timeLeft(time.Since(t.Began), taken, t.Steps-t.Step))
+	if taken := t.Step - t.known.Step; t.State == Running && taken > 0 && t.Step < t.Steps {
+		text += fmt.Sprintf(", %s left", timeLeft(time.Since(t.known.At), taken, t.Steps-t.Step))
 	}
 	if t.Err != nil {
 		text += ": " + t.Err.Error()
