@@ -19,7 +19,7 @@ import (
 func init() {
 	forward.Of = graphModelOf
 	forward.LogSoftmax, forward.Sum, forward.Mean = logSoftmaxAlong, reduceSum, reduceMean
-	forward.Pick = pick
+	forward.Pick = pickMasked
 }
 
 func graphModelOf(model any) (forward.Model, error) {

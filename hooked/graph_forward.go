@@ -205,7 +205,11 @@ func (b *builder) crossEntropy(logits *Node) *Node {
 	// [batch, pos-1, d_vocab]
 	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1)
 	next := SliceAxis(b.tokens(), 1, AxisRange(1)) // [batch, pos-1]
-	losses := Neg(pick(logProbs, next))
+	picked := pick
+	if b.given != nil { // a training: the gradient of pick fills an array of logits one by one
+		picked = pickMasked
+	}
+	losses := Neg(picked(logProbs, next))
 	var real *Node
 	if b.padding != nil {
 		both := And(SliceAxis(b.padding, 1, AxisRange(0, n)), SliceAxis(b.padding, 1, AxisRange(1)))
@@ -228,4 +232,11 @@ func pick(x, index *Node) *Node {
 	row := Iota(g, shapes.Make(index.DType(), rows), 0)
 	flat := Add(MulScalar(row, int32(n)), Reshape(index, rows))
 	return Reshape(Gather(Reshape(x, -1), InsertAxes(flat, -1)), index.Shape().Dimensions...)
+}
+
+// pickMasked is pick, made of functions of each entry.
+func pickMasked(x, index *Node) *Node {
+	places := Iota(x.Graph(), shapes.Make(index.DType(), x.Shape().Dimensions...), -1)
+	own := Equal(places, BroadcastToDims(InsertAxes(index, -1), x.Shape().Dimensions...))
+	return reduceSum(Where(own, x, ZerosLike(x)), -1)
 }

@@ -3,8 +3,10 @@
 // Command model compares Gopherlens with TransformerLens: the same work on the same model, by
 // turns, in processes of their own.
 //
-//	model [-runs 3] [-part 1] [-out bench/RESULTS.md] PYTHON    # both sides
+//	model [-runs 3] [-part 1] [-steps 30] [-out bench/RESULTS.md] PYTHON    # both sides
+//	model -only train PYTHON                                    # both sides' trainings, to standard output
 //	model ours MODEL.gguf prompts.json                          # ours alone
+//	model train NAME STEPS                                      # a training of ours alone
 //
 // `make bench` makes the Python environment and runs it.
 package main
@@ -37,12 +39,29 @@ func run() error {
 	if len(os.Args) == 4 && os.Args[1] == "ours" {
 		return ours(os.Args[2], os.Args[3])
 	}
+	if len(os.Args) == 4 && os.Args[1] == "train" {
+		return oursTrain(os.Args[2], os.Args[3])
+	}
 	runs := flag.Int("runs", 3, "runs of each side")
 	part := flag.Int("part", 1, "let TransformerLens compute one in so many layers of its sweeps, each of which costs the same, and multiply")
+	count := flag.Int("steps", 30, "steps of each training")
+	only := flag.String("only", "", "\"train\": compare trainings alone, and print their table")
 	out := flag.String("out", "bench/RESULTS.md", "where the table goes")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		return fmt.Errorf("want the Python interpreter that has TransformerLens; `make bench` gives it")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	trainings, err := compareTraining(flag.Arg(0), self, *runs, *count)
+	if err != nil {
+		return err
+	}
+	if *only == "train" {
+		_, err := fmt.Print(trainings.trainingMarkdown(*count))
+		return err
 	}
 	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
 	if err != nil {
@@ -52,10 +71,6 @@ func run() error {
 		return fmt.Errorf("the model is not there: run `make setup`: %w", err)
 	}
 	prompts := filepath.Join("bench", "model", "prompts.json")
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	var t table
 	for i := range *runs {
 		for side, command := range [][]string{
@@ -70,7 +85,7 @@ func run() error {
 			t.add(side, found)
 		}
 	}
-	return os.WriteFile(*out, []byte(t.markdown(*runs, *part)), 0o644)
+	return os.WriteFile(*out, []byte(t.markdown(*runs, *part)+trainings.trainingMarkdown(*count)), 0o644)
 }
 
 const peerSide, ourSide = 0, 1

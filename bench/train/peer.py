@@ -1,8 +1,10 @@
-"""A training step in PyTorch eager, on two threads: the peer of BenchmarkStep in hooked/train.
+"""A training step in PyTorch eager, on all cores: the peer of package bench/steps, by whose names it knows the trainings.
 
-usage: peer.py [steps]
+usage: peer.py addition|texts STEPS
 """
+import json
 import math
+import os
 import resource
 import sys
 import time
@@ -45,31 +47,32 @@ class Model(nn.Module):
         return self.unembed(self.norm(x))
 
 
-def timed(name, model, step, lr, steps, **kw):
+def timed(model, step, lr, steps, **kw):
     opt = torch.optim.AdamW(model.parameters(), lr=lr, **kw)
     for i in range(steps + 3):
         if i == 3:
-            begin, cpu = time.perf_counter(), time.process_time()
+            begin = time.perf_counter()
         opt.zero_grad()
         step(model).backward()
         opt.step()
-    ms = 1000 * (time.perf_counter() - begin) / steps
-    cpu = 1000 * (time.process_time() - cpu) / steps
-    print(f"{name}: {ms:.1f} ms a step, {cpu:.1f} of the processor, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most", flush=True)
+    print(json.dumps({"name": "a step", "seconds": (time.perf_counter() - begin) / steps}))
+    print(json.dumps({"name": "peak memory", "bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
 
 
-def main():
-    steps = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-    torch.set_num_threads(2)
-    torch.manual_seed(1)
+def addition(steps):
     pairs = torch.cartesian_prod(torch.arange(113), torch.arange(113))[torch.randperm(113 * 113)[:3830]]
     sums, tokens = pairs.sum(-1) % 113, torch.cat([pairs, torch.full((3830, 1), 113)], -1)
-    timed("addition", Model(1, 128, 4, 512, F.relu, False, 3, 114, 113), lambda m: F.cross_entropy(m(tokens)[:, -1], sums), 1e-3, steps,
+    timed(Model(1, 128, 4, 512, F.relu, False, 3, 114, 113), lambda m: F.cross_entropy(m(tokens)[:, -1], sums), 1e-3, steps,
           weight_decay=1.0, betas=(0.9, 0.98))
-    texts = torch.randint(0, 5000, (16, 128))
+
+
+def texts(steps):
+    tokens = torch.randint(0, 5000, (16, 128))
     gelu = nn.GELU(approximate="tanh")
-    timed("texts", Model(4, 256, 4, 1024, gelu, True, 128, 5000, 5000),
-          lambda m: F.cross_entropy(m(texts)[:, :-1].reshape(-1, 5000), texts[:, 1:].reshape(-1)), 1e-3, steps)
+    timed(Model(4, 256, 4, 1024, gelu, True, 128, 5000, 5000),
+          lambda m: F.cross_entropy(m(tokens)[:, :-1].reshape(-1, 5000), tokens[:, 1:].reshape(-1)), 1e-3, steps)
 
 
-main()
+torch.set_num_threads(os.cpu_count())
+torch.manual_seed(1)
+{"addition": addition, "texts": texts}[sys.argv[1]](int(sys.argv[2]))

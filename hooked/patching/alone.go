@@ -51,20 +51,17 @@ func (r *runner) replaceAlone(p patch) (*hooked.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	values := append([]hooked.Operand{hooked.Value(source)}, r.picks(p, p.layer)...)
+	values := append([]hooked.Operand{hooked.Value(source)}, r.picks(p)...)
 	edit := hooked.With(func(x *Node, _ hooked.Site, values []*Node) *Node {
 		return Where(r.mask(x, values[1:], 0), values[0], x)
 	}, values...)
 	return r.m.Measure(r.tokens, r.metric, append(r.s.everyRun(), hooked.Edit(r.sp.site.At(p.layer), edit.Local()))...)
 }
 
-// picks are which entries of each axis a patch replaces in a layer, for every prompt.
-func (r *runner) picks(p patch, layer int) []hooked.Operand {
+// picks are which entries of each axis a patch replaces, for every prompt.
+func (r *runner) picks(p patch) []hooked.Operand {
 	values := make([]hooked.Operand, len(p.at))
 	for i, at := range p.at {
-		if layer != p.layer {
-			at = none
-		}
 		values[i] = hooked.Value(slices.Repeat([]int{at}, len(r.tokens)))
 	}
 	return values
@@ -112,13 +109,13 @@ func (p *follower) freezeAlone(sender patch) (edits []hooked.Option, err error) 
 		if err != nil {
 			return nil, err
 		}
-		source := base
+		source := base // with which it does not matter what is picked
 		if l == sender.layer {
 			if source, err = p.source(site); err != nil {
 				return nil, err
 			}
 		}
-		values := append([]hooked.Operand{hooked.Value(source), hooked.Value(base)}, p.picks(sender, l)...)
+		values := append([]hooked.Operand{hooked.Value(source), hooked.Value(base)}, p.picks(sender)...)
 		edit := hooked.With(func(x *Node, _ hooked.Site, values []*Node) *Node {
 			return Where(p.mask(x, values[2:], 0), values[0], values[1])
 		}, values...)

@@ -101,8 +101,8 @@ func (b Batch) Split(share float64, seed uint64) (first, rest Batch, err error) 
 }
 
 // epochs is data that begins again when it ends.
-func epochs(data Data) Data {
-	return func(yield func(Batch, error) bool) {
+func epochs[T any](data iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for {
 			some := false
 			for b, err := range data {
@@ -112,7 +112,8 @@ func epochs(data Data) Data {
 				}
 			}
 			if !some {
-				yield(Batch{}, brief.Errorf("the data has no batches: if it is an iterator that can be read only once, make a new one each time it is ranged over"))
+				var none T
+				yield(none, brief.Errorf("the data has no batches: if it is an iterator that can be read only once, make a new one each time it is ranged over"))
 				return
 			}
 		}

@@ -26,6 +26,10 @@
 // models, and names what it reads; what nobody reads is not computed. [NextToken], [CrossEntropy],
 // [Regression], [KL], [L1] and [L2] are ready, [Sum] and [Loss.Times] join them.
 //
+// A loss of your own that reads logits at some positions alone says so ([Loss.At]): the others are
+// not computed, nor what only they need of the last layer. Under [Batch.Mask] the ready losses leave
+// pads out.
+//
 // # Data
 //
 // [Data] is a Go iterator of batches. [Batch] also holds whole sets of examples, whose methods give
@@ -37,6 +41,11 @@
 // [SGD], [Adam] and [AdamW] make PyTorch's steps; they are GoMLX's where those equal PyTorch's.
 // A [Schedule] is a function of the step. In ours step 1 of a warm-up has a rate; [Conventions] has
 // those of PyTorch, transformers and TransformerLens, where it has none.
+//
+// # Many at once
+//
+// [Fit] trains any GoMLX function of variables [instance, ...]: toy models of several sparsities,
+// probes for every layer, many seeds, in one program. See [Instances].
 //
 // # Long trainings
 //

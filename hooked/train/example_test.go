@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"gopherlens/hooked"
 	"gopherlens/hooked/train"
 )
@@ -60,4 +62,30 @@ func ExampleConfig_only() {
 	// Output:
 	// blocks.0.attn.W_Q moved: false
 	// blocks.1.attn.W_Q moved: true
+}
+
+// Three lines through the origin are fitted at once, each to points of its own.
+func ExampleFit() {
+	out, err := train.Fit(context.Background(), train.Instances{
+		Start: map[string]*hooked.Array{"slope": hooked.NewArray(3)},
+		Inputs: func(yield func(train.Inputs, error) bool) {
+			yield(train.Inputs{"x": []float64{1, 2, 3}, "y": [][]float64{{2, 4, 6}, {-1, -2, -3}, {0.5, 1, 1.5}}}, nil)
+		},
+		Loss: func(v *train.Vars) *graph.Node {
+			y := graph.Mul(graph.InsertAxes(v.Var("slope"), 1), graph.InsertAxes(v.Input("x"), 0))
+			return graph.ReduceMean(graph.Square(graph.Sub(y, v.Input("y"))), 1)
+		},
+		Steps: 50, LearningRate: 0.05, Optimizer: train.SGD{},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i := range 3 {
+		fmt.Printf("%.2f\n", out.Instance(i)["slope"].Data[0])
+	}
+	// Output:
+	// 2.00
+	// -1.00
+	// 0.50
 }

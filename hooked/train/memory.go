@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	mltrain "github.com/gomlx/gomlx/ml/train"
 
@@ -26,7 +27,7 @@ var errTooLarge = errors.New("the step does not fit into the memory")
 // fitsMemory refuses a step that needs more than the machine can give. What a card can give is not
 // known here: its own error names the step.
 func (f *fit) fitsMemory(s stepSize) error {
-	if !onHost(f.main.graphs.Backend().Name() + " " + f.main.graphs.Backend().Description()) {
+	if !onHost(f.main.graphs.Backend()) {
 		return nil
 	}
 	there := 0 // what was uploaded before the step
@@ -47,8 +48,8 @@ func (s stepSize) fits(free int64) error {
 func gigabytes(n int64) string { return fmt.Sprintf("%.2f GB", float64(n)/1e9) }
 
 // onHost reports whether a backend computes in the machine's own memory.
-func onHost(description string) bool {
-	return !strings.Contains(strings.ToLower(description), "cuda")
+func onHost(be compute.Backend) bool {
+	return !strings.Contains(strings.ToLower(be.Name()+" "+be.Description()), "cuda")
 }
 
 // sizeOf is what a graph with these gradients needs.

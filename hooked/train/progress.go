@@ -64,7 +64,7 @@ func (l *progressLine) text(p Point, passed time.Duration) string {
 	if loss, ok := l.eval[lossMetric]; ok {
 		text += fmt.Sprintf(" (on the evaluation's data %.4g)", loss)
 	}
-	if seconds := passed.Seconds(); seconds > 0 {
+	if seconds := passed.Seconds(); seconds > 0 && l.tokens > 0 {
 		text += fmt.Sprintf(", %.0f tokens/s", float64(l.tokens)/seconds)
 	}
 	if taken := p.Step - l.before; p.Step < l.steps && taken > 0 {

@@ -1,0 +1,80 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gopherlens/bench/steps"
+)
+
+// oursTrain measures steps of a training and writes the measurements to standard output.
+func oursTrain(name, count string) error {
+	n, err := strconv.Atoi(count)
+	if err != nil {
+		return err
+	}
+	for _, training := range steps.Trainings {
+		if training.Name != name {
+			continue
+		}
+		took, err := training.Take(n, func() {})
+		if err != nil {
+			return err
+		}
+		used, err := memory(nil, data{})
+		if err != nil {
+			return err
+		}
+		for _, m := range append([]measurement{{Name: "a step", Seconds: took.Seconds() / float64(n)}}, used...) {
+			if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("there is no training %q", name)
+}
+
+// compareTraining measures the trainings on both sides by turns.
+func compareTraining(python, self string, runs, count int) (*table, error) {
+	t := &table{}
+	for _, training := range steps.Trainings {
+		for i := range runs {
+			for side, command := range [][]string{
+				{python, filepath.Join("bench", "train", "peer.py"), training.Name, strconv.Itoa(count)},
+				{self, "train", training.Name, strconv.Itoa(count)},
+			} {
+				fmt.Fprintf(os.Stderr, "training %s, run %d of %d: %s\n", training.Name, i+1, runs, trainingSides[side])
+				found, err := measure(command)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %w", trainingSides[side], err)
+				}
+				for k := range found {
+					found[k].Name = training.What + ": " + found[k].Name
+				}
+				t.add(side, found)
+			}
+		}
+	}
+	return t, nil
+}
+
+var trainingSides = []string{"PyTorch 2.8, eager", "Gopherlens"}
+
+// trainingMarkdown is the section of trainings.
+func (t *table) trainingMarkdown(count int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## A step of training\n\nForward pass, gradients and AdamW, the mean of %d steps after three; the same model and batch, each run in a process of its own, by turns.\n", count)
+	fmt.Fprintf(&b, "Wanted: a ratio of 1 or more in every row.\n\n| | %s | %s | ratio, least to most |\n|---|---|---|---|\n", trainingSides[peerSide], trainingSides[ourSide])
+	for _, name := range t.names {
+		b.WriteString(t.row(name))
+	}
+	b.WriteString("\nThe loss of addition reads one position of three, and nothing is computed here for the others that only their logits need.\n")
+	return b.String()
+}
