@@ -40,7 +40,7 @@ const MaxCovariance = 4096
 
 // What is chosen where a [Config] leaves it open.
 const (
-	batchTokens = 4096      // SmolLM2-135M: a quarter less time for a token than with 1024
+	batchTokens = 1024      // large enough to keep two cores busy, small enough for their caches
 	shardBytes  = 64 << 20  // what a killed harvest computes again at most
 	batchBytes  = 128 << 20 // of recorded activations: beyond 256 MB a run computes its layers twice
 )
