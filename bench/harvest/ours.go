@@ -18,7 +18,7 @@ import (
 )
 
 // pieces is how often bare forward and harvest take turns: what else the machine does meets both.
-const pieces = 4
+const pieces = 2
 
 // ours measures this project's side with the batch that a harvest chooses, and others.
 func ours(model string, numbers []string) error {
@@ -37,7 +37,7 @@ func ours(model string, numbers []string) error {
 		return err
 	}
 	rows := made(n[2]/n[1], n[1])
-	for _, batch := range []int{8, 16, 32} {
+	for _, batch := range []int{4, 8, 16} {
 		found, err := ofBatch(m, rows, n[0], batch)
 		if err != nil {
 			return err
@@ -49,6 +49,8 @@ func ours(model string, numbers []string) error {
 	return nil
 }
 
+// ofBatch measures with batches of so many rows. Shards are small, so that most are written and summed
+// up while the model goes on, as in a long harvest.
 func ofBatch(m *hooked.Model, rows [][]int, layer, batch int) (measurement, error) {
 	found := measurement{Batch: batch}
 	folder, err := os.MkdirTemp("", "harvest")
@@ -73,7 +75,7 @@ func ofBatch(m *hooked.Model, rows [][]int, layer, batch int) (measurement, erro
 		}
 		start, used = time.Now(), cpu()
 		store, err := activations.Harvest(context.Background(), m, contexts, activations.Config{Folder: filepath.Join(folder, strconv.Itoa(piece)),
-			Sites: hooked.ResidPost.At(layer), DType: hooked.BF16, Batch: batch})
+			Sites: hooked.ResidPost.At(layer), DType: hooked.BF16, Batch: batch, Shard: 64})
 		if err != nil {
 			return found, err
 		}
