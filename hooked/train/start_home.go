@@ -17,6 +17,7 @@ import (
 	"gopherlens/internal/backend"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/wholefile"
 	"gopherlens/resident"
 )
 
@@ -104,10 +105,7 @@ func (h home) writeJSON(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(h.file(name)+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(h.file(name)+".new", h.file(name))
+	return wholefile.WriteBytes(h.file(name), 0o600, data)
 }
 
 var errLocked = errors.New("locked by another process")
@@ -220,10 +218,7 @@ func (h home) copyProgram() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(h.file(programFile)+".new", data, 0o700); err != nil {
-		return err
-	}
-	return os.Rename(h.file(programFile)+".new", h.file(programFile))
+	return wholefile.WriteSoon(h.file(programFile), 0o700, data)
 }
 
 // environment leaves out the notebook, into whose pipes the process must not write, and gives it a
