@@ -187,11 +187,14 @@ func (h home) command(id string, lock *os.File) (*exec.Cmd, error) {
 		return nil, err
 	}
 	return &exec.Cmd{
-		Path: h.file(programFile), Args: os.Args, Env: env,
+		Path: h.file(programFile), Args: os.Args, Env: env, Dir: firstDir,
 		ExtraFiles:  []*os.File{lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}, nil
 }
+
+// firstDir is where this process was begun, and where what it does can be done again.
+var firstDir, _ = os.Getwd() // failing that, where it is by then
 
 // clear removes what an earlier process has left.
 func (h home) clear() error {
@@ -225,6 +228,11 @@ func (h home) copyProgram() error {
 // resident worker of its own where this process uses one: the notebook's ends with the kernel.
 func (h home) environment(id string) ([]string, error) {
 	own := map[string]string{homeEnv: h.dir, launchEnv: id, "GONB_PIPE": "", "GONB_PIPE_BACK": ""}
+	cache, err := cachedir.Root()
+	if err != nil {
+		return nil, err
+	}
+	own[cachedir.Variable] = cache // which may have been relative to another folder
 	choice, err := backend.Choose()
 	if err != nil {
 		return nil, err
