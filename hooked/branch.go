@@ -16,8 +16,26 @@ func init() {
 		Sites:     func(m *Model) []Site { return m.Config().branchSites() },
 		Branches:  (*Model).branches,
 		Positions: (*Model).positionsOf,
+		Edits:     onlyEdits,
 		Measure:   (*Model).measure,
 	})
+}
+
+// onlyEdits refuses options that are no edits, for [sweeps.Door].
+func onlyEdits(options ...Option) error {
+	var r request
+	if err := Hooks(options...)(&r); err != nil {
+		return err
+	}
+	for _, name := range r.given {
+		if name != "Edit" {
+			return fmt.Errorf("%s is no edit of activations: want hooked.Edit, or hooked.Hooks of several", name)
+		}
+	}
+	if len(r.given) == 0 {
+		return fmt.Errorf("there are no edits: leave them out")
+	}
+	return nil
 }
 
 // branches are [sweeps.Branches]: runs that differ from one base run from a layer and a position
@@ -65,8 +83,6 @@ func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*
 		return nil, fmt.Errorf("there is no position %d, the base run has %d", spec.From, shape[1])
 	case spec.From > 0 && m.cfg.AttentionDir != Causal:
 		return nil, fmt.Errorf("in a model that looks both ways every position changes: From must be 0")
-	case m.cfg.PositionalEmbedding == ShortformerPositions:
-		return nil, fmt.Errorf("shortformer positions do not lie in the residual stream")
 	}
 	return &branches{m: m, base: base, from: spec.From, batch: shape[0], pos: shape[1], spec: spec,
 		blocks: make(map[string]*program)}, nil
@@ -210,6 +226,9 @@ func (b *branches) build(t *program, l, rows int, edits []*edit) {
 		b.remembered(g, l)
 	}
 	g.setPositions()
+	if b.m.cfg.PositionalEmbedding == ShortformerPositions { // which do not lie in the residual stream
+		g.posEmbed = g.positionVectors()
+	}
 	g.residual = g.block(l, g.input(inputResidual, dtypes.Float32, rows, g.pos, b.m.cfg.DModel))
 	g.newKV = nil
 	g.nameResults(t)

@@ -254,3 +254,40 @@ func TestBadEdits(t *testing.T) {
 
 // inFile is a place in this file, which messages name.
 var inFile = regexp.MustCompile(`\([^ ]*/edit_ready_test.go:\d+\)`)
+
+// TestOnly holds that an edit which is limited to entries changes these alone, in a run and in a
+// generation, and that other entries compile nothing.
+func TestOnly(t *testing.T) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		m := load(t, "gpt2", hooked.DefaultProcessing, be)
+		tokens := hooked.Tokens{{1, 2, 3, 4}, {4, 3, 2, 1}}
+		triple := hooked.With(func(x *Node, _ hooked.Site, v []*Node) *Node { return Mul(x, v[0]) }, hooked.Value(3)).Local()
+		run := func(edit hooked.Intervention) string {
+			return fmt.Sprint(hooked.Must(m.Run(tokens, hooked.Edit(hooked.ResidPre.At(1), edit))).Float32s())
+		}
+		if run(triple.Only(hooked.Pos(1), hooked.Prompt(0))) != run(hooked.ScaleBy(3, hooked.Pos(1), hooked.Prompt(0))) {
+			t.Error("Only at a position of a prompt differs from ScaleBy there")
+		}
+		programs := m.Programs()
+		if run(triple.Only(hooked.Pos(-1), hooked.Prompt(1))) != run(hooked.ScaleBy(3, hooked.Pos(-1), hooked.Prompt(1))) {
+			t.Error("Only at other entries differs from ScaleBy there")
+		}
+		if n := m.Programs() - programs; n != 0 {
+			t.Errorf("other entries compiled %d programs", n)
+		}
+		if run(triple.Only(hooked.Pos(1)).Only(hooked.Prompt(0))) != run(hooked.ScaleBy(3, hooked.Pos(1), hooked.Prompt(0))) {
+			t.Error("Only of Only is not the intersection")
+		}
+		generate := func(edit hooked.Intervention) string {
+			return fmt.Sprint(hooked.Must(m.Generate(tokens, hooked.Generation{MaxNewTokens: 4}, hooked.Edit(hooked.ResidPre.At(1), edit))))
+		}
+		if generate(triple.Only(hooked.Pos(5))) != generate(hooked.ScaleBy(3, hooked.Pos(5))) {
+			t.Error("Only in a generation differs from ScaleBy there")
+		}
+		for what, edit := range map[string]hooked.Intervention{"Only()": triple.Only(), "no function": hooked.Intervention{}.Only(hooked.Pos(0))} {
+			if _, err := m.Run(tokens, hooked.Edit(hooked.ResidPre.At(1), edit)); err == nil {
+				t.Errorf("%s is not refused", what)
+			}
+		}
+	})
+}

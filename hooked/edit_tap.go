@@ -23,7 +23,7 @@ import (
 //	_, cache, err := model.RunWithCache(text, hooked.Edit(hooked.ResidPre.At(5), splice))
 //	acts := cache.Get("blocks.5.hook_resid_pre.hook_sae_acts_post")
 //
-// The site's full name is that of the site which is edited, a dot, and name, as SAELens has it;
+// Sweeps of package patching patch it, too (Edits there). The site's full name is that of the site which is edited, a dot, and name, as SAELens has it;
 // [Site.Tap] is the same as a value. A run without [Names] records all taps. A selector that no tap
 // answers to is an error that lists those that the edits made.
 //

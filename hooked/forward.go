@@ -51,6 +51,8 @@ func (g graphModel) Weights() map[string]shapes.Shape {
 
 func (g graphModel) Download(name string) ([]float32, error) { return g.m.weights.download(name) }
 
+func (g graphModel) Shape(name string) []int { return g.m.weights.specs[name].shape }
+
 func (g graphModel) ToTransformerLens(name string, values []float32) ([]int, []float32, error) {
 	dims := g.m.weights.shapes[name]
 	if len(values) != sizeOf(dims) {
@@ -118,27 +120,40 @@ func (g graphModel) Plan(req forward.Request) (forward.Pass, error) {
 	}
 	p.seal()
 	p.shorten()
-	return &graphPass{g.m, r}, nil
+	return &graphPass{g.m, r, req.LogitsAt}, nil
 }
 
 // graphPass is a run that is planned and is never executed itself.
 type graphPass struct {
-	m *Model
-	r *run
+	m        *Model
+	r        *run
+	logitsAt []int
 }
 
 func (p *graphPass) Build(g *Graph, input func(name string, shape shapes.Shape) *Node) (built forward.Built, err error) {
 	b := p.m.newBuilder(p.r.plan, g)
 	b.given = input
+	b.readAt, b.cutEarly = p.logitsAt, p.readsNothingElse()
 	err = guarded(func() error {
 		b.forward()
-		built = forward.Built{Logits: b.logits, Loss: b.loss, Sites: make(map[string]*Node)}
+		built = forward.Built{Logits: b.logits, Loss: b.loss, Sites: make(map[string]*Node), Axes: make(map[string][]string)}
 		for _, s := range slices.Concat(p.r.plan.record, b.recordedTaps()) {
-			built.Sites[s.Name()] = b.tapAt(s).node
+			built.Sites[s.Name()], built.Axes[s.Name()] = b.tapAt(s).node, b.tapAt(s).axes
 		}
 		return nil
 	})
 	return built, err
+}
+
+// readsNothingElse reports whether a pass for the logits at some positions reads nothing but these
+// once the last layer's heads have looked around.
+func (p *graphPass) readsNothingElse() bool {
+	if len(p.logitsAt) == 0 || p.r.plan.loss || p.m.cfg.NLayers == 0 || p.m.cfg.PostNorm {
+		return false
+	}
+	sites := p.m.cfg.Sites()
+	after := slices.Index(sites, AttnZ.At(p.m.cfg.NLayers-1)) + 1
+	return after > 0 && !slices.ContainsFunc(sites[after:], p.r.plan.touches)
 }
 
 func (p *graphPass) Value(name string) (compute.Buffer, error) { return p.r.in.buffer(name, nil) }

@@ -34,7 +34,7 @@ func (b *builder) attend(l int, in attnInputs) *Node {
 		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
 	}
 	z := b.tap(AttnZ.At(l), b.weightedValues(l, b.spreadPrefixes(q), b.spreadPrefixes(k), b.spreadPrefixes(v)))
-	return b.headsOut(l, b.oncePerPrefix(z))
+	return b.headsOut(l, b.cut(l, b.oncePerPrefix(z)))
 }
 
 // weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch,

@@ -97,6 +97,7 @@ func (b *builder) positionVectors() *Node {
 func (b *builder) block(l int, resid *Node) *Node {
 	resid = b.tap(ResidPre.At(l), resid)
 	attnOut := b.tap(AttnOut.At(l), b.postNorm(l, "ln1_post", ln1PostSites, b.attention(l, resid)))
+	resid = b.cut(l, resid)
 	if b.cfg.AttnOnly {
 		return b.tap(ResidPost.At(l), Add(resid, attnOut))
 	}
@@ -140,6 +141,9 @@ func (b *builder) finish(resid *Node) {
 	if p.logitsAt > 0 && !p.loss && !early {
 		x = b.atPositions(x)
 	}
+	if !b.cutEarly {
+		x = atStatic(x, b.readAt)
+	}
 	logits := b.spreadPrefixes(b.unembed(x))
 	if p.loss {
 		b.loss = b.crossEntropy(logits)
@@ -158,6 +162,31 @@ func (b *builder) wantsFinalNorm() bool { return b.wants(LNFinalScale) || b.want
 func (b *builder) atPositions(x *Node) *Node {
 	n := b.plan.logitsAt
 	return gatherPlaces(x, b.input(inputLogitsAt, dtypes.Int32, b.batch*n, 1), b.batch, n)
+}
+
+// cut leaves of x [batch, pos, ...], once the heads of the last layer have looked around, the
+// positions that are read.
+func (b *builder) cut(l int, x *Node) *Node {
+	if !b.cutEarly || l < b.cfg.NLayers-1 {
+		return x
+	}
+	return atStatic(x, b.readAt)
+}
+
+// atStatic are some positions of x [batch, pos, ...], which the graph is made for; all if none is
+// named.
+func atStatic(x *Node, at []int) *Node {
+	if len(at) == 0 {
+		return x
+	}
+	parts := make([]*Node, len(at))
+	for i, p := range at {
+		parts[i] = SliceAxis(x, 1, AxisRange(p, p+1))
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return Concatenate(parts, 1)
 }
 
 // unembed is x W_U + b_U: [batch, pos, d_vocab_out].

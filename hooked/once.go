@@ -261,10 +261,34 @@ func (c *onceCall) keep(stores []onceStore, p *packed) error {
 type OnceValue struct {
 	Name  string
 	Type  string        // of the value, as Go spells it
-	Bytes int64         // that it takes there
-	Where string        // "worker", "disk" or "process"
+	Bytes int64         // that it takes there, in the worker if it is on disk as well
+	Where string        // "worker", "disk", "worker and disk", or "process"
 	Made  time.Time     // when f was called; of a value in the process alone the zero time
 	Took  time.Duration // what f took
+}
+
+// Where values are.
+const (
+	inWorker  = "worker"
+	onDisk    = "disk"
+	onBoth    = inWorker + " and " + onDisk
+	inProcess = "process"
+)
+
+// listedOnce are values of which one that is in the worker and on disk is listed once.
+func listedOnce(list []OnceValue) []OnceValue {
+	var out []OnceValue
+	for _, v := range list {
+		same := func(o OnceValue) bool {
+			return o.Name == v.Name && o.Type == v.Type && o.Made.Equal(v.Made) && o.Where != v.Where
+		}
+		if i := slices.IndexFunc(out, same); i >= 0 {
+			out[i].Where = onBoth
+			continue
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // OnceValues lists what [Once] keeps for this notebook or program in the worker, on disk (there for
@@ -282,12 +306,13 @@ func OnceValues() ([]OnceValue, error) {
 		}
 		list = append(list, found...)
 	}
+	list = listedOnce(list)
 	made.Lock()
 	defer made.Unlock()
 	for name, v := range made.byName {
 		if v.TryLock() {
 			if v.done && !slices.ContainsFunc(list, func(o OnceValue) bool { return o.Name == name }) {
-				list = append(list, OnceValue{Name: name, Type: v.typ.String(), Bytes: v.size, Where: "process"})
+				list = append(list, OnceValue{Name: name, Type: v.typ.String(), Bytes: v.size, Where: inProcess})
 			}
 			v.Unlock()
 		}

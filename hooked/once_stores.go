@@ -135,12 +135,12 @@ func (w onceWorker) list() (values []OnceValue, err error) {
 		if !ok {
 			continue
 		}
-		blob, _, _, found, err := w.backend.Attach(k.Key)
+		blob, found, err := w.backend.Peek(k.Key)
 		if err != nil {
 			return nil, err
 		}
 		if r, ok := readRecord(blob); ok && found && r.Name == name {
-			values = append(values, OnceValue{name, r.Type, k.Bytes, "worker", r.Made, r.Took})
+			values = append(values, OnceValue{name, r.Type, k.Bytes, inWorker, r.Made, r.Took})
 		}
 	}
 	return values, nil
@@ -316,7 +316,7 @@ func (s diskStore) list() (values []OnceValue, err error) {
 		r, ok := recordIn(file)
 		file.Close()
 		if info, err := os.Stat(path); ok && err == nil {
-			values = append(values, OnceValue{r.Name, r.Type, info.Size(), "disk", r.Made, r.Took})
+			values = append(values, OnceValue{r.Name, r.Type, info.Size(), onDisk, r.Made, r.Took})
 		}
 	}
 	return values, err

@@ -212,6 +212,8 @@ func TestOnceFollowsTheSource(t *testing.T) {
 	const show = `fmt.Println(trained)`
 	n.want(show, "train [3]\n")
 	n.want(show, "[3]\n")
+	const list = `for _, v := range hooked.Must(hooked.OnceValues()) { fmt.Println(v.Name, v.Type, v.Where) }`
+	n.want(list, "trained []float64 worker and disk\n")
 	n.declare("train", "// train trains\n"+`func train(steps int) []float64 { fmt.Print("train "); return []float64{float64(steps + rate)} }`)
 	n.declare("unrelated", `const (
 	other = iota

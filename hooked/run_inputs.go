@@ -33,6 +33,8 @@ type inputs struct {
 	m      *Model
 	values map[string]compute.Buffer
 	length int // of the texts, in tokens: some rotary angles depend on it
+	// tensors whose buffers are among the values, which nobody else may hold
+	kept []*tensors.Tensor
 
 	ctx context.Context // of the run, which weights are read under
 }
@@ -51,13 +53,19 @@ func (in *inputs) set(name string, flat any, dtype dtypes.DType, dims ...int) er
 	return nil
 }
 
-// setTensor makes a tensor the value of an input; nothing is copied.
+// setTensor makes a tensor the value of an input; nothing is copied unless it lies on another
+// backend.
 func (in *inputs) setTensor(name string, t *Tensor) error {
-	buffer, err := t.value.Buffer(in.m.eng.backend, 0)
+	here, err := in.m.eng.brought([]*tensors.Tensor{t.value})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	buffer, err := here[0].Buffer(in.m.eng.backend, 0)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	in.values[name] = buffer
+	in.kept = append(in.kept, here[0])
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package hooked
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,8 @@ import (
 //	ActName("q", 3)             blocks.3.attn.hook_q
 //	ActName("scale", 4, "ln1")  blocks.4.ln1.hook_scale
 //	ActName("k6")               blocks.6.attn.hook_k
+//	ActName("scale4ln1")        blocks.4.ln1.hook_scale
+//	ActName("resid_pre1")       blocks.1.hook_resid_pre
 //	ActName("normalized")       ln_final.hook_normalized
 //	ActName("hook_embed")       hook_embed
 //
@@ -38,8 +41,9 @@ type shortName struct {
 	part  string // "attn", "mlp", "ln1" and so on, or ""
 }
 
-// compact are forms such as "k6", "scale4ln1" and "pre5".
-var compact = regexp.MustCompile(`^([a-z]+)(\d+)([a-z]?.*)$`)
+// compact are forms such as "k6", "scale4ln1", "pre5" and, which TransformerLens does not take
+// apart, "resid_pre1".
+var compact = regexp.MustCompile(`^([a-z][a-z_]*)(\d+)([a-z]?.*)$`)
 
 var (
 	nameAliases = map[string]string{"attn": "pattern", "attn_logits": "attn_scores", "key": "k", "query": "q", "value": "v",
@@ -83,10 +87,10 @@ func parseShort(name string, layerAndType []any) (shortName, error) {
 		return short, nil
 	}
 	if m := compact.FindStringSubmatch(name); m != nil {
-		short.name, short.layer = m[1], m[2]
-		if m[3] != "" {
-			short.part = m[3]
+		if short.layer != "" || short.part != "" && m[3] != "" {
+			return short, brief.Errorf("hook name %q names the layer or the part, and so does %v after it: give it once", name, layerAndType[0])
 		}
+		short.name, short.layer, short.part = m[1], m[2], cmp.Or(m[3], short.part)
 	}
 	if alias, ok := partAliases[short.part]; ok {
 		short.part = alias
@@ -155,7 +159,7 @@ func unknownHook(name string, sites []Site) error {
 }
 
 // shortNames are the short names of sites, with the number behind that the name asked for has, as
-// in "k6".
+// in "k6", and the part of the layer where the word alone does not tell it, as in "scale4ln1".
 func shortNames(asked string, sites []Site) []string {
 	number := ""
 	if m := compact.FindStringSubmatch(asked); m != nil {
@@ -163,12 +167,18 @@ func shortNames(asked string, sites []Site) []string {
 	}
 	var names []string
 	for _, s := range sites {
-		if _, word, ok := strings.Cut(s.info.path, "hook_"); ok {
-			if s.info.perLayer() {
-				word += number
-			}
-			names = append(names, word)
+		inLayer := strings.TrimPrefix(s.info.path, "blocks.%d.")
+		part, word, ok := strings.Cut("."+inLayer, ".hook_")
+		if !ok {
+			continue
 		}
+		if s.info.perLayer() && number != "" {
+			word += number
+			if part = strings.TrimPrefix(part, "."); partOf()[strings.TrimSuffix(word, number)] != part {
+				word += part
+			}
+		}
+		names = append(names, word)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -11,10 +11,10 @@ import (
 // A Selector says which sites a run records or edits. It is one of
 //
 //   - a [Site]: AttnZ for every layer, AttnZ.At(-1) for the last;
-//   - a string: a full name ("blocks.0.attn.hook_q"), a short one ("resid_post" for every layer, "k6"), or a glob
-//     ("blocks.*.hook_resid_*");
+//   - a string: a full name ("blocks.0.attn.hook_q"), a short one ("resid_post" for every
+//     layer, "k6", "resid_pre1", "scale4ln1", see [ActName]), or a glob ("blocks.*.hook_resid_*");
 //   - a func(name string) bool, asked for every site that is not optional;
-//   - a slice of selectors, strings or sites.
+//   - a slice of selectors, strings or sites, with at least one.
 //
 // A selector that matches nothing is an error that names the nearest hook. A glob meets optional
 // sites only if its last element is written out, as in "*.hook_result". All but short names select

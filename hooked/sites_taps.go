@@ -142,23 +142,32 @@ func (c Config) everyTap(tap Site) ([]Site, error) {
 
 func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-// leaves are selectors with those that are slices taken apart.
+// leaves are selectors with those that are slices taken apart, unless they are empty.
 func leaves(selectors []Selector) (out []Selector) {
 	for _, sel := range selectors {
 		switch v := sel.(type) {
 		case []Selector:
-			out = append(out, leaves(v)...)
+			out = append(out, partsOf(sel, leaves(v))...)
 		case []string:
-			for _, name := range v {
-				out = append(out, name)
-			}
+			out = append(out, partsOf(sel, v)...)
 		case []Site:
-			for _, s := range v {
-				out = append(out, s)
-			}
+			out = append(out, partsOf(sel, v)...)
 		default:
 			out = append(out, sel)
 		}
+	}
+	return out
+}
+
+// partsOf are the parts of a slice, or the slice where there are none, for [Config.resolve] to
+// refuse.
+func partsOf[T any](sel Selector, parts []T) []Selector {
+	if len(parts) == 0 {
+		return []Selector{sel}
+	}
+	out := make([]Selector, len(parts))
+	for i, p := range parts {
+		out[i] = p
 	}
 	return out
 }

@@ -89,3 +89,35 @@ func checkAxes(t *testing.T, model string, cfg hooked.Config, s hooked.Site, x *
 		t.Errorf("%s: %s is %v, want axes %v", model, s, x, axes)
 	}
 }
+
+// TestShortNames checks that every site of a layer that has one name of a part has a short name
+// with its layer, which the names of all families' sites are told apart by.
+func TestShortNames(t *testing.T) {
+	decoder, _ := hooked.DeclaredSites()
+	met := 0
+	for _, s := range decoder {
+		name := s.At(3).Name()
+		part, word, ok := strings.Cut(strings.TrimPrefix(name, "blocks.3."), "hook_")
+		part = strings.TrimSuffix(part, ".")
+		if !strings.HasPrefix(name, "blocks.3.") || !ok || strings.Contains(part, ".") {
+			continue // outside of the layers, or a full name alone tells it
+		}
+		met++
+		for _, short := range []string{word + "3", word + "3" + part} {
+			if got := hooked.Must(hooked.ActName(short)); got != name && (short != word+"3" || hooked.Must(hooked.ActName(word, 3)) == name) {
+				t.Errorf("%q stands for %s, want %s", short, got, name)
+			}
+		}
+	}
+	if met < 25 {
+		t.Errorf("only %d sites", met)
+	}
+	for _, args := range [][]any{{4}, {-1}} {
+		if name, err := hooked.ActName("k6", args...); err == nil {
+			t.Errorf("k6 in layer %v is %s", args, name)
+		}
+	}
+	if name, err := hooked.ActName("scale4ln1", "ln2"); err == nil {
+		t.Errorf("two parts make %s", name)
+	}
+}

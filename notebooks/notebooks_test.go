@@ -169,6 +169,28 @@ func TestResident(t *testing.T) {
 	}
 }
 
+// TestTraps runs cells that go wrong as cells of Go can, and reads what the kernel says of them.
+func TestTraps(t *testing.T) {
+	text := run(t, "testdata/traps.ipynb")
+	at := 0
+	for _, want := range []string{
+		"together: logits cache", "undefined: cache", "was declared together with others (logits, cache)",
+		"together again: logits cache",
+		"no-such-model", "in the declaration of broken", "%rm broken",
+		"broken is left out", "later: logits",
+		"removed var broken", "without a word: cache",
+	} {
+		i := strings.Index(text[at:], want)
+		if i < 0 {
+			t.Fatalf("the notebook does not say %q in its place:\n%s", want, text)
+		}
+		at += i + len(want)
+	}
+	if strings.Contains(text[strings.Index(text, "removed var broken"):], "left out") {
+		t.Error("what was forgotten is still told of")
+	}
+}
+
 // numbers are the numbers in the groups of a pattern's first match.
 func numbers(t *testing.T, text, pattern string) []float64 {
 	t.Helper()

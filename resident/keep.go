@@ -60,6 +60,23 @@ func (b *Backend) Attach(key string) (blob []byte, names []string, buffers []com
 	return blob, names, buffers, ok, nil
 }
 
+// Peek returns the blob that [Backend.Keep] stored under key; ok is false if there is nothing. It
+// is no use of it: whoever lists what there is holds nothing, and keeps nothing from being let go.
+func (b *Backend) Peek(key string) (blob []byte, ok bool, err error) {
+	e := b.request()
+	e.String(key)
+	err = b.pool.call(wire.KindPeek, e, wire.Data{}, func(d *wire.Decoder, _ wire.Data) error {
+		if ok = d.Bool(); ok {
+			blob = slices.Clone(d.Bytes())
+		}
+		return d.Done()
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return blob, ok, nil
+}
+
 // Drop lets go of what is kept under key, if anything is.
 func (b *Backend) Drop(key string) error {
 	e := b.request()

@@ -157,6 +157,12 @@ func TestKeepOutlivesTheProcess(t *testing.T) {
 	first.Finalize()
 
 	second := connect(t, "go:")
+	if blob, ok, err := second.Peek("model"); err != nil || !ok || len(blob) == 0 {
+		t.Errorf("peeked %q, %v, %v", blob, ok, err)
+	}
+	if _, ok, err := second.Peek("another"); ok || err != nil {
+		t.Errorf("peeked at what is not there: %v, %v", ok, err)
+	}
 	blob, names, buffers, ok, err := second.Attach("model")
 	if err != nil || !ok || string(blob) != "blob" || strings.Join(names, " ") != "a b" {
 		t.Fatalf("attached %q, %q, %v, %v", blob, names, ok, err)

@@ -124,6 +124,7 @@ func TestRefusedArguments(t *testing.T) {
 		"reading":   func() error { return x.ToFlatData(make([]float32, 2)) },
 		"uploading": uploaded([]float32{1, 2}),
 		"keeping":   func() error { return b.Keep("k", nil, nil, nil) },
+		"peeking":   func() error { _, _, err := b.Peek("k"); return err },
 		"attaching": func() error { _, _, _, _, err := b.Attach("k"); return err },
 	} {
 		if err := attempt(t, name, do); err == nil || !strings.Contains(err.Error(), "finalized") {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -16,6 +17,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/wholefile"
 )
 
 // Harvest runs a model over rows of tokens up to the last of the sites, keeps their activations in a
@@ -31,9 +33,19 @@ func Harvest(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c C
 		return nil, brief.Errorf("harvest: %w", err)
 	}
 	if err := h.inFolder(ctx); err != nil {
-		return nil, brief.Errorf("harvest into %s: %w", c.Folder, err)
+		return nil, brief.Errorf("harvest into %s: %w", c.Folder, withAdvice(err))
 	}
 	return Open(c.Folder)
+}
+
+// withAdvice says of a disk that has no room that nothing is lost.
+func withAdvice(err error) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+		if errors.Is(err, full) {
+			return brief.Errorf("%w; the shards so far are whole: make room and harvest again to go on", err)
+		}
+	}
+	return err
 }
 
 // harvest is a harvest under way.
@@ -138,9 +150,7 @@ func (h *harvest) begin() error {
 		return brief.Errorf("it holds %d rows, more than the %d that are asked for: open it as it is (activations.Open), or take another folder", n, h.want)
 	}
 	h.index = there
-	if err := sweep(h.cfg.Folder); err != nil {
-		return err
-	}
+	wholefile.Sweep(h.cfg.Folder)
 	return h.lookAtShards()
 }
 
@@ -156,27 +166,6 @@ func mayBegin(folder string) error {
 		}
 	}
 	return nil
-}
-
-// sweep removes what a killed harvest was writing.
-func sweep(folder string) error {
-	for _, pattern := range []string{".shard-*", "." + indexFile + ".*", "." + statisticsFile + ".*"} {
-		left, err := filepath.Glob(filepath.Join(escaped(folder), pattern))
-		if err != nil {
-			return err
-		}
-		for _, path := range left {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// escaped is a folder's name in which nothing is a pattern.
-func escaped(folder string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(folder)
 }
 
 // lookAtShards finds which shards are to be computed: those whose files are gone, and a last one

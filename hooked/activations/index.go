@@ -16,6 +16,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/wholefile"
 )
 
 // The files of a store.
@@ -214,21 +215,5 @@ func (x *index) write(folder string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(folder, indexFile), append(text, '\n'))
-}
-
-// writeWhole makes a file whole or not at all.
-func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return wholefile.WriteBytes(filepath.Join(folder, indexFile), 0o644, append(text, '\n'))
 }

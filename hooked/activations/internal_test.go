@@ -3,6 +3,7 @@ package activations
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,21 @@ func TestPermutationIsSpread(t *testing.T) {
 		}
 		if neighbours > 5 {
 			t.Errorf("seed %d: %d neighbours stay neighbours", seed, neighbours)
+		}
+	}
+}
+
+// TestNaNIsNamed fills a shard with values one of which is no number.
+func TestNaNIsNamed(t *testing.T) {
+	for dtype := range codecs {
+		x := &index{About: About{Context: 2, Batch: 1, Shard: 2, DType: dtype, Sites: []Site{{Name: "hook_embed", Axes: []string{"d_model"}, Shape: []int{3}}}}}
+		f := newFilling(x).again(x, 4)
+		if err := f.add([][]int{{5, 6}}, [][]float32{{1, 2, 3, 4, 5, 6}}); err != nil {
+			t.Fatal(err)
+		}
+		err := f.add([][]int{{7, 8}}, [][]float32{{1, 2, 3, 4, float32(math.NaN()), 6}})
+		if want := "hook_embed, row 9, position 1 (token 8): value 1 of 3 is NaN"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", dtype, err, want)
 		}
 	}
 }

@@ -60,8 +60,11 @@ func (s *sums) advance(folder string, x *index) error {
 	return nil
 }
 
-// every is how many shards are summed up before the sums are written: they are to be a quarter of
-// what is written at most.
+// sumsShare is how many times as much as its sums a harvest writes of shards between two writings of
+// them.
+var sumsShare = 4
+
+// every is how many shards are summed up before the sums are written.
 func (s *sums) every(x *index) int {
 	bytes := 0
 	for i, site := range x.About.Sites {
@@ -70,7 +73,7 @@ func (s *sums) every(x *index) int {
 			bytes += 16 * triangle(site.Width())
 		}
 	}
-	return max(1, 4*bytes/int(max(1, x.Shards[0].Bytes)))
+	return max(1, sumsShare*bytes/int(max(1, x.Shards[0].Bytes)))
 }
 
 func (s *sums) addShard(folder string, x *index, number int) (err error) {

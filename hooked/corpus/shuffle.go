@@ -107,7 +107,7 @@ func (w *windowed) From(document int) iter.Seq2[Document, error] {
 
 // Split divides texts by documents: a share of them, chosen by the seed, and the others, in the
 // order that they have. Of [Indexed] texts the share is exact to a document, and both sides are
-// Indexed, too; of others each document is drawn for itself.
+// Indexed, too, with 8 bytes of memory for each document; of others each document is drawn for itself.
 func Split(texts Texts, share float64, seed uint64) (first, rest Texts, err error) {
 	if texts == nil {
 		return nil, nil, brief.Errorf("corpus: the texts are nil: look at the error of the call that should have made them")

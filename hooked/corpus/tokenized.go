@@ -3,6 +3,7 @@ package corpus
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -24,6 +25,24 @@ type Tokenized struct {
 	layout    layout
 	key       string
 	index     *index
+}
+
+var errNoRows = errors.New("corpus: the rows are nil, or Tokenized{}: look at the error of the Tokenize or ForModel that should have made them")
+
+// check reports rows that nothing has made.
+func (c *Tokenized) check() error {
+	if c == nil || c.texts == nil {
+		return errNoRows
+	}
+	return nil
+}
+
+// need is c, which must have been made. Like a method of a nil map it panics, but with what to do.
+func (c *Tokenized) need() *Tokenized {
+	if err := c.check(); err != nil {
+		panic(err)
+	}
+	return c
 }
 
 // ForModel are texts as rows of a model's tokens, no longer than its context.
@@ -98,14 +117,18 @@ func (c *Tokenized) noRows() error {
 }
 
 // Length implements [Contexts].
-func (c *Tokenized) Length() int { return c.layout.Length }
+func (c *Tokenized) Length() int { return c.need().layout.Length }
 
 // Key implements [Contexts]: a checksum of the texts' key, the tokenizer's files and the options.
-func (c *Tokenized) Key() string { return c.key }
+func (c *Tokenized) Key() string { return c.need().key }
 
 // From implements [Contexts].
 func (c *Tokenized) From(row int) iter.Seq2[[]int, error] {
 	return func(yield func([]int, error) bool) {
+		if err := c.check(); err != nil {
+			yield(nil, err)
+			return
+		}
 		if row < 0 {
 			yield(nil, brief.Errorf("corpus: there is no row %d", row))
 			return
@@ -159,6 +182,9 @@ type Counts struct {
 // Count reads all texts and says what they come to.
 func (c *Tokenized) Count() (Counts, error) {
 	var n Counts
+	if err := c.check(); err != nil {
+		return n, err
+	}
 	for made, err := range c.rows(place{begins: true}, &n) {
 		if err != nil {
 			return n, err

@@ -1,9 +1,11 @@
 package corpus_test
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -15,8 +17,12 @@ import (
 	"gopherlens/tokenize"
 )
 
+// userCache is the user's cache folder, whose corpora some tests read.
+var userCache string
+
 // TestMain keeps the tests' indices out of the user's cache.
 func TestMain(m *testing.M) {
+	userCache, _ = cachedir.Root()
 	dir, err := os.MkdirTemp("", "corpus")
 	if err != nil {
 		panic(err)
@@ -63,24 +69,69 @@ func textsOf(t testing.TB, documents [][]int) corpus.Indexed {
 	return all
 }
 
-// TestRowsAreSAELens holds the rows of random documents against those of SAELens'
-// concat_and_batch_sequences, to the letter and from every row on: testdata/batching.py.
-func TestRowsAreSAELens(t *testing.T) {
+// batching is what SAELens' concat_and_batch_sequences makes: testdata/batching.py.
+type batching struct {
+	Cases []struct {
+		Documents, Rows        [][]int
+		Length                 int
+		Row, Document, Between *int
+		OneDocument            bool `json:"one_document"`
+	}
+	Texts []string
+	Rows  [][]int // of Texts
+}
+
+func readBatching(t *testing.T) (fixture batching) {
+	t.Helper()
 	content, err := os.ReadFile("testdata/batching.json")
+	if err == nil {
+		err = json.Unmarshal(content, &fixture)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	var fixture struct {
-		Cases []struct {
-			Documents, Rows        [][]int
-			Length                 int
-			Row, Document, Between *int
-			OneDocument            bool `json:"one_document"`
-		}
-	}
-	if err := json.Unmarshal(content, &fixture); err != nil {
+	return fixture
+}
+
+// TestRowsOfTextAreSAELens holds rows of texts by a real tokenizer against those of Hugging Face's
+// tokenizers and SAELens.
+func TestRowsOfTextAreSAELens(t *testing.T) {
+	packed, err := os.Open("../../tokenize/testdata/trained/gpt-neox/tokenizer.json.gz")
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := tokenize.FromFiles(map[string][]byte{"tokenizer.json": content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixture := readBatching(t)
+	texts, err := corpus.FromStrings(fixture.Texts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bos, _ := tok.TokenToID("<|endoftext|>")
+	made, err := corpus.Tokenize(texts, tok, corpus.Options{Length: 16, Row: corpus.Token(bos), Between: corpus.Token(bos)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rowsOf(t, made, 0); !slices.EqualFunc(got, fixture.Rows, slices.Equal) || len(got) < 50 {
+		t.Errorf("%d rows, want %d, or others", len(got), len(fixture.Rows))
+	}
+}
+
+// TestRowsAreSAELens holds the rows of random documents against those of SAELens'
+// concat_and_batch_sequences, to the letter and from every row on.
+func TestRowsAreSAELens(t *testing.T) {
+	fixture := readBatching(t)
 	special := func(p *int) corpus.Special {
 		if p == nil {
 			return corpus.None
@@ -217,8 +268,20 @@ func TestIndexThatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 		from := len(all) - 3
-		if got := rowsOf(t, again, from); !slices.EqualFunc(got, all[from:], slices.Equal) {
-			t.Errorf("%s: other rows", name)
+		for range 2 {
+			if got := rowsOf(t, again, from); !slices.EqualFunc(got, all[from:], slices.Equal) {
+				t.Errorf("%s: other rows", name)
+			}
+		}
+		mended, err := corpus.Tokenize(texts, tok, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := mended.ReadFrom(from); from-at >= mended.IndexEvery() {
+			t.Errorf("%s: after all was read again, reading begins at row %d for row %d", name, at, from)
+		}
+		if now, err := os.ReadFile(made.IndexFile()); err != nil || len(now) > len(content)+len(good) {
+			t.Errorf("%s: the index has %d bytes, %v, and had %d", name, len(now), err, len(good))
 		}
 	}
 }

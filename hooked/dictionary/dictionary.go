@@ -136,14 +136,20 @@ func (d *Dictionary) Decode(acts *hooked.Tensor, encoded ...*hooked.Tensor) (*ho
 	}
 	return d.compute("Decode", encoded[0], d.outputAxes(encoded[0]), func(p Pass, x *graph.Node) *graph.Node {
 		e := p.Encode(x)
-		e.Acts = p.Weights[""]
+		e.Acts = p.Weights["acts"]
 		return p.Decode(e)
-	}, acts)
+	}, further{"acts", acts})
 }
 
-// compute runs a pass of the dictionary on x. A further tensor is the pass's weight "".
-func (d *Dictionary) compute(verb string, x *hooked.Tensor, axes string, f func(p Pass, x *graph.Node) *graph.Node, further ...*hooked.Tensor) (*hooked.Tensor, error) {
-	all, err := d.computeAll(verb, x, axes, func(p Pass, x *graph.Node) []*graph.Node { return []*graph.Node{f(p, x)} }, further...)
+// A further tensor is one that a pass finds among its weights, under a name that no weight has.
+type further struct {
+	name  string
+	value *hooked.Tensor
+}
+
+// compute runs a pass of the dictionary on x.
+func (d *Dictionary) compute(verb string, x *hooked.Tensor, axes string, f func(p Pass, x *graph.Node) *graph.Node, more ...further) (*hooked.Tensor, error) {
+	all, err := d.computeAll(verb, x, axes, func(p Pass, x *graph.Node) []*graph.Node { return []*graph.Node{f(p, x)} }, more...)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +157,7 @@ func (d *Dictionary) compute(verb string, x *hooked.Tensor, axes string, f func(
 }
 
 func (d *Dictionary) computeAll(verb string, x *hooked.Tensor, axes string, f func(p Pass, x *graph.Node) []*graph.Node,
-	further ...*hooked.Tensor) ([]*hooked.Tensor, error) {
+	more ...further) ([]*hooked.Tensor, error) {
 	if err := d.checkInput(verb, x); err != nil {
 		return nil, err
 	}
@@ -160,13 +166,16 @@ func (d *Dictionary) computeAll(verb string, x *hooked.Tensor, axes string, f fu
 	for _, name := range names {
 		in = append(in, d.Weights[name])
 	}
+	for _, t := range more {
+		in = append(in, t.value)
+	}
 	out, err := hooked.ApplyAll(axes, func(nodes []*graph.Node) []*graph.Node {
 		p := d.pass(nodes[1:])
-		if rest := nodes[1+len(names):]; len(rest) > 0 {
-			p.Weights[""] = rest[0]
+		for i, t := range more {
+			p.Weights[t.name] = nodes[1+len(names)+i]
 		}
 		return f(p, nodes[0])
-	}, append(in, further...)...)
+	}, in...)
 	if err != nil {
 		return nil, brief.Errorf("%s by a %s: %w", verb, d.Config.Kind, err)
 	}

@@ -60,6 +60,9 @@ func (p Pass) weight(name string) *graph.Node {
 
 // Encode makes features of x, which is [..., d_in], or [..., head, d_head] if heads are flattened.
 func (p Pass) Encode(x *graph.Node) *Encoded {
+	if x == nil {
+		exceptions.Panicf("dictionary: there is no activation to encode")
+	}
 	e := &Encoded{}
 	if dims := x.Shape().Dimensions; p.Config.FlattenHeads && len(dims) > 1 && dims[len(dims)-1] != p.Config.DIn {
 		e.heads = slices.Clone(dims[len(dims)-2:])
@@ -85,6 +88,9 @@ func (p Pass) Encode(x *graph.Node) *Encoded {
 // Decode is what the decoder makes of e.Acts, in the form of what was encoded. A skip is no part of
 // it, see [Pass.Output].
 func (p Pass) Decode(e *Encoded) *graph.Node {
+	if e == nil || e.Acts == nil {
+		exceptions.Panicf("dictionary: there is nothing to decode")
+	}
 	x := p.tap(hookRecons, p.decode(e.Acts))
 	if e.undo != nil {
 		x = e.undo(x)

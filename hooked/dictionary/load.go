@@ -114,6 +114,7 @@ type source struct {
 	weights arrays   // as the file has them; a reader leaves them as SAELens has them
 	config  Config   // what the reader makes of it
 	notes   []string // for the description
+	bySite  bool     // the files do not say whether it transcodes or reads heads: its sites do
 }
 
 func load(folder string, o LoadOptions) (*Dictionary, error) {
@@ -190,6 +191,12 @@ func (s *source) settle(o LoadOptions) error {
 	}
 	if !kinds[s.config.Kind].transcodes && s.config.HookOut == "" {
 		s.config.HookOut = s.config.Hook
+	}
+	if s.bySite {
+		s.config.FlattenHeads = strings.HasSuffix(s.config.Hook, "hook_z")
+		if s.config.Kind == JumpReLU && s.config.HookOut != s.config.Hook {
+			s.config.Kind = JumpReLUTranscoder
+		}
 	}
 	if s.config.Hook == "" {
 		return errors.New("neither the files nor the names of the folders say which site the dictionary reads: give LoadOptions.Hook")

@@ -79,10 +79,7 @@ func readGemmaScope(src *source) error {
 	}
 	src.put(gemmaScopePlaces)
 	src.jumpSizes()
-	if src.config.HookOut != "" {
-		src.config.Kind = JumpReLUTranscoder
-	}
-	src.config.FlattenHeads = strings.HasSuffix(src.config.Hook, "hook_z")
+	src.bySite = true
 	src.config.Model = gemmaModel(src.folders())
 	for _, name := range src.folders() {
 		if name == "embedding" {
@@ -95,7 +92,7 @@ func readGemmaScope(src *source) error {
 // embedding makes a dictionary of the embedding one of the site, whose vectors the model has
 // multiplied by sqrt(d_model).
 func (s *source) embedding() error {
-	s.config.Hook, s.config.HookOut, s.config.Kind, s.config.FlattenHeads = "hook_embed", "hook_embed", JumpReLU, false
+	s.config.Hook, s.config.HookOut = "hook_embed", "hook_embed"
 	scale := math.Sqrt(float64(s.config.DIn))
 	for name, by := range map[string]float64{"W_enc": 1 / scale, "W_dec": scale} {
 		if w := s.weights[name]; w != nil {

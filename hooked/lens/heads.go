@@ -1,6 +1,7 @@
 package lens
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -86,11 +87,13 @@ const (
 	Abs Measure = "abs"
 )
 
-// Detection says what DetectHead leaves aside.
+// Detection says what DetectHead leaves aside, and when it ends early.
 type Detection struct {
 	Measure        Measure // Mul if empty
 	ExcludeBOS     bool    // attention to the first token does not count
 	ExcludeCurrent bool    // attention to the query's own token does not count
+
+	Context context.Context // of the model's run and of what follows; nil for none
 }
 
 // DetectHead says how much each head attends as a pattern tells, on the average over prompts:
@@ -112,7 +115,11 @@ func DetectHeads(m *hooked.Model, tokens hooked.Tokens, d Detection, patterns ..
 	if err := d.check(m, tokens, patterns); err != nil {
 		return nil, err
 	}
-	cache, err := m.Cache(tokens, hooked.Names(hooked.AttnPattern))
+	ctx := d.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	cache, err := m.Cache(tokens, hooked.Names(hooked.AttnPattern), hooked.WithContext(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +129,9 @@ func DetectHeads(m *hooked.Model, tokens hooked.Tokens, d Detection, patterns ..
 		scores[k] = hooked.NewArray(c.NLayers, c.NHeads)
 	}
 	for i, prompt := range tokens {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("after %d of %d prompts: %w", i, len(tokens), err)
+		}
 		want, err := all(patterns, prompt)
 		if err != nil {
 			return nil, fmt.Errorf("prompt %d: %w", i, err)

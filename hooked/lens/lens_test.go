@@ -1,6 +1,8 @@
 package lens_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -239,5 +241,22 @@ func TestTestPrompt(t *testing.T) {
 	}
 	if text := got.String(); !strings.Contains(text, `" Mary"`) || !strings.Contains(text, "rank") {
 		t.Errorf("String is %q", text)
+	}
+}
+
+// TestDetectHeadsCancelled checks that a context that has ended ends the run, whose error says so.
+func TestDetectHeadsCancelled(t *testing.T) {
+	m := openModel(t, "gpt2", hooked.DefaultProcessing)
+	ctx, cancel := context.WithCancel(t.Context())
+	stopping := func(tokens []int) ([][]float32, error) {
+		cancel()
+		return lens.PreviousToken(tokens)
+	}
+	d := lens.Detection{Context: ctx}
+	if _, err := lens.DetectHead(m, hooked.Tokens{{1, 2, 3}, {4, 5, 6}}, stopping, d); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled after the run: %v", err)
+	}
+	if _, err := lens.DetectHead(m, hooked.Tokens{{1, 2, 3}}, lens.Induction, d); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled before: %v", err)
 	}
 }

@@ -28,9 +28,20 @@ func LogitLensRunScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.S
 // scale of its own: with b_U added the logits that the model would give if it ended there, a final
 // soft cap applied. Otherwise it is as [LogitLensRunScale].
 func LogitLensOwnScale(m *hooked.Model, cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
+	return ownScale(m, cache, options, nil)
+}
+
+// ownScale is that lens of what translate makes of the stack; nil leaves it as it is.
+func ownScale(m *hooked.Model, cache *hooked.Cache, options []hooked.StackOption,
+	translate func(stack *hooked.Tensor, labels []string) (*hooked.Tensor, error)) (logits *hooked.Tensor, labels []string, err error) {
 	stack, labels, err := cache.AccumulatedResid(options...)
 	if err != nil {
 		return nil, nil, err
+	}
+	if translate != nil {
+		if stack, err = translate(stack, labels); err != nil {
+			return nil, nil, err
+		}
 	}
 	c := m.Config()
 	err = hooked.Try(func() {

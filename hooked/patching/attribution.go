@@ -26,14 +26,15 @@ func (s Sweep) attributed(m *hooked.Model, set *settings) (*Grid, error) {
 	if err := set.ctx.Err(); err != nil {
 		return nil, err
 	}
-	sites, err := layersOf(m, s.Site)
-	if err != nil {
-		return nil, err
-	}
-	options := append(set.runOptions(sites), hooked.Gradients(sites))
+	wanted := sitesToRecord(m, s.Site)
+	options := append(set.runOptions(wanted), hooked.Gradients(wanted))
 	_, cache, grads, err := m.RunWithGradients(s.Base, s.Metric, options...)
 	if err != nil {
 		return nil, fmt.Errorf("the base run: %w", err)
+	}
+	sites, err := layersIn(cache, m, s.Site)
+	if err != nil {
+		return nil, err
 	}
 	find, err := s.Source.activations(m, cache, sites, set)
 	if err != nil {

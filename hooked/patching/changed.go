@@ -56,8 +56,10 @@ func findDifferences(sp *space, base, source lookup) (*differences, error) {
 // first is the first position at which a patch changes a prompt, and whether it changes it at all.
 func (d *differences) first(p patch, prompt int) (int, bool) {
 	values := d.layer[p.layer][prompt*product(d.dims[1:]):]
-	pos := slices.Index(d.kept, d.sp.posAxis())
-	end := d.dims[1+pos]
+	pos, end := slices.Index(d.kept, d.sp.posAxis()), 1
+	if pos >= 0 { // a tap may have no positions
+		end = d.dims[1+pos]
+	}
 	from := end
 	for _, index := range indexer(d.extent(p)) {
 		flat := 0
@@ -69,7 +71,11 @@ func (d *differences) first(p patch, prompt int) (int, bool) {
 		}
 		// NaN, the difference of two infinities, counts as a change: computing too much does no
 		// harm
-		if values[flat] != 0 {
+		switch {
+		case values[flat] == 0:
+		case pos < 0:
+			from = 0
+		default:
 			from = min(from, index[pos])
 		}
 	}

@@ -6,12 +6,13 @@ import (
 
 // A Kind says what a sweep patches. The variables of this package are ready ones.
 type Kind struct {
-	// Site is where activations are replaced, in each layer in turn or in one: site.At(l).
+	// Site is where activations are replaced, in each layer in turn or in one: site.At(l). It may be
+	// one that the [Edits] of the sweep make with [hooked.Tap].
 	Site hooked.Site
 
 	// Over are the axes that the sweep runs over, separated by blanks, which become the grid's:
 	// "layer" and the activation's own, such as "pos" and "head" ("dest" and "src" are the query
-	// and key of a pattern). An axis that is not named is replaced as a whole.
+	// and key of a pattern). An axis that is not named is replaced as a whole, and so is the batch.
 	Over string
 
 	parts []part // of a kind that is several, in place of Site and Over

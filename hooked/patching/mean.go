@@ -187,10 +187,11 @@ func (r reference) rows(rows []int) reference {
 // mean is for.
 func (r reference) mean(m *hooked.Model, axes []string, base [][]int) (*hooked.Tensor, error) {
 	x, mask := r.x, r.mask
-	if mask == nil {
+	at := positionAxis(x)
+	if mask == nil || at == "" {
 		return x.Mean(axes...), nil
 	}
-	places := []string{"batch", positionAxis(x)}
+	places := []string{"batch", at}
 	real, counts := hooked.NewArray(len(mask), len(mask[0])), hooked.NewArray(len(mask), len(mask[0]))
 	averaged := tokensAveraged(mask, slices.Contains(axes, places[0]), slices.Contains(axes, places[1]))
 	for i, row := range mask {
@@ -221,14 +222,15 @@ func (r reference) mean(m *hooked.Model, axes []string, base [][]int) (*hooked.T
 	return x, nil
 }
 
-// positionAxis is the axis of an activation along which its tokens lie.
+// positionAxis is the axis of an activation along which its tokens lie; empty for a tap without
+// one.
 func positionAxis(x *hooked.Tensor) string {
-	for _, name := range []string{"pos", "query"} {
+	for _, name := range []string{"pos", "query", "key"} {
 		if slices.Contains(x.AxisNames(), name) {
 			return name
 		}
 	}
-	return "key"
+	return ""
 }
 
 // tokensAveraged counts the real tokens that a mean over the batch, over positions, or both takes

@@ -20,6 +20,7 @@ type settings struct {
 	ungroup  bool
 	padding  []hooked.Option // of the runs, that tell pads
 	masked   bool            // by a mask of the base's tokens
+	edits    []hooked.Option // of every run
 	given    []string        // names of the options
 	err      error           // of the first option that means nothing
 }
@@ -41,6 +42,7 @@ func newSettings(options []Option, w way) (*settings, error) {
 		s.refuse(slices.Contains(w.ignores, name), "%s does not take %s: it is two runs, not a sweep in batches", w.verb, name)
 		s.refuse(slices.Contains(s.given[:i], name), "%s was given twice, and only one can be followed", name)
 	}
+	s.refuse(s.edits != nil && slices.Contains(s.given, "BatchTokens"), "BatchTokens would do nothing beside Edits: each patch is a run of its own")
 	return s, s.err
 }
 
@@ -87,6 +89,24 @@ func BatchTokens(n int) Option {
 // Ungroup gives every query head its own key and value, so that in models with grouped queries a
 // sweep over heads of keys or values runs over query heads.
 func Ungroup() Option { return option("Ungroup", func(s *settings) { s.ungroup = true }) }
+
+// Edits are in every run of a sweep: those for base and source, and each patched one, where they
+// come before the patch. What they name with [hooked.Tap] is a site to sweep over:
+//
+//	latents := hooked.ResidPre.At(5).Tap("hook_sae_acts_post")
+//	patching.Sweep{Kind: patching.Kind{Site: latents, Over: "pos"}, Base: corrupted, Source: patching.FromTokens(clean), Metric: metric}.
+//		Run(model, patching.Edits(hooked.Edit(hooked.ResidPre.At(5), splice)))
+//
+// An edit's function may look at anything, so that each patch is a run of its own, from the first
+// layer on and on all prompts: where there are thousands, as of the latents of a dictionary,
+// [Sweep.Attribution] is the way.
+func Edits(edits ...hooked.Option) Option {
+	return option("Edits", func(s *settings) {
+		s.edits = append([]hooked.Option{}, edits...)
+		err := inside.Edits(edits...)
+		s.refuse(err != nil, "Edits: %w", err)
+	})
+}
 
 // AttentionMask says which tokens of the base run are real (1) and which are pads (0),
 // [batch][pos]. It holds for a source that is given as tokens too; one with other pads is given as

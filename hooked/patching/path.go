@@ -78,7 +78,8 @@ func (p Path) grid(m *hooked.Model, options []Option) (*Grid, error) {
 		return nil, err
 	}
 	r.sp.keepLayers(p.To.below(m.Config()))
-	r.pass = (&follower{r, p.To}).follow
+	f := &follower{r, p.To}
+	r.pass, r.alone = f.follow, f.followAlone
 	return r.grid()
 }
 
@@ -127,6 +128,15 @@ func (to Receivers) below(c hooked.Config) int {
 	return last
 }
 
+// frozenBelow is the layer below which heads keep what they do in the base run: where the last
+// receives, they are frozen too.
+func (to Receivers) frozenBelow(c hooked.Config) int {
+	if to.heads == nil {
+		return c.NLayers
+	}
+	return to.below(c) + 1
+}
+
 func (to Receivers) first() int {
 	first := -1
 	for l := range to.heads {
@@ -149,8 +159,8 @@ func (p *follower) follow(b batch, meter *meter) (*hooked.Tensor, error) {
 		x, _, err := p.frozen(b, b.layer(), p.m.Config().NLayers, meter)
 		return x, err
 	}
-	first, last := p.to.first(), p.to.below(p.m.Config())
-	_, received, err := p.frozen(b, min(b.layer(), first), last+1, meter)
+	first := p.to.first()
+	_, received, err := p.frozen(b, min(b.layer(), first), p.to.frozenBelow(p.m.Config()), meter)
 	if err != nil {
 		return nil, err
 	}
@@ -207,10 +217,7 @@ func (p *follower) freeze(from int) branchEdit {
 
 // receive runs the base run's layers from first to the end with what the receivers got.
 func (p *follower) receive(b batch, first int, received map[int]*hooked.Tensor) (*hooked.Tensor, error) {
-	branches, err := p.branches(b, branchEdit{At: p.to.site, Apply: func(x *Node, values []*Node) *Node {
-		heads := BroadcastToDims(Reshape(values[1], 1, 1, -1, 1), x.Shape().Dimensions...)
-		return Where(GreaterThan(heads, ZerosLike(heads)), values[0], x)
-	}})
+	branches, err := p.branches(b, branchEdit{At: p.to.site, Apply: hear})
 	if err != nil {
 		return nil, err
 	}
@@ -229,6 +236,12 @@ func (p *follower) receive(b batch, first int, received map[int]*hooked.Tensor) 
 		}
 	}
 	return x, p.s.ctx.Err()
+}
+
+// hear gives the heads that are marked what they have received; values are that and the marks.
+func hear(x *Node, values []*Node) *Node {
+	heads := BroadcastToDims(Reshape(values[1], 1, 1, -1, 1), x.Shape().Dimensions...)
+	return Where(GreaterThan(heads, ZerosLike(heads)), values[0], x)
 }
 
 // marks are 1 for the heads of layer l that receive, of n.

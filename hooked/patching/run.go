@@ -21,9 +21,12 @@ type runner struct {
 	base    *hooked.Cache
 	source  lookup
 	patches []patch // all cells of the grid
+	metric  hooked.Metric
 	results *results
 	// computes a batch's last residual stream
 	pass func(b batch, meter *meter) (*hooked.Tensor, error)
+	// is the metric of one patch, in a run of its own
+	alone func(p patch) (*hooked.Tensor, error)
 }
 
 // grid computes all patches.
@@ -43,6 +46,9 @@ func (r *runner) run() ([]float32, error) {
 		return nil, err
 	}
 	rows := r.rows(diff)
+	if r.s.edits != nil {
+		return r.runsOfTheirOwn(rows)
+	}
 	if err := r.results.expect(len(r.patches), rows); err != nil {
 		return nil, err
 	}

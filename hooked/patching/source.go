@@ -96,8 +96,14 @@ func (f fromTokens) activations(m *hooked.Model, base *hooked.Cache, sites []hoo
 	return fromCache{cache}.activations(m, base, nil, s)
 }
 
+// runOptions are those of a run that records some sites.
 func (s *settings) runOptions(sites []hooked.Site) []hooked.Option {
-	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(s.ctx)}, s.padding...)
+	return append(s.everyRun(), hooked.Names(sites))
+}
+
+// everyRun are the options of every run of a sweep.
+func (s *settings) everyRun() []hooked.Option {
+	options := slices.Concat([]hooked.Option{hooked.WithContext(s.ctx)}, s.padding, s.edits)
 	if s.ungroup {
 		options = append(options, hooked.UngroupKV())
 	}

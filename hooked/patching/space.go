@@ -29,6 +29,9 @@ const layerAxis = -1
 // its shape.
 func newSpace(site hooked.Site, over string, layers []int, example *hooked.Tensor) (*space, error) {
 	sp := &space{site: site, layers: layers, names: strings.Fields(over)}
+	if names := example.AxisNames(); len(names) == 0 || names[0] != "batch" {
+		return nil, brief.Errorf("its activation is %s: a sweep needs one with the axis batch first", example.Describe())
+	}
 	sp.batch, sp.axes, sp.dims = example.Shape()[0], example.AxisNames()[1:], example.Shape()[1:]
 	for i, name := range sp.names {
 		axis := sp.find(name)
@@ -109,7 +112,7 @@ func (sp *space) labels(m *hooked.Model, tokens hooked.Tokens) [][]string {
 		switch {
 		case at == layerAxis:
 			labels[i] = numbers(sp.layers)
-		case axis.IsPosition(sp.axes[at]):
+		case axis.IsPosition(sp.axes[at]) && sp.dims[at] == len(tokens[0]): // a tap may call anything so
 			labels[i] = positionLabels(m, tokens[0])
 		default:
 			labels[i] = numbers(count(sp.dims[at]))

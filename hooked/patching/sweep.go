@@ -99,19 +99,20 @@ func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.pass = r.replace
+	r.pass, r.alone = r.replace, r.replaceAlone
 	return r.grid()
 }
 
 // runner prepares the runs of one site.
 func (s Sweep) runner(m *hooked.Model, set *settings) (*runner, error) {
-	sites, err := layersOf(m, s.Site)
+	r := &runner{m: m, s: set, tokens: s.Base, metric: s.Metric}
+	var err error
+	if r.base, err = baseRun(m, s.Base, sitesToRecord(m, s.Site), set); err != nil {
+		return nil, fmt.Errorf("the base run: %w", err)
+	}
+	sites, err := layersIn(r.base, m, s.Site)
 	if err != nil {
 		return nil, err
-	}
-	r := &runner{m: m, s: set, tokens: s.Base}
-	if r.base, err = baseRun(m, s.Base, sites, set); err != nil {
-		return nil, fmt.Errorf("the base run: %w", err)
 	}
 	source, err := s.Source.activations(m, r.base, sites, set)
 	if err != nil {
@@ -129,23 +130,36 @@ func (s Sweep) runner(m *hooked.Model, set *settings) (*runner, error) {
 	return r, err
 }
 
-// layersOf are the sites of a sweep: one for each layer, or the one that is named.
-func layersOf(m *hooked.Model, site hooked.Site) ([]hooked.Site, error) {
-	c := m.Config()
-	wanted, one := site.Layer()
-	if one && wanted < 0 {
-		wanted += c.NLayers
+// sitesToRecord are those that a run for a sweep must record: one for each layer, or the one that
+// is named. A site that the model does not have may be a tap, which the run comes to.
+func sitesToRecord(m *hooked.Model, site hooked.Site) []hooked.Site {
+	if found := layersOf(m, site, m.Config().Sites()); len(found) > 0 {
+		return found
 	}
-	var found []hooked.Site
-	for _, s := range c.Sites() {
-		if l, inLayer := s.Layer(); inLayer && site.At(l) == s && (!one || l == wanted) {
-			found = append(found, s)
-		}
-	}
+	return []hooked.Site{site}
+}
+
+// layersIn are the sites of a sweep, those that its base run has come to.
+func layersIn(base *hooked.Cache, m *hooked.Model, site hooked.Site) ([]hooked.Site, error) {
+	found := layersOf(m, site, base.Sites())
 	if len(found) == 0 {
 		return nil, fmt.Errorf("the model's layers have no such site")
 	}
 	return found, nil
+}
+
+// layersOf are those of some sites that a sweep's site stands for.
+func layersOf(m *hooked.Model, site hooked.Site, among []hooked.Site) (found []hooked.Site) {
+	wanted, one := site.Layer()
+	if one && wanted < 0 {
+		wanted += m.Config().NLayers
+	}
+	for _, s := range among {
+		if l, inLayer := s.Layer(); inLayer && site.At(l) == s && (!one || l == wanted) {
+			found = append(found, s)
+		}
+	}
+	return found
 }
 
 func layerNumbers(sites []hooked.Site) []int {

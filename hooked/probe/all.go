@@ -15,7 +15,7 @@ import (
 
 // A Table is a probe for each site and position.
 type Table struct {
-	sites   []hooked.Site
+	sites   []string
 	columns []string
 	fitted  [][]*Fitted // [site][column]
 }
@@ -25,8 +25,8 @@ func FitAll(ctx context.Context, a *Activations, labels []int, method Method, sp
 	if ctx == nil {
 		return nil, brief.Errorf("the context is nil: give one, such as context.Background()")
 	}
-	if a == nil || len(a.sites) == 0 {
-		return nil, brief.Errorf("the activations are nil or empty: look at the error of Collect")
+	if err := a.need(); err != nil {
+		return nil, err
 	}
 	t := &Table{sites: a.sites, columns: a.columns, fitted: make([][]*Fitted, len(a.sites))}
 	var work []func() error
@@ -92,8 +92,8 @@ func (t *Table) need() error {
 	return nil
 }
 
-// Sites are those of the probes, in the order of the forward pass.
-func (t *Table) Sites() []hooked.Site {
+// Sites are the names of those of the probes, in the order of the forward pass.
+func (t *Table) Sites() []string {
 	if t == nil {
 		return nil
 	}
@@ -149,11 +149,7 @@ func (t *Table) Scores(name string, of func(f *Fitted) float64) *Scores {
 	}
 	s.axes, s.labels = []string{"layer"}, [][]string{layerLabels(t.sites)}
 	if s.labels[0] == nil {
-		s.axes[0] = "site"
-		s.labels[0] = make([]string, len(t.sites))
-		for i, site := range t.sites {
-			s.labels[0][i] = site.String()
-		}
+		s.axes[0], s.labels[0] = "site", t.Sites()
 	}
 	if len(t.columns) > 1 {
 		s.axes, s.labels = append(s.axes, "pos"), append(s.labels, t.Columns())
@@ -167,16 +163,22 @@ func (t *Table) Scores(name string, of func(f *Fitted) float64) *Scores {
 }
 
 // layerLabels are the numbers of the layers where all sites are of one kind; else nil.
-func layerLabels(sites []hooked.Site) []string {
+func layerLabels(sites []string) []string {
 	out := make([]string, len(sites))
 	for i, s := range sites {
-		l, ok := s.Layer()
-		if !ok || sites[0].At(l) != s {
+		l, ok := layerOf(s)
+		if !ok || kindOf(s) != kindOf(sites[0]) {
 			return nil
 		}
 		out[i] = fmt.Sprint(l)
 	}
 	return out
+}
+
+// kindOf is a site's name without its layer.
+func kindOf(site string) string {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(site, "blocks."), ".")
+	return rest
 }
 
 // Scores are a number of each probe of a table. Package plots draws them as they are: those of one

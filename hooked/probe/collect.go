@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
@@ -32,9 +34,9 @@ type Collection struct {
 
 // Activations are rows by site and position, and the texts that they are of.
 type Activations struct {
-	sites   []hooked.Site
+	sites   []string
 	columns []string
-	rows    map[hooked.Site][]*Rows
+	rows    map[string][]*Rows
 }
 
 // Collect runs a model on texts, all layers in one pass, and keeps of each activation the positions
@@ -59,7 +61,7 @@ func Collect(ctx context.Context, m *hooked.Model, c Collection) (*Activations, 
 	if err := c.At.check(lengths); err != nil {
 		return nil, err
 	}
-	r := &collector{ctx: ctx, m: m, c: c, tokens: tokens, out: &Activations{columns: c.At.columns(lengths[0]), rows: make(map[hooked.Site][]*Rows)}}
+	r := &collector{ctx: ctx, m: m, c: c, tokens: tokens, out: &Activations{columns: c.At.columns(lengths[0]), rows: make(map[string][]*Rows)}}
 	r.place()
 	batches := batchesOf(lengths, c.Batch, padsMatter(m.Config()))
 	done := 0
@@ -183,8 +185,15 @@ func realTokens(row, mask []int) (out []int, err error) {
 	return out, nil
 }
 
-// Sites are where activations were collected, in the order of the forward pass.
-func (a *Activations) Sites() []hooked.Site {
+func (a *Activations) need() error {
+	if a == nil || len(a.sites) == 0 {
+		return brief.Errorf("the activations are nil or empty: look at the error of Collect")
+	}
+	return nil
+}
+
+// Sites are the names of where activations were collected, in the order of the forward pass.
+func (a *Activations) Sites() []string {
 	if a == nil {
 		return nil
 	}
@@ -200,14 +209,15 @@ func (a *Activations) Columns() []string {
 	return slices.Clone(a.columns)
 }
 
-// Rows are the activations at a site, a row for each text, or with [All] for each token. Where
-// several positions were asked for, column is which of them.
-func (a *Activations) Rows(site hooked.Site, column ...int) (*Rows, error) {
-	if a == nil || len(a.sites) == 0 {
-		return nil, brief.Errorf("the activations are nil or empty: look at the error of Collect")
+// Rows are the activations at a site, a [hooked.Site] or its name (string): a row for each text, or
+// with [All] for each token. Where several positions were asked for, column is which of them.
+func (a *Activations) Rows(at any, column ...int) (*Rows, error) {
+	if err := a.need(); err != nil {
+		return nil, err
 	}
-	if l, one := site.Layer(); one && l < 0 {
-		site = fromEnd(a.sites, site, l)
+	site, err := a.name(at)
+	if err != nil {
+		return nil, err
 	}
 	columns, ok := a.rows[site]
 	switch {
@@ -223,15 +233,37 @@ func (a *Activations) Rows(site hooked.Site, column ...int) (*Rows, error) {
 	return columns[column[0]], nil
 }
 
-// fromEnd is a site whose layer counts from the last, among sites.
-func fromEnd(sites []hooked.Site, site hooked.Site, l int) hooked.Site {
-	layers := 0
-	for _, s := range sites {
-		if at, ok := s.Layer(); ok && site.At(at) == s {
-			layers = max(layers, at+1)
+// name is that of a site. A negative layer counts from the last one that was collected.
+func (a *Activations) name(at any) (string, error) {
+	switch at := at.(type) {
+	case string:
+		return at, nil
+	case hooked.Site:
+		if at == (hooked.Site{}) {
+			return "", brief.Errorf("the zero Site is no place in a model: use one such as hooked.ResidPost.At(3)")
 		}
+		l, one := at.Layer()
+		if !one || l >= 0 {
+			return at.String(), nil
+		}
+		layers := 0
+		for _, name := range a.sites {
+			if k, ok := layerOf(name); ok && at.At(k).String() == name {
+				layers = max(layers, k+1)
+			}
+		}
+		return at.At(layers + l).String(), nil
 	}
-	return site.At(layers + l)
+	return "", brief.Errorf("a site of type %T: want a hooked.Site or its name", at)
+}
+
+// layerOf is the layer that a site lies in, by its name.
+func layerOf(site string) (layer int, ok bool) {
+	number, _, ok := strings.Cut(strings.TrimPrefix(site, "blocks."), ".")
+	if layer, err := strconv.Atoi(number); err == nil && ok && strings.HasPrefix(site, "blocks.") {
+		return layer, true
+	}
+	return 0, false
 }
 
 // String is what was collected.

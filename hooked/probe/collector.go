@@ -66,7 +66,7 @@ func (r *collector) run(b batch) error {
 		return err
 	}
 	for i, s := range sites {
-		r.file(b, s, values[i], k)
+		r.file(b, s.String(), values[i], k)
 	}
 	return nil
 }
@@ -85,7 +85,9 @@ func checkAxes(s hooked.Site, t *hooked.Tensor, b batch) error {
 
 // begin makes room for the rows, once the first run has told the sites.
 func (r *collector) begin(sites []hooked.Site, found []*hooked.Tensor) {
-	r.out.sites = sites
+	for _, s := range sites {
+		r.out.sites = append(r.out.sites, s.String())
+	}
 	examples := make([]int, r.rows)
 	positions := make([]int, r.rows)
 	for text, row := range r.tokens {
@@ -98,8 +100,9 @@ func (r *collector) begin(sites []hooked.Site, found []*hooked.Tensor) {
 		axes, dims := found[i].AxisNames()[2:], found[i].Shape()[2:]
 		d := product(dims)
 		for range r.out.columns {
-			r.out.rows[s] = append(r.out.rows[s], &Rows{data: make([]float32, r.rows*d), n: r.rows, d: d, axes: axes, dims: dims, site: s,
-				examples: examples, position: slices.Clone(positions)})
+			name := s.String()
+			r.out.rows[name] = append(r.out.rows[name], &Rows{data: make([]float32, r.rows*d), n: r.rows, d: d, axes: axes, dims: dims, site: name,
+				examples: examples, position: slices.Clone(positions), model: r.m})
 		}
 		layer, ok := s.Layer()
 		inLayers, r.stop = inLayers && ok, max(r.stop, layer+1)
@@ -163,7 +166,7 @@ func pickRows(in []*graph.Node) []*graph.Node {
 }
 
 // file puts a batch's values at a site, [text, k, d], into the rows.
-func (r *collector) file(b batch, s hooked.Site, values []float32, k int) {
+func (r *collector) file(b batch, s string, values []float32, k int) {
 	columns := r.out.rows[s]
 	d := columns[0].d
 	for i, text := range b.texts {

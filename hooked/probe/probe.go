@@ -2,7 +2,6 @@ package probe
 
 import (
 	"math"
-	"strings"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -147,11 +146,11 @@ func (p *Probe) Classes() int {
 	return p.classes
 }
 
-// Site is where the activations were collected that the probe was fitted on; the zero Site if that
-// is not known.
-func (p *Probe) Site() hooked.Site {
+// Site is the name of where the activations were collected that the probe was fitted on, which
+// selects it in edits; "" if that is not known.
+func (p *Probe) Site() string {
 	if p.need() != nil {
-		return hooked.Site{}
+		return ""
 	}
 	return p.frame.site
 }
@@ -318,5 +317,5 @@ func (r *Rows) tensor(m *mat.Dense, axis string) (*hooked.Tensor, error) {
 			array.Data = append(array.Data, float32(v))
 		}
 	}
-	return hooked.NewTensor(array, strings.Join(names, " "))
+	return r.newTensor(array, names)
 }

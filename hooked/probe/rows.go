@@ -19,9 +19,11 @@ type Rows struct {
 	n, d     int
 	axes     []string // of a row at its site, such as ["d_model"] or ["head" "d_head"]
 	dims     []int
-	site     hooked.Site
-	examples []int // which text each row is of
-	position []int // where in its text each stands; nil where that is not known
+	site     string // its name; "" where that is not known
+	examples []int  // which text each row is of
+	position []int  // where in its text each stands; nil where that is not known
+
+	model *hooked.Model // that they were collected from, for tensors on its device; nil for none
 }
 
 // NewRows are rows of numbers as activations, each an example of its own.
@@ -99,10 +101,10 @@ func (r *Rows) check() error {
 
 // at tells the site in messages.
 func (r *Rows) at() string {
-	if r.site == (hooked.Site{}) {
+	if r.site == "" {
 		return ""
 	}
-	return " of " + r.site.String()
+	return " of " + r.site
 }
 
 // Len is the number of rows, 0 of nil.
@@ -129,10 +131,11 @@ func (r *Rows) Float32s() []float32 {
 	return slices.Clone(r.data)
 }
 
-// Site is where the rows were collected; the zero Site if that is not known.
-func (r *Rows) Site() hooked.Site {
+// Site is the name of where the rows were collected, which selects it in edits; "" if that is not
+// known.
+func (r *Rows) Site() string {
 	if r == nil {
-		return hooked.Site{}
+		return ""
 	}
 	return r.site
 }
@@ -159,7 +162,16 @@ func (r *Rows) Tensor() (*hooked.Tensor, error) {
 		return nil, err
 	}
 	array := &hooked.Array{Shape: append([]int{r.n}, r.dims...), Data: slices.Clone(r.data)}
-	return hooked.NewTensor(array, strings.Join(append([]string{"row"}, r.axes...), " "))
+	return r.newTensor(array, append([]string{"row"}, r.axes...))
+}
+
+// newTensor makes a tensor on the model's device, or where that is not known, on that of the
+// process.
+func (r *Rows) newTensor(array *hooked.Array, axes []string) (*hooked.Tensor, error) {
+	if r.model != nil {
+		return r.model.NewTensor(array, strings.Join(axes, " "))
+	}
+	return hooked.NewTensor(array, strings.Join(axes, " "))
 }
 
 // Pick are some of the rows, in this order.
@@ -186,7 +198,7 @@ func (r *Rows) Pick(rows []int) (*Rows, error) {
 
 // like are n rows of zeros at the same site.
 func (r *Rows) like(n int) *Rows {
-	return &Rows{data: make([]float32, n*r.d), n: n, d: r.d, axes: r.axes, dims: r.dims, site: r.site, examples: make([]int, n)}
+	return &Rows{data: make([]float32, n*r.d), n: n, d: r.d, axes: r.axes, dims: r.dims, site: r.site, model: r.model, examples: make([]int, n)}
 }
 
 func (r *Rows) row(i int) []float32 { return r.data[i*r.d : (i+1)*r.d] }

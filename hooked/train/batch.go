@@ -150,9 +150,9 @@ func (b Batch) checkMask() error {
 	return nil
 }
 
-// labels are the batch's labels as graphs get them. Those that losses read must be there, and no
-// others.
-func (b Batch) labels(read []string) (map[string]label, error) {
+// labels are the batch's labels that a program reads, as it gets them. They must be there, and none
+// that nobody knows: those that other programs of the training read are.
+func (b Batch) labels(read, known []string) (map[string]label, error) {
 	names := slices.Sorted(maps.Keys(b.Labels))
 	for _, name := range read {
 		if _, ok := b.Labels[name]; !ok {
@@ -161,8 +161,11 @@ func (b Batch) labels(read []string) (map[string]label, error) {
 	}
 	all := make(map[string]label)
 	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, brief.Errorf("the batch has label %q, which neither loss nor metric reads; they read %s", name, orNone(known))
+		}
 		if !slices.Contains(read, name) {
-			return nil, brief.Errorf("the batch has label %q, which neither loss nor metric reads; they read %s", name, orNone(read))
+			continue
 		}
 		l, err := labelOf(name, b.Labels[name])
 		if err != nil {
@@ -261,12 +264,12 @@ type feed struct {
 	tokens int
 }
 
-// feed checks a batch and lays it out for a program that reads some labels.
-func (b Batch) feed(c hooked.Config, read []string) (feed, error) {
+// feed checks a batch and lays it out for a program that reads some of the labels that are known.
+func (b Batch) feed(c hooked.Config, read, known []string) (feed, error) {
 	if err := b.check(c); err != nil {
 		return feed{}, err
 	}
-	labels, err := b.labels(read)
+	labels, err := b.labels(read, known)
 	if err != nil {
 		return feed{}, err
 	}

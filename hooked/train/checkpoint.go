@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -74,6 +75,7 @@ func (f *fit) newFolder() error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
+	f.claimed = true
 	if err := f.writeFrozen(); err != nil {
 		return err
 	}
@@ -82,6 +84,17 @@ func (f *fit) newFolder() error {
 		return err
 	}
 	return wholefile.WriteBytes(filepath.Join(folder, runFile), 0o644, data)
+}
+
+// unclaim takes back what newFolder has made for a training whose first step could not be taken.
+func (f *fit) unclaim() {
+	if !f.claimed || f.step > 0 {
+		return
+	}
+	for _, name := range []string{runFile, frozenFile} {
+		os.Remove(filepath.Join(f.cfg.Folder, name))
+	}
+	os.Remove(f.cfg.Folder) // if it is empty
 }
 
 // frozen are the weights that are not trained.
@@ -104,19 +117,21 @@ func (f *fit) writeFrozen() error {
 	return f.writeWeights(filepath.Join(f.cfg.Folder, frozenFile), names, f.main.graphs.Download)
 }
 
-// writeWeights writes weights in TransformerLens' shapes.
+// writeWeights writes weights in TransformerLens' shapes; one at a time is in the host's memory.
 func (f *fit) writeWeights(path string, names []string, values func(name string) ([]float32, error)) error {
 	var all []weights.Named
 	for _, name := range names {
-		onDevice, err := values(name)
-		if err != nil {
-			return err
-		}
-		shape, data, err := f.main.graphs.ToTransformerLens(name, onDevice)
-		if err != nil {
-			return err
-		}
-		all = append(all, weights.FromFloat32s(name, shape, data))
+		all = append(all, weights.Named{Name: name, DType: weights.F32, Shape: f.main.graphs.Shape(name), Write: func(w io.Writer) error {
+			onDevice, err := values(name)
+			if err != nil {
+				return err
+			}
+			shape, data, err := f.main.graphs.ToTransformerLens(name, onDevice)
+			if err != nil {
+				return err
+			}
+			return weights.FromFloat32s(name, shape, data).Write(w)
+		}})
 	}
 	return weights.WriteSafetensors(path, map[string]string{"about": "weights of a training, made by gopherlens"}, all)
 }

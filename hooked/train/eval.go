@@ -58,7 +58,7 @@ func (f *fit) evaluate(ctx context.Context) (map[string]float64, error) {
 
 // measure computes loss and metrics of a batch.
 func (f *fit) measure(b Batch) ([]float64, error) {
-	in, err := b.feed(f.model.Config(), f.readByEval())
+	in, err := b.feed(f.model.Config(), f.knownLabels(), f.knownLabels())
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,8 @@ func (f *fit) measure(b Batch) ([]float64, error) {
 	return values, err
 }
 
-// readByEval are the labels that loss and metrics read.
-func (f *fit) readByEval() []string { return Sum(f.losses()...).Labels }
+// knownLabels are those that loss and metrics read.
+func (f *fit) knownLabels() []string { return Sum(f.losses()...).Labels }
 
 // evalOf is the program that measures batches of a layout.
 func (f *fit) evalOf(l layout) (*model.Exec, error) {

@@ -36,6 +36,7 @@ type fit struct {
 
 	lastRate float64
 	step     int  // taken
+	claimed  bool // this process has made the folder a training's
 	spent    bool // a step has failed that had taken the variables over
 	evals    map[layout]*model.Exec
 }
@@ -125,7 +126,7 @@ func (f *fit) begin() error {
 		}
 	}
 	be := f.main.graphs.Backend()
-	opt := guarded{f.cfg.Optimizer, f.cfg.Clip}
+	opt := guarded{f.cfg.Optimizer, f.cfg.Clip, f.fitsMemory}
 	f.trainer = mltrain.NewTrainer(be, f.store, f.modelFn, nil, opt, nil, nil)
 	f.rate = optimizer.LearningRateVarWithValue(f.store.RootScope(), dtypes.Float32, f.cfg.LearningRate)
 	f.lastRate = f.cfg.LearningRate
@@ -206,7 +207,13 @@ func (f *fit) pass(l layout, in []*Node, losses ...Loss) *Pass {
 			p.mask = in[i]
 		}
 	}
-	req := forward.Request{Logits: all.Logits, Loss: all.NextToken}
+	n := p.tokens.Shape().Dim(1)
+	if len(all.At) > 0 && !all.NextToken {
+		p.at = resolved(all.At, n)
+		slices.Sort(p.at)
+		p.at = slices.Compact(p.at)
+	}
+	req := forward.Request{Logits: all.Logits, Loss: all.NextToken, LogitsAt: p.at}
 	for _, at := range all.Sites {
 		req.Sites = append(req.Sites, at)
 	}
@@ -214,11 +221,11 @@ func (f *fit) pass(l layout, in []*Node, losses ...Loss) *Pass {
 		req.Options = append(req.Options, o)
 	}
 	built := f.main.build(p, req)
-	p.logits, p.nextToken, p.sites = built.Logits, built.Loss, built.Sites
+	p.logits, p.nextToken, p.sites, p.axes = built.Logits, built.Loss, built.Sites, built.Axes
 	for _, m := range all.Models {
 		if p.others[m] == nil {
-			other := f.others[m].build(p, forward.Request{Logits: true})
-			p.others[m] = &Pass{tokens: p.tokens, mask: p.mask, logits: other.Logits}
+			other := f.others[m].build(p, forward.Request{Logits: true, LogitsAt: p.at})
+			p.others[m] = &Pass{tokens: p.tokens, mask: p.mask, logits: other.Logits, at: p.at}
 		}
 	}
 	return p
@@ -315,16 +322,16 @@ func (f *fit) setRate(rate float64) error {
 
 // parts are a batch, cut into as many as Accumulate says.
 func (f *fit) parts(b Batch) ([]feed, error) {
-	if err := f.checkBatch(b); err != nil {
-		return nil, err
-	}
 	n := f.cfg.Accumulate
 	if len(b.Tokens)%n != 0 {
 		return nil, brief.Errorf("Config.Accumulate is %d, and a batch of %d rows has no such number of equal parts", n, len(b.Tokens))
 	}
 	if n == 1 {
-		one, err := b.feed(f.model.Config(), f.cfg.Loss.Labels)
+		one, err := f.feed(b)
 		return []feed{one}, err
+	}
+	if err := b.check(f.model.Config()); err != nil { // in the batch's own numbers of rows
+		return nil, err
 	}
 	all := make([]int, len(b.Tokens))
 	for i := range all {
@@ -332,11 +339,7 @@ func (f *fit) parts(b Batch) ([]feed, error) {
 	}
 	var parts []feed
 	for at := range slices.Chunk(all, len(all)/n) {
-		part := b.rows(at)
-		if err := f.cfg.Loss.check(part, f.model.Config()); err != nil {
-			return nil, err
-		}
-		one, err := part.feed(f.model.Config(), f.cfg.Loss.Labels)
+		one, err := f.feed(b.rows(at))
 		if err != nil {
 			return nil, err
 		}
@@ -345,16 +348,13 @@ func (f *fit) parts(b Batch) ([]feed, error) {
 	return parts, nil
 }
 
-// checkBatch reports what the model or the loss cannot read.
-func (f *fit) checkBatch(b Batch) error {
-	c := f.model.Config()
-	if err := b.check(c); err != nil {
-		return err
+// feed is a batch, or a part of one, as a step gets it; an error if model or loss cannot read it.
+func (f *fit) feed(b Batch) (feed, error) {
+	in, err := b.feed(f.model.Config(), f.cfg.Loss.Labels, f.knownLabels())
+	if err != nil {
+		return in, err
 	}
-	if _, err := b.labels(f.cfg.Loss.Labels); err != nil {
-		return err
-	}
-	return f.cfg.Loss.check(b, c)
+	return in, f.cfg.Loss.check(b, f.model.Config())
 }
 
 func (f *fit) trainPart(part feed) (loss float64, err error) {

@@ -25,7 +25,8 @@ import (
 type Loss struct {
 	Name string // in messages
 
-	Logits    bool              // Of reads [Pass.Logits]
+	Logits    bool              // Of reads [Pass.Logits], or with At [Pass.LogitsAt]
+	At        []int             // the positions at which it reads them: others are not computed
 	NextToken bool              // Of reads [Pass.NextToken]
 	Sites     []hooked.Selector // that Of reads, see [Pass.Site]
 	Labels    []string          // that Of reads, see [Pass.Label]
@@ -49,12 +50,18 @@ func (l Loss) Times(k float64) Loss {
 // Sum is the sum of losses: a task and a penalty.
 func Sum(losses ...Loss) Loss {
 	all := Loss{Name: "sum"}
+	everywhere := false
 	for _, l := range losses {
 		all.Logits = all.Logits || l.Logits
+		all.At = append(all.At, l.At...)
+		everywhere = everywhere || l.Logits && len(l.At) == 0
 		all.NextToken = all.NextToken || l.NextToken
 		all.Sites = append(all.Sites, l.Sites...)
 		all.Labels = append(all.Labels, l.Labels...)
 		all.Models = append(all.Models, l.Models...)
+	}
+	if everywhere {
+		all.At = nil
 	}
 	all.Check = func(b Batch, c hooked.Config) error {
 		for _, l := range losses {
@@ -87,8 +94,11 @@ func (l Loss) check(b Batch, c hooked.Config) error {
 	if l.Of == nil {
 		return l.named(brief.Errorf("there is no function Of (Sum needs at least one loss)"))
 	}
-	if l.Check == nil {
-		return nil
+	if len(l.At) > 0 && !l.Logits {
+		return l.named(brief.Errorf("At names positions of logits, and Logits is not set"))
+	}
+	if err := checkPositions(b, l.At); err != nil || l.Check == nil {
+		return l.named(err)
 	}
 	return l.named(l.Check(b, c))
 }
@@ -118,7 +128,9 @@ func (l Loss) scalar(p *Pass) *Node {
 type Pass struct {
 	tokens, mask      *Node
 	logits, nextToken *Node
+	at                []int // positions of logits, in rising order; nil if they are all
 	sites             map[string]*Node
+	axes              map[string][]string // of the sites
 	resolve           func(hooked.Selector) ([]string, error)
 	labels            map[string]*Node
 	others            map[*hooked.Model]*Pass
@@ -131,7 +143,48 @@ func (p *Pass) Tokens() *Node { return p.tokens }
 func (p *Pass) Mask() *Node { return p.mask }
 
 // Logits are [batch, pos, d_vocab_out].
-func (p *Pass) Logits() *Node { return asked(p.logits, "Logits", "Logits: true") }
+func (p *Pass) Logits() *Node {
+	logits := asked(p.logits, "Logits", "Logits: true")
+	if p.at != nil {
+		exceptions.Panicf("the loss reads all logits, and Loss.At names positions: read them with LogitsAt")
+	}
+	return logits
+}
+
+// LogitsAt are those at some positions, negative ones counted from the end of a row: [batch, n,
+// d_vocab_out]. They must be among [Loss.At], if it names any; without positions they are all.
+func (p *Pass) LogitsAt(at ...int) *Node {
+	if len(at) == 0 {
+		return p.Logits()
+	}
+	logits := asked(p.logits, "Logits", "Logits: true")
+	want := resolved(at, p.tokens.Shape().Dim(1))
+	if p.at == nil {
+		return atPositions(logits, want)
+	}
+	if slices.Equal(want, p.at) {
+		return logits
+	}
+	places := make([]int, len(want))
+	for i, position := range want {
+		if places[i] = slices.Index(p.at, position); places[i] < 0 {
+			exceptions.Panicf("the loss reads the logits at position %d and does not say so: add it to Loss.At", at[i])
+		}
+	}
+	return atPositions(logits, places)
+}
+
+// resolved are positions of rows of n tokens, those from the end counted from the start.
+func resolved(at []int, n int) []int {
+	out := make([]int, len(at))
+	for i, p := range at {
+		out[i] = p
+		if p < 0 {
+			out[i] += n
+		}
+	}
+	return out
+}
 
 // NextToken is the model's own loss: the mean cross-entropy, in nats, of each token given those
 // before it. Under a mask only pairs of real tokens count.
@@ -149,10 +202,7 @@ func (p *Pass) Site(at hooked.Selector) *Node {
 // AllSites are the activations at the sites that the selector means, in the order of the forward
 // pass.
 func (p *Pass) AllSites(at hooked.Selector) []*Node {
-	names, err := p.resolve(at)
-	if err != nil {
-		panic(err)
-	}
+	names := p.names(at)
 	all := make([]*Node, len(names))
 	for i, name := range names {
 		if all[i] = p.sites[name]; all[i] == nil {
@@ -160,6 +210,14 @@ func (p *Pass) AllSites(at hooked.Selector) []*Node {
 		}
 	}
 	return all
+}
+
+func (p *Pass) names(at hooked.Selector) []string {
+	names, err := p.resolve(at)
+	if err != nil {
+		panic(err)
+	}
+	return names
 }
 
 // Label is one of the batch's labels.

@@ -6,6 +6,7 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/internal/forward"
@@ -51,9 +52,10 @@ func twoInARow(mask []int) bool {
 // rounds to 0 in float32, at a lead of 17, and has no gradient any more, this one has both.
 func CrossEntropy(label string, at ...int) Loss {
 	return Loss{
-		Name: "cross-entropy of " + label, Logits: true, Labels: []string{label},
+		Name: "cross-entropy of " + label, Logits: true, At: at, Labels: []string{label},
 		Of: func(p *Pass) *Node {
-			return forward.Mean(surprise(atPositions(p.Logits(), at), p.Label(label)))
+			real := p.real(at)
+			return meanOf(surprise(p.LogitsAt(at...), realClasses(p.Label(label), real)), real)
 		},
 		Check: classes(label, at),
 	}
@@ -63,11 +65,11 @@ func CrossEntropy(label string, at ...int) Loss {
 // metric: no gradient flows through it.
 func Accuracy(label string, at ...int) Loss {
 	return Loss{
-		Name: "accuracy of " + label, Logits: true, Labels: []string{label},
+		Name: "accuracy of " + label, Logits: true, At: at, Labels: []string{label},
 		Of: func(p *Pass) *Node {
-			chosen := ArgMax(atPositions(p.Logits(), at), -1)
+			chosen := ArgMax(p.LogitsAt(at...), -1)
 			want := Reshape(p.Label(label), chosen.Shape().Dimensions...)
-			return forward.Mean(ConvertDType(Equal(chosen, want), dtypes.Float32))
+			return meanOf(ConvertDType(Equal(chosen, want), dtypes.Float32), p.real(at))
 		},
 		Check: classes(label, at),
 	}
@@ -79,28 +81,68 @@ func classes(label string, at []int) func(Batch, hooked.Config) error {
 		if err := checkPositions(b, at); err != nil {
 			return err
 		}
-		v, err := labelOf(label, b.Labels[label])
-		if err != nil {
-			return err
-		}
-		flat, ok := v.flat.([]int32)
-		if !ok {
-			return brief.Errorf("label %q has real numbers, and must be classes: []int or [][]int", label)
-		}
 		n := len(at)
 		if n == 0 {
 			n = len(b.Tokens[0])
 		}
-		if len(flat) != len(b.Tokens)*n {
-			return brief.Errorf("label %q has shape %v, want a class for each of %d rows and %d positions", label, v.shape.Dimensions, len(b.Tokens), n)
+		rows, err := classRows(label, b.Labels[label], len(b.Tokens), n)
+		if err != nil {
+			return err
 		}
-		for i, class := range flat {
-			if class < 0 || int(class) >= c.DVocabOut {
-				return brief.Errorf("label %q, row %d: class %d is not among the %d that the model predicts", label, i/n, class, c.DVocabOut)
+		for i, row := range rows {
+			for k, class := range row {
+				if (class < 0 || class >= c.DVocabOut) && b.isReal(i, k, at) {
+					return brief.Errorf("label %q, row %d: class %d is not among the %d that the model predicts", label, i, class, c.DVocabOut)
+				}
 			}
 		}
+		return b.someReal(at)
+	}
+}
+
+// classRows are a label's classes, n for each row.
+func classRows(name string, value any, rows, n int) ([][]int, error) {
+	var all [][]int
+	switch v := value.(type) {
+	case []int:
+		for row := range slices.Chunk(v, n) {
+			all = append(all, row)
+		}
+	case [][]int:
+		all = v
+	default:
+		return nil, brief.Errorf("label %q has real numbers, and must be classes: []int or [][]int", name)
+	}
+	if len(all) != rows || slices.ContainsFunc(all, func(row []int) bool { return len(row) != n }) {
+		return nil, brief.Errorf("label %q has %d rows of %d: want a class for each of %d rows and %d positions", name, len(all), width(all), rows, n)
+	}
+	return all, nil
+}
+
+// isReal reports whether the mask has a token in a row, at the k-th of some positions.
+func (b Batch) isReal(row, k int, at []int) bool {
+	if b.Mask == nil {
+		return true
+	}
+	if len(at) > 0 {
+		k = resolved(at, len(b.Mask[row]))[k]
+	}
+	return b.Mask[row][k] == 1
+}
+
+// someReal refuses a mask that leaves a loss at some positions nothing to read.
+func (b Batch) someReal(at []int) error {
+	for row := range b.Mask {
+		for k := range max(len(at), 1) {
+			if len(at) == 0 && slices.Contains(b.Mask[row], 1) || len(at) > 0 && b.isReal(row, k, at) {
+				return nil
+			}
+		}
+	}
+	if b.Mask == nil {
 		return nil
 	}
+	return brief.Errorf("under the batch's mask no row has a token at the positions that the loss reads (%v)", at)
 }
 
 // Regression is the mean squared difference of the activation at a site and a label of its shape,
@@ -110,7 +152,7 @@ func Regression(site hooked.Selector, label string) Loss {
 		Name: "regression to " + label, Sites: []hooked.Selector{site}, Labels: []string{label},
 		Of: func(p *Pass) *Node {
 			x := p.Site(site)
-			return forward.Mean(Square(Sub(x, sameShape(p.Label(label), x, label))))
+			return ratio(sumOver(Square(Sub(x, sameShape(p.Label(label), x, label))), p.realOf(site)[0]))
 		},
 	}
 }
@@ -120,17 +162,20 @@ func Regression(site hooked.Selector, label string) Loss {
 // 2015, arXiv:1503.02531).
 func KL(other *hooked.Model, at ...int) Loss {
 	return Loss{
-		Name: "KL", Logits: true, Models: []*hooked.Model{other},
+		Name: "KL", Logits: true, At: at, Models: []*hooked.Model{other},
 		Of: func(p *Pass) *Node {
-			want := forward.LogSoftmax(atPositions(p.By(other).Logits(), at), -1)
-			got := forward.LogSoftmax(atPositions(p.Logits(), at), -1)
-			return forward.Mean(forward.Sum(Mul(Exp(want), Sub(want, got)), -1))
+			want := forward.LogSoftmax(p.By(other).LogitsAt(at...), -1)
+			got := forward.LogSoftmax(p.LogitsAt(at...), -1)
+			return meanOf(forward.Sum(Mul(Exp(want), Sub(want, got)), -1), p.real(at))
 		},
 		Check: func(b Batch, c hooked.Config) error {
 			if o := other.Config(); o.DVocabOut != c.DVocabOut || o.DVocab != c.DVocab {
 				return brief.Errorf("the other model reads %d tokens and predicts %d, this one %d and %d", o.DVocab, o.DVocabOut, c.DVocab, c.DVocabOut)
 			}
-			return checkPositions(b, at)
+			if err := checkPositions(b, at); err != nil {
+				return err
+			}
+			return b.someReal(at)
 		},
 	}
 }
@@ -146,18 +191,16 @@ func penalty(name string, at hooked.Selector, of func(*Node) *Node) Loss {
 	return Loss{
 		Name: name, Sites: []hooked.Selector{at},
 		Of: func(p *Pass) *Node {
-			var total *Node
-			entries := 0
-			for _, x := range p.AllSites(at) {
-				sum := forward.Sum(of(x))
-				entries += x.Shape().Size()
+			var total, entries *Node
+			for i, x := range p.AllSites(at) {
+				sum, n := sumOver(of(x), p.realOf(at)[i])
 				if total == nil {
-					total = sum
+					total, entries = sum, n
 				} else {
-					total = Add(total, sum)
+					total, entries = Add(total, sum), Add(entries, n)
 				}
 			}
-			return DivScalar(total, float64(entries))
+			return Div(total, entries)
 		},
 	}
 }
@@ -173,16 +216,72 @@ func checkPositions(b Batch, at []int) error {
 	return nil
 }
 
-// atPositions are some positions of x [batch, pos, n], all if none is named: [batch, len(at), n].
-func atPositions(x *Node, at []int) *Node {
-	if len(at) == 0 {
-		return x
+// real is where the mask has tokens among some positions, all if none is named: [batch, n] float32;
+// nil without a mask.
+func (p *Pass) real(at []int) *Node {
+	if p.mask == nil {
+		return nil
 	}
-	n := x.Shape().Dim(1)
+	real := ConvertDType(p.mask, dtypes.Float32)
+	if len(at) == 0 {
+		return real
+	}
+	return atPositions(real, resolved(at, real.Shape().Dim(1)))
+}
+
+// realOf is, for each of the sites that a selector means, where the mask has tokens, with axes of
+// size one that fit the activation; nil where there is no mask.
+func (p *Pass) realOf(at hooked.Selector) []*Node {
+	names := p.names(at)
+	out := make([]*Node, len(names))
+	if p.mask == nil {
+		return out
+	}
+	for i, name := range names {
+		axes := p.axes[name]
+		pos := slices.IndexFunc(axes, func(axis string) bool { return axis == "pos" || axis == "query" || axis == "key" })
+		if pos < 0 {
+			exceptions.Panicf("the batch has a mask, and %s no axis of positions: write a Loss of your own that knows which of its entries are pads", name)
+		}
+		dims := slices.Repeat([]int{1}, p.sites[name].Rank())
+		dims[0], dims[pos] = p.mask.Shape().Dim(0), p.mask.Shape().Dim(1)
+		out[i] = Reshape(p.real(nil), dims...)
+	}
+	return out
+}
+
+// sumOver is the sum of x, and how many entries it has, over those that are real; nil is all.
+func sumOver(x, real *Node) (sum, n *Node) {
+	if real == nil {
+		return forward.Sum(x), Scalar(x.Graph(), x.DType(), float64(x.Shape().Size()))
+	}
+	real = BroadcastToDims(real, x.Shape().Dimensions...)
+	return forward.Sum(Where(GreaterThan(real, ZerosLike(real)), x, ZerosLike(x))), forward.Sum(real)
+}
+
+func ratio(a, b *Node) *Node { return Div(a, b) }
+
+// meanOf is the mean of values, one for each row and position, over those that are real; nil is all.
+func meanOf(values, real *Node) *Node {
+	if real == nil {
+		return forward.Mean(values)
+	}
+	return ratio(sumOver(values, Reshape(real, values.Shape().Dimensions...)))
+}
+
+// realClasses are classes whose value at pads, which may be anything, is 0.
+func realClasses(class, real *Node) *Node {
+	if real == nil {
+		return class
+	}
+	return Where(GreaterThan(Reshape(real, class.Shape().Dimensions...), ScalarZero(real.Graph(), real.DType())), class, ZerosLike(class))
+}
+
+// atPositions are some places of the second axis of x.
+func atPositions(x *Node, at []int) *Node {
 	parts := make([]*Node, len(at))
 	for i, p := range at {
-		from := (p + n) % n
-		parts[i] = SliceAxis(x, 1, AxisRange(from, from+1))
+		parts[i] = SliceAxis(x, 1, AxisRange(p, p+1))
 	}
 	if len(parts) == 1 {
 		return parts[0]

@@ -106,6 +106,9 @@ func (f *fit) run(ctx context.Context, claim func() error) (*Result, error) {
 		}
 	}
 	failed := f.loop(ctx, out, first, next)
+	if errors.Is(failed, errTooLarge) {
+		f.unclaim()
+	}
 	if f.spent || errors.Is(failed, hooked.ErrWorkerGone) {
 		return nil, wrapped(failed)
 	}
@@ -132,7 +135,8 @@ func (f *fit) ahead(next func() (Batch, error, bool)) (Batch, error) {
 			return b, brief.Errorf("the data: %w", err)
 		}
 	}
-	return b, f.checkBatch(b)
+	_, err := f.parts(b)
+	return b, err
 }
 
 // loop takes the steps.
@@ -150,6 +154,7 @@ func (f *fit) loop(ctx context.Context, out *Result, b Batch, next func() (Batch
 		}
 		if f.evaluates() {
 			if point.Eval, err = f.evaluate(ctx); err != nil {
+				out.Curve = append(out.Curve, point) // the step is taken
 				return brief.Errorf("the evaluation after step %d: %w", f.step, err)
 			}
 		}

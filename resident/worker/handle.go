@@ -32,6 +32,7 @@ var handlers = map[wire.Kind]handler{
 	wire.KindAttach:   (*server).attach,
 	wire.KindDrop:     (*server).dropKept,
 	wire.KindStatus:   (*server).status,
+	wire.KindPeek:     (*server).peek,
 }
 
 // openBackend: the configuration. Answer: the backend's description.
@@ -146,6 +147,20 @@ func (s *server) attach(c *call, reply *response) error {
 	reply.Bytes(k.blob)
 	reply.Strings(k.names)
 	c.put(reply, k.arrays...)
+	return nil
+}
+
+// peek: a key. Answer: whether there is something, and its blob.
+func (s *server) peek(c *call, reply *response) error {
+	key, err := s.keptKey(c)
+	if err != nil {
+		return err
+	}
+	blob, ok := s.store.peek(key)
+	reply.Bool(ok)
+	if ok {
+		reply.Bytes(blob)
+	}
 	return nil
 }
 

@@ -56,6 +56,17 @@ func (s *store) attach(key keptKey) *kept {
 	return k
 }
 
+// peek returns the blob of what is kept under a key, which does not count as a use of it.
+func (s *store) peek(key keptKey) (blob []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kept[key]
+	if k == nil {
+		return nil, false
+	}
+	return k.blob, true
+}
+
 // drop lets go of what is kept under a key.
 func (s *store) drop(key keptKey) {
 	s.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/internal/sysmem"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -76,7 +77,7 @@ func (c Config) start() (*server, *net.UnixListener, *socketFile, error) {
 	}
 	s := newServer(build, budget)
 	if os.Getenv(MemoryEnv) == "" {
-		s.store.available = availableMemory
+		s.store.available = sysmem.Available
 	}
 	return s, l, own, nil
 }
@@ -118,7 +119,7 @@ func (c Config) idle() time.Duration {
 // memoryBudget reads a size such as "8GiB", "500MB" or a number of bytes.
 func memoryBudget(text string) (int64, error) {
 	if text == "" {
-		return totalMemory() / 10 * 6, nil
+		return sysmem.Total() / 10 * 6, nil
 	}
 	number, unit := text, int64(1)
 	for _, u := range units {

@@ -2,9 +2,13 @@
 
     build/golden/bin/python hooked/corpus/testdata/batching.py hooked/corpus/testdata/batching.json
 
+Its second part is rows of texts by a real tokenizer, tokenize/testdata/trained/gpt-neox, as SAELens' store makes them:
+prepend_bos=True, sequence_separator_token="bos".
+
 It runs the function of the installed sae-lens (6.54.12) without the package around it, which would load its models.
 """
 
+import gzip
 import importlib.metadata
 import importlib.util
 import json
@@ -12,7 +16,11 @@ import pathlib
 import random
 import sys
 
+import tokenizers
 import torch
+
+TOKENIZER = pathlib.Path(__file__).parents[3] / "tokenize/testdata/trained/gpt-neox/tokenizer.json.gz"
+WORDS = ["the", " cat", "\n\n", " naïve", "日本", " 🙂", "123", " it's", "<|endoftext|>", "  ", ".", " Straße"]
 
 
 def batching():
@@ -49,7 +57,12 @@ def main(path):
         )
         case["rows"] = [row.tolist() for row in rows]
         cases.append(case)
-    made = {"sae_lens": importlib.metadata.version("sae-lens"), "cases": cases}
+    tokenizer = tokenizers.Tokenizer.from_str(gzip.decompress(TOKENIZER.read_bytes()).decode())
+    texts = ["".join(rng.choices(WORDS, k=rng.choice([0, 1, 5, 40]))) for _ in range(40)]
+    ids = [torch.tensor(tokenizer.encode(t, add_special_tokens=False).ids, dtype=torch.long) for t in texts]
+    bos = tokenizer.token_to_id("<|endoftext|>")
+    rows = concat(iter(ids), context_size=16, begin_batch_token_id=bos, begin_sequence_token_id=None, sequence_separator_token_id=bos)
+    made = {"sae_lens": importlib.metadata.version("sae-lens"), "cases": cases, "texts": texts, "rows": [row.tolist() for row in rows]}
     pathlib.Path(path).write_text(json.dumps(made, separators=(",", ":")) + "\n")
 
 

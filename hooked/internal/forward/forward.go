@@ -36,6 +36,8 @@ type Model interface {
 	FromTransformerLens(name string, shape []int, data []float32) ([]float32, error)
 	// Sites are the names of the sites that a selector means.
 	Sites(selector any) ([]string, error)
+	// Shape is a weight's in TransformerLens.
+	Shape(name string) []int
 	// With is a *hooked.Model with other buffers for some weights. It takes the buffers over, and
 	// shares the other weights and all compiled programs.
 	With(weights map[string]compute.Buffer) any
@@ -48,6 +50,7 @@ type Request struct {
 	Batch, Pos   int
 	Masked       bool  // a mask of pads comes with the tokens
 	Logits, Loss bool  // Loss is the mean cross-entropy of the next token, in nats
+	LogitsAt     []int // positions whose logits are wanted, in rising order; all if none is named
 	Sites        []any // selectors of the sites to read
 	Options      []any // hooked.Options: edits
 }
@@ -69,7 +72,8 @@ type Pass interface {
 
 // Built is a pass in a graph. What was not asked for is nil.
 type Built struct {
-	Logits *graph.Node            // [batch, pos, d_vocab_out]
+	Logits *graph.Node            // [batch, pos or len(LogitsAt), d_vocab_out]
 	Loss   *graph.Node            // scalar
 	Sites  map[string]*graph.Node // by name
+	Axes   map[string][]string    // names of the axes of each of Sites
 }

@@ -27,6 +27,9 @@ type Door[M, C, T, S, F, O any] struct {
 	// row: [batch][n]. Pads are told as in a run, by AttentionMask or PaddingSide.
 	Positions func(m M, metric F, tokens [][]int, options ...O) ([][]int, error)
 
+	// Edits refuses options that are no edits of activations.
+	Edits func(options ...O) error
+
 	// Measure is a metric of many runs at once, from the residual streams after the last layer at
 	// the metric's positions: [run, batch, pos, d_model] in row-major order. It returns one number
 	// a run; one that is not a number is an error.

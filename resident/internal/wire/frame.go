@@ -28,6 +28,7 @@ const (
 	KindAttach
 	KindDrop
 	KindStatus
+	KindPeek
 )
 
 // A Frame is one message. Data, the raw part, is separate from the body so
