@@ -107,8 +107,6 @@ func ExampleConfig_live() {
 		Live: live,
 	})
 	fmt.Println(out.Steps, err)
-	fmt.Println(live.Figure().Err())
-	// Output:
-	// 10 <nil>
-	// <nil>
+	err = live.Figure().WriteSVG("curve.svg") // outside a notebook
+	fmt.Println(err)
 }
