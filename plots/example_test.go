@@ -72,3 +72,16 @@ func ExampleColoredTokens() {
 	fmt.Println(strings.Contains(string(html), "·cat"), strings.Contains(string(html), "↵"), err)
 	// Output: true true <nil>
 }
+
+// A line grows below the notebook's cell while something is computed.
+func ExampleLiveLine() {
+	live := plots.NewLiveLine(plots.Axes{Title: "Halving", XName: "step", YName: "value", LogY: true})
+	value := 1.0
+	for step := range 20 {
+		live.Add("value", float64(step), value)
+		value /= 2
+	}
+	live.End()
+	fmt.Println(live.Figure().Err())
+	// Output: <nil>
+}
