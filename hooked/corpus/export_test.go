@@ -10,7 +10,7 @@ func (c *Tokenized) IndexFile() string { return c.need().index.path }
 func (c *Tokenized) IndexEvery() int { return c.need().index.every }
 
 // Mislead adds a place to the index at which the row is another one.
-func (c *Tokenized) Mislead() {
+func Mislead(c *Tokenized) {
 	m := mark{c.index.every, place{document: 1, begins: true}, 1}
 	c.index.known = append(c.index.known[:1], m)
 	c.index.write(m)

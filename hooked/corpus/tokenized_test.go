@@ -295,7 +295,7 @@ func TestIndexThatMisleads(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := rowsOf(t, made, 0)
-	made.Mislead()
+	corpus.Mislead(made)
 	from := made.IndexEvery() + 5
 	if got := rowsOf(t, made, from); !slices.EqualFunc(got, all[from:], slices.Equal) {
 		t.Error("other rows")
