@@ -59,6 +59,9 @@
 // [Tensor.GoMLX] and [FromGoMLX] share memory with GoMLX's own tensors. [ReadArrays] and
 // [WriteArrays] exchange arrays with NumPy and PyTorch through files.
 //
+// Activations of a whole corpus go to disk: package activations harvests them in shards, reads them
+// back in shuffled batches, and has their means, covariances and norms.
+//
 // # Between a notebook's cells
 //
 // A cell is a program, and runs the initialisers of all variables again. [Once] makes a value once

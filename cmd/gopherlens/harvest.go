@@ -13,6 +13,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/corpus"
+	"gopherlens/hooked/corpus/parquet"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/progress"
 )
@@ -29,8 +30,8 @@ func runHarvest(ctx context.Context, args []string) error {
 	var f harvestFlags
 	flags := flag.NewFlagSet("harvest", flag.ContinueOnError)
 	flags.StringVar(&f.corpus, "corpus", "", "the `texts`: a corpus that a package ships ("+strings.Join(corpus.PackageNames(), ", ")+
-		"), or files, globs and folders, separated by commas; .jsonl files, also .gz or .zst, have a document in each line")
-	flags.StringVar(&f.field, "field", "text", "the `name` of the text in JSON lines")
+		"), or files, globs and folders, separated by commas; .jsonl files, also .gz or .zst, have a document in each line, .parquet files in each row")
+	flags.StringVar(&f.field, "field", "text", "the `name` of the text in JSON lines and Parquet files")
 	flags.StringVar(&f.sites, "site", "", "the `hooks` to keep, separated by commas: blocks.12.hook_resid_post, resid_post, *.hook_z")
 	flags.StringVar(&f.folder, "o", "", "the `folder` of the activations; one that holds a part of this harvest goes on")
 	flags.StringVar(&f.dtype, "dtype", string(hooked.BF16), "precision on disk: float32, bfloat16 or float16")
@@ -109,27 +110,37 @@ func (f *harvestFlags) texts(ctx context.Context) (corpus.Texts, error) {
 		return corpus.Package(ctx, f.corpus)
 	}
 	paths := strings.Split(f.corpus, ",")
-	lines := 0
-	for _, path := range paths {
-		if isJSONLines(path) {
-			lines++
+	kind := kindOf(paths[0])
+	for _, path := range paths[1:] {
+		if kindOf(path) != kind {
+			return nil, brief.Errorf("-corpus names files of several kinds (%s): harvest one kind", f.corpus)
 		}
 	}
-	switch lines {
-	case 0:
-		return corpus.Files(paths...)
-	case len(paths):
-		return corpus.JSONLines(corpus.Fields{Text: f.field}, paths...)
+	fields := corpus.Fields{Text: f.field}
+	switch kind {
+	case jsonLines:
+		return corpus.JSONLines(fields, paths...)
+	case tables:
+		return parquet.Files(fields, paths...)
 	}
-	return nil, brief.Errorf("-corpus names both JSON lines and other files (%s): harvest one kind", f.corpus)
+	return corpus.Files(paths...)
 }
 
-// isJSONLines tells a file of JSON lines by its name.
-func isJSONLines(path string) bool {
+// fileKind is what a file of texts holds.
+type fileKind int
+
+const (
+	plainText fileKind = iota
+	jsonLines
+	tables
+)
+
+// kindOf tells a kind by a file's name.
+func kindOf(path string) fileKind {
 	for _, packed := range []string{".gz", ".zst"} {
 		path = strings.TrimSuffix(path, packed)
 	}
-	return slices.Contains([]string{".jsonl", ".ndjson"}, filepath.Ext(path))
+	return map[string]fileKind{".jsonl": jsonLines, ".ndjson": jsonLines, ".parquet": tables}[filepath.Ext(path)]
 }
 
 // showStore tells what a folder holds.

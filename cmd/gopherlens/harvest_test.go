@@ -31,7 +31,7 @@ func TestHarvest(t *testing.T) {
 		{"as something else", append(harvest, "-dtype", "float32"), exitFailed, []string{"the precision", "bfloat16"}},
 		{"shown", []string{"harvest", "-show", "-verify", store}, 0, []string{"200 tokens", "every file has its checksum"}},
 		{"mixed", []string{"harvest", "-corpus", text + ",main.go", "-site", "z", "-o", store, "../../hooked/testdata/arch/llama"}, exitFailed,
-			[]string{"both JSON lines and other files"}},
+			[]string{"files of several kinds"}},
 		{"nothing", []string{"harvest", "-show", folder}, exitFailed, []string{"holds no activations"}},
 	} {
 		out, status := gopherlens(t, pureGo, test.args...)
