@@ -29,7 +29,7 @@ type StreamSource = iter.Seq2[Streams, error]
 // TunedConfig says how a lens is fitted.
 type TunedConfig struct {
 	Steps        int
-	LearningRate float64 // at the first step, from where it falls to zero in a straight line; 0 for 0.1
+	LearningRate float64 // at the first step, from where it falls to zero in a straight line; 0 for 0.01
 	WeightDecay  float64 // towards the identity
 
 	// Progress, if there is one, is called after each step with the divergence of each layer on the
@@ -38,8 +38,9 @@ type TunedConfig struct {
 }
 
 // FitTunedLens fits a lens to a model: each layer's map by stochastic gradient descent on KL(end ||
-// lens) in nats, with Nesterov momentum of 0.9 and gradients clipped to a norm of one, as in the
-// paper; from the identity, unless a lens to begin with is given. A step is one program, the same
+// lens) in nats, with Nesterov momentum of 0.9 as in the paper, from the identity, unless a lens to
+// begin with is given. Gradients are clipped to a norm of one for each layer, in the package tuned-lens
+// for all together; its rate of 0.1 would throw the last layers far off at the first steps. A step is one program, the same
 // for all layers: so the optimizer is three lines of it, and not GoMLX's, whose variables belong to
 // one program each.
 func FitTunedLens(ctx context.Context, m *hooked.Model, source StreamSource, c TunedConfig, from ...*TunedLens) (*TunedLens, error) {
@@ -52,7 +53,7 @@ func FitTunedLens(ctx context.Context, m *hooked.Model, source StreamSource, c T
 
 func fitTuned(ctx context.Context, m *hooked.Model, source StreamSource, c TunedConfig, from []*TunedLens) (*TunedLens, error) {
 	if c.LearningRate == 0 {
-		c.LearningRate = 0.1
+		c.LearningRate = 0.01
 	}
 	switch {
 	case ctx == nil || m == nil || source == nil:

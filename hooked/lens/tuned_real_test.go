@@ -11,7 +11,7 @@ import (
 )
 
 // tunedSteps, where it is set, is how many steps TestRealTunedLens takes: each is as much work as
-// thirty unembeddings there and back, so that it runs where somebody asks for it. Twenty are
+// thirty unembeddings there and back, so that it runs where somebody asks for it. Fourteen were
 // enough.
 const tunedSteps = "GOPHERLENS_TUNED_STEPS"
 
@@ -31,7 +31,7 @@ func TestRealTunedLens(t *testing.T) {
 	one := hooked.Must(lens.NewTunedLens(m))
 	test := lens.StreamsOf(t.Context(), m, rows, 5000, 4, 64, 1, 1)
 	before := hooked.Must(one.Divergence(t.Context(), m, test, 1))
-	tuned, err := lens.FitTunedLens(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, 0, 4, 16, 1, 1), lens.TunedConfig{Steps: steps, LearningRate: 0.01,
+	tuned, err := lens.FitTunedLens(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, 0, 4, 16, 1, 1), lens.TunedConfig{Steps: steps,
 		Progress: func(step int, kl []float64) { t.Logf("step %d: %.3f", step, kl) }})
 	if err != nil {
 		t.Fatal(err)
