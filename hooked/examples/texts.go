@@ -7,8 +7,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// Texts are examples with their tokens as text, to be read and drawn: plots.TextSeries takes them as they
-// are.
+// Texts are examples with their tokens as text, to be read and drawn: plots.TextSeries takes them
+// as they are.
 type Texts struct {
 	examples []Example
 	tokens   [][]string

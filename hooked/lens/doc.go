@@ -1,6 +1,7 @@
-// Package lens reads what a model computes: the logit lens and tuned lenses, direct logit attribution,
-// the OV and QK circuits of heads, head detectors, singular vectors in the vocabulary. Everything is built on
-// the exported interface of package hooked, most of it in a few lines, to be read and varied.
+// Package lens reads what a model computes: the logit lens and tuned lenses, direct logit
+// attribution, the OV and QK circuits of heads, head detectors, singular vectors in the vocabulary.
+// Everything is built on the exported interface of package hooked, most of it in a few lines, to be
+// read and varied.
 //
 // A [TunedLens] is fitted to a model and used like the logit lens:
 //

@@ -81,8 +81,8 @@ func fitted(t *testing.T, m *hooked.Model, source lens.StreamSource, steps int) 
 	return tuned
 }
 
-// TestTunedLens: the divergence falls at every layer, on tokens in other batches than those that the lens
-// was fitted in; and after the last layer the lens reads the logits.
+// TestTunedLens: the divergence falls at every layer, on tokens in other batches than those that
+// the lens was fitted in; and after the last layer the lens reads the logits.
 func TestTunedLens(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, family := range []string{"gpt2", "llama"} {
@@ -120,8 +120,8 @@ func TestTunedLens(t *testing.T) {
 	})
 }
 
-// TestTunedLensStep compares a step with one worked out by differences: of a bias of one layer, whose
-// gradient is small enough not to be clipped.
+// TestTunedLensStep compares a step with one worked out by differences: of a bias of one layer,
+// whose gradient is small enough not to be clipped.
 func TestTunedLensStep(t *testing.T) {
 	m := openModel(t, "gpt2", hooked.DefaultProcessing)
 	source := lens.StreamsOf(t.Context(), m, sentences(t, m), 0, 4, 48, 0, 1)
