@@ -85,3 +85,14 @@ func ExampleLiveLine() {
 	fmt.Println(live.Figure().Err())
 	// Output: <nil>
 }
+
+// What two neurons read: texts with the neurons' activations, and pickers in a notebook.
+func ExampleTextActivations() {
+	texts := plots.TextList{{Label: "row 17", Tokens: []string{"The", " cat", " sat"}, Values: []float32{0, 3.2, 0.1}}}
+	figure := plots.TextActivations([]plots.TextSeries{
+		{Layer: "layer 5", Name: "neuron 12", Texts: texts},
+		{Layer: "layer 5", Name: "neuron 340", Texts: texts},
+	}, plots.Axes{Title: "Two neurons", Unit: "activation"})
+	fmt.Println(figure.Err())
+	// Output: <nil>
+}
