@@ -19,7 +19,14 @@ var listFilters = map[string]filter{
 	"join":    with(joinedList, "d", "attribute"),
 	"reverse": with(reversed),
 	"sort": with(func(r *run, v any, a []any) any {
-		return r.sorted(r.each(v), r.keyOf(or(a[2], nil), boolOr(a[1], false)), boolOr(a[0], false))
+		key := r.keyOf(or(a[2], nil), boolOr(a[1], false))
+		listed := func(v any) any { // lists of what is undefined are equal, and so in order
+			if k, ok := key(v).(list); ok && or(a[2], nil) != nil {
+				return k
+			}
+			return list{key(v)}
+		}
+		return r.sorted(r.each(v), listed, boolOr(a[0], false))
 	}, "reverse", "case_sensitive", "attribute"),
 	"unique": with(func(r *run, v any, a []any) any {
 		key, seen, all := r.keyOf(or(a[1], nil), boolOr(a[0], false)), map[string]bool{}, list{}
@@ -131,9 +138,6 @@ func (r *run) keyOf(attribute any, caseSensitive bool) func(v any) any {
 		found := make(list, len(paths))
 		for i, p := range paths {
 			found[i] = plain(r.path(v, p, undefined{}))
-		}
-		if len(found) == 1 {
-			return found[0]
 		}
 		return found
 	}
@@ -248,9 +252,17 @@ func sliced(r *run, v any, a []any) any {
 	return &generator{"do_slice", out}
 }
 
+// some are the items of what is true; what is false has none, even where it cannot be looped over.
+func (r *run) some(v any) list {
+	if !truth(v) {
+		return nil
+	}
+	return r.each(v)
+}
+
 // mapped applies a filter, or reads an attribute.
 func mapped(r *run, v any, a arguments) any {
-	all := r.each(v)
+	all := r.some(v)
 	if len(a.values) == 0 && a.named != nil {
 		named := a.bind("", "attribute", "default")
 		if named[1] != (absent{}) {
@@ -275,7 +287,7 @@ func mapped(r *run, v any, a arguments) any {
 
 // selected keeps the items, or those whose attribute passes a test, or is true where none is named.
 func (r *run) selected(v any, a arguments, keep, attribute bool) any {
-	all, of, rest := r.each(v), func(x any) any { return x }, a.values
+	all, of, rest := r.some(v), func(x any) any { return x }, a.values
 	if attribute {
 		if len(rest) == 0 {
 			fail("%s wants the name of an attribute", a.what)

@@ -43,8 +43,13 @@ var textFilters = map[string]filter{
 		}
 		return r.replaced(r.str(v), old, new, count)
 	}, "old", "new", "count"),
-	"indent":   onText(indented, "width", "first", "blank"),
-	"truncate": onText(truncated, "length", "killwords", "end", "leeway"),
+	"indent": with(func(r *run, v any, a []any) any {
+		if !isText(v) {
+			fail("the filter indent wants a string, not %s", kindOf(v))
+		}
+		return like(v, indented(r, r.str(v), a))
+	}, "width", "first", "blank"),
+	"truncate": with(truncated, "length", "killwords", "end", "leeway"),
 	"center": onText(func(r *run, s string, a []any) string {
 		return r.justified(s, int(intOr("center", a[0], 80)), " ", centre)
 	}, "width"),
@@ -52,15 +57,33 @@ var textFilters = map[string]filter{
 	"striptags": with(func(r *run, v any, _ []any) any {
 		return strings.TrimSpace(blanks.ReplaceAllString(unescapeHTML(tags.ReplaceAllString(r.str(v), "")), " "))
 	}),
-	"urlencode": with(func(r *run, v any, _ []any) any {
-		return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(r.str(v)), "+", "%20"), "%2F", "/")
-	}),
+	"urlencode": with(urlEncoded),
 	"format": {raw: func(r *run, v any, a arguments) any {
 		if a.named.Len() > 0 {
 			return r.percent(r.str(v), a.named)
 		}
 		return r.percent(r.str(v), tuple(a.values))
 	}},
+}
+
+// urlEncoded quotes a string for a path, or pairs for a query.
+func urlEncoded(r *run, v any, _ []any) any {
+	all, ok := items(v)
+	if isText(v) || !ok {
+		return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(r.str(v)), "+", "%20"), "%2F", "/")
+	}
+	if d, ok := v.(*Dict); ok {
+		all = d.items()
+	}
+	var parts []string
+	for _, x := range all {
+		pair := r.each(x)
+		if len(pair) != 2 {
+			fail("the filter urlencode wants pairs, not %d values", len(pair))
+		}
+		parts = append(parts, url.QueryEscape(r.str(pair[0]))+"="+url.QueryEscape(r.str(pair[1])))
+	}
+	return strings.Join(parts, "&")
 }
 
 func unescapeHTML(s string) string {
@@ -122,8 +145,11 @@ func indented(r *run, s string, a []any) string {
 	return out
 }
 
-func truncated(_ *run, s string, a []any) string {
-	chars := []rune(s)
+func truncated(r *run, v any, a []any) any {
+	size, ok := length(v)
+	if !ok {
+		fail("the filter truncate wants a string, not %s", kindOf(v))
+	}
 	n, end := int(intOr("truncate", a[0], 255)), textOr("truncate", a[2], "...")
 	leeway := 5
 	if v := or(a[3], nil); v != nil {
@@ -132,14 +158,15 @@ func truncated(_ *run, s string, a []any) string {
 	if n < utf8.RuneCountInString(end) || leeway < 0 {
 		fail("the filter truncate gets a length of %d, and a leeway of %d: want at least the %d of the end, and 0", n, leeway, utf8.RuneCountInString(end))
 	}
-	if len(chars) <= n+leeway {
-		return s
+	if size <= n+leeway {
+		return v
 	}
+	chars := []rune(textOr("truncate", v, ""))
 	cut := string(chars[:n-utf8.RuneCountInString(end)])
 	if !boolOr(a[1], false) {
 		if i := strings.LastIndexByte(cut, ' '); i >= 0 {
 			cut = cut[:i]
 		}
 	}
-	return cut + end
+	return like(v, cut+end)
 }

@@ -25,13 +25,19 @@ func (r *run) percent(format string, values any) string {
 	for p.at < len(format) {
 		p.part()
 	}
-	if p.named == nil && p.next < len(p.values) {
-		if u, ok := values.(undefined); ok {
-			u.fail()
-		}
+	if p.next < len(p.values) && !hasEntries(values) {
 		fail("%q has fewer places than the %d values for it", format, len(p.values))
 	}
 	return p.out.String()
+}
+
+// hasEntries holds for what Python takes for a mapping: it may be left over.
+func hasEntries(v any) bool {
+	switch v.(type) {
+	case list, *Dict, span, undefined:
+		return true
+	}
+	return false
 }
 
 func (p *percents) part() {

@@ -20,8 +20,8 @@ func init() {
 		{isText, textMethods(), nil},
 		{isOf[*Dict], dictMethods, []string{"clear", "pop", "popitem", "setdefault", "update"}},
 		{isOf[list], listMethods, []string{"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"}},
-		{isOf[tuple], listMethods, nil},
-		{isOf[span], listMethods, nil},
+		{isOf[tuple], tupleMethods, nil},
+		{isOf[span], tupleMethods, nil},
 		{isOf[float64], floatMethods, nil},
 		{isOf[int64], intMethods, nil},
 	}
@@ -49,7 +49,7 @@ var dictMethods = map[string]method{
 	"copy":  func(r *run, v any, a arguments) any { a.none(); r.room(v.(*Dict).Len()); return v.(*Dict).clone() },
 }
 
-var listMethods = map[string]method{
+var tupleMethods = map[string]method{
 	"count": func(r *run, v any, a arguments) any {
 		n, wanted := int64(0), a.one("value")
 		for _, x := range r.each(v) {
@@ -71,14 +71,11 @@ var listMethods = map[string]method{
 		fail("index(): the value is not in the list")
 		return nil
 	},
-	"copy": func(r *run, v any, a arguments) any {
-		a.none()
-		if l, ok := v.(list); ok {
-			r.room(len(l))
-			return slices.Clone(l)
-		}
-		return v
-	},
+}
+
+var listMethods = map[string]method{
+	"count": tupleMethods["count"], "index": tupleMethods["index"],
+	"copy": func(r *run, v any, a arguments) any { a.none(); return slices.Clone(r.each(v)) },
 }
 
 var floatMethods = map[string]method{

@@ -13,6 +13,7 @@ type parser struct {
 	at     int     // the next chunk
 	words  []token // of the tag that is being read
 	depth  int
+	soft   int             // how many ifs are around it
 	loops  int             // how many loops are around what is being read
 	read   map[string]bool // the names that were read in the macro that is being read
 }
@@ -186,12 +187,16 @@ func (p *parser) ifBlock() node {
 			n.tests = append(n.tests, p.tuple(false))
 		} else {
 			n.tests = append(n.tests, literal{true})
+			p.soft++
 			body := p.block("endif")
+			p.soft--
 			n.bodies = append(n.bodies, body)
 			return n
 		}
 		var body []node
+		p.soft++
 		body, ended = p.body("elif", "else", "endif")
+		p.soft--
 		n.bodies = append(n.bodies, body)
 		if ended == "endif" {
 			p.end()

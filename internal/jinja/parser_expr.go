@@ -22,7 +22,9 @@ func (p *parser) conditional() expression {
 	for p.skip("if") {
 		c := conditional{test: p.or(), yes: e}
 		if p.skip("else") {
+			p.soft++
 			c.no = p.expression()
+			p.soft--
 		}
 		e = c
 	}
@@ -352,13 +354,24 @@ func (p *parser) filter(e expression) expression {
 	called := p.dotted("a filter")
 	f, ok := filters[called]
 	if !ok {
-		fail("line %d: no filter is named %q%s", line, called, nearest.Hint(called, keys(filters)))
+		refuse := p.unknown("filter", called, line, keys(filters))
+		f = filter{raw: func(*run, any, arguments) any { refuse(); return nil }}
 	}
 	n := filterExpression{of: e, name: called, apply: f}
 	if p.skip("(") {
 		n.arguments = p.arguments()
 	}
 	return n
+}
+
+// unknown refuses a filter or a test that there is not: at once, but within an if, which may have
+// asked for it, not before it is applied.
+func (p *parser) unknown(kind, called string, line int, known []string) (refuse func()) {
+	refuse = func() { fail("line %d: no %s is named %q%s", line, kind, called, nearest.Hint(called, known)) }
+	if p.soft == 0 {
+		refuse()
+	}
+	return refuse
 }
 
 func (p *parser) dotted(of string) string {
@@ -379,7 +392,8 @@ func (p *parser) test(e expression) expression {
 	called := p.dotted("a test")
 	t, ok := tests[called]
 	if !ok {
-		fail("line %d: no test is named %q%s", line, called, nearest.Hint(called, keys(tests)))
+		refuse := p.unknown("test", called, line, keys(tests))
+		t = func(*run, any, []any) bool { refuse(); return false }
 	}
 	n := testExpression{of: e, name: called, holds: t}
 	switch {

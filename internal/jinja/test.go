@@ -44,8 +44,8 @@ func init() {
 		"upper":     func(r *run, v any, _ []any) bool { return hasCase(r.str(v), unicode.IsUpper, unicode.IsLower) },
 		"odd":       func(r *run, v any, _ []any) bool { return r.equal(r.remainder(used(v), int64(2)), int64(1)) },
 		"even":      func(r *run, v any, _ []any) bool { return r.equal(r.remainder(used(v), int64(2)), int64(0)) },
-		"filter":    func(r *run, v any, _ []any) bool { _, ok := filters[r.str(v)]; return ok },
-		"test":      func(r *run, v any, _ []any) bool { _, ok := tests[r.str(v)]; return ok },
+		"filter":    func(_ *run, v any, _ []any) bool { return isNamed(filters, v) },
+		"test":      func(_ *run, v any, _ []any) bool { return isNamed(tests, v) },
 		"divisibleby": func(r *run, v any, o []any) bool {
 			return r.equal(r.remainder(used(v), used(o[0])), int64(0))
 		},
@@ -61,6 +61,15 @@ func (r *run) tested(name string, t test, v any, a arguments) bool {
 		fail("the test %s takes %d values to compare with, not %d", name, want, len(a.values)+a.named.Len())
 	}
 	return t(r, v, a.values)
+}
+
+func isNamed[T any](table map[string]T, v any) bool {
+	if !hashable(v) {
+		fail("%s cannot be a name", kindOf(v))
+	}
+	name, _ := text(v)
+	_, ok := table[name]
+	return ok
 }
 
 // used is v, where it is not undefined.

@@ -25,21 +25,25 @@ func capitalize(s string) string {
 // titleOfLetters begins every run of letters with a capital: Python's str.title.
 func titleOfLetters(s string) string {
 	var b strings.Builder
-	within := false
-	for _, c := range s {
-		switch cased := unicode.IsUpper(c) || unicode.IsLower(c) || unicode.IsTitle(c); {
-		case cased && within:
-			b.WriteString(lower(string(c)))
-		case cased:
-			b.WriteString(titled(string(c)))
-			within = true
-		default:
-			b.WriteRune(c)
-			within = false
+	for s != "" {
+		n := strings.IndexFunc(s, func(c rune) bool { return !isCased(c) })
+		if n < 0 {
+			n = len(s)
 		}
+		if n == 0 {
+			_, n = utf8.DecodeRuneInString(s)
+			b.WriteString(s[:n])
+		} else {
+			_, first := utf8.DecodeRuneInString(s)
+			_, lowered := utf8.DecodeRuneInString(lower(s[:n]))
+			b.WriteString(titled(s[:first]) + lower(s[:n])[lowered:])
+		}
+		s = s[n:]
 	}
 	return b.String()
 }
+
+func isCased(c rune) bool { return unicode.IsUpper(c) || unicode.IsLower(c) || unicode.IsTitle(c) }
 
 func swapCase(s string) string {
 	var b strings.Builder

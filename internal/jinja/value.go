@@ -8,8 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-
-	"gopherlens/internal/brief"
 )
 
 // Values of templates are nil (None), bool, int64, float64, string, and these.
@@ -56,13 +54,17 @@ const deepest = 200
 // FromJSON reads a JSON value whose objects keep the order of their keys, as Python's do.
 func FromJSON(data []byte) (v any, err error) {
 	defer failed(&err)
+	return mustJSON(data), nil
+}
+
+func mustJSON(data []byte) any {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
-	v = fromJSON(d, 0)
+	v := fromJSON(d, 0)
 	if _, err := d.Token(); err != io.EOF {
-		return nil, brief.Errorf("JSON: there is more after the value")
+		fail("JSON: there is more after the value")
 	}
-	return v, nil
+	return v
 }
 
 func fromJSON(d *json.Decoder, depth int) any {
@@ -128,6 +130,8 @@ func fromGo(v any, depth int) any {
 		return v
 	case json.Number:
 		return fromNumber(v)
+	case json.RawMessage:
+		return mustJSON(v)
 	}
 	r := reflect.ValueOf(v)
 	switch r.Kind() {
@@ -323,7 +327,7 @@ func kindOf(v any) string {
 	return "such a value"
 }
 
-func (u undefined) String() string { return brief.Sprintf("%s, which is undefined,", u.what) }
+func (u undefined) String() string { return u.what + ", which is undefined," }
 
 // fail is what any use of an undefined value comes to.
 func (u undefined) fail() { fail("%s is undefined", u.what) }

@@ -8,6 +8,11 @@ import (
 
 // item is obj[key]: the entry, then the attribute, then undefined.
 func (r *run) item(obj, key any) any {
+	if _, ok := key.(cut); ok && !isText(obj) {
+		if _, kind := sequence(obj); kind == "" {
+			fail("%s cannot be sliced", kindOf(obj))
+		}
+	}
 	if v, ok := r.entry(obj, key); ok {
 		return v
 	}
@@ -170,13 +175,17 @@ func clipped(i int64, n, lowest, highest int) int {
 	return int(min(max(i, int64(lowest)), int64(highest)))
 }
 
+// ofAll are attributes that even an undefined value has in Python.
+var ofAll = []string{"__class__", "__init__", "__doc__", "__module__", "__dict__", "__eq__", "__hash__", "__str__", "__repr__", "__call__"}
+
 // attribute is what Python's getattr finds, but for what the sandbox holds back: that is undefined.
 func (r *run) attribute(obj any, name string) (any, bool) {
+	_, nothing := obj.(undefined)
+	if strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") && (!nothing || slices.Contains(ofAll, name)) {
+		return undefined{"the attribute " + strconv.Quote(name) + ", which templates may not read,"}, true
+	}
 	if u, ok := obj.(undefined); ok {
 		u.fail()
-	}
-	if strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
-		return undefined{"the attribute " + strconv.Quote(name) + ", which templates may not read,"}, true
 	}
 	switch v := obj.(type) {
 	case *namespace:
