@@ -33,6 +33,9 @@ func ours(model string, numbers []string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := m.WeightsHash(); err != nil { // once a process, whatever it harvests
+		return err
+	}
 	rows := made(n[2]/n[1], n[1])
 	for _, batch := range []int{8, 16, 32} {
 		found, err := ofBatch(m, rows, n[0], batch)
