@@ -24,7 +24,7 @@ func TestSpam(t *testing.T) {
 	}
 	m := realModel(t)
 	texts, labels := mails(t, 500)
-	site := hooked.ResidPost.At(15)
+	site := hooked.ResidPost.At(12)
 	found := must(probe.Collect(ctx, m, probe.Collection{Texts: texts, Sites: site, MaxTokens: 32}))(t)
 	rows := must(found.Rows(site))(t)
 	split := probe.Split{Test: 0.3, Seed: 1}
