@@ -106,6 +106,11 @@ OUT ?= build/fixtures
 golden: build/golden/ready
 	build/golden/bin/python internal/golden/gen/make.py --family "$(FAMILY)" "$(OUT)"
 
+# What Model.Save has written, loaded into TransformerLens itself.
+.PHONY: check-saved
+check-saved: build/golden/ready
+	GOPHERLENS_GOLDEN_PYTHON=$(abspath build/golden/bin/python) go test ./hooked -run SavedInTransformerLens -v
+
 build/golden/ready: internal/golden/gen/requirements.txt
 	@python3 -m venv build/golden
 	@scripts/watch "PyTorch, TransformerLens and SAELens" build/golden/bin/pip install -q --no-deps -r $<

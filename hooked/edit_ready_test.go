@@ -261,7 +261,7 @@ func TestOnly(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.DefaultProcessing, be)
 		tokens := hooked.Tokens{{1, 2, 3, 4}, {4, 3, 2, 1}}
-		triple := hooked.With(func(x *Node, _ hooked.Site, v []*Node) *Node { return Mul(x, v[0]) }, hooked.Value(3)).Local()
+		triple := hooked.With(func(x *Node, _ hooked.Site, v []*Node) *Node { return Mul(x, v[0]) }, hooked.Value(3.0)).Local()
 		run := func(edit hooked.Intervention) string {
 			return fmt.Sprint(hooked.Must(m.Run(tokens, hooked.Edit(hooked.ResidPre.At(1), edit))).Float32s())
 		}

@@ -144,6 +144,9 @@ func (b *builder) finish(resid *Node) {
 	if !b.cutEarly {
 		x = atStatic(x, b.readAt)
 	}
+	if b.given != nil && p.loss && !p.logits { // a training: the last position predicts nothing
+		x = SliceAxis(x, 1, AxisRange(0, b.pos-1))
+	}
 	logits := b.spreadPrefixes(b.unembed(x))
 	if p.loss {
 		b.loss = b.crossEntropy(logits)
@@ -203,7 +206,10 @@ func (b *builder) unembed(x *Node) *Node {
 func (b *builder) crossEntropy(logits *Node) *Node {
 	n := b.pos - 1
 	// [batch, pos-1, d_vocab]
-	logProbs := logSoftmaxAlong(SliceAxis(logits, 1, AxisRange(0, n)), -1)
+	if logits.Shape().Dim(1) > n {
+		logits = SliceAxis(logits, 1, AxisRange(0, n))
+	}
+	logProbs := logSoftmaxAlong(logits, -1)
 	next := SliceAxis(b.tokens(), 1, AxisRange(1)) // [batch, pos-1]
 	picked := pick
 	if b.given != nil { // a training: the gradient of pick fills an array of logits one by one

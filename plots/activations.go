@@ -52,8 +52,8 @@ type TextSeries struct {
 
 // TextActivations draws texts whose tokens are coloured by activations, several series with pickers
 // for layer and series, as CircuitsVis' topk_samples, and for each series the tokens on which it is
-// strongest, as its topk_tokens. White is zero, blue more, red less; each series has its own range unless Axes.Low and
-// Axes.High fix it. The static picture has the first texts of each series.
+// strongest, as its topk_tokens. White is zero, blue more, red less; each series has its own range
+// unless Axes.Low and Axes.High fix it. The static picture has the first texts of each series.
 //
 //	plots.TextActivations([]plots.TextSeries{{Layer: "layer 5", Name: "neuron 12", Texts: texts}}, plots.Axes{Unit: "activation"})
 func TextActivations(series []TextSeries, axes Axes) Figure {
@@ -62,8 +62,8 @@ func TextActivations(series []TextSeries, axes Axes) Figure {
 }
 
 // TextNeuronActivations draws one text whose tokens are coloured by values of shape [token, layer,
-// neuron], with pickers for layer and neuron: CircuitsVis' text_neuron_activations. Axes.Facets names
-// the layers, Axes.Series the neurons.
+// neuron], with pickers for layer and neuron: CircuitsVis' text_neuron_activations. Axes.Facets
+// names the layers, Axes.Series the neurons.
 func TextNeuronActivations(tokens []string, values any, axes Axes) Figure {
 	series, err := neuronSeries(tokens, values, &axes)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 //go:embed assets/activations.js
 var activationsScript string
 
-// fragment shows the first texts of each series; the script puts one series with all of its texts, and
-// pickers, in their place.
+// fragment shows the first texts of each series; the script puts one series with all of its texts,
+// and pickers, in their place.
 func (a *activations) fragment() string {
 	var b strings.Builder
 	b.WriteString(fragmentOpen("gl-activations", a.axes.Title))
@@ -49,8 +49,8 @@ func (a *activations) staticSeries(s *activationSeries, n int) string {
 // paletteSteps are the colours between a ramp's ends.
 const paletteSteps = 64
 
-// palette are a ramp's colours from its low end to its high one with their inks, then those of NaN and
-// the infinities. It is the same for all ramps of the same stops.
+// palette are a ramp's colours from its low end to its high one with their inks, then those of NaN
+// and the infinities. It is the same for all ramps of the same stops.
 func (r ramp) palette() list {
 	r.lo, r.hi = 0, paletteSteps
 	out := list{}

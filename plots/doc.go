@@ -1,5 +1,5 @@
 // Package plots draws the pictures that interpretability work looks at: heat
-// maps, lines, attention patterns, coloured tokens, logit lenses.
+// maps, lines, attention patterns, coloured tokens, activations on text, logit lenses.
 //
 // A figure is a value. A constructor takes the data and an [Axes], which says
 // what the axes and values are called; the figure then shows itself below a
@@ -15,9 +15,12 @@
 //	Imshow             [row, column], [facet, row, column], [frame, (facet,) row, column]
 //	HeadScores         [layer, head] or [facet, layer, head]
 //	LogitLens          [layer, position] and a word for each
+//	LogitLensTable     [layer, position] lists of tokens with their probabilities
 //	AttentionPattern   tokens and [query, key]
 //	AttentionHeads     tokens and [head, query, key]
 //	ColoredTokens      tokens and [token] or [quantity, token]
+//	TextActivations    series of texts, a number at each token: neurons, heads, features
+//	TextNeuronActivations tokens and [token, layer, neuron]
 //	TokenLogProbs      tokens, [token], and the best guesses in each place
 //	TopTokens          lists of ranked tokens, as Top makes them
 //
@@ -26,7 +29,8 @@
 // Data are slices of numbers nested as deep as the shape says, or anything with
 // the two methods of [Array], so that tensors and patching grids go in as they
 // are; what they know of their labels and axis names ([AxisLabeler],
-// [AxisNamer]) is used where Axes leaves it out.
+// [AxisNamer]) is used where Axes leaves it out. Examples that were found in a corpus go in as
+// [Texts], and what a lens has read as [Predictions].
 //
 // # What a figure guarantees
 //

@@ -72,3 +72,27 @@ func ExampleColoredTokens() {
 	fmt.Println(strings.Contains(string(html), "·cat"), strings.Contains(string(html), "↵"), err)
 	// Output: true true <nil>
 }
+
+// A line grows below the notebook's cell while something is computed.
+func ExampleLiveLine() {
+	live := plots.NewLiveLine(plots.Axes{Title: "Halving", XName: "step", YName: "value", LogY: true})
+	value := 1.0
+	for step := range 20 {
+		live.Add("value", float64(step), value)
+		value /= 2
+	}
+	live.End()
+	fmt.Println(live.Figure().Err())
+	// Output: <nil>
+}
+
+// What two neurons read: texts with the neurons' activations, and pickers in a notebook.
+func ExampleTextActivations() {
+	texts := plots.TextList{{Label: "row 17", Tokens: []string{"The", " cat", " sat"}, Values: []float32{0, 3.2, 0.1}}}
+	figure := plots.TextActivations([]plots.TextSeries{
+		{Layer: "layer 5", Name: "neuron 12", Texts: texts},
+		{Layer: "layer 5", Name: "neuron 340", Texts: texts},
+	}, plots.Axes{Title: "Two neurons", Unit: "activation"})
+	fmt.Println(figure.Err())
+	// Output: <nil>
+}

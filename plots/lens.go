@@ -10,12 +10,12 @@ import (
 // LensGuesses is how many guesses the pointer shows in one cell of a [LogitLensTable].
 const LensGuesses = 20
 
-// LensCells is how many cells a [LogitLensTable] holds; the last columns beyond it are left out, which
-// the figure says.
+// LensCells is how many cells a [LogitLensTable] holds; the last columns beyond it are left out,
+// which the figure says.
 const LensCells = 8000
 
-// Predictions are what a lens reads in each layer (row) at each position (column), as another package
-// has them. [RankedGrid] is the one of this package.
+// Predictions are what a lens reads in each layer (row) at each position (column), as another
+// package has them. [RankedGrid] is the one of this package.
 type Predictions interface {
 	Rows() []string    // a label each
 	Columns() []string // a label each, such as the tokens that were read
@@ -49,9 +49,10 @@ func (g RankedGrid) Cell(row, column int) (tokens []string, probabilities []floa
 	return tokens, probabilities
 }
 
-// LogitLensTable draws what a lens reads as a table, layer by position: the likeliest token stands in
-// each cell, whose colour is its probability, stronger where the lens is surer; the pointer shows the
-// next ones. Row 0 is at the top. (nostalgebraist 2020, "interpreting GPT: the logit lens".)
+// LogitLensTable draws what a lens reads as a table, layer by position: the likeliest token stands
+// in each cell, whose colour is its probability, stronger where the lens is surer; the pointer
+// shows the next ones. Row 0 is at the top. (nostalgebraist 2020, "interpreting GPT: the logit
+// lens".)
 func LogitLensTable(predictions Predictions, axes Axes) Figure {
 	t, err := newLensTable(predictions, axes)
 	return figure("LogitLensTable", t, err)

@@ -12,8 +12,8 @@ var lensScript string
 // lensWord is how long a word in a cell may be.
 const lensWord = 12
 
-// fragment is an HTML table whose cells have their guesses as a plain title; the script shows them as a
-// table of their own, and answers the keyboard.
+// fragment is an HTML table whose cells have their guesses as a plain title; the script shows them
+// as a table of their own, and answers the keyboard.
 func (t *lensTable) fragment() string {
 	var b strings.Builder
 	g := t.grid

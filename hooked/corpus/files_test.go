@@ -100,6 +100,12 @@ func TestLines(t *testing.T) {
 		if want := slices.Repeat([]string{"1", "4", "5"}, files); !slices.Equal(lines, want) {
 			t.Errorf("%v: lines %q, want %q", names, lines, want)
 		}
+		for d, err := range texts.From(1) {
+			if err != nil || !strings.HasSuffix(d.Name, ":4") {
+				t.Errorf("%v: the second document is called %s, %v; it is line 4", names, d.Name, err)
+			}
+			break
+		}
 		if _, indexed := texts.(corpus.Indexed); indexed != (names[0] == "a.jsonl" && len(names) == 1) {
 			t.Errorf("%v: indexed is %v", names, indexed)
 		}

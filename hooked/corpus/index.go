@@ -126,9 +126,7 @@ func (x *index) read() {
 	if err != nil {
 		return
 	}
-	if len(content)%markBytes != 0 { // a process was killed: what is added would not be found
-		os.Remove(x.path)
-	}
+	cut := len(content)%markBytes != 0 // a process was killed: what is added would not be found
 	var found []mark
 	for ; len(content) >= markBytes; content = content[markBytes:] {
 		if m, ok := decodeMark(x.key, content); ok {
@@ -139,6 +137,12 @@ func (x *index) read() {
 	for _, m := range found {
 		if m.row == x.known[len(x.known)-1].row+x.every {
 			x.known = append(x.known, m)
+		}
+	}
+	if cut {
+		os.Remove(x.path)
+		for _, m := range x.known[1:] {
+			x.write(m)
 		}
 	}
 }

@@ -147,6 +147,18 @@ func TestShuffledWithin(t *testing.T) {
 			if n == 32 && (slices.Equal(all, plain) || slices.Equal(sorted(all[:8]), all[:8])) {
 				t.Errorf("not shuffled: %v", all)
 			}
+			if n == 32 {
+				at := func(i int) int { return slices.Index(plain, all[i]) }
+				alike := 0
+				for i := range 8 {
+					if at(i) == at(i+8)-8 {
+						alike++
+					}
+				}
+				if alike == 8 {
+					t.Errorf("all windows have one order: %v", all)
+				}
+			}
 		}
 	}
 }

@@ -286,6 +286,22 @@ func TestIndexThatIsWrong(t *testing.T) {
 	}
 }
 
+// TestIndexThatMisleads holds that a place at which another row begins, as an index made by another
+// version of the tokenizer may have, is found out.
+func TestIndexThatMisleads(t *testing.T) {
+	t.Setenv(cachedir.Variable, t.TempDir())
+	made, err := corpus.Tokenize(textsOf(t, many(3000)), words(t, 50), corpus.Options{Length: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := rowsOf(t, made, 0)
+	corpus.Mislead(made)
+	from := made.IndexEvery() + 5
+	if got := rowsOf(t, made, from); !slices.EqualFunc(got, all[from:], slices.Equal) {
+		t.Error("other rows")
+	}
+}
+
 // TestKey holds that whatever changes the rows changes the key.
 func TestKey(t *testing.T) {
 	documents := [][]int{{2, 3, 4}, {5, 6, 7, 8}}

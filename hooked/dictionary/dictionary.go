@@ -16,8 +16,8 @@ import (
 // that fold something return another. [hooked.Once] keeps it between a notebook's cells.
 type Dictionary struct {
 	Config Config
-	// Weights are those of [Config.WeightShapes], by SAELens' names, in float32: W_enc [d_in, feature],
-	// W_dec [feature, d_out], b_dec [d_out], and the kind's own.
+	// Weights are those of [Config.WeightShapes], by SAELens' names, in float32: W_enc [d_in,
+	// feature], W_dec [feature, d_out], b_dec [d_out], and the kind's own.
 	Weights map[string]*hooked.Tensor
 	// Source says where the dictionary was read, in which layout, and which defaults were taken.
 	Source string

@@ -15,8 +15,8 @@ import (
 // mostCosines bounds a table of cosines: beyond it nobody looks at all.
 const mostCosines = 1 << 27
 
-// Cosines are those of the decoder directions of some features with all of another dictionary, or of
-// the same one: [feature, other]. No features stand for all.
+// Cosines are those of the decoder directions of some features with all of another dictionary, or
+// of the same one: [feature, other]. No features stand for all.
 func (d *Dictionary) Cosines(other *Dictionary, features ...int) (*hooked.Tensor, error) {
 	for _, one := range []*Dictionary{d, other} {
 		if err := one.check(); err != nil {

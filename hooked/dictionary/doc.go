@@ -5,8 +5,8 @@
 //	acts, err := d.Features(model, "The Eiffel Tower is in")  // sparse, at all positions
 //	logits, cache, err := model.RunWithCache(text, dictionary.Splice(d))
 //
-// [Load] reads what SAELens 3 to 6, Gemma Scope 1 and 2 and sparsify write; [Dictionary.Save] writes
-// what SAELens 6 reads. The kinds are those of SAELens ([Kind]). BatchTopK and Matryoshka
+// [Load] reads what SAELens 3 to 6, Gemma Scope 1 and 2 and sparsify write; [Dictionary.Save]
+// writes what SAELens 6 reads. The kinds are those of SAELens ([Kind]). BatchTopK and Matryoshka
 // dictionaries that were saved for use are JumpReLU; as their training class saves them they choose
 // among all positions of a run together, and [Dictionary.Inference] makes the former of the latter.
 // Which it is, in which layout it was read and which defaults were taken the description says.
@@ -18,7 +18,8 @@
 //
 //	hooked.Edit(d.Acts(), hooked.Zero(hooked.Along("feature", 123)))           // ablate feature 123
 //	hooked.Edit(d.Acts(), hooked.Replace(8.0, hooked.Along("feature", 123)))   // clamp it
-//	model.RunWithGradients(text, metric, dictionary.Splice(d, dictionary.SpliceOptions{ErrorTerm: true}))
+//	exact := dictionary.SpliceOptions{ErrorTerm: true}
+//	value, cache, grads, err := model.RunWithGradients(text, metric, dictionary.Splice(d, exact))
 //
 // The gradient at [Dictionary.Acts] times the activation is the feature's attribution. Dictionaries
 // at several sites are spliced in together. One that was made for a model without processing must
@@ -32,12 +33,12 @@
 //
 // # In graphs
 //
-// A [Pass] builds a dictionary into any graph with any nodes for its weights, such as variables that
-// are trained. What sets the kinds apart is a table of graph functions in kinds.go.
+// A [Pass] builds a dictionary into any graph with any nodes for its weights, such as variables
+// that are trained. What sets the kinds apart is a table of graph functions in kinds.go.
 //
 // Sources: SAELens 6.54 for names, layouts and semantics (Bloom et al.); Bricken et al. 2023 and
-// Cunningham et al. 2023 for sparse autoencoders; Rajamanoharan et al. 2024 (gated, JumpReLU); Gao et
-// al. 2024 (TopK); Bussmann et al. 2024 and 2025 (BatchTopK, Matryoshka); Dunefsky et al. 2024
+// Cunningham et al. 2023 for sparse autoencoders; Rajamanoharan et al. 2024 (gated, JumpReLU); Gao
+// et al. 2024 (TopK); Bussmann et al. 2024 and 2025 (BatchTopK, Matryoshka); Dunefsky et al. 2024
 // (transcoders); Paulo et al. 2025 (skip transcoders); Lieberum et al. 2024 (Gemma Scope); Marks et
 // al. 2024 for the error term. A splice differs from SAELens' in one thing: the skip of a skip
 // transcoder is part of it.

@@ -12,9 +12,9 @@ import (
 // What is folded into the weights: each gives another dictionary that computes the same, or says in
 // what it differs.
 
-// FoldDecoderNorms is the dictionary whose decoder directions have norm one: activations grow by the
-// norms, and the output stays. SAELens' fold_W_dec_norm. A TopK that does not choose by activation
-// times norm would choose other features, and is refused.
+// FoldDecoderNorms is the dictionary whose decoder directions have norm one: activations grow by
+// the norms, and the output stays. SAELens' fold_W_dec_norm. A TopK that does not choose by
+// activation times norm would choose other features, and is refused.
 func (d *Dictionary) FoldDecoderNorms() (*Dictionary, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -65,9 +65,9 @@ func (d *Dictionary) NormFactor(x *hooked.Tensor) (float64, error) {
 	return factor, nil
 }
 
-// FoldNormFactor is the dictionary for activations as they are, where d is one for activations times
-// the factor. It is for those that expect activations of a mean norm, [AverageOnlyIn]; SAELens'
-// fold_activation_norm_scaling_factor.
+// FoldNormFactor is the dictionary for activations as they are, where d is one for activations
+// times the factor. It is for those that expect activations of a mean norm, [AverageOnlyIn];
+// SAELens' fold_activation_norm_scaling_factor.
 func (d *Dictionary) FoldNormFactor(factor float64) (*Dictionary, error) {
 	if err := d.check(); err != nil {
 		return nil, err
@@ -91,9 +91,9 @@ func (d *Dictionary) FoldNormFactor(factor float64) (*Dictionary, error) {
 	return out, err
 }
 
-// Inference is the JumpReLU dictionary that a BatchTopK or Matryoshka becomes for use, one threshold
-// for all features, as SAELens' save_inference_model has it: so what is active at a position no
-// longer depends on other positions. Other kinds are as they are.
+// Inference is the JumpReLU dictionary that a BatchTopK or Matryoshka becomes for use, one
+// threshold for all features, as SAELens' save_inference_model has it: so what is active at a
+// position no longer depends on other positions. Other kinds are as they are.
 func (d *Dictionary) Inference() (*Dictionary, error) {
 	if err := d.check(); err != nil {
 		return nil, err

@@ -12,8 +12,8 @@ import (
 
 // What SAELens writes: since version 6 with an object metadata, before that flat.
 
-// Fields of cfg.json that no computation depends on. What trained a dictionary is kept, where it was
-// trained by version 6; the logs and files of a run are not.
+// Fields of cfg.json that no computation depends on. What trained a dictionary is kept, where it
+// was trained by version 6; the logs and files of a run are not.
 var (
 	runFields = []string{"device", "dtype", "seed", "verbose", "sae_lens_version", "sae_lens_training_version", "use_error_term"}
 	// settings of version 6's training classes

@@ -29,11 +29,11 @@ type SpliceOptions struct {
 //	logits, cache, err := model.RunWithCache(text, dictionary.Splice(d))
 //	acts := cache.Get(d.Acts())
 //
-// What goes on inside has sites of its own, under SAELens' names: hook_sae_input, hook_sae_acts_pre,
-// hook_sae_acts_post (the features), hook_sae_recons, hook_sae_error and hook_sae_output, after the
-// name of the output's site and a dot. They are recorded, edited, patched and differentiated like
-// the model's own; [Dictionary.Acts] names the features. The output's site itself can be read, and
-// holds hook_sae_output.
+// What goes on inside has sites of its own, under SAELens' names: hook_sae_input,
+// hook_sae_acts_pre, hook_sae_acts_post (the features), hook_sae_recons, hook_sae_error and
+// hook_sae_output, after the name of the output's site and a dot. They are recorded, edited,
+// patched and differentiated like the model's own; [Dictionary.Acts] names the features. The
+// output's site itself can be read, and holds hook_sae_output.
 //
 // The skip of a skip transcoder is part of what it gives; SAELens leaves it out in spliced runs
 // without an error term. Positions of excluded tokens keep the model's own activation.

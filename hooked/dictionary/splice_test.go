@@ -13,8 +13,8 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// Several dictionaries with their error terms leave the model as it is, in the step by step programs
-// of a run and in generation; features of one show in the other.
+// Several dictionaries with their error terms leave the model as it is, in the step by step
+// programs of a run and in generation; features of one show in the other.
 func TestSeveral(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := model(t, "gpt2", be)

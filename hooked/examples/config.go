@@ -9,8 +9,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// Config says what [Find] keeps of each feature, and what it reads. One of Top, Bottom and Quantiles
-// must be set.
+// Config says what [Find] keeps of each feature, and what it reads. One of Top, Bottom and
+// Quantiles must be set.
 type Config struct {
 	Top    int // contexts with the largest peaks
 	Bottom int // contexts with the smallest troughs
@@ -21,7 +21,8 @@ type Config struct {
 	AllValues   bool    // no floor: every context is in the sample's range
 	Seed        uint64  // of the sample
 
-	// Around is how many positions on either side of a peak an example has; 0 for the whole context.
+	// Around is how many positions on either side of a peak an example has; 0 for the whole
+	// context.
 	Around int
 	// Skip is how many positions at the beginning of each context are not looked at for peaks, such
 	// as 1 where a BOS token stands there, which activates much without being read.

@@ -68,8 +68,8 @@ func (f *Found) Seen() int {
 
 // Quantiles are the sampled contexts in groups by their peaks, the smallest first: group i is drawn
 // from between the quantiles i/n and (i+1)/n of the contexts in which the feature is above
-// [Config.Floor]. Fewer such contexts than were asked for make smaller groups. Within a group the smallest
-// comes first, of equal ones the earlier row.
+// [Config.Floor]. Fewer such contexts than were asked for make smaller groups. Within a group the
+// smallest comes first, of equal ones the earlier row.
 func (f *Feature) Quantiles() [][]Example {
 	if f == nil || f.config.Quantiles == 0 {
 		return nil

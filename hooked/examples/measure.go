@@ -169,8 +169,8 @@ func headLabels(n int, x activation) ([]string, error) {
 	return labels, nil
 }
 
-// Directions measures projections of the activation [batch, pos, d] at a site onto directions [d] or
-// [direction, d], such as a probe's weights. Each has a label.
+// Directions measures projections of the activation [batch, pos, d] at a site onto directions [d]
+// or [direction, d], such as a probe's weights. Each has a label.
 func Directions(at hooked.Site, directions *hooked.Tensor, labels ...string) Measure {
 	m := Of(at, labels, func(x *Node, with []*Node) *Node {
 		d := with[0]

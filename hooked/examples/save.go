@@ -35,8 +35,9 @@ type savedFeature struct {
 }
 
 // Save writes what was found to a safetensors file, which appears when it is complete: for [Open],
-// on this machine or another, to look at it or to [Merge] it. Its arrays are, example by example, row, pos,
-// from (positions), value, size (tokens in the example) and, joined, tokens and activations.
+// on this machine or another, to look at it or to [Merge] it. Its arrays are, example by example,
+// row, pos, from (positions), value, size (tokens in the example) and, joined, tokens and
+// activations.
 func (f *Found) Save(path string) error {
 	if f == nil || len(f.Features) == 0 {
 		return errors.New("examples: there is nothing to save")

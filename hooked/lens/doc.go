@@ -1,4 +1,11 @@
-// Package lens reads what a model computes: the logit lens, direct logit attribution, the OV and QK
-// circuits of heads, head detectors, singular vectors in the vocabulary. Everything is built on the
-// exported interface of package hooked, most of it in a few lines, to be read and varied.
+// Package lens reads what a model computes: the logit lens and tuned lenses, direct logit
+// attribution, the OV and QK circuits of heads, head detectors, singular vectors in the vocabulary.
+// Everything is built on the exported interface of package hooked, most of it in a few lines, to be
+// read and varied.
+//
+// A [TunedLens] is fitted to a model and used like the logit lens:
+//
+//	tuned, err := lens.FitTunedLens(ctx, model, lens.StreamsOf(ctx, model, contexts, 0, 16, 512, 1, 0), lens.TunedConfig{Steps: 250})
+//	table, err := tuned.Table(cache, 5)                    // as lens.LogitLensTable(cache, 5)
+//	plots.LogitLensTable(table, plots.Axes{}).Show()
 package lens

@@ -7,8 +7,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// A Table is what a lens reads in the residual stream of one prompt, layer by position: the likeliest
-// tokens with their probabilities. plots.LogitLensTable draws it as it is.
+// A Table is what a lens reads in the residual stream of one prompt, layer by position: the
+// likeliest tokens with their probabilities. plots.LogitLensTable draws it as it is.
 type Table struct {
 	Labels []string    // of the rows: "0_pre", ..., "final_post"
 	Tokens []string    // that were read, one a column
@@ -42,10 +42,10 @@ func (t *Table) Cell(row, column int) (tokens []string, probabilities []float32)
 	return tokens, probabilities
 }
 
-// LogitLensTable reads the residual stream of a run of one prompt through final norm and unembedding,
-// before each layer and after the last, and keeps the k likeliest tokens: the logit lens of
-// [LogitLensOwnScale], with b_U. The last row is the model's own prediction. Logits of one row at a time are
-// held, [pos, d_vocab]. Options are those of [hooked.Cache.AccumulatedResid].
+// LogitLensTable reads the residual stream of a run of one prompt through final norm and
+// unembedding, before each layer and after the last, and keeps the k likeliest tokens: the logit
+// lens of [LogitLensOwnScale], with b_U. The last row is the model's own prediction. Logits of one
+// row at a time are held, [pos, d_vocab]. Options are those of [hooked.Cache.AccumulatedResid].
 func LogitLensTable(cache *hooked.Cache, k int, options ...hooked.StackOption) (*Table, error) {
 	return readTable("LogitLensTable", cache, k, options, func(_ string, x *hooked.Tensor) (*hooked.Tensor, error) { return x, nil })
 }

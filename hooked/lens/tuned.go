@@ -19,8 +19,8 @@ type TunedLens struct {
 	about           tunedAbout
 }
 
-// NewTunedLens is a lens whose maps are the identity: the logit lens, and what [FitTunedLens] begins
-// with.
+// NewTunedLens is a lens whose maps are the identity: the logit lens, and what [FitTunedLens]
+// begins with.
 func NewTunedLens(m *hooked.Model) (*TunedLens, error) {
 	if m == nil {
 		return nil, fmt.Errorf("NewTunedLens: the model is nil")
@@ -80,8 +80,8 @@ func (t *TunedLens) fits(m *hooked.Model) error {
 
 func centres(m *hooked.Model) bool { return m.Applied()&hooked.CenterWriting != 0 }
 
-// Translate is what the lens makes of the residual stream before a layer, [..., d_model]: a guess at
-// the stream after the last.
+// Translate is what the lens makes of the residual stream before a layer, [..., d_model]: a guess
+// at the stream after the last.
 func (t *TunedLens) Translate(layer int, x *hooked.Tensor) (*hooked.Tensor, error) {
 	w, err := t.Weight(layer)
 	if err != nil {
@@ -105,9 +105,10 @@ func translated(x, w, b *graph.Node) *graph.Node {
 }
 
 // Logits are those that the lens reads before each layer, and the model's own last, as
-// [LogitLensOwnScale] gives them: [component, batch, pos, d_vocab] without b_U, and their labels. Options are those of
-// [hooked.Cache.AccumulatedResid], without [hooked.IncludeMid], for which a lens has no maps. The model's norms
-// must be folded. A whole run's logits are large: pick positions.
+// [LogitLensOwnScale] gives them: [component, batch, pos, d_vocab] without b_U, and their labels.
+// Options are those of [hooked.Cache.AccumulatedResid], without [hooked.IncludeMid], for which a
+// lens has no maps. The model's norms must be folded. A whole run's logits are large: pick
+// positions.
 func (t *TunedLens) Logits(cache *hooked.Cache, options ...hooked.StackOption) (logits *hooked.Tensor, labels []string, err error) {
 	if cache == nil {
 		return nil, nil, fmt.Errorf("TunedLens.Logits: the cache is nil")

@@ -14,8 +14,8 @@ import (
 )
 
 // A saved lens is a folder in the layout of the package tuned-lens (0.2.0): config.json with its
-// fields, and the maps called "0.weight" [out, in], "0.bias", "1.weight", ... That package keeps them
-// with torch.save in params.pt, this one in params.safetensors; both are read.
+// fields, and the maps called "0.weight" [out, in], "0.bias", "1.weight", ... That package keeps
+// them with torch.save in params.pt, this one in params.safetensors; both are read.
 
 // tunedAbout is config.json.
 type tunedAbout struct {
@@ -34,8 +34,8 @@ func aboutLens(m *hooked.Model) tunedAbout {
 	return tunedAbout{c.ModelName, c.DModel, c.NLayers, true, lensType, centres(m)}
 }
 
-// Save writes the lens to a folder: config.json and params.safetensors, in the layout of the package
-// tuned-lens.
+// Save writes the lens to a folder: config.json and params.safetensors, in the layout of the
+// package tuned-lens.
 func (t *TunedLens) Save(folder string) error {
 	if t.Layers() == 0 {
 		return errors.New("TunedLens.Save: the lens is empty")
@@ -60,7 +60,8 @@ func (t *TunedLens) Save(folder string) error {
 	return nil
 }
 
-// OpenTunedLens reads a lens from a folder that [TunedLens.Save] or the package tuned-lens has written.
+// OpenTunedLens reads a lens from a folder that [TunedLens.Save] or the package tuned-lens has
+// written.
 func OpenTunedLens(folder string) (*TunedLens, error) {
 	t, err := openTuned(folder)
 	if err != nil {

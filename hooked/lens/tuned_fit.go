@@ -29,7 +29,7 @@ type StreamSource = iter.Seq2[Streams, error]
 // TunedConfig says how a lens is fitted.
 type TunedConfig struct {
 	Steps        int
-	LearningRate float64 // at the first step, from where it falls to zero in a straight line; 0 for 0.1
+	LearningRate float64 // at the first step, from where it falls to zero in a straight line; 0 for 0.01
 	WeightDecay  float64 // towards the identity
 
 	// Progress, if there is one, is called after each step with the divergence of each layer on the
@@ -38,10 +38,11 @@ type TunedConfig struct {
 }
 
 // FitTunedLens fits a lens to a model: each layer's map by stochastic gradient descent on KL(end ||
-// lens) in nats, with Nesterov momentum of 0.9 and gradients clipped to a norm of one, as in the
-// paper; from the identity, unless a lens to begin with is given. A step is one program, the same
-// for all layers: so the optimizer is three lines of it, and not GoMLX's, whose variables belong to
-// one program each.
+// lens) in nats, with Nesterov momentum of 0.9 as in the paper, from the identity, unless a lens to
+// begin with is given. Gradients are clipped to a norm of one for each layer, in the package
+// tuned-lens for all together; its rate of 0.1 would throw the last layers far off at the first
+// steps. A step is one program, the same for all layers: so the optimizer is three lines of it, and
+// not GoMLX's, whose variables belong to one program each.
 func FitTunedLens(ctx context.Context, m *hooked.Model, source StreamSource, c TunedConfig, from ...*TunedLens) (*TunedLens, error) {
 	t, err := fitTuned(ctx, m, source, c, from)
 	if err != nil {
@@ -52,7 +53,7 @@ func FitTunedLens(ctx context.Context, m *hooked.Model, source StreamSource, c T
 
 func fitTuned(ctx context.Context, m *hooked.Model, source StreamSource, c TunedConfig, from []*TunedLens) (*TunedLens, error) {
 	if c.LearningRate == 0 {
-		c.LearningRate = 0.1
+		c.LearningRate = 0.01
 	}
 	switch {
 	case ctx == nil || m == nil || source == nil:
@@ -234,9 +235,9 @@ func (t *TunedLens) divergences(ctx context.Context, m *hooked.Model, source Str
 	return sums, nil
 }
 
-// StreamsOf runs a model on contexts from a row on, some of them together, and gives the streams of all their
-// positions but the first skip, shuffled by the seed and cut into steps of so many tokens. What
-// makes no whole step is left out.
+// StreamsOf runs a model on contexts from a row on, some of them together, and gives the streams of
+// all their positions but the first skip, shuffled by the seed and cut into steps of so many
+// tokens. What makes no whole step is left out.
 func StreamsOf(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, from, together, tokens, skip int, seed uint64) StreamSource {
 	return func(yield func(Streams, error) bool) {
 		if ctx == nil || m == nil || contexts == nil {
@@ -323,8 +324,8 @@ func (s Streams) pick(m *hooked.Model, tokens []int) (out Streams, err error) {
 	return out, err
 }
 
-// StreamsFrom reads the streams of a store that was harvested at hooked.ResidPre in every layer and at
-// ResidPost in the last. Reading.Size is the number of tokens in a step.
+// StreamsFrom reads the streams of a store that was harvested at hooked.ResidPre in every layer and
+// at ResidPost in the last. Reading.Size is the number of tokens in a step.
 func StreamsFrom(store *activations.Store, m *hooked.Model, reading activations.Reading) StreamSource {
 	return func(yield func(Streams, error) bool) {
 		if store == nil || m == nil {

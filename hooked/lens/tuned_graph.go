@@ -82,8 +82,8 @@ func divergence(logP, logQ *graph.Node) *graph.Node {
 const momentum = 0.9
 
 // stepped are the weights and momenta after a step of a layer's map, and the divergence before it.
-// In are the stream [token, d_model], log-probabilities of the end, W, b, their momenta, the rate, the
-// decay, and the end's tensors.
+// In are the stream [token, d_model], log-probabilities of the end, W, b, their momenta, the rate,
+// the decay, and the end's tensors.
 func (e *end) stepped(in []*graph.Node) []*graph.Node {
 	x, logP, w, b, mw, mb, rate, decay := in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7]
 	kl := divergence(logP, e.logProbs(translated(x, w, b), in[8:]))

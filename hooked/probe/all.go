@@ -75,7 +75,8 @@ func sideBySide(work []func() error) error {
 
 // ByLayer collects activations and fits a probe on each: [Collect] and [FitAll] in one call.
 //
-//	table, err := probe.ByLayer(ctx, model, probe.Collection{Texts: texts, Sites: hooked.ResidPost, MaxTokens: 64}, labels, probe.Logistic{}, probe.Split{})
+//	texts := probe.Collection{Texts: mails, Sites: hooked.ResidPost, MaxTokens: 64}
+//	table, err := probe.ByLayer(ctx, model, texts, labels, probe.Logistic{}, probe.Split{})
 //	plots.Line(table.Accuracy()).Show()
 func ByLayer(ctx context.Context, m *hooked.Model, c Collection, labels []int, method Method, split Split) (*Table, error) {
 	a, err := Collect(ctx, m, c)

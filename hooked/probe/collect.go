@@ -44,7 +44,8 @@ type Activations struct {
 // a length that others share; the rows are in the order of the texts, and what a text gives does not
 // depend on the others.
 //
-//	found, err := probe.Collect(ctx, model, probe.Collection{Texts: texts, Sites: hooked.ResidPost, MaxTokens: 64})
+//	texts := probe.Collection{Texts: mails, Sites: hooked.ResidPost, MaxTokens: 64}
+//	found, err := probe.Collect(ctx, model, texts)
 //	rows, err := found.Rows(hooked.ResidPost.At(8))
 func Collect(ctx context.Context, m *hooked.Model, c Collection) (*Activations, error) {
 	if ctx == nil {

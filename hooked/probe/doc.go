@@ -1,11 +1,12 @@
 // Package probe asks what can be read off a model's activations by a linear probe, and what changes
 // when it is taken away.
 //
-//	found, err := probe.Collect(ctx, model, probe.Collection{Texts: texts, Sites: hooked.ResidPost, MaxTokens: 64})
-//	rows, err := found.Rows(hooked.ResidPost.At(12))                       // [text, d_model]
+//	texts := probe.Collection{Texts: mails, Sites: hooked.ResidPost, MaxTokens: 64}
+//	found, err := probe.Collect(ctx, model, texts)
+//	rows, err := found.Rows(hooked.ResidPost.At(12)) // [text, d_model]
 //	fitted, err := probe.Fit(rows, labels, probe.Logistic{}, probe.Split{Seed: 1})
-//	fitted.Test.Accuracy, fitted.Test.Majority                             // on texts that it was not fitted on
-//	direction, err := fitted.Direction(1)                                  // [d_model], ready for edits
+//	fitted.Test.Accuracy, fitted.Test.Majority       // on texts that it was not fitted on
+//	direction, err := fitted.Direction(1)            // [d_model], ready for edits
 //
 // # Activations
 //

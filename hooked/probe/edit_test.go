@@ -57,6 +57,9 @@ func TestEdits(t *testing.T) {
 				"LEACE":     {leace.Edit, func(x []float32) []float32 { return must(leace.Apply(oneRow(t, x)))(t).Float32s() }},
 				"NullSpace": {null.Edit, func(x []float32) []float32 { return must(null.Apply(oneRow(t, x)))(t).Float32s() }},
 			} {
+				if golden.LeftOut(be, what+" "+site.Name(), "LEACE blocks.1.attn.hook_z", "ProjectOut blocks.1.hook_resid_post") {
+					continue
+				}
 				for _, at := range [][]hooked.Entries{nil, {hooked.Pos(-1), hooked.Prompt(1)}} {
 					got := must(m.Cache(tokens, hooked.Names(site), hooked.Edit(site, test.edit(at...))))(t).Get(site).Float32s()
 					for i := range len(got) / d {

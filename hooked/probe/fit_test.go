@@ -116,6 +116,25 @@ func TestCalibration(t *testing.T) {
 	if m := f.Test; !(m.CalibrationError < 0.04 && m.LogLoss < m.MajorityLogLoss) {
 		t.Errorf("%+v", m)
 	}
+	p := must(f.Probabilities(rows))(t)
+	want := 0.0
+	for bin := range 10 {
+		confidence, right := 0.0, 0.0
+		for i, of := range p {
+			best := max(of[0], of[1])
+			if best < float64(bin)/10 || best >= float64(bin+1)/10 {
+				continue
+			}
+			confidence += best
+			if of[labels[i]] == best {
+				right++
+			}
+		}
+		want += math.Abs(confidence-right) / float64(len(p))
+	}
+	if m := must(f.Evaluate(rows, labels))(t); math.Abs(m.CalibrationError-want) > 1e-12 {
+		t.Errorf("the calibration error is %v, want %v", m.CalibrationError, want)
+	}
 	wrong := make([]int, len(labels))
 	if m := must(f.Evaluate(rows, wrong))(t); m.CalibrationError < 0.1 {
 		t.Errorf("of labels that are all 0: %+v", m)

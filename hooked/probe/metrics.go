@@ -47,9 +47,7 @@ func (p *Probe) measure(x *mat.Dense, labels []int, frequencies []float64) Metri
 	m.AUROC = meanAUROC(scores, labels, p.classes)
 	m.Majority, m.MajorityLogLoss = baseline(labels, frequencies)
 	if p.hasProbabilities() {
-		all := probabilities(scores)
-		m.LogLoss = p.logLoss(scores, labels)
-		m.CalibrationError = calibrationError(all, labels)
+		m.LogLoss, m.CalibrationError = logLoss(scores, labels), calibrationError(probabilities(scores), labels)
 	}
 	return m
 }
@@ -124,7 +122,7 @@ func probabilities(scores *mat.Dense) *mat.Dense {
 }
 
 // logLoss is taken from the logits, of which probabilities may round to zero.
-func (p *Probe) logLoss(scores *mat.Dense, labels []int) float64 {
+func logLoss(scores *mat.Dense, labels []int) float64 {
 	total := 0.0
 	for i, label := range labels {
 		row := scores.RawRowView(i)

@@ -1,6 +1,7 @@
 package probe_test
 
 import (
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -23,13 +24,33 @@ func TestSpam(t *testing.T) {
 	}
 	m := realModel(t)
 	texts, labels := mails(t, 500)
-	site := hooked.ResidPost.At(15)
+	site := hooked.ResidPost.At(12)
 	found := must(probe.Collect(ctx, m, probe.Collection{Texts: texts, Sites: site, MaxTokens: 32}))(t)
-	f := must(probe.Fit(must(found.Rows(site))(t), labels, probe.Logistic{Standardise: true}, probe.Split{Test: 0.3, Seed: 1}))(t)
-	t.Logf("%s: in training %+v, in testing %+v", site, f.Train, f.Test)
-	if !(f.Test.Accuracy >= f.Test.Majority+0.2) {
-		t.Errorf("accuracy %v, the majority class has %v", f.Test.Accuracy, f.Test.Majority)
+	rows := must(found.Rows(site))(t)
+	split := probe.Split{Test: 0.3, Seed: 1}
+	for _, method := range []probe.Method{probe.Logistic{Standardise: true}, probe.Logistic{}, probe.Ridge{Alpha: 100}, probe.Means{}} {
+		f := must(probe.Fit(rows, labels, method, split))(t)
+		t.Logf("%s: in training %+v, in testing %+v", method, f.Train, f.Test)
+		if !(f.Test.Accuracy >= f.Test.Majority+0.2) && method != probe.Method(probe.Means{}) {
+			t.Errorf("%s: accuracy %v, the majority class has %v", method, f.Test.Accuracy, f.Test.Majority)
+		}
 	}
+	// after LEACE a fresh probe knows how frequent the classes are, and no more
+	fitted := must(probe.Fit(rows, labels, probe.Ridge{}, split))(t)
+	eraser := must(probe.LEACE(must(rows.Pick(fitted.TrainRows))(t), at(labels, fitted.TrainRows)))(t)
+	after := must(probe.Fit(must(eraser.Apply(rows))(t), labels, probe.Logistic{Standardise: true}, split))(t)
+	t.Logf("after LEACE: in training %+v, in testing %+v", after.Train, after.Test)
+	if m := after.Train; math.Abs(m.LogLoss-m.MajorityLogLoss) > 1e-3 {
+		t.Errorf("after LEACE: log loss %v, the majority class has %v", m.LogLoss, m.MajorityLogLoss)
+	}
+}
+
+// at are some of the labels.
+func at(labels, rows []int) (out []int) {
+	for _, row := range rows {
+		out = append(out, labels[row])
+	}
+	return out
 }
 
 // mails are n mails that are not spam and n that are, and their labels 0 and 1.

@@ -49,6 +49,10 @@
 //
 // # Long trainings
 //
+// [Start] trains in a process of its own, which goes on when a notebook's cell, its kernel or a
+// terminal ends; [Find] has it by its name: curve, step, error, newest model. [Config.Live] and
+// [Training.Watch] draw a curve that grows, as plots.LiveLine is one.
+//
 // With [Config.Folder] a training writes checkpoints, and [Resume] goes on from the newest to the
 // weights that an unbroken training comes to. [Checkpoints] opens a folder as models. A training
 // that is interrupted, or whose loss is not a number ([ErrDiverged]), returns what it had reached.

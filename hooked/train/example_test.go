@@ -2,12 +2,14 @@ package train_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/train"
+	"gopherlens/plots"
 )
 
 // A transformer of one layer learns to add modulo 5.
@@ -88,4 +90,51 @@ func ExampleFit() {
 	// 2.00
 	// -1.00
 	// 0.50
+}
+
+// A training that goes on when the cell or program that began it has ended. In a notebook Start stands
+// first below %%, and the rest in later cells.
+func ExampleStart() {
+	model := hooked.Must(hooked.New(hooked.Config{
+		NLayers: 1, DModel: 32, NHeads: 2, DHead: 16, DMLP: 64, ActFn: "relu", NCtx: 3, DVocab: 6, DVocabOut: 5, InitMode: "gpt2"}))
+	examples := hooked.Must(train.ModularAddition(5))
+	run, err := train.Start("addition modulo 5", model, train.Config{
+		Data: examples.Shuffled(16, 1), Loss: train.CrossEntropy("sum", -1), Steps: 100_000, LearningRate: 1e-3})
+	if errors.Is(err, train.ErrRunning) { // begun earlier: run is that one
+		err = nil
+	}
+	fmt.Println(run, err)
+}
+
+// Another cell, tomorrow.
+func ExampleFind() {
+	run, err := train.Find("addition modulo 5")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	live := plots.NewLiveLine(plots.Axes{XName: "step", YName: "loss", LogY: true})
+	err = run.Watch(context.Background(), live) // until it ends, or the stop button is pressed
+	fmt.Println(run, err)
+
+	err = run.Stop(context.Background()) // Start with the same name goes on
+	fmt.Println(run.State, err)
+	model, err := run.Model()
+	fmt.Println(model.Config().NLayers, err)
+}
+
+// The curve of a training grows below its cell.
+func ExampleConfig_live() {
+	model := hooked.Must(hooked.New(hooked.Config{
+		NLayers: 1, DModel: 32, NHeads: 2, DHead: 16, DMLP: 64, ActFn: "relu", NCtx: 3, DVocab: 6, DVocabOut: 5, InitMode: "gpt2"}))
+	examples := hooked.Must(train.ModularAddition(5))
+	live := plots.NewLiveLine(plots.Axes{XName: "step", YName: "loss", LogY: true})
+	out, err := train.Run(context.Background(), model, train.Config{
+		Data: examples.Shuffled(16, 1), Loss: train.CrossEntropy("sum", -1), Steps: 10, LearningRate: 1e-3,
+		Eval: train.Evaluation{Data: examples.Full(), Every: 5},
+		Live: live,
+	})
+	fmt.Println(out.Steps, err)
+	err = live.Figure().WriteSVG("curve.svg") // outside a notebook
+	fmt.Println(err)
 }

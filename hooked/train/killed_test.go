@@ -57,7 +57,7 @@ func TestKilled(t *testing.T) {
 		is   func() bool
 	}{
 		{"before the first checkpoint", func() bool { return matches("run.json") }},
-		{"in the middle of a checkpoint", func() bool { return matches(".unfinished-*/model.safetensors") }},
+		{"in the middle of a checkpoint", func() bool { return matches(".step-*/model.safetensors") }},
 		{"after some checkpoints", func() bool { return some() >= 8 }},
 		{"between later ones", func() bool { return some() >= 16 }},
 	} {

@@ -142,7 +142,8 @@ func (f *fit) checkFirst() error {
 		if err != nil {
 			return brief.Errorf("the data: %w", err)
 		}
-		return f.checkBatch(b)
+		_, err := f.parts(b)
+		return err
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"gopherlens/internal/backend"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/wholefile"
 	"gopherlens/resident"
 )
 
@@ -104,10 +105,7 @@ func (h home) writeJSON(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(h.file(name)+".new", data, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(h.file(name)+".new", h.file(name))
+	return wholefile.WriteBytes(h.file(name), 0o600, data)
 }
 
 var errLocked = errors.New("locked by another process")
@@ -189,11 +187,14 @@ func (h home) command(id string, lock *os.File) (*exec.Cmd, error) {
 		return nil, err
 	}
 	return &exec.Cmd{
-		Path: h.file(programFile), Args: os.Args, Env: env,
+		Path: h.file(programFile), Args: os.Args, Env: env, Dir: firstDir,
 		ExtraFiles:  []*os.File{lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}, nil
 }
+
+// firstDir is where this process was begun, and where what it does can be done again.
+var firstDir, _ = os.Getwd() // failing that, where it is by then
 
 // clear removes what an earlier process has left.
 func (h home) clear() error {
@@ -220,16 +221,18 @@ func (h home) copyProgram() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(h.file(programFile)+".new", data, 0o700); err != nil {
-		return err
-	}
-	return os.Rename(h.file(programFile)+".new", h.file(programFile))
+	return wholefile.WriteSoon(h.file(programFile), 0o700, data)
 }
 
 // environment leaves out the notebook, into whose pipes the process must not write, and gives it a
 // resident worker of its own where this process uses one: the notebook's ends with the kernel.
 func (h home) environment(id string) ([]string, error) {
 	own := map[string]string{homeEnv: h.dir, launchEnv: id, "GONB_PIPE": "", "GONB_PIPE_BACK": ""}
+	cache, err := cachedir.Root()
+	if err != nil {
+		return nil, err
+	}
+	own[cachedir.Variable] = cache // which may have been relative to another folder
 	choice, err := backend.Choose()
 	if err != nil {
 		return nil, err

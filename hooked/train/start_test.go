@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -287,6 +288,11 @@ func TestStartLives(t *testing.T) {
 		t.Errorf("%s", run)
 	}
 	failCell(t, "slow", train.ErrRunning.Error(), "of 120", "Stop")
+	if runtime.GOOS == "linux" { // whose call gives 20 less the niceness
+		if got, err := syscall.Getpriority(syscall.PRIO_PROCESS, processOf(t, run)); err != nil || got != 20-10 {
+			t.Errorf("the process has the priority %d, %v", got, err)
+		}
+	}
 	if err := train.Remove("sums"); !errors.Is(err, train.ErrRunning) {
 		t.Errorf("removed while it runs: %v", err)
 	}
@@ -358,6 +364,14 @@ func TestStartDied(t *testing.T) {
 // kill ends a training's process without a word.
 func kill(t *testing.T, run *train.Training) {
 	t.Helper()
+	if err := syscall.Kill(processOf(t, run), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// processOf is the number of a training's process.
+func processOf(t *testing.T, run *train.Training) int {
+	t.Helper()
 	pid, err := os.ReadFile(filepath.Join(filepath.Dir(run.Log), "pid"))
 	if err != nil {
 		t.Fatal(err)
@@ -366,9 +380,7 @@ func kill(t *testing.T, run *train.Training) {
 	if _, err := fmt.Sscan(string(pid), &n); err != nil || n < 2 {
 		t.Fatal(string(pid), err)
 	}
-	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	return n
 }
 
 // TestStartCells holds what a program does before its call of Start, which is done again in the

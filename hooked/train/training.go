@@ -315,13 +315,31 @@ func (t *Training) Stop(ctx context.Context) error {
 	if launched.pending() {
 		return nil
 	}
-	if err := t.Refresh(); err != nil || !t.Alive() {
-		return err
+	for {
+		if err := t.Refresh(); err != nil || !t.Alive() {
+			return err
+		}
+		err := t.home.terminate()
+		if err == nil {
+			return t.follow(ctx, nil)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return brief.Errorf("train: stopping training %q: %w", t.Name, err)
+		}
+		if err := pause(ctx); err != nil { // its process is just being begun
+			return err
+		}
 	}
-	if err := t.home.terminate(); err != nil {
-		return brief.Errorf("train: stopping training %q: %w", t.Name, err)
+}
+
+// pause waits a little, or until ctx is done.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(lookInterval):
+		return nil
 	}
-	return t.follow(ctx, nil)
 }
 
 // terminate tells the training's process, which was seen alive, to end.
@@ -377,10 +395,8 @@ func (t *Training) follow(ctx context.Context, live Live) error {
 		if !t.Alive() {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lookInterval):
+		if err := pause(ctx); err != nil {
+			return err
 		}
 	}
 }

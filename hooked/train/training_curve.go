@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,7 +114,7 @@ func (p Point) fields() []string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	out := []string{strconv.Itoa(p.Step), number(p.Loss), number(p.GradientNorm), number(p.LearningRate), strconv.Itoa(p.Tokens)}
 	for _, name := range slices.Sorted(maps.Keys(p.Eval)) {
-		out = append(out, name, number(p.Eval[name]))
+		out = append(out, url.PathEscape(name), number(p.Eval[name])) // on one line
 	}
 	return out
 }
@@ -133,7 +134,9 @@ func pointOf(fields []string) (p Point, err error) {
 		if p.Eval == nil {
 			p.Eval = make(map[string]float64)
 		}
-		p.Eval[rest[0]] = number(rest[1])
+		name, nameErr := url.PathUnescape(rest[0])
+		err = errors.Join(err, nameErr)
+		p.Eval[name] = number(rest[1])
 	}
 	return p, err
 }

@@ -6,6 +6,7 @@
 //	once/       values that notebooks make once
 //	pjrt/       the plugin of the XLA backend
 //	processed/  processed weights
+//	trainings/  trainings that outlive the cell which began them: these are not made again
 package cachedir
 
 import (

@@ -14,10 +14,10 @@ import (
 	"gopherlens/internal/fault"
 )
 
-// ResolveFolder finds files in one folder of a repository, owner/name/folder/..., in the cache or on
-// the hub: what is no model, of which a repository holds many. sets are the sets of files that will
-// do; the first that is there in full is fetched, and nothing else. The path of the source is the
-// folder.
+// ResolveFolder finds files in one folder of a repository, owner/name/folder/..., in the cache or
+// on the hub: what is no model, of which a repository holds many. sets are the sets of files that
+// will do; the first that is there in full is fetched, and nothing else. The path of the source is
+// the folder.
 func ResolveFolder(ctx context.Context, name string, sets [][]string, o Options) (Source, error) {
 	if err := fault.Ended(ctx, "hub: looking for %s", brief.Text(name)); err != nil {
 		return Source{}, err

@@ -1,0 +1,127 @@
+package jinja_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gopherlens/internal/jinja"
+)
+
+// The cases of testdata/chat are what transformers' apply_chat_template gives:
+// testdata/chat/README.md.
+
+func read(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "chat", name))
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func value(t *testing.T, data json.RawMessage) any {
+	t.Helper()
+	if data == nil {
+		return nil
+	}
+	v, err := jinja.FromJSON(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func render(t *testing.T, source string, variables map[string]json.RawMessage, more map[string]any) (*jinja.Rendering, error) {
+	t.Helper()
+	template, err := jinja.Parse(source)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "add_generation_prompt": false}
+	for name, data := range variables {
+		all[name] = value(t, data)
+	}
+	for name, v := range more {
+		all[name] = v
+	}
+	return template.Render(all, jinja.Options{})
+}
+
+func TestFeatures(t *testing.T) {
+	var all struct {
+		Cases []struct {
+			Name, Template string
+			Variables      map[string]json.RawMessage
+			Text           *string
+		}
+	}
+	read(t, "features.json", &all)
+	for _, c := range all.Cases {
+		out, err := render(t, c.Template, c.Variables, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		} else if out.Text != *c.Text {
+			t.Errorf("%s: got %q, want %q", c.Name, out.Text, *c.Text)
+		}
+	}
+}
+
+func TestBad(t *testing.T) {
+	var all struct {
+		Cases []struct {
+			Name, Template, Expect string
+			Messages               json.RawMessage
+			Python                 struct{ Text string }
+		}
+	}
+	read(t, "bad.json", &all)
+	for _, c := range all.Cases {
+		begun := time.Now()
+		out, err := render(t, c.Template, map[string]json.RawMessage{"messages": c.Messages}, nil)
+		switch {
+		case (err == nil) != (c.Expect == "text"):
+			t.Errorf("%s: got %v, %v, want %s", c.Name, out, err, c.Expect)
+		case err == nil && out.Text != c.Python.Text:
+			t.Errorf("%s: got %q, want %q", c.Name, out.Text, c.Python.Text)
+		default:
+			t.Log(c.Name, err, time.Since(begun).Round(time.Millisecond))
+		}
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	var messages struct{ Messages map[string]json.RawMessage }
+	read(t, "messages.json", &messages)
+	files, _ := filepath.Glob("testdata/chat/templates/*.json")
+	if len(files) == 0 {
+		t.Fatal("no templates")
+	}
+	for _, file := range files {
+		var all struct {
+			Template string
+			Cases    []struct {
+				Messages string
+				Kwargs   map[string]json.RawMessage
+				Prompt   bool `json:"add_generation_prompt"`
+				Text     *string
+			}
+		}
+		read(t, "templates/"+filepath.Base(file), &all)
+		for _, c := range all.Cases {
+			out, err := render(t, all.Template, c.Kwargs, map[string]any{
+				"messages": value(t, messages.Messages[c.Messages]), "add_generation_prompt": c.Prompt, "tools": value(t, c.Kwargs["tools"]), "documents": nil,
+			})
+			switch {
+			case (err == nil) != (c.Text != nil):
+				t.Errorf("%s %s: got %v, %v", filepath.Base(file), c.Messages, out, err)
+			case err == nil && out.Text != *c.Text:
+				t.Errorf("%s %s: got %q, want %q", filepath.Base(file), c.Messages, out.Text, *c.Text)
+			}
+		}
+	}
+}
