@@ -15,7 +15,7 @@ import (
 // TestWriteGGUF writes a file, and reads it with the reader that is held against Python's gguf.
 func TestWriteGGUF(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "small.gguf")
-	metadata := []weights.KeyValue{{"general.architecture", "test"}, {"n", uint32(7)}, {"i", int32(-3)}, {"f", float32(0.25)}, {"b", true}, {"no", false}}
+	metadata := []weights.KeyValue{{Key: "general.architecture", Value: "test"}, {Key: "n", Value: uint32(7)}, {Key: "i", Value: int32(-3)}, {Key: "f", Value: float32(0.25)}, {Key: "b", Value: true}, {Key: "no", Value: false}}
 	tensors := []weights.Named{
 		weights.FromFloat32s("b", []int{2, 3}, []float32{1, 2, 3, 4, 5, 6}),
 		weights.FromFloat32s("a", []int{1}, []float32{-0.5}),
@@ -77,9 +77,9 @@ func TestWriteBadGGUF(t *testing.T) {
 		tensors  []weights.Named
 	}{
 		`tensor "a" is there twice`:          {nil, []weights.Named{one, one}},
-		`metadata "k" are there twice`:       {[]weights.KeyValue{{"k", "v"}, {"k", "v"}}, nil},
-		`metadata "general.alignment"`:       {[]weights.KeyValue{{"general.alignment", uint32(64)}}, nil},
-		`metadata "k": a value of type int:`: {[]weights.KeyValue{{"k", 1}}, nil},
+		`metadata "k" are there twice`:       {[]weights.KeyValue{{Key: "k", Value: "v"}, {Key: "k", Value: "v"}}, nil},
+		`metadata "general.alignment"`:       {[]weights.KeyValue{{Key: "general.alignment", Value: uint32(64)}}, nil},
+		`metadata "k": a value of type int:`: {[]weights.KeyValue{{Key: "k", Value: 1}}, nil},
 		"only F32 is written":                {nil, []weights.Named{weights.FromInt64s("a", []int{1}, []int64{1})}},
 		"at most 4":                          {nil, []weights.Named{weights.FromFloat32s("a", []int{1, 1, 1, 1, 1}, []float32{1})}},
 		"takes 8 bytes, and its data have 0": {nil, []weights.Named{short}},
