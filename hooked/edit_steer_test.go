@@ -17,6 +17,8 @@ func TestSteeringCompilesOnce(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		m := load(t, "gpt2", hooked.NoProcessing, be)
 		tokens := hooked.Tokens{{1, 2, 3, 4}}
+		g := hooked.Generation{MaxNewTokens: 3, StopTokens: []int{}}
+		hooked.Must(m.Generate(tokens, g)) // steps that do not compute a picked position are without the edit
 		v := hooked.Must(steer.Load("steer/testdata/control_vectors/gpt2_all.gguf"))
 		other := hooked.Must(steer.Load("steer/testdata/control_vectors/trained_gpt2.gguf"))
 		for what, edit := range map[string]func(v *steer.Vector, strength float64, pos int) hooked.Option{
@@ -26,8 +28,11 @@ func TestSteeringCompilesOnce(t *testing.T) {
 			},
 			"Clamp": func(v *steer.Vector, s float64, pos int) hooked.Option { return steer.Clamp(v, s, hooked.Pos(pos)) },
 		} {
+			if golden.LeftOut(be, what, "AddTo") {
+				continue
+			}
 			run := func(v *steer.Vector, strength float64, pos int) []float32 {
-				hooked.Must(m.Generate(tokens, hooked.Generation{MaxNewTokens: 3, StopTokens: []int{}}, edit(v, strength, pos)))
+				hooked.Must(m.Generate(tokens, g, edit(v, strength, pos)))
 				return hooked.Must(m.Run(tokens, edit(v, strength, pos))).Float32s()
 			}
 			first := run(v, 1.5, -1)
@@ -39,9 +44,6 @@ func TestSteeringCompilesOnce(t *testing.T) {
 			}
 			if slices.Equal(first, second) {
 				t.Errorf("%s: another strength, vector and position changed nothing", what)
-			}
-			if what == "AddTo" && golden.LeftOut(be, what) {
-				return // XLA has been asked
 			}
 		}
 	})

@@ -17,8 +17,7 @@ import (
 var positive = [][]int{{1, 5, 6, 7}, {1, 9, 8}, {1, 4, 4, 3, 20}}
 var negative = [][]int{{1, 15, 16}, {1, 30, 31, 8}}
 
-// TestMeans holds the difference of means against the activations themselves, and against a probe's
-// direction.
+// TestMeans holds the difference of means against the activations themselves.
 func TestMeans(t *testing.T) {
 	m := tiny(t, golden.PureGo(t), "llama")
 	v := must(steer.Contrast(ctx, m, steer.Prompts{PositiveTokens: positive, NegativeTokens: negative}))(t)
@@ -40,14 +39,9 @@ func TestMeans(t *testing.T) {
 		}
 		golden.Close(t, "difference of means", got, want, golden.Tolerance{Abs: 1e-5})
 	}
-	site := hooked.ResidPre.At(2)
-	found := must(probe.Collect(ctx, m, probe.Collection{Tokens: append(positive[:3:3], negative...), Sites: site}))(t)
-	labels := []int{1, 1, 1, 0, 0}
-	fitted := must(probe.Fit(must(found.Rows(site))(t), append(labels, labels...)[:5], probe.Means{}, probe.Split{Test: 0}))
-	_ = fitted
 }
 
-// TestFromProbe and its like hold what is taken over, and for which place.
+// TestFrom holds what probes and tensors give, and for which place.
 func TestFrom(t *testing.T) {
 	m := tiny(t, golden.PureGo(t), "gpt2")
 	site := hooked.ResidPre.At(2)
@@ -85,8 +79,7 @@ func TestFrom(t *testing.T) {
 
 // TestFromFeature takes a decoder's row.
 func TestFromFeature(t *testing.T) {
-	folder := "../dictionary/testdata/saes/standard"
-	d := must(dictionary.Load(folder))(t)
+	d := must(dictionary.Load("../dictionary/testdata/saes/jumprelu_resid"))(t)
 	v := must(steer.FromFeature(d, 3))(t)
 	layer := v.Layers()[0]
 	if name := "blocks." + string(rune('0'+layer)) + "." + v.Site; name != d.Config.HookOut {
@@ -94,6 +87,10 @@ func TestFromFeature(t *testing.T) {
 	}
 	golden.Close(t, "feature 3", v.Directions[layer], d.Weights["W_dec"].At(3).Float32s(), golden.Tolerance{})
 	if _, err := steer.FromFeature(d, d.Config.Features); err == nil || !strings.Contains(err.Error(), "there is no feature") {
+		t.Error(err)
+	}
+	heads := must(dictionary.Load("../dictionary/testdata/saes/standard_z"))(t)
+	if _, err := steer.FromFeature(heads, 0); err == nil || !strings.Contains(err.Error(), "not of d_model") {
 		t.Error(err)
 	}
 }
