@@ -86,7 +86,7 @@ func (v *Vector) Only(layers ...int) (*Vector, error) {
 		if v.Directions[layer] == nil {
 			return nil, brief.Errorf("Only: the vector has no direction for layer %d, but for %v", layer, v.Layers())
 		}
-		out.Directions[layer] = v.Directions[layer]
+		out.Directions[layer] = slices.Clone(v.Directions[layer])
 	}
 	return checked("Only", out)
 }
@@ -97,7 +97,7 @@ func (v *Vector) Between(first, last int) (*Vector, error) {
 	if err := v.need(); err != nil {
 		return nil, brief.Errorf("Between: %w", err)
 	}
-	out := &Vector{Site: v.Site, Model: v.Model, Directions: maps.Clone(v.Directions)}
+	out := v.mapped(func(_ int, direction []float32) []float32 { return slices.Clone(direction) })
 	maps.DeleteFunc(out.Directions, func(layer int, _ []float32) bool { return layer < first || layer > last })
 	if len(out.Directions) == 0 {
 		return nil, brief.Errorf("Between: the vector has no direction from layer %d to layer %d, but for %v", first, last, v.Layers())

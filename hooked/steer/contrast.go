@@ -116,6 +116,9 @@ func (v *Vector) contrasted(found *probe.Activations, name string, positive int,
 	}
 	v.Site = site
 	v.Directions[layer], err = method.direction(all[:positive], all[positive:])
+	if err == nil && norm(v.Directions[layer]) == 0 {
+		err = brief.Errorf("the positive and the negative prompts have the same mean, so there is no direction from one to the other")
+	}
 	return err
 }
 

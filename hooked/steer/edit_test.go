@@ -12,7 +12,7 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// row is x as rows of n numbers.
+// rows is x as rows of n numbers.
 func rows(x []float32, n int) (out [][]float32) { return slices.Collect(slices.Chunk(x, n)) }
 
 func dot(a, b []float32) (sum float64) {
@@ -115,6 +115,30 @@ func TestSteps(t *testing.T) {
 		}
 		if before := len(prompt) + c.first; !slices.Equal(got[:before], plain[:before]) || slices.Equal(got, plain) {
 			t.Errorf("steps %d to %d: %v, without the edit %v", c.first, c.last, got, plain)
+		}
+	}
+}
+
+// TestStepsOfSeveral holds that steps are the same of a prompt that is padded on the left, beside a
+// longer one, as of the prompt alone.
+func TestStepsOfSeveral(t *testing.T) {
+	m := tiny(t, golden.PureGo(t), "llama")
+	v := must(steer.Load(fixtures + "llama_all.gguf"))(t)
+	texts := []string{"When John and Mary went to the shops", "A dog"}
+	g := hooked.Generation{MaxNewTokens: 6, StopTokens: []int{}}
+	generate := func(texts []string, options ...hooked.Option) (ids hooked.Tokens, longest int) {
+		for _, row := range must(m.ToTokens(texts))(t) {
+			longest = max(longest, len(row))
+		}
+		options = append(options, hooked.PaddingSide(hooked.Left))
+		ids = must(m.Generate(texts, g, append(options, steer.AddTo(v, 30, steer.Steps(longest, 2, 4)))...))(t)
+		return ids, longest
+	}
+	both, longest := generate(texts)
+	for i, text := range texts {
+		alone, n := generate([]string{text})
+		if !slices.Equal(both[i][longest:], alone[0][n:]) {
+			t.Errorf("%q: %v beside another, %v alone", text, both[i][longest:], alone[0][n:])
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // What TestSentiment steers with. The word list was named before anything was measured; the
-// held-out prompts have no words with the pairs in common but articles and the like.
+// held-out prompts are about other things than the pairs.
 var (
 	pleased = []string{
 		"I feel happy because everything went well", "She is delighted with the wonderful present", "What a great holiday, we loved it",

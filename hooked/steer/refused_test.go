@@ -28,7 +28,7 @@ func TestBadFiles(t *testing.T) {
 		"unequal.gguf":            "layer 2 has",
 		"no_tensors.gguf":         `"other.1" is no direction`,
 		"other_architecture.gguf": `general.architecture is "llama"`,
-		"wrong_width.gguf":        "d_model is 24",
+		"wrong_width.gguf":        "the model's d_model is 24",
 		"layer_too_high.gguf":     "layer 99, and the model's 3 layers",
 	}
 	for name := range readFacts(t).Bad {
@@ -176,6 +176,10 @@ func TestRefused(t *testing.T) {
 		{"6 rows of 3 texts", contrast(steer.Prompts{PositiveTokens: a, NegativeTokens: b, Collection: probe.Collection{At: probe.All()}})},
 		{"several kinds", contrast(steer.Prompts{PositiveTokens: a, NegativeTokens: b, Collection: probe.Collection{Sites: []string{"resid_pre", "resid_post"}}})},
 		{"no site of a layer", contrast(steer.Prompts{PositiveTokens: a, NegativeTokens: b, Collection: probe.Collection{Sites: "hook_embed"}})},
+		{"have the same mean", contrast(steer.Prompts{PositiveTokens: b, NegativeTokens: b})},
+		{"it is no place for directions", (&steer.Vector{Site: "attn.hook_pattern", Directions: good.Directions}).Fits(m)},
+		{"the model's d_head is 8", (&steer.Vector{Site: "attn.hook_z", Directions: good.Directions}).Fits(m)},
+		{"the model is nil", good.Fits(nil)},
 		{"there are no heads", head(nil, one, 1)},
 		{"is there twice", head([]steer.Head{{1, 1}, {1, 1}}, one, 1)},
 		{"no head 9 of layer 1", head([]steer.Head{{1, 9}}, one, 1)},
@@ -189,5 +193,36 @@ func TestRefused(t *testing.T) {
 	gemma := tiny(t, golden.PureGo(t), "gemma2")
 	if _, err := steer.FunctionVector(ctx, gemma, one, []steer.Head{{1, 1}}, 1); err == nil || !strings.Contains(err.Error(), "a norm stands after the heads") {
 		t.Error(err)
+	}
+}
+
+// TestDamagedFiles changes a bit of each byte of a file: what comes of it is an error, or a vector of the
+// kind that files hold.
+func TestDamagedFiles(t *testing.T) {
+	whole := must(os.ReadFile(fixtures + "gpt2_all.gguf"))(t)
+	path := filepath.Join(t.TempDir(), "damaged.gguf")
+	read := 0
+	for i := range whole {
+		b := whole[i] ^ 1<<(i%8)
+		damaged := slices.Clone(whole)
+		damaged[i] = b
+		if err := os.WriteFile(path, damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		v, err := steer.Load(path)
+		if err != nil {
+			continue
+		}
+		read++
+		for layer, direction := range v.Directions {
+			for _, x := range direction {
+				if layer < 1 || !(math.Abs(float64(x)) <= math.MaxFloat32) {
+					t.Fatalf("byte %d as %d: layer %d has %v", i, b, layer, x)
+				}
+			}
+		}
+	}
+	if read == 0 || read == len(whole) {
+		t.Errorf("%d of %d files were read", read, len(whole))
 	}
 }

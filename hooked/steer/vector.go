@@ -17,7 +17,8 @@ type Vector struct {
 	// Site is where its directions belong, as the layer's sites are called after "blocks.3.":
 	// "hook_resid_post".
 	Site string
-	// Directions are by layer, counted from 0, all of one length, d_model.
+	// Directions are by layer, counted from 0, all of one length, that of the site's last axis:
+	// d_model, or at the site of a head's or of neurons d_head or d_mlp.
 	Directions map[int][]float32
 	// Model is the architecture that it was made for, as files tell it, such as "llama"; it may be
 	// empty. It is told and no more: other members of a family read other vectors.
@@ -112,8 +113,8 @@ func siteOf(name string) (site string, layer int, err error) {
 	return site, layer, nil
 }
 
-// FromTensor is a vector of one direction [d_model] for a layer's site, such as
-// hooked.ResidPost.At(8).
+// FromTensor is a vector of one direction, [d_model] or as the site's last axis is, for a layer's
+// site, such as hooked.ResidPost.At(8).
 func FromTensor(at hooked.Site, direction *hooked.Tensor) (*Vector, error) {
 	layer, one := at.Layer()
 	if at == (hooked.Site{}) || !one || layer < 0 {
@@ -164,12 +165,19 @@ func (v *Vector) Fits(m *hooked.Model) error {
 			return brief.Errorf("the vector has a direction for layer %d, and the model's %d layers count from 0: take those that it has with Vector.Between",
 				layer, c.NLayers)
 		}
-		if _, err := c.Select(v.at(layer)); err != nil {
+		sites, err := c.Select(v.at(layer))
+		if err != nil {
 			return err
 		}
-	}
-	if v.width() != c.DModel {
-		return brief.Errorf("the vector is %d wide, and the model's d_model is %d", v.width(), c.DModel)
+		axes := sites[0].Axes()
+		last := axes[len(axes)-1]
+		switch width := map[string]int{"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP}[last]; width {
+		case v.width():
+		case 0:
+			return brief.Errorf("%s has axes %v: it is no place for directions", sites[0], axes)
+		default:
+			return brief.Errorf("the vector is %d wide, and at %s the model's %s is %d", v.width(), sites[0], last, width)
+		}
 	}
 	return nil
 }
