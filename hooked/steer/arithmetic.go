@@ -10,8 +10,8 @@ import (
 // Add is the sum of two vectors for the same site. A layer that only one of them has is kept.
 func (v *Vector) Add(other *Vector) (*Vector, error) { return v.plus("Add", other, 1) }
 
-// Sub is the difference of two vectors for the same site. A layer that only other has is there, with
-// its sign turned.
+// Sub is the difference of two vectors for the same site. A layer that only other has is there,
+// with its sign turned.
 func (v *Vector) Sub(other *Vector) (*Vector, error) { return v.plus("Sub", other, -1) }
 
 func (v *Vector) plus(verb string, other *Vector, factor float64) (*Vector, error) {

@@ -17,10 +17,10 @@ type Method int
 const (
 	// MeanDifference is the mean of the positive texts less that of the negative ones.
 	MeanDifference Method = iota
-	// PairDifferences is repeng's pca_diff: the first principal component of the differences positive
-	// less negative inside the pairs, of length 1, the way that most pairs point. Components have the
-	// mean taken out, so it is how the differences differ most; what all pairs share is
-	// [MeanDifference].
+	// PairDifferences is repeng's pca_diff: the first principal component of the differences
+	// positive less negative inside the pairs, of length 1, the way that most pairs point.
+	// Components have the mean taken out, so it is how the differences differ most; what all pairs
+	// share is [MeanDifference].
 	PairDifferences
 	// PairCentred is repeng's pca_center: the first principal component of all texts, each less the
 	// mean of its pair, of length 1, the way that most pairs point.
@@ -37,17 +37,17 @@ func (m Method) String() string {
 	return methodNames[m]
 }
 
-// Prompts are contrasting texts. Texts or tokens are needed, on both sides; methods of pairs take as
-// many of one as of the other, whose texts at the same place belong together.
+// Prompts are contrasting texts. Texts or tokens are needed, on both sides; methods of pairs take
+// as many of one as of the other, whose texts at the same place belong together.
 type Prompts struct {
 	Positive, Negative             []string
 	PositiveTokens, NegativeTokens [][]int
 
 	Method Method
 
-	// Collection says where to look: its Sites, hooked.ResidPost if they are left out; At, which gives
-	// one row of each text; and MaxTokens, NoBOS, Batch, Edits and Progress. Texts, Tokens and Mask
-	// are made of the prompts, and refused.
+	// Collection says where to look: its Sites, hooked.ResidPost if they are left out; At, which
+	// gives one row of each text; and MaxTokens, NoBOS, Batch, Edits and Progress. Texts, Tokens
+	// and Mask are made of the prompts, and refused.
 	Collection probe.Collection
 }
 
@@ -165,8 +165,8 @@ func (m Method) direction(positive, negative [][]float64) ([]float32, error) {
 	return narrow(first), nil
 }
 
-// pointsDown reports whether the positive rows lie less far along a direction than the negative ones
-// in most of the pairs. As in repeng, where these are half the component's own sign stays: its
+// pointsDown reports whether the positive rows lie less far along a direction than the negative
+// ones in most of the pairs. As in repeng, where these are half the component's own sign stays: its
 // largest entry is positive.
 func pointsDown(direction []float64, positive, negative [][]float64) bool {
 	ahead := 0

@@ -31,9 +31,9 @@
 // Layers count from 0. Control vectors of GGUF files are added to the output of a layer,
 // hook_resid_post, and have no layer 0.
 //
-// Sources: repeng 0.4.0 (Vogel 2024) and llama.cpp's --control-vector for files, arithmetic, training
-// and how vectors are added, with which the tests compare; Zou et al. 2023, "Representation
-// Engineering" (arXiv:2310.01405); Turner et al. 2023, "Activation Addition" (arXiv:2308.10248);
-// Todd et al. 2024, "Function Vectors in Large Language Models" (arXiv:2310.15213); Arditi et al.
-// 2024 (arXiv:2406.11717) for a direction that is projected out.
+// Sources: repeng 0.4.0 (Vogel 2024), with whose files and numbers the tests compare; llama.cpp's
+// --control-vector for what such files may hold; Zou et al. 2023, "Representation Engineering"
+// (arXiv:2310.01405); Turner et al. 2023, "Activation Addition" (arXiv:2308.10248); Todd et al.
+// 2024, "Function Vectors in Large Language Models" (arXiv:2310.15213); Arditi et al. 2024
+// (arXiv:2406.11717) for a direction that is projected out.
 package steer

@@ -10,8 +10,8 @@ import (
 )
 
 // This file holds what is done with a vector in a run. Each is an option of hooked's, in all
-// activations of the vector's layers or in the picked entries. Strengths and directions are run-time
-// values: others of the same layers compile nothing.
+// activations of the vector's layers or in the picked entries. Strengths and directions are
+// run-time values: others of the same layers compile nothing.
 
 // AddTo adds strength times the direction to the activations of each of the vector's layers, as
 // llama.cpp and repeng apply control vectors:

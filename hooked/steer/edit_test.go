@@ -90,8 +90,8 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// TestSteps compares a generation under an edit of some steps with whole runs under the same edit of
-// the positions that these steps compute.
+// TestSteps compares a generation under an edit of some steps with whole runs under the same edit
+// of the positions that these steps compute.
 func TestSteps(t *testing.T) {
 	m := tiny(t, golden.PureGo(t), "llama")
 	v := must(steer.Load(fixtures + "llama_all.gguf"))(t)

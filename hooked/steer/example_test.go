@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/probe"
 	"gopherlens/hooked/steer"
 )
 
-// A vector from contrasting prompts is added with any strength, and kept as a file for llama.cpp and
-// repeng. The model here is a random one of three layers.
+// A vector from contrasting prompts is added with any strength, and kept as a file for llama.cpp
+// and repeng. The model here is a random one of three layers.
 func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	v := hooked.Must(steer.Contrast(context.Background(), model, steer.Prompts{
@@ -61,4 +62,15 @@ func ExampleSteps() {
 		fmt.Print(plain[0][i] == steered[0][i], " ")
 	}
 	// Output: true true true true true true false false false
+}
+
+// What two heads write after in-context prompts of a task is added where a prompt without examples
+// ends. The model here is a random one, and the task none that it knows.
+func ExampleFunctionVector() {
+	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
+	tasks := probe.Collection{Texts: []string{"bag: Mary, cat: mat, park:", "park: Tom, bag: John, mat:"}}
+	v := hooked.Must(steer.FunctionVector(context.Background(), model, tasks, []steer.Head{{Layer: 0, Head: 1}, {Layer: 1, Head: 2}}, 1))
+	logits := hooked.Must(model.Run("drink:", steer.AddTo(v, 1, hooked.Pos(-1)), hooked.LogitsAt(-1)))
+	fmt.Println(v, logits.Shape())
+	// Output: steer.Vector: 24 entries at hook_resid_post of layers [1] [1 1 336]
 }

@@ -13,9 +13,9 @@ import (
 type Head struct{ Layer, Head int }
 
 // FunctionVector is the sum over some heads of what each writes into the residual stream, in the
-// mean over in-context prompts, whose last token is the one that the answer comes after: Todd et al.
-// 2024, equation 5. It is for the residual stream after a layer, where it is added at the last
-// position:
+// mean over in-context prompts, whose last token is the one that the answer comes after: Todd et
+// al. 2024 (arXiv:2310.15213). It is for the residual stream after a layer, where it is added at
+// the last position:
 //
 //	v, err := steer.FunctionVector(ctx, model, probe.Collection{Texts: antonyms}, heads, 9)
 //	model.Run("The word \"fast\" means", steer.AddTo(v, 1, hooked.Pos(-1)))

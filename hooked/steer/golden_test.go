@@ -104,6 +104,19 @@ func TestGolden(t *testing.T) {
 	})
 }
 
+// TestProcessed holds that a control vector, which was made for the model as its file has it, does
+// the same to one with TransformerLens' processing: folded norms, centred weights.
+func TestProcessed(t *testing.T) {
+	for name, g := range readFacts(t).Vectors {
+		v, file := must(steer.Load(fixtures+g.File))(t), golden.Open(t, fixtures+name+".safetensors")
+		m := must(hooked.FromPretrained("../testdata/arch/"+g.Model, hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
+		values, shape := file.Floats("logits")
+		want := must(m.NewTensor(&hooked.Array{Shape: shape, Data: values}, "batch pos d_vocab"))(t).LogSoftmax("d_vocab")
+		got := must(m.Run(hooked.Tokens(file.Ints("tokens")), steer.AddTo(v, g.Strength)))(t).LogSoftmax("d_vocab")
+		golden.Close(t, name, got.Float32s(), want.Float32s(), golden.Tolerance{Abs: 2 * g.Tolerance.Atol})
+	}
+}
+
 // TestArithmetic holds sums and multiples against repeng's.
 func TestArithmetic(t *testing.T) {
 	some, all := must(steer.Load(fixtures+"llama_some.gguf"))(t), must(steer.Load(fixtures+"llama_all.gguf"))(t)
@@ -165,8 +178,8 @@ func TestTrained(t *testing.T) {
 				want, _ := file.Floats(name + "/direction." + strconv.Itoa(layer))
 				tol := golden.Tolerance{Abs: f.Train.Tolerance.Atol}
 				got := must(steer.Direction(method, sides[0], sides[1]))(t)
-				// the last layer's hidden state of transformers is after the final norm, which is what
-				// repeng read too
+				// the last layer's hidden state of transformers is after the final norm, which is
+				// what repeng read too
 				golden.Close(t, family+" "+name, got, want, tol)
 				if name == "pca_diff" {
 					golden.Close(t, family+" gguf", saved.Directions[layer], want, golden.Tolerance{})

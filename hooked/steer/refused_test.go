@@ -16,8 +16,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// TestBadFiles holds that each of the fixtures' bad files is refused for what is wrong with it: seven
-// when they are read, two when they meet a model.
+// TestBadFiles holds that each of the fixtures' bad files is refused for what is wrong with it:
+// seven when they are read, two when they meet a model.
 func TestBadFiles(t *testing.T) {
 	m := tiny(t, golden.PureGo(t), "gpt2")
 	reasons := map[string]string{
@@ -55,7 +55,11 @@ func TestBadFiles(t *testing.T) {
 // vectorFile writes a file as a control vector's, with some of its metadata changed.
 func vectorFile(t testing.TB, change map[string]any, names ...string) string {
 	t.Helper()
-	metadata := []weights.KeyValue{{Key: "general.architecture", Value: "controlvector"}, {Key: "controlvector.model_hint", Value: "gpt2"}, {Key: "controlvector.layer_count", Value: uint32(len(names))}}
+	metadata := []weights.KeyValue{
+		{Key: "general.architecture", Value: "controlvector"},
+		{Key: "controlvector.model_hint", Value: "gpt2"},
+		{Key: "controlvector.layer_count", Value: uint32(len(names))},
+	}
 	for i, kv := range metadata {
 		if v, ok := change[kv.Key]; ok {
 			metadata[i].Value = v
@@ -196,8 +200,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestDamagedFiles changes a bit of each byte of a file: what comes of it is an error, or a vector of the
-// kind that files hold.
+// TestDamagedFiles changes a bit of each byte of a file: what comes of it is an error, or a vector
+// of the kind that files hold.
 func TestDamagedFiles(t *testing.T) {
 	whole := must(os.ReadFile(fixtures + "gpt2_all.gguf"))(t)
 	path := filepath.Join(t.TempDir(), "damaged.gguf")

@@ -11,8 +11,8 @@ import (
 )
 
 // A Vector is a direction for each of some layers. [Contrast], [FromProbe], [FromFeature],
-// [FromTensor], [FunctionVector] and [Load] make one, and so does a literal; hooked.Once keeps it. A
-// vector never changes: arithmetic makes new ones.
+// [FromTensor], [FunctionVector] and [Load] make one, and so does a literal; hooked.Once keeps it.
+// A vector never changes: arithmetic makes new ones.
 type Vector struct {
 	// Site is where its directions belong, as the layer's sites are called after "blocks.3.":
 	// "hook_resid_post".
