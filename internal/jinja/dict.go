@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -17,8 +18,25 @@ type Dict struct {
 // NewDict is an empty Dict.
 func NewDict() *Dict { return &Dict{index: map[string]int{}} }
 
-// Set sets the value of a name.
-func (d *Dict) Set(key string, value any) { d.set(key, fromGo(value, 0)) }
+// Set sets the value of a name, which [FromGo] or [FromJSON] has made.
+func (d *Dict) Set(key string, value any) { d.set(key, value) }
+
+// Get is the value of a name, nil where there is none.
+func (d *Dict) Get(key string) any {
+	v, _ := d.get(key)
+	return v
+}
+
+// Each yields the names and their values, in their order.
+func (d *Dict) Each() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for i, k := range d.keys {
+			if name, ok := text(k); ok && !yield(name, d.values[i]) {
+				return
+			}
+		}
+	}
+}
 
 // Len is how many keys there are.
 func (d *Dict) Len() int {

@@ -60,12 +60,12 @@ func swapCase(s string) string {
 	return b.String()
 }
 
-// isBlank are the characters that Python's strip and split hold to be blanks.
-func isBlank(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }
+// IsBlank are the characters that Python's strip and split hold to be blanks.
+func IsBlank(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }
 
 // strip takes characters off the ends of a string: blanks where none are named.
 func strip(s string, chars any, left, right bool) string {
-	off := isBlank
+	off := IsBlank
 	if chars != nil {
 		set := textOr("strip", chars, "")
 		off = func(c rune) bool { return strings.ContainsRune(set, c) }
