@@ -198,7 +198,8 @@ func (t *Tokenizer) encodeChat(text string, generated [][2]int, tells bool) (*Ch
 }
 
 // mark marks the tokens of a part of the text: from the one with its first character to the first
-// one with its last, as transformers does.
+// one with its last, as transformers does. (A part that ends in token 0 marks all that follows there:
+// it takes that 0 for no token.)
 func (e Encoding) mark(tokens []bool, text string, part [2]int) {
 	first := slices.IndexFunc(e.Spans, func(s Span) bool { return s.End > part[0] })
 	last := e.tokenAt(lastRune(text[:part[1]]))

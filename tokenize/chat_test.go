@@ -129,12 +129,7 @@ func TestChatAssistant(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		mask := make([]int, len(got.Assistant))
-		for i, is := range got.Assistant {
-			if is {
-				mask[i] = 1
-			}
-		}
+		mask := ones(got.Assistant)
 		if !slices.Equal(mask, c.Masks) {
 			t.Errorf("%s %s: got %v, want %v", c.Template, c.Messages, mask, c.Masks)
 		}
