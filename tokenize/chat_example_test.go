@@ -21,9 +21,9 @@ func ExampleTokenizer_Chat() {
 	fmt.Println(chat.Assistant)
 	// Output:
 	// chat: the tokenizer has no chat template, as those of base models: give one as Template, such as that of the model's instruct sister
-	// hihi hi hi!<|endoftext|>
-	// [3 3 4 4 5 6]
-	// [false false true true true false]
+	// hi hi hi!<|endoftext|>
+	// [3 4 4 5 6]
+	// [false true true true false]
 }
 
 // Messages are read from JSON as they are written: the order of their keys stays.
