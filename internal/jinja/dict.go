@@ -80,6 +80,9 @@ func (d *Dict) items() list {
 	return all
 }
 
+// largestKey bounds a tuple that is a key: one of a few letters can hold others without end.
+const largestKey = 1 << 16
+
 // hash is the same text for keys that Python holds to be equal: 1, 1.0 and True are one key.
 func hash(key any, depth int) string {
 	if depth > deepest {
@@ -110,6 +113,9 @@ func hash(key any, depth int) string {
 		for _, v := range k {
 			h := hash(v, depth+1)
 			b.WriteString(strconv.Itoa(len(h)) + ":" + h)
+			if b.Len() > largestKey {
+				fail("a key has more than %d bytes: it is refused", largestKey)
+			}
 		}
 		return b.String()
 	case undefined:

@@ -216,14 +216,15 @@ func batched(r *run, v any, a []any) any {
 	if n < 1 {
 		fail("the filter batch wants a number of items, not %d", n)
 	}
-	all := list{}
-	for part := range slices.Chunk(r.each(v), n) {
+	of, all := r.each(v), list{}
+	r.times(len(of)/n, valueBytes)
+	for part := range slices.Chunk(of, n) {
 		all = append(all, slices.Clone(part))
 	}
 	fill := or(a[1], nil)
 	if last := len(all) - 1; fill != nil && last >= 0 {
 		short := all[last].(list)
-		r.room(n - len(short))
+		r.slots(n - len(short))
 		all[last] = append(short, slices.Repeat(list{fill}, n-len(short))...)
 	}
 	return &generator{"do_batch", all}
@@ -234,7 +235,7 @@ func sliced(r *run, v any, a []any) any {
 	if n < 1 {
 		fail("the filter slice wants a number of slices, not %d", n)
 	}
-	r.room(n)
+	r.times(n, valueBytes)
 	fill := or(a[1], nil)
 	each, longer, at := len(all)/n, len(all)%n, 0
 	for i := range n {

@@ -163,6 +163,9 @@ func roundInt(i int64, places int) any {
 	power := int64(math.Pow10(-places))
 	rest := ((i % power) + power) % power
 	down := i - rest
+	if down > i || down > math.MaxInt64-power {
+		tooLarge()
+	}
 	if rest*2 > power || rest*2 == power && (down/power)%2 != 0 {
 		return down + power
 	}

@@ -129,11 +129,11 @@ func (p *parser) primary() expression {
 		p.read[t.text] = true
 		return name(t.text)
 	case "string":
-		s := t.value.(string)
+		all := []string{t.value.(string)}
 		for p.peek().kind == "string" {
-			s += p.next().value.(string)
+			all = append(all, p.next().value.(string))
 		}
-		return literal{s}
+		return literal{strings.Join(all, "")}
 	case "int", "float":
 		return literal{t.value}
 	case "(":
@@ -270,9 +270,14 @@ func (p *parser) oneSubscript() expression {
 		}
 		parts = append(parts, p.expression())
 	}
-	part()
 	if !p.is(":") {
-		return parts[0]
+		first := p.expression()
+		if !p.is(":") {
+			return first
+		}
+		parts = append(parts, first)
+	} else {
+		parts = append(parts, nil)
 	}
 	for len(parts) < 3 && p.skip(":") {
 		part()

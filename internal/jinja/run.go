@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,7 +10,7 @@ import (
 type run struct {
 	limits       Limits
 	now          time.Time
-	begun        time.Time
+	expired      *atomic.Bool // whether the time is over
 	steps, bytes int
 	depth        int
 
@@ -18,9 +19,9 @@ type run struct {
 }
 
 func newRun(opts Options) *run {
-	r := &run{limits: opts.Limits.settled(), now: opts.Now, begun: time.Now()}
+	r := &run{limits: opts.Limits.settled(), now: opts.Now}
 	if r.now.IsZero() {
-		r.now = r.begun
+		r.now = time.Now()
 	}
 	return r
 }

@@ -43,6 +43,7 @@ func Parse(source string) (t *Template, err error) {
 func (t *Template) Render(variables map[string]any, opts Options) (out *Rendering, err error) {
 	defer failed(&err)
 	r := newRun(opts)
+	defer r.startClock()()
 	top := newScope(r.globals())
 	for name, v := range variables {
 		top.set(name, fromGo(v, 0))

@@ -103,7 +103,7 @@ func splitLines(s string, keep bool) []string {
 
 // justified fills a string up to a width.
 func (r *run) justified(s string, width int, fill string, side int) string {
-	missing := width - utf8.RuneCountInString(s)
+	missing := max(width, 0) - utf8.RuneCountInString(s)
 	if utf8.RuneCountInString(fill) != 1 {
 		fail("the fill of a string must be one character")
 	}
@@ -126,7 +126,7 @@ func (r *run) zeroed(s string, width int) string {
 	if s != "" && strings.ContainsRune("+-", rune(s[0])) {
 		sign, s = s[:1], s[1:]
 	}
-	return sign + r.justified(s, width-len(sign), "0", leftSide)
+	return sign + r.justified(s, max(width, 1)-len(sign), "0", leftSide)
 }
 
 func (r *run) expanded(s string, size int) string {

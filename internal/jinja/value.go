@@ -227,6 +227,10 @@ func truth(v any) bool {
 	switch v := v.(type) {
 	case nil, undefined:
 		return false
+	case string:
+		return v != ""
+	case markup:
+		return v != ""
 	case bool:
 		return v
 	case int64:
@@ -315,14 +319,13 @@ func items(v any) (all list, ok bool) {
 
 // each is items, or the end of the template.
 func (r *run) each(v any) list {
-	if s, ok := text(v); ok {
-		r.room(len(s))
+	if n, ok := length(v); ok {
+		r.slots(n)
 	}
 	all, ok := items(v)
 	if !ok {
 		fail("%s cannot be looped over", kindOf(v))
 	}
-	r.room(len(all))
 	return all
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // item is obj[key]: the entry, then the attribute, then undefined.
@@ -37,9 +39,9 @@ func (r *run) attr(obj any, name string) any {
 
 func missing(r *run, obj, key any) string {
 	if name, ok := text(key); ok {
-		return strconv.Quote(name) + " of " + kindOf(obj)
+		return strconv.Quote(brief.Text(name)) + " of " + kindOf(obj)
 	}
-	return r.repr(key) + " of " + kindOf(obj)
+	return brief.Text(r.repr(key)) + " of " + kindOf(obj)
 }
 
 // entry is what a dict, a list or a string holds under a key.
@@ -56,6 +58,9 @@ func (r *run) entry(obj, key any) (any, bool) {
 		s, _ := text(obj)
 		return r.entryOfText(obj, s, key)
 	}
+	if n, ok := obj.(span); ok {
+		r.slots(n.len())
+	}
 	all, kind := sequence(obj)
 	if kind == "" {
 		return nil, false
@@ -65,7 +70,7 @@ func (r *run) entry(obj, key any) (any, bool) {
 		for _, i := range c.of(len(all)) {
 			picked = append(picked, all[i])
 		}
-		r.room(len(picked))
+		r.slots(len(picked))
 		if kind == "tuple" {
 			return tuple(picked), true
 		}
@@ -100,9 +105,17 @@ func hashable(key any) bool {
 	case list, *Dict, cut, *namespace, view, span, group:
 		return false
 	case tuple:
-		return !slices.ContainsFunc(k, func(v any) bool { return !hashable(v) })
+		return hashableTuple(k)
 	}
 	return true
+}
+
+// hashableTuple looks no deeper than is known to be cheap: [hash] refuses what is too large.
+func hashableTuple(t tuple) bool {
+	return !slices.ContainsFunc(t, func(v any) bool {
+		_, nested := v.(tuple)
+		return !nested && !hashable(v)
+	})
 }
 
 // at is the place that an index means in n entries, from the end where it is negative.
