@@ -173,7 +173,7 @@ func (e dictExpression) value(r *run, s *scope) any {
 	r.times(len(e.keys), entryBytes)
 	d := NewDict()
 	for i, k := range e.keys {
-		d.set(k.value(r, s), e.values[i].value(r, s))
+		d.set(r.key(k.value(r, s)), e.values[i].value(r, s))
 	}
 	return d
 }

@@ -31,7 +31,7 @@ var listFilters = map[string]filter{
 	"unique": with(func(r *run, v any, a []any) any {
 		key, seen, all := r.keyOf(or(a[1], nil), boolOr(a[0], false)), map[string]bool{}, list{}
 		for _, x := range r.each(v) {
-			if h := hash(key(x), 0); !seen[h] {
+			if h := hash(r.key(key(x)), 0); !seen[h] {
 				seen[h] = true
 				all = append(all, x)
 			}
@@ -128,6 +128,9 @@ func (r *run) keyOf(attribute any, caseSensitive bool) func(v any) any {
 	}
 	var paths [][]any
 	if s, ok := text(attribute); ok {
+		if len(s) > longestPath {
+			fail("attribute has %d bytes: want at most %d", len(s), longestPath)
+		}
 		for _, part := range strings.Split(s, ",") {
 			paths = append(paths, attributePath(part))
 		}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,8 +20,6 @@ func onText(apply func(r *run, s string, a []any) string, parameters ...string) 
 var (
 	words      = regexp.MustCompile(`[\p{L}\p{N}\p{M}_]+`)
 	wordBreaks = regexp.MustCompile(`[-\s({\[<]+`)
-	tags       = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
-	blanks     = regexp.MustCompile(`\s+`)
 )
 
 // textFilters are for strings.
@@ -59,7 +58,7 @@ var textFilters = map[string]filter{
 		return int64(len(words.FindAllString(s, -1)))
 	}),
 	"striptags": with(func(r *run, v any, _ []any) any {
-		return strings.TrimSpace(blanks.ReplaceAllString(unescapeHTML(tags.ReplaceAllString(r.str(v), "")), " "))
+		return html.UnescapeString(strings.Join(strings.FieldsFunc(withoutTags(r.str(v)), IsBlank), " "))
 	}),
 	"urlencode": with(urlEncoded),
 	"format": {raw: func(r *run, v any, a arguments) any {
@@ -90,8 +89,26 @@ func urlEncoded(r *run, v any, _ []any) any {
 	return strings.Join(parts, "&")
 }
 
-func unescapeHTML(s string) string {
-	return strings.NewReplacer("&amp;", "&", "&gt;", ">", "&lt;", "<", "&#39;", "'", "&#34;", `"`, "&quot;", `"`).Replace(s)
+// withoutTags is a text without its tags and comments; what an open one begins stays.
+func withoutTags(s string) string {
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(s, '<')
+		if begin < 0 {
+			break
+		}
+		from, to := begin, ">"
+		if strings.HasPrefix(s[begin:], "<!--") {
+			from, to = begin+4, "-->"
+		}
+		length := strings.Index(s[from:], to)
+		if length < 0 {
+			break
+		}
+		b.WriteString(s[:begin])
+		s = s[from+length+len(to):]
+	}
+	return b.String() + s
 }
 
 // replaced replaces old, at most count times unless that is negative.

@@ -67,7 +67,7 @@ func addPairs(r *run, d *Dict, from any) {
 		if len(kv) != 2 {
 			fail("dict() takes pairs, not %d values", len(kv))
 		}
-		d.set(kv[0], kv[1])
+		d.set(r.key(kv[0]), kv[1])
 	}
 }
 

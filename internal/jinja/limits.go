@@ -82,6 +82,14 @@ const (
 // slots asks for a list of n entries.
 func (r *run) slots(n int) { r.times(n, slotBytes) }
 
+// key asks for what it takes to look a key up.
+func (r *run) key(k any) any {
+	if s, ok := text(k); ok {
+		r.room(len(s))
+	}
+	return k
+}
+
 // enter and leave bound how deep calls go.
 func (r *run) enter() {
 	if r.depth++; r.depth > r.limits.Depth {

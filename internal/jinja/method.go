@@ -30,12 +30,12 @@ func init() {
 func isOf[T any](v any) bool { _, ok := v.(T); return ok }
 
 var dictMethods = map[string]method{
-	"get": func(_ *run, v any, a arguments) any {
+	"get": func(r *run, v any, a arguments) any {
 		b := a.bind("key", "default")
 		if b[0] == (absent{}) {
 			fail("get() needs a key")
 		}
-		if found, ok := v.(*Dict).get(b[0]); ok {
+		if found, ok := v.(*Dict).get(r.key(b[0])); ok {
 			return found
 		}
 		return or(b[1], nil)

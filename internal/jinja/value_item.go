@@ -51,15 +51,18 @@ func (r *run) entry(obj, key any) (any, bool) {
 		obj.fail()
 	case *Dict:
 		if hashable(key) {
-			return obj.get(key)
+			return obj.get(r.key(key))
 		}
 		return nil, false
 	case string, markup:
 		s, _ := text(obj)
 		return r.entryOfText(obj, s, key)
 	}
-	if n, ok := obj.(span); ok {
-		r.slots(n.len())
+	if s, ok := obj.(span); ok {
+		if i, ok := at(key, s.len()); ok {
+			return s.start + int64(i)*s.step, true
+		}
+		r.slots(s.len())
 	}
 	all, kind := sequence(obj)
 	if kind == "" {
