@@ -67,7 +67,10 @@ func knownTemplates(tb testing.TB) []string {
 	defer file.Close()
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
+	for i := 0; lines.Scan(); i++ {
+		if i%10 != 0 {
+			continue
+		}
 		var c struct{ T string }
 		if json.Unmarshal(lines.Bytes(), &c) == nil && c.T != "" {
 			out = append(out, c.T)

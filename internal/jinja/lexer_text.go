@@ -118,11 +118,11 @@ func (c *cutter) advance(n int) {
 	}
 }
 
-// closing is how a tag ends: what is taken away after it depends on the sign before its end.
-func (c *cutter) closing(from int, end string) (before, after int) {
-	i := from
+// closing is how a tag ends at i that began at begin: what is taken away after it depends on the
+// sign before its end.
+func (c *cutter) closing(begin, i int, end string) (before, after int) {
 	before = i
-	if i > 0 && (c.source[i-1] == '-' || c.source[i-1] == '+') {
+	if i > begin && (c.source[i-1] == '-' || c.source[i-1] == '+') {
 		before = i - 1
 	}
 	after = i + len(end)
@@ -142,7 +142,7 @@ func (c *cutter) comment() {
 		fail("line %d: a comment has no end", c.line)
 	}
 	begin := c.at
-	_, after := c.closing(begin+i, "#}")
+	_, after := c.closing(begin, begin+i, "#}")
 	c.advance(after - begin)
 }
 
@@ -178,7 +178,7 @@ func (c *cutter) tag(kind string) {
 			if kind == "{{" && rest[0] != '-' {
 				after = at + len(end)
 			} else {
-				before, after = c.closing(at, end)
+				before, after = c.closing(begin, at, end)
 			}
 			c.chunks = append(c.chunks, chunk{kind, c.source[begin:before], line})
 			c.advance(after - begin)
