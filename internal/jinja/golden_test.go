@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,5 +124,25 @@ func TestTemplates(t *testing.T) {
 				t.Errorf("%s %s: got %q, want %q", filepath.Base(file), c.Messages, out.Text, *c.Text)
 			}
 		}
+	}
+}
+
+// TestLong renders a conversation that is longer than any model reads.
+func TestLong(t *testing.T) {
+	var messages []any
+	for i := range 4000 {
+		messages = append(messages, map[string]any{"role": []string{"user", "assistant"}[i%2], "content": strings.Repeat("some words ", 100)})
+	}
+	files, _ := filepath.Glob("testdata/chat/templates/*.json")
+	for _, file := range files {
+		var all struct{ Template string }
+		read(t, "templates/"+filepath.Base(file), &all)
+		begun := time.Now()
+		out, err := render(t, all.Template, nil, map[string]any{"messages": messages, "tools": nil})
+		if err != nil || len(out.Text) < 4e6 {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		t.Log(filepath.Base(file), len(out.Text), time.Since(begun).Round(time.Millisecond))
 	}
 }
