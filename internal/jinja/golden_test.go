@@ -146,3 +146,27 @@ func TestLong(t *testing.T) {
 		t.Log(filepath.Base(file), len(out.Text), time.Since(begun).Round(time.Millisecond))
 	}
 }
+
+// TestSmall compares with Jinja2 on one corner of the language after the other: testdata/small.py.
+func TestSmall(t *testing.T) {
+	data, err := os.ReadFile("testdata/small.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Template, Error string
+		Text            *string
+	}
+	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 100 {
+		t.Fatal(len(cases), err)
+	}
+	for _, c := range cases {
+		out, err := render(t, c.Template, nil, map[string]any{"x": []any{1}})
+		switch {
+		case (err == nil) != (c.Text != nil):
+			t.Errorf("%s: got %v, %v, want %q", c.Template, out, err, c.Error)
+		case err == nil && out.Text != *c.Text:
+			t.Errorf("%s: got %q, want %q", c.Template, out.Text, *c.Text)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package jinja
 import (
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -90,13 +89,13 @@ func signAt(s string, at int) string {
 // stripped is the text before a tag without the blanks that the tag takes away.
 func (c *cutter) stripped(s, kind, sign string) string {
 	if sign == "-" {
-		return strings.TrimRightFunc(s, unicode.IsSpace)
+		return strings.TrimRightFunc(s, IsBlank)
 	}
 	if sign == "+" || kind == "{{" {
 		return s
 	}
 	begin := strings.LastIndexByte(s, '\n') + 1
-	if (begin > 0 || c.fresh) && strings.TrimSpace(s[begin:]) == "" {
+	if (begin > 0 || c.fresh) && strings.TrimFunc(s[begin:], IsBlank) == "" {
 		return s[:begin]
 	}
 	return s
@@ -129,7 +128,7 @@ func (c *cutter) closing(begin, i int, end string) (before, after int) {
 	switch {
 	case before < i && c.source[before] == '-':
 		rest := c.source[after:]
-		after += len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
+		after += len(rest) - len(strings.TrimLeftFunc(rest, IsBlank))
 	case before == i && end != "}}" && strings.HasPrefix(c.source[after:], "\n"):
 		after++
 	}

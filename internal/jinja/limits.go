@@ -8,7 +8,7 @@ import (
 // Limits bound what a template may ask for. Python has none of them but Depth and the length of a
 // range; a real template needs less than a hundredth of each.
 type Limits struct {
-	Steps int           // nodes that are run and items that are looped over; 2 million
+	Steps int           // nodes that are run and items that are looped over; 1 million
 	Bytes int           // of all values that are made, one after the other; 256 MB
 	Value int           // bytes of one value; 16 MB
 	Depth int           // calls within calls; 200
@@ -22,7 +22,7 @@ func (l Limits) settled() Limits {
 	for _, f := range []struct {
 		field     *int
 		otherwise int
-	}{{&l.Steps, 2e6}, {&l.Bytes, 256 << 20}, {&l.Value, 16 << 20}, {&l.Depth, 200}} {
+	}{{&l.Steps, 1e6}, {&l.Bytes, 256 << 20}, {&l.Value, 16 << 20}, {&l.Depth, 200}} {
 		if *f.field <= 0 {
 			*f.field = f.otherwise
 		}

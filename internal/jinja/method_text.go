@@ -56,7 +56,7 @@ func textMethods() map[string]method {
 		"strip": strips(true, true), "lstrip": strips(true, false), "rstrip": strips(false, true),
 		"ljust": justifies(rightSide), "rjust": justifies(leftSide), "center": justifies(centre),
 		"isdigit": every(isDigit), "isdecimal": every(unicode.IsDigit), "isnumeric": every(unicode.IsNumber),
-		"isalpha": every(unicode.IsLetter), "isspace": every(unicode.IsSpace),
+		"isalpha": every(unicode.IsLetter), "isspace": every(IsBlank),
 		"isalnum": every(func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }),
 		"isascii": ofText(func(_ *run, s string, _ []any) any {
 			return !strings.ContainsFunc(s, func(c rune) bool { return c > unicode.MaxASCII })
@@ -206,13 +206,17 @@ func (r *run) split(s string, a []any, right bool) list {
 	switch {
 	case sep == "":
 		fail("split() wants a separator that is not empty")
-	case most < 0 || most >= strings.Count(s, sep):
+	case !right && most < 0:
 		return r.list(strings.Split(s, sep))
 	case !right:
-		return r.list(strings.SplitN(s, sep, most+1))
+		return r.list(strings.SplitN(s, sep, min(most, len(s))+1))
+	}
+	times := strings.Count(s, sep)
+	if most >= 0 {
+		times = min(times, most)
 	}
 	var parts []string
-	for range most {
+	for range times {
 		i := strings.LastIndex(s, sep)
 		parts = append(parts, s[i+len(sep):])
 		s = s[:i]
@@ -224,17 +228,17 @@ func (r *run) split(s string, a []any, right bool) list {
 
 func splitBlanks(s string, most int, right bool) []string {
 	if most < 0 {
-		return strings.Fields(s)
+		return strings.FieldsFunc(s, IsBlank)
 	}
 	var parts []string
 	trim, index := strings.TrimLeftFunc, strings.IndexFunc
 	if right {
 		trim, index = strings.TrimRightFunc, strings.LastIndexFunc
 	}
-	for s = trim(s, unicode.IsSpace); s != ""; s = trim(s, unicode.IsSpace) {
-		i := index(s, unicode.IsSpace)
+	for s = trim(s, IsBlank); s != ""; s = trim(s, IsBlank) {
+		i := index(s, IsBlank)
 		if i < 0 || len(parts) == most {
-			rest := strings.TrimRightFunc(s, unicode.IsSpace)
+			rest := strings.TrimRightFunc(s, IsBlank)
 			if !right {
 				rest = s
 			}

@@ -258,6 +258,11 @@ func (p *parser) subscript() expression {
 	case 1:
 		return all[0]
 	}
+	for _, e := range all {
+		if _, ok := e.(cutExpression); ok {
+			fail("line %d: a slice stands alone in its brackets", p.peek().line)
+		}
+	}
 	return tupleExpression(all)
 }
 
