@@ -79,11 +79,15 @@ func strip(s string, chars any, left, right bool) string {
 	return s
 }
 
+func endsLine(c rune) bool {
+	return c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029
+}
+
 // splitLines is Python's splitlines: at all the characters that end a line.
 func splitLines(s string, keep bool) []string {
 	var lines []string
 	for s != "" {
-		i := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
+		i := strings.IndexFunc(s, endsLine)
 		if i < 0 {
 			return append(lines, s)
 		}
