@@ -150,7 +150,7 @@ func indented(r *run, s string, a []any) string {
 		r.room(width)
 		indent = strings.Repeat(" ", width)
 	}
-	lines := splitLines(s+"\n", false)
+	lines := r.lines(s+"\n", false)
 	r.times(len(lines), len(indent))
 	blank := boolOr(a[2], false)
 	var b strings.Builder

@@ -84,7 +84,7 @@ func textMethods() map[string]method {
 		},
 		"split":      ofText(func(r *run, s string, a []any) any { return r.split(s, a, false) }, "sep", "maxsplit"),
 		"rsplit":     ofText(func(r *run, s string, a []any) any { return r.split(s, a, true) }, "sep", "maxsplit"),
-		"splitlines": ofText(func(r *run, s string, a []any) any { return r.list(splitLines(s, boolOr(a[0], false))) }, "keepends"),
+		"splitlines": ofText(func(r *run, s string, a []any) any { return r.list(r.lines(s, boolOr(a[0], false))) }, "keepends"),
 		"partition":  ofText(func(_ *run, s string, a []any) any { return partition(s, needed("partition", a[0]), strings.Index) }, "sep"),
 		"rpartition": ofText(func(_ *run, s string, a []any) any {
 			return partition(s, needed("rpartition", a[0]), strings.LastIndex)

@@ -83,8 +83,9 @@ func endsLine(c rune) bool {
 	return c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029
 }
 
-// splitLines is Python's splitlines: at all the characters that end a line.
-func splitLines(s string, keep bool) []string {
+// lines is Python's splitlines: at all the characters that end a line.
+func (r *run) lines(s string, keep bool) []string {
+	r.times(strings.Count(s, "\n"), valueBytes)
 	var lines []string
 	for s != "" {
 		i := strings.IndexFunc(s, endsLine)
