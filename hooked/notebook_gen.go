@@ -446,6 +446,15 @@ func (nb *NotebookModel) StrTokens(ids []int) []string {
 	return v1
 }
 
+// ToChatTokens is [Model.ToChatTokens], and panics with its error.
+func (nb *NotebookModel) ToChatTokens(messages []Message, options ...ChatOptions) Tokens {
+	v1, err := nb.model().ToChatTokens(messages, options...)
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // ToSingleToken is [Model.ToSingleToken], and panics with its error.
 func (nb *NotebookModel) ToSingleToken(text string) int {
 	v1, err := nb.model().ToSingleToken(text)

@@ -48,6 +48,36 @@ func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
 	return m.toTokens(texts, r)
 }
 
+// ToChatTokens turns a conversation into tokens [1][pos] by the model's own chat template:
+//
+//	tokens, err := model.ToChatTokens([]hooked.Message{{Role: "user", Content: "Hi"}}, hooked.ChatOptions{AddGenerationPrompt: true})
+//
+// They are ready for [Model.Run] and [Model.Generate]: the template has written what special tokens
+// there are to be, and no BOS comes before tokens. At most one set of options; without, the text
+// ends after the last message. Base models have no template: the error says what to give.
+// [tokenize.Tokenizer.Chat] gives the text, too, and which tokens are the assistant's.
+func (m *Model) ToChatTokens(messages []Message, options ...ChatOptions) (Tokens, error) {
+	o, err := oneOption(options)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	chat, err := tok.Chat(messages, o)
+	if err != nil {
+		return nil, err
+	}
+	return Tokens{chat.IDs}, nil
+}
+
+// A Message is one turn of a chat, and ChatOptions say how it becomes text.
+type (
+	Message     = tokenize.Message
+	ChatOptions = tokenize.ChatOptions
+)
+
 // ToStrTokens splits a text into its tokens as strings.
 func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
 	var r request

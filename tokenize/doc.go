@@ -22,7 +22,8 @@
 // [Tokenizer.Encode], [Tokenizer.Decode] and [Tokenizer.Offsets] are that pipeline.
 // [Tokenizer.ToTokens], [Tokenizer.ToStrTokens], [Tokenizer.ToSingleToken] and their
 // relatives are TransformerLens' text methods, with its rules for the BOS token and
-// for padding.
+// for padding. [Tokenizer.Chat] makes text and tokens of a conversation by the model's own chat
+// template.
 //
 // Token ids are ints; positions in a text are byte offsets.
 package tokenize

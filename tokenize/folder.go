@@ -2,12 +2,14 @@ package tokenize
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gopherlens/internal/fault"
@@ -50,6 +52,27 @@ func (f *folder) file(name string) ([]byte, error) {
 	return data, err
 }
 
+// list returns the files of a folder within it whose names have an ending, without folder and
+// ending.
+func (f *folder) list(sub, ending string) []string {
+	paths := slices.Collect(maps.Keys(f.memory))
+	if f.memory == nil {
+		entries, _ := os.ReadDir(filepath.Join(f.dir, sub))
+		for _, e := range entries {
+			paths = append(paths, sub+"/"+e.Name())
+		}
+	}
+	var names []string
+	for _, path := range paths {
+		name, within := strings.CutPrefix(path, sub+"/")
+		if name, ok := strings.CutSuffix(name, ending); within && ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // again returns a file that was read before, and refuses one that is another by now.
 func (f *folder) again(name string, before readFile) ([]byte, error) {
 	path := filepath.Join(f.dir, name)
@@ -83,11 +106,25 @@ func (t *Tokenizer) Save(dir string) error {
 		if _, err := os.Stat(path); err == nil && name == "config.json" {
 			continue
 		}
-		if err := os.WriteFile(path, files[name], 0o644); err != nil {
+		if err := writeFile(dir, name, files[name]); err != nil {
 			return fmt.Errorf("saving the tokenizer: %w", err)
 		}
 	}
 	return nil
+}
+
+// writeFile writes a file, whose name may begin with a folder within dir.
+func writeFile(dir, name string, data []byte) error {
+	if !filepath.IsLocal(name) {
+		return fmt.Errorf("the file name %q leads out of the folder", brief(name))
+	}
+	path := filepath.Join(dir, name)
+	if sub := filepath.Dir(path); sub != filepath.Clean(dir) {
+		if err := os.Mkdir(sub, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return os.WriteFile(path, data, 0o644)
 }
 
 // Files are what [Tokenizer.Save] writes, by name.

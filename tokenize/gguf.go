@@ -67,6 +67,9 @@ func (g ggufReader) build() (*Tokenizer, error) {
 		return nil, err
 	}
 	t.from, t.gguf = nil, &g
+	if t.chats, err = g.chatTemplates(); err != nil {
+		return nil, err
+	}
 	return t, g.setSpecial(t)
 }
 
@@ -142,18 +145,29 @@ func (g ggufReader) types(n int) ([]int, error) {
 	return types, err
 }
 
+// ggufNames are transformers' names of the keys.
+var ggufNames = map[string]string{
+	"bos_token_id": "bos_token", "eos_token_id": "eos_token",
+	"padding_token_id": "pad_token", "unknown_token_id": "unk_token",
+}
+
 // setSpecial reads the ids of the special tokens, and which are added to a text.
 func (g ggufReader) setSpecial(t *Tokenizer) error {
 	ids := map[string]*int{
 		"bos_token_id": &t.special.bos, "eos_token_id": &t.special.eos,
 		"padding_token_id": &t.special.pad, "unknown_token_id": &t.special.unk,
 	}
+	t.names = make(map[string]string)
 	for key, id := range ids {
 		if err := optional(g, key, id); err != nil {
 			return err
 		}
-		if _, ok := t.IDToToken(*id); !ok && *id >= 0 {
+		token, ok := t.IDToToken(*id)
+		if !ok && *id >= 0 {
 			return fmt.Errorf("%s%s: %w", ggufPrefix, key, t.unknownID(*id))
+		}
+		if ok {
+			t.names[ggufNames[key]] = token
 		}
 	}
 	t.special.fillIn(t)

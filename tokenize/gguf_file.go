@@ -28,7 +28,7 @@ type ggufEntry struct {
 func (g *ggufReader) saved() ([]byte, error) {
 	entries := make(map[string]ggufEntry)
 	for key, value := range g.metadata {
-		if !strings.HasPrefix(key, ggufPrefix) {
+		if _, isChat := ggufChatName(key); !isChat && !strings.HasPrefix(key, ggufPrefix) {
 			continue
 		}
 		entry, err := entryOf(reflect.ValueOf(value))

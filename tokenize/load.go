@@ -86,6 +86,9 @@ func loadFile(from *folder, name string) (*Tokenizer, error) {
 	if err := t.configure(s); err != nil {
 		return nil, err
 	}
+	if t.chats, err = readChatTemplates(from, s.config); err != nil {
+		return nil, err
+	}
 	if formatOf(name) == formatJSON {
 		s.applyTemplate(t)
 		return t, nil

@@ -14,8 +14,8 @@ import (
 //
 // They are read as AutoTokenizer of transformers 5.24 reads them. Where version 4 gives
 // other ids, the comment at the field says so. Fields that neither reads, or that change
-// neither ids nor text (model_max_length, padding_side, the chat template), are not
-// looked at: padding and length are up to the caller here.
+// neither ids nor text (model_max_length, padding_side), are not looked at: padding and
+// length are up to the caller here. The chat templates are read by readChatTemplates.
 type settings struct {
 	class string      // of transformers, without "Fast"; "" for none in particular
 	plain bool        // a file says that it is none in particular

@@ -16,7 +16,9 @@ func (t *Tokenizer) setSpecial(s *settings) {
 		"bos_token": &t.special.bos, "eos_token": &t.special.eos,
 		"pad_token": &t.special.pad, "unk_token": &t.special.unk,
 	}
+	t.names = make(map[string]string)
 	for _, n := range s.names {
+		t.names[n.role] = n.token.Content
 		if id, ok := t.TokenToID(n.token.Content); ok && ids[n.role] != nil {
 			*ids[n.role] = id
 		}

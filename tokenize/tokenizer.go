@@ -26,6 +26,9 @@ type Tokenizer struct {
 	splitSpecial bool // special tokens are not found in text
 	cleanUp      bool // decoding drops blanks before punctuation
 
+	chats map[string]string // templates of chats by name
+	names map[string]string // bos_token and the like, as templates have them
+
 	from *folder     // what it was read from; nil if that was a GGUF file
 	gguf *ggufReader // the same of one
 }

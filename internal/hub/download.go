@@ -18,8 +18,11 @@ import (
 var smallFiles = []string{
 	"config.json", "generation_config.json",
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"vocab.json", "merges.txt", "vocab.txt", "tokenizer.model",
+	"vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja",
 }
+
+// chatTemplates holds the templates that are not in chat_template.jinja.
+const chatTemplates = "additional_chat_templates/"
 
 // weightFiles are the forms of weights, best first: one that is there is fetched
 // and the others are not. An index brings its shards along.
@@ -75,6 +78,12 @@ func ChooseFiles(of string, names []string, o Options) ([]string, error) {
 		have[name] = true
 	}
 	files := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return !have[name] })
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		template, ok := strings.CutPrefix(name, chatTemplates)
+		if ok && safeName(template) && strings.HasSuffix(template, ".jinja") {
+			files = append(files, name)
+		}
+	}
 	if o.TokenizerOnly {
 		return files, nil
 	}

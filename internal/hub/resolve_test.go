@@ -483,3 +483,13 @@ func cachedFiles(t *testing.T, dir string) map[string][]byte {
 	}
 	return files
 }
+
+// The chat templates come along, those of a folder of their own too.
+func TestChatTemplates(t *testing.T) {
+	names := []string{"config.json", "model.safetensors", "chat_template.jinja", "additional_chat_templates/rag.jinja",
+		"additional_chat_templates/README.md", "additional_chat_templates/old/rag.jinja", "other/rag.jinja"}
+	want := []string{"config.json", "chat_template.jinja", "additional_chat_templates/rag.jinja", "model.safetensors"}
+	if got, err := hub.ChooseFiles("owner/tiny", names, hub.Options{}); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -17,8 +18,25 @@ type Dict struct {
 // NewDict is an empty Dict.
 func NewDict() *Dict { return &Dict{index: map[string]int{}} }
 
-// Set sets the value of a name.
-func (d *Dict) Set(key string, value any) { d.set(key, fromGo(value, 0)) }
+// Set sets the value of a name, which [FromGo] or [FromJSON] has made.
+func (d *Dict) Set(key string, value any) { d.set(key, value) }
+
+// Get is the value of a name, nil where there is none.
+func (d *Dict) Get(key string) any {
+	v, _ := d.get(key)
+	return v
+}
+
+// Each yields the names and their values, in their order.
+func (d *Dict) Each() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for i, k := range d.keys {
+			if name, ok := text(k); ok && !yield(name, d.values[i]) {
+				return
+			}
+		}
+	}
+}
 
 // Len is how many keys there are.
 func (d *Dict) Len() int {
@@ -62,6 +80,9 @@ func (d *Dict) items() list {
 	return all
 }
 
+// largestKey bounds a tuple that is a key: one of a few letters can hold others without end.
+const largestKey = 1 << 16
+
 // hash is the same text for keys that Python holds to be equal: 1, 1.0 and True are one key.
 func hash(key any, depth int) string {
 	if depth > deepest {
@@ -92,6 +113,9 @@ func hash(key any, depth int) string {
 		for _, v := range k {
 			h := hash(v, depth+1)
 			b.WriteString(strconv.Itoa(len(h)) + ":" + h)
+			if b.Len() > largestKey {
+				fail("a key has more than %d bytes: it is refused", largestKey)
+			}
 		}
 		return b.String()
 	case undefined:

@@ -161,7 +161,7 @@ func (e listExpression) value(r *run, s *scope) any { return r.all(e, s) }
 func (e tupleExpression) value(r *run, s *scope) any { return tuple(r.all(e, s)) }
 
 func (r *run) all(expressions []expression, s *scope) list {
-	r.room(len(expressions))
+	r.slots(len(expressions))
 	all := make(list, len(expressions))
 	for i, e := range expressions {
 		all[i] = e.value(r, s)
@@ -170,10 +170,10 @@ func (r *run) all(expressions []expression, s *scope) list {
 }
 
 func (e dictExpression) value(r *run, s *scope) any {
-	r.room(len(e.keys))
+	r.times(len(e.keys), entryBytes)
 	d := NewDict()
 	for i, k := range e.keys {
-		d.set(k.value(r, s), e.values[i].value(r, s))
+		d.set(r.key(k.value(r, s)), e.values[i].value(r, s))
 	}
 	return d
 }
@@ -278,6 +278,8 @@ func (e testExpression) value(r *run, s *scope) any {
 	return r.tested(e.name, e.holds, e.of.value(r, s), e.arguments.value(r, s))
 }
 
+const longestPath = 4096
+
 // attributePath is a filter's attribute="a.b.0".
 func attributePath(attribute any) []any {
 	if i, ok := integer(attribute); ok {
@@ -286,6 +288,9 @@ func attributePath(attribute any) []any {
 	s, ok := text(attribute)
 	if !ok {
 		fail("attribute is %s: want a name", kindOf(attribute))
+	}
+	if len(s) > longestPath {
+		fail("attribute has %d bytes: want at most %d", len(s), longestPath)
 	}
 	var path []any
 	for _, part := range strings.Split(s, ".") {

@@ -88,7 +88,7 @@ var valueFilters = map[string]filter{
 func (r *run) itemsOf(v any) list {
 	switch v := v.(type) {
 	case *Dict:
-		r.room(v.Len())
+		r.times(v.Len(), entryBytes)
 		return v.items()
 	case undefined:
 		return nil

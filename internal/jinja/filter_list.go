@@ -31,7 +31,7 @@ var listFilters = map[string]filter{
 	"unique": with(func(r *run, v any, a []any) any {
 		key, seen, all := r.keyOf(or(a[1], nil), boolOr(a[0], false)), map[string]bool{}, list{}
 		for _, x := range r.each(v) {
-			if h := hash(key(x), 0); !seen[h] {
+			if h := hash(r.key(key(x)), 0); !seen[h] {
 				seen[h] = true
 				all = append(all, x)
 			}
@@ -128,6 +128,9 @@ func (r *run) keyOf(attribute any, caseSensitive bool) func(v any) any {
 	}
 	var paths [][]any
 	if s, ok := text(attribute); ok {
+		if len(s) > longestPath {
+			fail("attribute has %d bytes: want at most %d", len(s), longestPath)
+		}
 		for _, part := range strings.Split(s, ",") {
 			paths = append(paths, attributePath(part))
 		}
@@ -216,14 +219,15 @@ func batched(r *run, v any, a []any) any {
 	if n < 1 {
 		fail("the filter batch wants a number of items, not %d", n)
 	}
-	all := list{}
-	for part := range slices.Chunk(r.each(v), n) {
+	of, all := r.each(v), list{}
+	r.times(len(of)/n, valueBytes)
+	for part := range slices.Chunk(of, n) {
 		all = append(all, slices.Clone(part))
 	}
 	fill := or(a[1], nil)
 	if last := len(all) - 1; fill != nil && last >= 0 {
 		short := all[last].(list)
-		r.room(n - len(short))
+		r.slots(n - len(short))
 		all[last] = append(short, slices.Repeat(list{fill}, n-len(short))...)
 	}
 	return &generator{"do_batch", all}
@@ -234,7 +238,7 @@ func sliced(r *run, v any, a []any) any {
 	if n < 1 {
 		fail("the filter slice wants a number of slices, not %d", n)
 	}
-	r.room(n)
+	r.times(n, valueBytes)
 	fill := or(a[1], nil)
 	each, longer, at := len(all)/n, len(all)%n, 0
 	for i := range n {

@@ -163,7 +163,11 @@ func roundInt(i int64, places int) any {
 	power := int64(math.Pow10(-places))
 	rest := ((i % power) + power) % power
 	down := i - rest
-	if rest*2 > power || rest*2 == power && (down/power)%2 != 0 {
+	up := rest*2 > power || rest*2 == power && (down/power)%2 != 0
+	if down > i || up && down > math.MaxInt64-power {
+		tooLarge()
+	}
+	if up {
 		return down + power
 	}
 	return down

@@ -1,6 +1,7 @@
 package jinja
 
 import (
+	"html"
 	"net/url"
 	"regexp"
 	"strings"
@@ -19,8 +20,6 @@ func onText(apply func(r *run, s string, a []any) string, parameters ...string) 
 var (
 	words      = regexp.MustCompile(`[\p{L}\p{N}\p{M}_]+`)
 	wordBreaks = regexp.MustCompile(`[-\s({\[<]+`)
-	tags       = regexp.MustCompile(`(?s)<!--.*?-->|<[^>]*>`)
-	blanks     = regexp.MustCompile(`\s+`)
 )
 
 // textFilters are for strings.
@@ -28,7 +27,7 @@ var textFilters = map[string]filter{
 	"upper":      onText(func(_ *run, s string, _ []any) string { return upper(s) }),
 	"lower":      onText(func(_ *run, s string, _ []any) string { return lower(s) }),
 	"capitalize": onText(func(_ *run, s string, _ []any) string { return capitalize(s) }),
-	"title":      onText(func(_ *run, s string, _ []any) string { return titleOfWords(s) }),
+	"title":      onText(func(r *run, s string, _ []any) string { r.ticks(len(s)); return titleOfWords(s) }),
 	"trim": onText(func(_ *run, s string, a []any) string {
 		return strip(s, or(a[0], nil), true, true)
 	}, "chars"),
@@ -53,9 +52,13 @@ var textFilters = map[string]filter{
 	"center": onText(func(r *run, s string, a []any) string {
 		return r.justified(s, int(intOr("center", a[0], 80)), " ", centre)
 	}, "width"),
-	"wordcount": with(func(r *run, v any, _ []any) any { return int64(len(words.FindAllString(r.str(v), -1))) }),
+	"wordcount": with(func(r *run, v any, _ []any) any {
+		s := r.str(v)
+		r.ticks(len(s))
+		return int64(len(words.FindAllString(s, -1)))
+	}),
 	"striptags": with(func(r *run, v any, _ []any) any {
-		return strings.TrimSpace(blanks.ReplaceAllString(unescapeHTML(tags.ReplaceAllString(r.str(v), "")), " "))
+		return html.UnescapeString(strings.Join(strings.FieldsFunc(withoutTags(r.str(v)), IsBlank), " "))
 	}),
 	"urlencode": with(urlEncoded),
 	"format": {raw: func(r *run, v any, a arguments) any {
@@ -86,8 +89,26 @@ func urlEncoded(r *run, v any, _ []any) any {
 	return strings.Join(parts, "&")
 }
 
-func unescapeHTML(s string) string {
-	return strings.NewReplacer("&amp;", "&", "&gt;", ">", "&lt;", "<", "&#39;", "'", "&#34;", `"`, "&quot;", `"`).Replace(s)
+// withoutTags is a text without its tags and comments; what an open one begins stays.
+func withoutTags(s string) string {
+	var b strings.Builder
+	for {
+		begin := strings.IndexByte(s, '<')
+		if begin < 0 {
+			break
+		}
+		from, to := begin, ">"
+		if strings.HasPrefix(s[begin:], "<!--") {
+			from, to = begin+4, "-->"
+		}
+		length := strings.Index(s[from:], to)
+		if length < 0 {
+			break
+		}
+		b.WriteString(s[:begin])
+		s = s[from+length+len(to):]
+	}
+	return b.String() + s
 }
 
 // replaced replaces old, at most count times unless that is negative.
@@ -129,20 +150,22 @@ func indented(r *run, s string, a []any) string {
 		r.room(width)
 		indent = strings.Repeat(" ", width)
 	}
-	lines := splitLines(s+"\n", false)
+	lines := r.lines(s+"\n", false)
 	r.times(len(lines), len(indent))
-	out := lines[0]
-	for _, l := range lines[1:] {
-		out += "\n"
-		if l != "" || boolOr(a[2], false) {
-			out += indent
-		}
-		out += l
-	}
+	blank := boolOr(a[2], false)
+	var b strings.Builder
 	if boolOr(a[1], false) {
-		return indent + out
+		b.WriteString(indent)
 	}
-	return out
+	b.WriteString(lines[0])
+	for _, l := range lines[1:] {
+		b.WriteByte('\n')
+		if l != "" || blank {
+			b.WriteString(indent)
+		}
+		b.WriteString(l)
+	}
+	return b.String()
 }
 
 func truncated(r *run, v any, a []any) any {
@@ -158,7 +181,7 @@ func truncated(r *run, v any, a []any) any {
 	if n < utf8.RuneCountInString(end) || leeway < 0 {
 		fail("the filter truncate gets a length of %d, and a leeway of %d: want at least the %d of the end, and 0", n, leeway, utf8.RuneCountInString(end))
 	}
-	if size <= n+leeway {
+	if size-leeway <= n {
 		return v
 	}
 	chars := []rune(textOr("truncate", v, ""))

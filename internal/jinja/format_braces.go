@@ -11,7 +11,16 @@ type formatter struct {
 	r    *run
 	a    arguments
 	next int
+	kind string // how fields are numbered: "automatic" or "manual"; empty while nobody knows
 	out  strings.Builder
+}
+
+// numbered refuses fields of which some have a number and some have none.
+func (f *formatter) numbered(kind string) {
+	if f.kind != "" && f.kind != kind {
+		fail("a format has fields with %s numbers and others", f.kind)
+	}
+	f.kind = kind
 }
 
 // braces is format.format(...).
@@ -23,9 +32,6 @@ func (r *run) braces(format string, a arguments) string {
 
 // text writes a format; its fields may hold others in their shapes, one deep.
 func (f *formatter) text(s string, depth int) {
-	if depth > 1 {
-		fail("fields of a format are nested too deep")
-	}
 	for s != "" {
 		i := strings.IndexAny(s, "{}")
 		if i < 0 {
@@ -66,13 +72,16 @@ func closingBrace(s string) int {
 }
 
 func (f *formatter) field(s string, depth int) {
+	if depth > 1 {
+		fail("fields of a format are nested too deep")
+	}
 	f.r.tick()
 	of, spec, _ := strings.Cut(s, ":")
 	of, conversion, converted := strings.Cut(of, "!")
 	v := f.value(of)
-	inner := &formatter{r: f.r, a: f.a, next: f.next}
+	inner := &formatter{r: f.r, a: f.a, next: f.next, kind: f.kind}
 	inner.text(spec, depth+1)
-	f.next = inner.next
+	f.next, f.kind = inner.next, inner.kind
 	spec = inner.out.String()
 	if converted {
 		switch conversion {
@@ -113,11 +122,16 @@ func (f *formatter) value(of string) any {
 }
 
 func (f *formatter) argument(name string) any {
-	if name == "" {
+	automatic := name == ""
+	if automatic {
+		f.numbered("automatic")
 		name = strconv.Itoa(f.next)
 		f.next++
 	}
 	if i, ok := pathPart(name).(int64); ok {
+		if !automatic {
+			f.numbered("manual")
+		}
 		if int(i) >= len(f.a.values) {
 			fail("a format wants argument %d of %d", i, len(f.a.values))
 		}

@@ -59,14 +59,15 @@ func dictOf(r *run, a arguments) any {
 
 func addPairs(r *run, d *Dict, from any) {
 	if other, ok := from.(*Dict); ok {
-		from = other.items()
+		from = list(r.itemsOf(other))
 	}
 	for _, pair := range r.each(from) {
+		r.times(1, entryBytes)
 		kv := r.each(pair)
 		if len(kv) != 2 {
 			fail("dict() takes pairs, not %d values", len(kv))
 		}
-		d.set(kv[0], kv[1])
+		d.set(r.key(kv[0]), kv[1])
 	}
 }
 
@@ -110,5 +111,7 @@ func raise(r *run, a arguments) any {
 }
 
 func now(r *run, a arguments) any {
-	return strftime(r.now, textOr("strftime_now", a.one("format"), ""))
+	format := textOr("strftime_now", a.one("format"), "")
+	r.ticks(len(format))
+	return strftime(r.now, format)
 }

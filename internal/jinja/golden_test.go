@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,50 @@ func TestTemplates(t *testing.T) {
 			case err == nil && out.Text != *c.Text:
 				t.Errorf("%s %s: got %q, want %q", filepath.Base(file), c.Messages, out.Text, *c.Text)
 			}
+		}
+	}
+}
+
+// TestLong renders a conversation that is longer than any model reads.
+func TestLong(t *testing.T) {
+	var messages []any
+	for i := range 4000 {
+		messages = append(messages, map[string]any{"role": []string{"user", "assistant"}[i%2], "content": strings.Repeat("some words ", 100)})
+	}
+	files, _ := filepath.Glob("testdata/chat/templates/*.json")
+	for _, file := range files {
+		var all struct{ Template string }
+		read(t, "templates/"+filepath.Base(file), &all)
+		begun := time.Now()
+		out, err := render(t, all.Template, nil, map[string]any{"messages": messages, "tools": nil})
+		if err != nil || len(out.Text) < 4e6 {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		t.Log(filepath.Base(file), len(out.Text), time.Since(begun).Round(time.Millisecond))
+	}
+}
+
+// TestSmall compares with Jinja2 on one corner of the language after the other: testdata/small.py.
+func TestSmall(t *testing.T) {
+	data, err := os.ReadFile("testdata/small.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Template, Error string
+		Text            *string
+	}
+	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 100 {
+		t.Fatal(len(cases), err)
+	}
+	for _, c := range cases {
+		out, err := render(t, c.Template, nil, map[string]any{"x": []any{1}})
+		switch {
+		case (err == nil) != (c.Text != nil):
+			t.Errorf("%s: got %v, %v, want %q", c.Template, out, err, c.Error)
+		case err == nil && out.Text != *c.Text:
+			t.Errorf("%s: got %q, want %q", c.Template, out.Text, *c.Text)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func tokens(c chunk) []token {
 		first, size := utf8.DecodeRuneInString(s)
 		var t token
 		switch {
-		case unicode.IsSpace(first):
+		case IsBlank(first):
 			line += strings.Count(s[:size], "\n")
 			s = s[size:]
 			continue

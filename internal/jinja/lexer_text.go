@@ -3,7 +3,6 @@ package jinja
 import (
 	"regexp"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -90,13 +89,13 @@ func signAt(s string, at int) string {
 // stripped is the text before a tag without the blanks that the tag takes away.
 func (c *cutter) stripped(s, kind, sign string) string {
 	if sign == "-" {
-		return strings.TrimRightFunc(s, unicode.IsSpace)
+		return strings.TrimRightFunc(s, IsBlank)
 	}
 	if sign == "+" || kind == "{{" {
 		return s
 	}
 	begin := strings.LastIndexByte(s, '\n') + 1
-	if (begin > 0 || c.fresh) && strings.TrimSpace(s[begin:]) == "" {
+	if (begin > 0 || c.fresh) && strings.TrimFunc(s[begin:], IsBlank) == "" {
 		return s[:begin]
 	}
 	return s
@@ -118,18 +117,18 @@ func (c *cutter) advance(n int) {
 	}
 }
 
-// closing is how a tag ends: what is taken away after it depends on the sign before its end.
-func (c *cutter) closing(from int, end string) (before, after int) {
-	i := from
+// closing is how a tag ends at i that began at begin: what is taken away after it depends on the
+// sign before its end.
+func (c *cutter) closing(begin, i int, end string) (before, after int) {
 	before = i
-	if i > 0 && (c.source[i-1] == '-' || c.source[i-1] == '+') {
+	if i > begin && (c.source[i-1] == '-' || c.source[i-1] == '+') {
 		before = i - 1
 	}
 	after = i + len(end)
 	switch {
 	case before < i && c.source[before] == '-':
 		rest := c.source[after:]
-		after += len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace))
+		after += len(rest) - len(strings.TrimLeftFunc(rest, IsBlank))
 	case before == i && end != "}}" && strings.HasPrefix(c.source[after:], "\n"):
 		after++
 	}
@@ -142,7 +141,7 @@ func (c *cutter) comment() {
 		fail("line %d: a comment has no end", c.line)
 	}
 	begin := c.at
-	_, after := c.closing(begin+i, "#}")
+	_, after := c.closing(begin, begin+i, "#}")
 	c.advance(after - begin)
 }
 
@@ -178,7 +177,7 @@ func (c *cutter) tag(kind string) {
 			if kind == "{{" && rest[0] != '-' {
 				after = at + len(end)
 			} else {
-				before, after = c.closing(at, end)
+				before, after = c.closing(begin, at, end)
 			}
 			c.chunks = append(c.chunks, chunk{kind, c.source[begin:before], line})
 			c.advance(after - begin)

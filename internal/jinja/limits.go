@@ -1,13 +1,16 @@
 package jinja
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Limits bound what a template may ask for. Python has none of them but Depth and the length of a
 // range; a real template needs less than a hundredth of each.
 type Limits struct {
-	Steps int           // nodes that are run and items that are looped over; 2 million
-	Bytes int           // of all values that are made, one after the other; 512 MB
-	Value int           // bytes of one string, items of one list; 16 million
+	Steps int           // nodes that are run and items that are looped over; 1 million
+	Bytes int           // of all values that are made, one after the other; 256 MB
+	Value int           // bytes of one value; 16 MB
 	Depth int           // calls within calls; 200
 	Time  time.Duration // 10 s
 }
@@ -19,7 +22,7 @@ func (l Limits) settled() Limits {
 	for _, f := range []struct {
 		field     *int
 		otherwise int
-	}{{&l.Steps, 2e6}, {&l.Bytes, 512 << 20}, {&l.Value, 16 << 20}, {&l.Depth, 200}} {
+	}{{&l.Steps, 1e6}, {&l.Bytes, 256 << 20}, {&l.Value, 16 << 20}, {&l.Depth, 200}} {
 		if *f.field <= 0 {
 			*f.field = f.otherwise
 		}
@@ -30,13 +33,22 @@ func (l Limits) settled() Limits {
 	return l
 }
 
-// tick counts a step. The clock is looked at now and then.
-func (r *run) tick() {
-	r.steps++
+// startClock lets expired know when the time is over, until stop is called.
+func (r *run) startClock() (stop func() bool) {
+	r.expired = new(atomic.Bool)
+	return time.AfterFunc(r.limits.Time, func() { r.expired.Store(true) }).Stop
+}
+
+// tick counts a step.
+func (r *run) tick() { r.ticks(1) }
+
+// ticks counts the steps of what takes longer for a longer value.
+func (r *run) ticks(n int) {
+	r.steps += n
 	if r.steps > r.limits.Steps {
 		fail("the template takes more than %d steps: it is refused", r.limits.Steps)
 	}
-	if r.steps%4096 == 0 && time.Since(r.begun) > r.limits.Time {
+	if r.expired.Load() {
 		fail("the template takes more than %v: it is refused", r.limits.Time)
 	}
 }
@@ -58,6 +70,24 @@ func (r *run) times(n, size int) {
 		n, size = 1, r.limits.Value+1
 	}
 	r.room(n * size)
+}
+
+// The bytes that an entry of a list takes, one with a small value of its own, and one of a dict.
+const (
+	slotBytes  = 16
+	valueBytes = 48
+	entryBytes = 160
+)
+
+// slots asks for a list of n entries.
+func (r *run) slots(n int) { r.times(n, slotBytes) }
+
+// key asks for what it takes to look a key up.
+func (r *run) key(k any) any {
+	if s, ok := text(k); ok {
+		r.room(len(s))
+	}
+	return k
 }
 
 // enter and leave bound how deep calls go.

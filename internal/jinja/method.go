@@ -30,23 +30,28 @@ func init() {
 func isOf[T any](v any) bool { _, ok := v.(T); return ok }
 
 var dictMethods = map[string]method{
-	"get": func(_ *run, v any, a arguments) any {
+	"get": func(r *run, v any, a arguments) any {
 		b := a.bind("key", "default")
 		if b[0] == (absent{}) {
 			fail("get() needs a key")
 		}
-		if found, ok := v.(*Dict).get(b[0]); ok {
+		if found, ok := v.(*Dict).get(r.key(b[0])); ok {
 			return found
 		}
 		return or(b[1], nil)
 	},
-	"keys": func(_ *run, v any, a arguments) any { a.none(); return view{"dict_keys", slices.Clone(v.(*Dict).keys)} },
-	"values": func(_ *run, v any, a arguments) any {
+	"keys": func(r *run, v any, a arguments) any { a.none(); return view{"dict_keys", r.each(v)} },
+	"values": func(r *run, v any, a arguments) any {
 		a.none()
+		r.slots(v.(*Dict).Len())
 		return view{"dict_values", slices.Clone(v.(*Dict).values)}
 	},
-	"items": func(_ *run, v any, a arguments) any { a.none(); return view{"dict_items", v.(*Dict).items()} },
-	"copy":  func(r *run, v any, a arguments) any { a.none(); r.room(v.(*Dict).Len()); return v.(*Dict).clone() },
+	"items": func(r *run, v any, a arguments) any { a.none(); return view{"dict_items", r.itemsOf(v)} },
+	"copy": func(r *run, v any, a arguments) any {
+		a.none()
+		r.times(v.(*Dict).Len(), entryBytes)
+		return v.(*Dict).clone()
+	},
 }
 
 var tupleMethods = map[string]method{

@@ -20,6 +20,11 @@ func changes(f func(string) string) method {
 	return ofText(func(_ *run, s string, _ []any) any { return f(s) })
 }
 
+// changesLetters is changes for what goes through a string letter by letter.
+func changesLetters(f func(string) string) method {
+	return ofText(func(r *run, s string, _ []any) any { r.ticks(len(s)); return f(s) })
+}
+
 func every(f func(rune) bool) method {
 	return ofText(func(_ *run, s string, _ []any) any {
 		return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !f(c) })
@@ -47,11 +52,11 @@ func justifies(side int) method {
 func textMethods() map[string]method {
 	return map[string]method{
 		"upper": changes(upper), "lower": changes(lower), "capitalize": changes(capitalize), "casefold": changes(fold),
-		"title": changes(titleOfLetters), "swapcase": changes(swapCase),
+		"title": changesLetters(titleOfLetters), "swapcase": changesLetters(swapCase),
 		"strip": strips(true, true), "lstrip": strips(true, false), "rstrip": strips(false, true),
 		"ljust": justifies(rightSide), "rjust": justifies(leftSide), "center": justifies(centre),
 		"isdigit": every(isDigit), "isdecimal": every(unicode.IsDigit), "isnumeric": every(unicode.IsNumber),
-		"isalpha": every(unicode.IsLetter), "isspace": every(unicode.IsSpace),
+		"isalpha": every(unicode.IsLetter), "isspace": every(IsBlank),
 		"isalnum": every(func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }),
 		"isascii": ofText(func(_ *run, s string, _ []any) any {
 			return !strings.ContainsFunc(s, func(c rune) bool { return c > unicode.MaxASCII })
@@ -62,7 +67,10 @@ func textMethods() map[string]method {
 		"isidentifier": ofText(func(_ *run, s string, _ []any) any { return s != "" && nameToken(s).text == s && !isDigit(rune(s[0])) }),
 		"islower":      ofText(func(_ *run, s string, _ []any) any { return hasCase(s, unicode.IsLower, unicode.IsUpper) }),
 		"isupper":      ofText(func(_ *run, s string, _ []any) any { return hasCase(s, unicode.IsUpper, unicode.IsLower) }),
-		"istitle":      ofText(func(_ *run, s string, _ []any) any { return s != "" && titleOfLetters(s) == s && lower(s) != s }),
+		"istitle": ofText(func(r *run, s string, _ []any) any {
+			r.ticks(len(s))
+			return s != "" && titleOfLetters(s) == s && lower(s) != s
+		}),
 		"startswith":   affix(strings.HasPrefix),
 		"endswith":     affix(strings.HasSuffix),
 		"removeprefix": ofText(func(_ *run, s string, a []any) any { return strings.TrimPrefix(s, needed("removeprefix", a[0])) }, "prefix"),
@@ -74,9 +82,9 @@ func textMethods() map[string]method {
 			between, _ := text(v)
 			return r.join(between, r.each(a.one("iterable")))
 		},
-		"split":      ofText(func(_ *run, s string, a []any) any { return split(s, a, false) }, "sep", "maxsplit"),
-		"rsplit":     ofText(func(_ *run, s string, a []any) any { return split(s, a, true) }, "sep", "maxsplit"),
-		"splitlines": ofText(func(_ *run, s string, a []any) any { return asList(splitLines(s, boolOr(a[0], false))) }, "keepends"),
+		"split":      ofText(func(r *run, s string, a []any) any { return r.split(s, a, false) }, "sep", "maxsplit"),
+		"rsplit":     ofText(func(r *run, s string, a []any) any { return r.split(s, a, true) }, "sep", "maxsplit"),
+		"splitlines": ofText(func(r *run, s string, a []any) any { return r.list(r.lines(s, boolOr(a[0], false))) }, "keepends"),
 		"partition":  ofText(func(_ *run, s string, a []any) any { return partition(s, needed("partition", a[0]), strings.Index) }, "sep"),
 		"rpartition": ofText(func(_ *run, s string, a []any) any {
 			return partition(s, needed("rpartition", a[0]), strings.LastIndex)
@@ -151,7 +159,8 @@ func searches(find func(s, part string) int, must bool) method {
 	}, "sub", "start", "end")
 }
 
-func asList(all []string) list {
+func (r *run) list(all []string) list {
+	r.times(len(all), valueBytes)
 	out := make(list, len(all))
 	for i, s := range all {
 		out[i] = s
@@ -187,45 +196,49 @@ func partition(s, between string, find func(s, part string) int) tuple {
 }
 
 // split is Python's: at blanks without a separator, at most so many times, from the right or left.
-func split(s string, a []any, right bool) list {
+func (r *run) split(s string, a []any, right bool) list {
 	most := int(intOr("split", a[1], -1))
 	between := or(a[0], nil)
 	if between == nil {
-		return asList(splitBlanks(s, most, right))
+		return r.list(splitBlanks(s, most, right))
 	}
 	sep := needed("split", between)
 	switch {
 	case sep == "":
 		fail("split() wants a separator that is not empty")
-	case most < 0 || most >= strings.Count(s, sep):
-		return asList(strings.Split(s, sep))
+	case !right && most < 0:
+		return r.list(strings.Split(s, sep))
 	case !right:
-		return asList(strings.SplitN(s, sep, most+1))
+		return r.list(strings.SplitN(s, sep, min(most, len(s))+1))
+	}
+	times := strings.Count(s, sep)
+	if most >= 0 {
+		times = min(times, most)
 	}
 	var parts []string
-	for range most {
+	for range times {
 		i := strings.LastIndex(s, sep)
 		parts = append(parts, s[i+len(sep):])
 		s = s[:i]
 	}
 	parts = append(parts, s)
 	slices.Reverse(parts)
-	return asList(parts)
+	return r.list(parts)
 }
 
 func splitBlanks(s string, most int, right bool) []string {
 	if most < 0 {
-		return strings.Fields(s)
+		return strings.FieldsFunc(s, IsBlank)
 	}
 	var parts []string
 	trim, index := strings.TrimLeftFunc, strings.IndexFunc
 	if right {
 		trim, index = strings.TrimRightFunc, strings.LastIndexFunc
 	}
-	for s = trim(s, unicode.IsSpace); s != ""; s = trim(s, unicode.IsSpace) {
-		i := index(s, unicode.IsSpace)
+	for s = trim(s, IsBlank); s != ""; s = trim(s, IsBlank) {
+		i := index(s, IsBlank)
 		if i < 0 || len(parts) == most {
-			rest := strings.TrimRightFunc(s, unicode.IsSpace)
+			rest := strings.TrimRightFunc(s, IsBlank)
 			if !right {
 				rest = s
 			}

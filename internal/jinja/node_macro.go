@@ -30,10 +30,7 @@ func macro(name string, sig signature, body []node, reads map[string]bool, made 
 // bind sets the arguments of a call in a macro's scope. One that is left out is undefined; those
 // for which there is no name are an error, but where the macro reads varargs, kwargs or caller.
 func (sig signature) bind(r *run, s *scope, a arguments, reads map[string]bool, macro string) {
-	named := NewDict()
-	if a.named != nil {
-		named = a.named.clone()
-	}
+	named := namedArguments{a.named, map[any]bool{}}
 	for i, name := range sig.names {
 		v, given := named.take(name)
 		switch {
@@ -52,7 +49,7 @@ func (sig signature) bind(r *run, s *scope, a arguments, reads map[string]bool, 
 	sig.rest(s, a, named, reads, macro)
 }
 
-func (sig signature) rest(s *scope, a arguments, named *Dict, reads map[string]bool, macro string) {
+func (sig signature) rest(s *scope, a arguments, named namedArguments, reads map[string]bool, macro string) {
 	if reads["caller"] {
 		caller, given := named.take("caller")
 		if !given {
@@ -61,11 +58,12 @@ func (sig signature) rest(s *scope, a arguments, named *Dict, reads map[string]b
 		s.set("caller", caller)
 	}
 	extra := tuple(a.values[min(len(sig.names), len(a.values)):])
+	left := named.left()
 	switch {
 	case reads["kwargs"]:
-		s.set("kwargs", named)
-	case named.Len() > 0:
-		fail("macro %q has no argument %q", macro, named.keys[0])
+		s.set("kwargs", left)
+	case left.Len() > 0:
+		fail("macro %q has no argument %q", macro, left.keys[0])
 	}
 	switch {
 	case reads["varargs"]:
@@ -75,20 +73,33 @@ func (sig signature) rest(s *scope, a arguments, named *Dict, reads map[string]b
 	}
 }
 
-// take removes a key.
-func (d *Dict) take(key string) (any, bool) {
-	v, ok := d.get(key)
-	if !ok {
+// namedArguments are those of a call, of which a macro takes one after the other.
+type namedArguments struct {
+	all   *Dict // nil for none
+	taken map[any]bool
+}
+
+func (n namedArguments) take(key string) (any, bool) {
+	if n.all == nil || n.taken[key] {
 		return nil, false
 	}
+	v, ok := n.all.get(key)
+	n.taken[key] = ok
+	return v, ok
+}
+
+// left are those that were not taken.
+func (n namedArguments) left() *Dict {
 	rest := NewDict()
-	for i, k := range d.keys {
-		if k != key {
-			rest.set(k, d.values[i])
+	if n.all == nil {
+		return rest
+	}
+	for i, k := range n.all.keys {
+		if !n.taken[k] {
+			rest.set(k, n.all.values[i])
 		}
 	}
-	*d = *rest
-	return v, true
+	return rest
 }
 
 // callNode calls a macro with its body as the function caller.

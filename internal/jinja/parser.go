@@ -353,6 +353,8 @@ func (p *parser) target(attributes bool) target {
 
 func (p *parser) oneTarget(attributes bool) target {
 	if p.skip("(") {
+		p.deeper()
+		defer func() { p.depth-- }()
 		t := p.target(attributes)
 		p.want(")")
 		return t

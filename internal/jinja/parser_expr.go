@@ -129,11 +129,11 @@ func (p *parser) primary() expression {
 		p.read[t.text] = true
 		return name(t.text)
 	case "string":
-		s := t.value.(string)
+		all := []string{t.value.(string)}
 		for p.peek().kind == "string" {
-			s += p.next().value.(string)
+			all = append(all, p.next().value.(string))
 		}
-		return literal{s}
+		return literal{strings.Join(all, "")}
 	case "int", "float":
 		return literal{t.value}
 	case "(":
@@ -258,6 +258,11 @@ func (p *parser) subscript() expression {
 	case 1:
 		return all[0]
 	}
+	for _, e := range all {
+		if _, ok := e.(cutExpression); ok {
+			fail("line %d: a slice stands alone in its brackets", p.peek().line)
+		}
+	}
 	return tupleExpression(all)
 }
 
@@ -270,9 +275,14 @@ func (p *parser) oneSubscript() expression {
 		}
 		parts = append(parts, p.expression())
 	}
-	part()
 	if !p.is(":") {
-		return parts[0]
+		first := p.expression()
+		if !p.is(":") {
+			return first
+		}
+		parts = append(parts, first)
+	} else {
+		parts = append(parts, nil)
 	}
 	for len(parts) < 3 && p.skip(":") {
 		part()

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,7 +10,7 @@ import (
 type run struct {
 	limits       Limits
 	now          time.Time
-	begun        time.Time
+	expired      *atomic.Bool // whether the time is over
 	steps, bytes int
 	depth        int
 
@@ -18,9 +19,9 @@ type run struct {
 }
 
 func newRun(opts Options) *run {
-	r := &run{limits: opts.Limits.settled(), now: opts.Now, begun: time.Now()}
+	r := &run{limits: opts.Limits.settled(), now: opts.Now}
 	if r.now.IsZero() {
-		r.now = r.begun
+		r.now = time.Now()
 	}
 	return r
 }
@@ -28,18 +29,46 @@ func newRun(opts Options) *run {
 // A scope holds the names that are set in a part of a template. What is set in a loop, a macro or a
 // with block is gone after it; an if block has no scope of its own.
 type scope struct {
-	names map[string]any
+	few   []binding // the first ones: most scopes, such as an item's of a loop, have no others
+	many  map[string]any
 	outer *scope
 	to    *strings.Builder // where text goes; the outer scope's if nil
 }
 
-func newScope(outer *scope) *scope { return &scope{names: map[string]any{}, outer: outer} }
+type binding struct {
+	name  string
+	value any
+}
 
-func (s *scope) set(name string, v any) { s.names[name] = v }
+const fewNames = 8
+
+func newScope(outer *scope) *scope { return &scope{outer: outer} }
+
+func (s *scope) set(name string, v any) {
+	for i := range s.few {
+		if s.few[i].name == name {
+			s.few[i].value = v
+			return
+		}
+	}
+	if len(s.few) < fewNames {
+		s.few = append(s.few, binding{name, v})
+		return
+	}
+	if s.many == nil {
+		s.many = map[string]any{}
+	}
+	s.many[name] = v
+}
 
 func (s *scope) get(name string) (any, bool) {
 	for ; s != nil; s = s.outer {
-		if v, ok := s.names[name]; ok {
+		for i := range s.few {
+			if s.few[i].name == name {
+				return s.few[i].value, true
+			}
+		}
+		if v, ok := s.many[name]; ok {
 			return v, true
 		}
 	}

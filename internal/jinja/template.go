@@ -26,7 +26,7 @@ type Rendering struct {
 }
 
 // largestSource bounds a template: the longest that is in use has some 20 kB.
-const largestSource = 1 << 20
+const largestSource = 256 << 10
 
 // Parse reads a template. The error names the line.
 func Parse(source string) (t *Template, err error) {
@@ -43,6 +43,7 @@ func Parse(source string) (t *Template, err error) {
 func (t *Template) Render(variables map[string]any, opts Options) (out *Rendering, err error) {
 	defer failed(&err)
 	r := newRun(opts)
+	defer r.startClock()()
 	top := newScope(r.globals())
 	for name, v := range variables {
 		top.set(name, fromGo(v, 0))

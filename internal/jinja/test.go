@@ -114,6 +114,10 @@ func same(a, b any) bool {
 	switch a.(type) {
 	case nil, bool, int64, float64, string, *Dict, *namespace, *function, *loop, *generator:
 		return a == b
+	case list:
+		x := a.(list)
+		y, ok := b.(list)
+		return ok && len(x) == len(y) && len(x) > 0 && &x[0] == &y[0]
 	}
 	return false
 }

@@ -60,12 +60,12 @@ func swapCase(s string) string {
 	return b.String()
 }
 
-// isBlank are the characters that Python's strip and split hold to be blanks.
-func isBlank(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }
+// IsBlank are the characters that Python's strip and split hold to be blanks.
+func IsBlank(c rune) bool { return unicode.IsSpace(c) || c >= 0x1c && c <= 0x1f }
 
 // strip takes characters off the ends of a string: blanks where none are named.
 func strip(s string, chars any, left, right bool) string {
-	off := isBlank
+	off := IsBlank
 	if chars != nil {
 		set := textOr("strip", chars, "")
 		off = func(c rune) bool { return strings.ContainsRune(set, c) }
@@ -79,11 +79,16 @@ func strip(s string, chars any, left, right bool) string {
 	return s
 }
 
-// splitLines is Python's splitlines: at all the characters that end a line.
-func splitLines(s string, keep bool) []string {
+func endsLine(c rune) bool {
+	return c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029
+}
+
+// lines is Python's splitlines: at all the characters that end a line.
+func (r *run) lines(s string, keep bool) []string {
+	r.times(strings.Count(s, "\n"), valueBytes)
 	var lines []string
 	for s != "" {
-		i := strings.IndexAny(s, "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029")
+		i := strings.IndexFunc(s, endsLine)
 		if i < 0 {
 			return append(lines, s)
 		}
@@ -103,7 +108,7 @@ func splitLines(s string, keep bool) []string {
 
 // justified fills a string up to a width.
 func (r *run) justified(s string, width int, fill string, side int) string {
-	missing := width - utf8.RuneCountInString(s)
+	missing := max(width, 0) - utf8.RuneCountInString(s)
 	if utf8.RuneCountInString(fill) != 1 {
 		fail("the fill of a string must be one character")
 	}
@@ -126,7 +131,7 @@ func (r *run) zeroed(s string, width int) string {
 	if s != "" && strings.ContainsRune("+-", rune(s[0])) {
 		sign, s = s[:1], s[1:]
 	}
-	return sign + r.justified(s, width-len(sign), "0", leftSide)
+	return sign + r.justified(s, max(width, 1)-len(sign), "0", leftSide)
 }
 
 func (r *run) expanded(s string, size int) string {

@@ -57,6 +57,23 @@ func FromJSON(data []byte) (v any, err error) {
 	return mustJSON(data), nil
 }
 
+// FromGo is a value of Go as a template sees it: see [Template.Render].
+func FromGo(v any) (out any, err error) {
+	defer failed(&err)
+	return fromGo(v, 0), nil
+}
+
+// Items are the entries of a list; ok is false for what is none.
+func Items(v any) (all []any, ok bool) {
+	switch v := v.(type) {
+	case list:
+		return v, true
+	case tuple:
+		return v, true
+	}
+	return nil, false
+}
+
 func mustJSON(data []byte) any {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -92,7 +109,7 @@ func arrayFromJSON(d *json.Decoder, depth int) any {
 	for d.More() {
 		all = append(all, fromJSON(d, depth+1))
 	}
-	d.Token()
+	closed(d)
 	return all
 }
 
@@ -102,8 +119,15 @@ func objectFromJSON(d *json.Decoder, depth int) any {
 		key := fromJSON(d, depth+1)
 		all.Set(key.(string), fromJSON(d, depth+1))
 	}
-	d.Token()
+	closed(d)
 	return all
+}
+
+// closed reads the bracket that ends an array or an object.
+func closed(d *json.Decoder) {
+	if _, err := d.Token(); err != nil {
+		fail("JSON: %v", err)
+	}
 }
 
 func fromNumber(n json.Number) any {
@@ -203,6 +227,10 @@ func truth(v any) bool {
 	switch v := v.(type) {
 	case nil, undefined:
 		return false
+	case string:
+		return v != ""
+	case markup:
+		return v != ""
 	case bool:
 		return v
 	case int64:
@@ -291,14 +319,13 @@ func items(v any) (all list, ok bool) {
 
 // each is items, or the end of the template.
 func (r *run) each(v any) list {
-	if s, ok := text(v); ok {
-		r.room(len(s))
+	if n, ok := length(v); ok {
+		r.slots(n)
 	}
 	all, ok := items(v)
 	if !ok {
 		fail("%s cannot be looped over", kindOf(v))
 	}
-	r.room(len(all))
 	return all
 }
 

@@ -156,7 +156,7 @@ func (r *run) contains(a, b any) bool {
 		return strings.Contains(s, part)
 	}
 	if d, ok := b.(*Dict); ok {
-		_, found := d.get(a)
+		_, found := d.get(r.key(a))
 		return found
 	}
 	for _, v := range r.each(b) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gopherlens/internal/brief"
 )
 
 // item is obj[key]: the entry, then the attribute, then undefined.
@@ -37,9 +39,9 @@ func (r *run) attr(obj any, name string) any {
 
 func missing(r *run, obj, key any) string {
 	if name, ok := text(key); ok {
-		return strconv.Quote(name) + " of " + kindOf(obj)
+		return strconv.Quote(brief.Text(name)) + " of " + kindOf(obj)
 	}
-	return r.repr(key) + " of " + kindOf(obj)
+	return brief.Text(r.repr(key)) + " of " + kindOf(obj)
 }
 
 // entry is what a dict, a list or a string holds under a key.
@@ -49,12 +51,21 @@ func (r *run) entry(obj, key any) (any, bool) {
 		obj.fail()
 	case *Dict:
 		if hashable(key) {
-			return obj.get(key)
+			return obj.get(r.key(key))
 		}
 		return nil, false
 	case string, markup:
 		s, _ := text(obj)
 		return r.entryOfText(obj, s, key)
+	}
+	if s, ok := obj.(span); ok {
+		if i, ok := at(key, s.len()); ok {
+			return s.start + int64(i)*s.step, true
+		}
+		if c, ok := key.(cut); ok {
+			return s.cut(c), true
+		}
+		return nil, false
 	}
 	all, kind := sequence(obj)
 	if kind == "" {
@@ -65,7 +76,7 @@ func (r *run) entry(obj, key any) (any, bool) {
 		for _, i := range c.of(len(all)) {
 			picked = append(picked, all[i])
 		}
-		r.room(len(picked))
+		r.slots(len(picked))
 		if kind == "tuple" {
 			return tuple(picked), true
 		}
@@ -100,9 +111,17 @@ func hashable(key any) bool {
 	case list, *Dict, cut, *namespace, view, span, group:
 		return false
 	case tuple:
-		return !slices.ContainsFunc(k, func(v any) bool { return !hashable(v) })
+		return hashableTuple(k)
 	}
 	return true
+}
+
+// hashableTuple looks no deeper than is known to be cheap: [hash] refuses what is too large.
+func hashableTuple(t tuple) bool {
+	return !slices.ContainsFunc(t, func(v any) bool {
+		_, nested := v.(tuple)
+		return !nested && !hashable(v)
+	})
 }
 
 // at is the place that an index means in n entries, from the end where it is negative.
@@ -120,40 +139,43 @@ func at(key any, n int) (int, bool) {
 // cut is a slice, obj[start:stop:step], with nil for what is left out.
 type cut struct{ start, stop, step any }
 
-// of are the places that a cut picks of n.
-func (c cut) of(n int) []int {
-	step := bound(c.step, 1)
+// bounds are where a cut of n begins, before what it ends, and its step.
+func (c cut) bounds(n int) (from, to int, step int64) {
+	step = bound(c.step, 1)
 	if step == 0 {
 		fail("the step of a slice is 0")
 	}
-	var all []int
 	if step > 0 {
-		from, to := clipped(bound(c.start, 0), n, 0, n), clipped(bound(c.stop, int64(n)), n, 0, n)
-		for i := from; i < to; {
-			all = append(all, i)
-			if step >= int64(n) {
-				break
-			}
-			i += int(step)
-		}
-		return all
+		return clipped(bound(c.start, 0), n, 0, n), clipped(bound(c.stop, int64(n)), n, 0, n), step
 	}
-	from := n - 1
+	from, to = n-1, -1
 	if c.start != nil {
 		from = clipped(bound(c.start, 0), n, -1, n-1)
 	}
-	to := -1
 	if c.stop != nil {
 		to = clipped(bound(c.stop, 0), n, -1, n-1)
 	}
-	for i := from; i > to; {
+	return from, to, step
+}
+
+// of are the places that a cut picks of n.
+func (c cut) of(n int) []int {
+	from, to, step := c.bounds(n)
+	far := max(int64(n), 1)
+	step = min(max(step, -far), far) // a longer one picks the first alone, too
+	var all []int
+	for i := from; step > 0 && i < to || step < 0 && i > to; i += int(step) {
 		all = append(all, i)
-		if step <= -int64(n) {
-			break
-		}
-		i += int(step)
 	}
 	return all
+}
+
+// cut is the part of a range that a slice picks.
+func (s span) cut(c cut) span {
+	from, to, step := c.bounds(s.len())
+	far := max(int64(s.len()), 1)
+	step = min(max(step, -far), far)
+	return span{s.start + int64(from)*s.step, s.start + int64(to)*s.step, s.step * step}
 }
 
 func bound(v any, otherwise int64) int64 {
@@ -195,6 +217,10 @@ func (r *run) attribute(obj any, name string) (any, bool) {
 	case *object:
 		f, ok := v.attributes[name]
 		return f, ok
+	case span:
+		if bound, ok := map[string]int64{"start": v.start, "stop": v.stop, "step": v.step}[name]; ok {
+			return bound, true
+		}
 	case group:
 		switch name {
 		case "grouper":

@@ -49,12 +49,12 @@ func (r *run) add(a, b any) any {
 	switch x := a.(type) {
 	case list:
 		if y, ok := b.(list); ok {
-			r.room(len(x) + len(y))
+			r.slots(len(x) + len(y))
 			return slices.Concat(x, y)
 		}
 	case tuple:
 		if y, ok := b.(tuple); ok {
-			r.room(len(x) + len(y))
+			r.slots(len(x) + len(y))
 			return slices.Concat(x, y)
 		}
 	}
@@ -136,10 +136,10 @@ func (r *run) repeat(v any, n int64) (any, bool) {
 		r.times(count, len(s))
 		return like(v, strings.Repeat(s, min(count, r.limits.Value))), true
 	case list:
-		r.times(count, len(v))
+		r.times(count, slotBytes*len(v))
 		return slices.Repeat(v, min(count, r.limits.Value)), true
 	case tuple:
-		r.times(count, len(v))
+		r.times(count, slotBytes*len(v))
 		return slices.Repeat(v, min(count, r.limits.Value)), true
 	}
 	return nil, false
