@@ -44,10 +44,10 @@ func Start(name string, m *hooked.Model, cfg Config) (*Training, error) {
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if launched.is(h) {
-		launched.train(m, cfg)
-	}
-	if launched.pending() {
+	if launched != nil {
+		if launched.take(h) {
+			launched.train(m, cfg)
+		}
 		return Find(name)
 	}
 	t, err := h.start(m, cfg)
@@ -60,6 +60,9 @@ func Start(name string, m *hooked.Model, cfg Config) (*Training, error) {
 func (h home) start(m *hooked.Model, cfg Config) (*Training, error) {
 	if v, ok := cell.Initialiser(0); ok {
 		return nil, brief.Errorf("it stands in the declaration of %s, which every later cell runs again: put it below %%%%", brief.Names(v.Names))
+	}
+	if err := mayBegin(); err != nil {
+		return nil, err
 	}
 	cfg, err := h.settled(cfg)
 	if err != nil {
@@ -173,7 +176,7 @@ func (h home) launch(lock *os.File) (*Training, error) {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	if err := begin(cmd); err != nil {
 		return nil, brief.Errorf("beginning the process that trains: %w", err)
 	}
 	lock.Close()

@@ -126,6 +126,19 @@ var cells = map[string]func(t *testing.T) error{
 		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
 		return err
 	},
+	// a process that trains is asked for another training in the middle
+	"in the middle": func(t *testing.T) error {
+		cfg := sums(t, 10)
+		cfg.OnStep = func(r *train.Report) error {
+			if r.Step == 3 {
+				run, err := train.Start("a chain", toy(t, golden.PureGo(t)), sums(t, 5))
+				fmt.Println("in the middle:", run, err)
+			}
+			return nil
+		}
+		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
+		return err
+	},
 	"another": func(t *testing.T) error {
 		cfg := sums(t, 60)
 		cfg.Optimizer = train.SGD{}
@@ -405,6 +418,34 @@ func TestStartCells(t *testing.T) {
 	sameWeights(t, "the second of two", foundModel(t, second), mustRun(t, first, sums(t, 5)).Model)
 	all, err := train.Trainings()
 	if err != nil || len(all) != 3 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestStartNoChain holds that nothing which comes of a training begins another.
+func TestStartNoChain(t *testing.T) {
+	ownCache(t)
+	runCell(t, "in the middle")
+	run := found(t, "sums")
+	if err := run.Wait(context.Background()); err != nil || run.Step != 10 {
+		t.Errorf("%v, %s", err, run)
+	}
+	if log, err := os.ReadFile(run.Log); err != nil || !strings.Contains(string(log), train.ErrNoTraining.Error()) {
+		t.Errorf("the log holds %q, %v", log, err)
+	}
+	if err := train.Remove("sums"); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Setenv("GOPHERLENS_INSIDE_TRAINING", "1")
+	failCell(t, "whole", "was begun by a training")
+	t.Setenv("GOPHERLENS_INSIDE_TRAINING", "")
+	t.Setenv("GOPHERLENS_TRAINING", t.TempDir())
+	t.Setenv("GOPHERLENS_TRAINING_LAUNCH", "1")
+	failCell(t, "whole", "does not hold its lock")
+	os.Unsetenv("GOPHERLENS_TRAINING")
+	os.Unsetenv("GOPHERLENS_TRAINING_LAUNCH")
+	if all, err := train.Trainings(); err != nil || len(all) != 0 {
 		t.Errorf("%v, %v", all, err)
 	}
 }
