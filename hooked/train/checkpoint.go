@@ -216,7 +216,7 @@ func (f *fit) saveState(folder string) error {
 	}
 	defer f.store.SetLoader(nil)
 	for v := range f.store.IterVariables() {
-		if isWeight(v) || v == f.rate {
+		if isWeight(v) || v == f.rate || !v.HasValue() {
 			handler.ExcludeVarsFromSaving(v)
 		}
 	}

@@ -365,6 +365,7 @@ func (m *manyFit) train(inputs Inputs) (InstancesPoint, error) {
 	if err != nil {
 		return point, err
 	}
+	before := values(m.store)
 	err = exceptions.TryCatch[error](func() {
 		metrics, err := m.trainer.TrainStep(mltrain.Batch{Spec: in.layout(), Inputs: arrays})
 		must(err)
@@ -373,7 +374,7 @@ func (m *manyFit) train(inputs Inputs) (InstancesPoint, error) {
 		}
 	})
 	if err != nil {
-		m.spent = true
+		m.spent = values(m.store) < before
 		return point, brief.Errorf("step %d: %w", point.Step, err)
 	}
 	if point.Losses, err = m.perInstance(lossesPath); err != nil {

@@ -75,7 +75,11 @@ func (m *manyFit) save() error {
 			return err
 		}
 		defer m.store.SetLoader(nil)
-		handler.ExcludeVarsFromSaving(m.rate)
+		for v := range m.store.IterVariables() {
+			if v == m.rate || !v.HasValue() {
+				handler.ExcludeVarsFromSaving(v)
+			}
+		}
 		return handler.Save()
 	})
 	if err != nil {
