@@ -128,7 +128,8 @@ func (f *Fitted) Instance(i int) map[string]*hooked.Array {
 func Fit(ctx context.Context, in Instances) (*Fitted, error) { return fitInstances(ctx, in, false) }
 
 // ResumeFit goes on from the newest checkpoint of the folder, to the same variables as if the
-// training had not been interrupted, or begins where there is none.
+// training had not been interrupted, or begins where there is none. Optimizer, LearningRate and Clip
+// are those that the training began with; more Steps may be asked for.
 func ResumeFit(ctx context.Context, in Instances) (*Fitted, error) {
 	return fitInstances(ctx, in, true)
 }
@@ -292,6 +293,9 @@ func (m *manyFit) loop(ctx context.Context, out *Fitted) error {
 	next, stop := iter.Pull2(epochs(m.inputs()))
 	defer stop()
 	for range m.step { // what the steps before a resumption have read
+		if ctx.Err() != nil {
+			break // which the loop below tells
+		}
 		if _, err, _ := next(); err != nil {
 			return brief.Errorf("the inputs: %w", err)
 		}

@@ -80,6 +80,16 @@ func TestRecorderKeepsTwo(t *testing.T) {
 	if err != nil || !some || state.State != Finished || state.Step != 7 {
 		t.Errorf("%+v, %t, %v", state, some, err)
 	}
+	recorded(t, h, 7, 9, func(r *recorder, report *Report) { // another process
+		if report.Step == 8 {
+			if err := r.save(report.f); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if steps, err := stepsIn(h.file(checkpointsFolder)); err != nil || !reflect.DeepEqual(steps, []int{7, 8, 9}) {
+		t.Errorf("gone on: checkpoints of steps %v, %v", steps, err)
+	}
 }
 
 // TestCurveFile holds that a curve is read as it was written, whatever its numbers; that the half
