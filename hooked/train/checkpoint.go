@@ -55,11 +55,23 @@ func (f *fit) record() runRecord {
 // functions.
 func (f *fit) settings() string {
 	c := f.cfg
-	optimizer := fmt.Sprintf("%T", c.Optimizer)
-	if _, ours := c.Optimizer.(optimizerCheck); ours {
-		optimizer = fmt.Sprintf("%T%+v", c.Optimizer, c.Optimizer)
+	return fmt.Sprintf("%s, accumulate %d", settingsOf(c.Optimizer, c.LearningRate, c.Clip), c.Accumulate)
+}
+
+func settingsOf(o Optimizer, rate, clip float64) string {
+	optimizer := fmt.Sprintf("%T", o)
+	if _, ours := o.(optimizerCheck); ours {
+		optimizer = fmt.Sprintf("%T%+v", o, o)
 	}
-	return fmt.Sprintf("%s, learning rate %v, clip %v, accumulate %d", optimizer, c.LearningRate, c.Clip, c.Accumulate)
+	return fmt.Sprintf("%s, learning rate %v, clip %v", optimizer, rate, clip)
+}
+
+// sameSettings refuses to go on with other settings.
+func sameSettings(was, now string) error {
+	if was != now {
+		return brief.Errorf("it was trained with %s, and now is asked for %s", was, now)
+	}
+	return nil
 }
 
 // newFolder prepares the folder of a training that begins. One that holds another training is
@@ -216,7 +228,7 @@ func (f *fit) saveState(folder string) error {
 	}
 	defer f.store.SetLoader(nil)
 	for v := range f.store.IterVariables() {
-		if isWeight(v) || v == f.rate {
+		if isWeight(v) || v == f.rate || !v.HasValue() {
 			handler.ExcludeVarsFromSaving(v)
 		}
 	}
@@ -326,10 +338,8 @@ func (r runRecord) same(other runRecord) error {
 		return brief.Errorf("its model has another configuration than this one")
 	case !slices.Equal(r.Trained, other.Trained):
 		return brief.Errorf("it trains %s, and Config.Only now means %s", brief.Names(r.Trained), brief.Names(other.Trained))
-	case r.Settings != other.Settings:
-		return brief.Errorf("it was trained with %s, and now is asked for %s", r.Settings, other.Settings)
 	}
-	return nil
+	return sameSettings(r.Settings, other.Settings)
 }
 
 // stepsIn are the steps of the checkpoints in a folder, in their order.

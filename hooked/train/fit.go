@@ -287,11 +287,15 @@ func (f *fit) train(b Batch) (Point, error) {
 	if err != nil {
 		return point, err
 	}
-	for _, part := range parts {
+	for i, part := range parts {
+		before := values(f.store)
 		loss, err := f.trainPart(part)
 		if err != nil {
-			f.spent = true
-			return point, f.lost(err)
+			// of a part of a batch the gradients were added already
+			if f.spent = i > 0 || values(f.store) < before; f.spent {
+				return point, f.lost(err)
+			}
+			return point, brief.Errorf("step %d: %w", point.Step, err)
 		}
 		point.Loss += loss / float64(len(parts))
 		point.Tokens += part.tokens

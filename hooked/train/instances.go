@@ -128,7 +128,8 @@ func (f *Fitted) Instance(i int) map[string]*hooked.Array {
 func Fit(ctx context.Context, in Instances) (*Fitted, error) { return fitInstances(ctx, in, false) }
 
 // ResumeFit goes on from the newest checkpoint of the folder, to the same variables as if the
-// training had not been interrupted, or begins where there is none.
+// training had not been interrupted, or begins where there is none. Optimizer, LearningRate and Clip
+// are those that the training began with; more Steps may be asked for.
 func ResumeFit(ctx context.Context, in Instances) (*Fitted, error) {
 	return fitInstances(ctx, in, true)
 }
@@ -292,6 +293,9 @@ func (m *manyFit) loop(ctx context.Context, out *Fitted) error {
 	next, stop := iter.Pull2(epochs(m.inputs()))
 	defer stop()
 	for range m.step { // what the steps before a resumption have read
+		if ctx.Err() != nil {
+			break // which the loop below tells
+		}
 		if _, err, _ := next(); err != nil {
 			return brief.Errorf("the inputs: %w", err)
 		}
@@ -365,6 +369,7 @@ func (m *manyFit) train(inputs Inputs) (InstancesPoint, error) {
 	if err != nil {
 		return point, err
 	}
+	before := values(m.store)
 	err = exceptions.TryCatch[error](func() {
 		metrics, err := m.trainer.TrainStep(mltrain.Batch{Spec: in.layout(), Inputs: arrays})
 		must(err)
@@ -373,7 +378,7 @@ func (m *manyFit) train(inputs Inputs) (InstancesPoint, error) {
 		}
 	})
 	if err != nil {
-		m.spent = true
+		m.spent = values(m.store) < before
 		return point, brief.Errorf("step %d: %w", point.Step, err)
 	}
 	if point.Losses, err = m.perInstance(lossesPath); err != nil {

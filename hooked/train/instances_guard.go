@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model/initializer"
 
 	"gopherlens/hooked/internal/forward"
-	"gopherlens/internal/sysmem"
 )
 
 // guardedInstances is [guarded] for instances: norms and clipping are of each, and all variables are
@@ -40,7 +39,7 @@ func (o guardedInstances) UpdateGraphWithGradients(scope *model.Scope, grads []*
 		before[i] = v.NodeValue(g)
 	}
 	o.Optimizer.UpdateGraphWithGradients(scope, grads, dtype)
-	if err := sizeOf(g, grads).fits(sysmem.Available()); err != nil && onHost(o.many.Backend) {
+	if err := sizeOf(g, grads).fitsMachine(o.many.Backend, present(o.many.store, g)); err != nil {
 		panic(err)
 	}
 	losses := perInstance(o.many.store, lossesPath, o.many.n).NodeValue(g)

@@ -262,3 +262,41 @@ func TestInstancesRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestInstancesLateRefusal has the loss refuse the program of another batch in the third step.
+func TestInstancesLateRefusal(t *testing.T) {
+	m := toyModels{features: 3, hidden: 2, batch: 4, present: []float64{1, 1}, importance: 1}
+	in := m.training(golden.PureGo(t), 5)
+	other := m
+	other.batch = 5
+	in.Inputs = func(yield func(train.Inputs, error) bool) {
+		step := 0
+		for x := range m.inputs() {
+			if step++; step == 3 {
+				for x = range other.inputs() {
+					break
+				}
+			}
+			if !yield(x, nil) {
+				return
+			}
+		}
+	}
+	loss := in.Loss
+	in.Loss = func(v *train.Vars) *Node {
+		x := loss(v)
+		if v.Input("x").Shape().Dim(1) != m.batch {
+			panic(errors.New("the batch of this test"))
+		}
+		return x
+	}
+	var second map[string]*hooked.Array
+	in.OnStep = func(r *train.InstancesReport) (err error) { second, err = r.Variables(); return err }
+	out, err := train.Fit(context.Background(), in)
+	if err == nil || !strings.Contains(err.Error(), "the batch of this test") {
+		t.Fatal(err)
+	}
+	if out == nil || out.Steps != 2 || !slices.Equal(out.Variables["W"].Data, second["W"].Data) {
+		t.Errorf("%+v", out)
+	}
+}

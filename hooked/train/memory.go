@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 	mltrain "github.com/gomlx/gomlx/ml/train"
 
 	"gopherlens/internal/brief"
@@ -26,15 +27,38 @@ var errTooLarge = errors.New("the step does not fit into the memory")
 
 // fitsMemory refuses a step that needs more than the machine can give. What a card can give is not
 // known here: its own error names the step.
-func (f *fit) fitsMemory(s stepSize) error {
-	if !onHost(f.main.graphs.Backend()) {
+func (f *fit) fitsMemory(g *Graph, s stepSize) error {
+	return s.fitsMachine(f.main.graphs.Backend(), present(f.store, g))
+}
+
+// fitsMachine is fits for the machine's memory, of which the step has a part already.
+func (s stepSize) fitsMachine(be compute.Backend, present int) error {
+	if !onHost(be) {
 		return nil
 	}
-	there := 0 // what was uploaded before the step
-	for _, shape := range f.main.graphs.Weights() {
-		there += int(shape.ByteSize())
+	return s.fits(sysmem.Available() + int64(present))
+}
+
+// present is what of the variables of a graph is in the memory before its step: weights, and what
+// the optimizer remembers since another program's step.
+func present(store *model.Store, g *Graph) (bytes int) {
+	for v := range store.IterVariables() {
+		if v.HasValue() && v.InUseByGraph(g) {
+			bytes += int(v.Shape().ByteSize())
+		}
 	}
-	return s.fits(sysmem.Available() + int64(there))
+	return bytes
+}
+
+// values is how many variables have one. A step takes over those that it changes when it begins to
+// compute: if it fails from there on, they have none, and what was reached is lost with them.
+func values(store *model.Store) (n int) {
+	for v := range store.IterVariables() {
+		if v.HasValue() {
+			n++
+		}
+	}
+	return n
 }
 
 func (s stepSize) fits(free int64) error {

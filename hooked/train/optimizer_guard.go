@@ -18,7 +18,7 @@ import (
 type guarded struct {
 	Optimizer
 	clip float64
-	fits func(size stepSize) error // panics otherwise, before anything is compiled
+	fits func(g *Graph, size stepSize) error // panics otherwise, before anything is compiled
 }
 
 // normPath is the variable that holds the norm of the last step's gradients.
@@ -44,7 +44,7 @@ func (o guarded) UpdateGraphWithGradients(scope *model.Scope, grads []*Node, dty
 		before[i] = v.NodeValue(g)
 	}
 	o.Optimizer.UpdateGraphWithGradients(scope, grads, dtype)
-	if err := o.fits(sizeOf(g, grads)); err != nil {
+	if err := o.fits(g, sizeOf(g, grads)); err != nil {
 		panic(err)
 	}
 	good := And(IsFinite(mltrain.TotalLoss(g)), IsFinite(norm))

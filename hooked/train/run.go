@@ -96,7 +96,7 @@ func (f *fit) run(ctx context.Context, claim func() error) (*Result, error) {
 	out := &Result{}
 	next, stop := iter.Pull2(epochs(f.cfg.Data))
 	defer stop()
-	first, err := f.ahead(next)
+	first, err := f.ahead(ctx, next)
 	if err != nil {
 		return nil, wrapped(err)
 	}
@@ -126,10 +126,14 @@ func (f *fit) run(ctx context.Context, claim func() error) (*Result, error) {
 }
 
 // ahead is the batch of the next step, after those that the steps before a resumption have read. It
-// is checked, so that what cannot be read is known before anything is compiled.
-func (f *fit) ahead(next func() (Batch, error, bool)) (Batch, error) {
+// is checked, so that what cannot be read is known before anything is compiled. Where ctx is done
+// before, there is no batch, and the loop says so.
+func (f *fit) ahead(ctx context.Context, next func() (Batch, error, bool)) (Batch, error) {
 	var b Batch
-	for range f.step + 1 {
+	for i := range f.step + 1 {
+		if i < f.step && ctx.Err() != nil {
+			return Batch{}, nil
+		}
 		var err error
 		if b, err, _ = next(); err != nil {
 			return b, brief.Errorf("the data: %w", err)

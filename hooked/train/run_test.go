@@ -529,3 +529,44 @@ func TestTooLarge(t *testing.T) {
 		t.Error("the folder was taken")
 	}
 }
+
+// TestLateRefusal has the loss refuse the program of another number of rows in the third step: what
+// the first two have come to is handed over and saved, and can be gone on with.
+func TestLateRefusal(t *testing.T) {
+	be := golden.PureGo(t)
+	cfg := sums(t, 4)
+	data, loss := cfg.Data, cfg.Loss
+	short := func(yield func(train.Batch, error) bool) {
+		step := 0
+		for b, err := range data {
+			if step++; step == 3 {
+				b, err = additions(t), nil
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+	cfg.Data, cfg.Folder = short, filepath.Join(t.TempDir(), "run")
+	cfg.Loss.Of = func(p *train.Pass) *graph.Node {
+		x := loss.Of(p)
+		if p.LogitsAt(-1).Shape().Dim(0) != 16 {
+			panic(errors.New("the rows of this test"))
+		}
+		return x
+	}
+	out, err := train.Run(context.Background(), toy(t, be), cfg)
+	if err == nil || !strings.Contains(err.Error(), "step 3: ") || !strings.Contains(err.Error(), "the rows of this test") {
+		t.Fatal(err)
+	}
+	if out == nil || out.Steps != 2 || len(out.Curve) != 2 {
+		t.Fatalf("%+v", out)
+	}
+	whole := sums(t, 4)
+	whole.Folder = cfg.Folder
+	resumed, err := train.Resume(context.Background(), toy(t, be), whole)
+	if err != nil || len(resumed.Curve) != 2 {
+		t.Fatalf("%+v, %v", resumed, err)
+	}
+	sameWeights(t, "gone on after a refusal", resumed.Model, mustRun(t, toy(t, be), sums(t, 4)).Model)
+}

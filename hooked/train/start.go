@@ -12,27 +12,35 @@ import (
 	"gopherlens/internal/cell"
 )
 
-// ErrRunning says that a training of the name is under way.
-var ErrRunning = errors.New("a training of this name is running")
+// Errors that [Start] returns beside a training that needs no start.
+var (
+	ErrRunning  = errors.New("a training of this name is running")
+	ErrFinished = errors.New("a training of this name has finished")
+)
 
 // Start trains as [Run] does, but in a process of its own, which goes on when the notebook's cell
 // has ended or was interrupted, and when kernel and browser are closed. Any cell or program of this
-// user finds it by its name: see [Find]. Start returns once the first step is under way.
+// user finds it by its name: see [Find]. Start returns once the process has come to its first step,
+// or after half a minute, when the training may still be [Starting].
 //
 //	%%
-//	run := hooked.Must(train.Start("addition", model, cfg))
+//	run, err := train.Start("addition", model, cfg)
+//	if errors.Is(err, train.ErrRunning) || errors.Is(err, train.ErrFinished) {
+//		err = nil // the cell is run again: run is what it began before
+//	}
 //
 // A training of the name that was stopped, failed or died goes on from its newest checkpoint, as
-// [Resume] does; one that has finished goes on if more steps are asked for. While one is running,
-// Start leaves it alone and returns it beside [ErrRunning]. [Remove] forgets one.
+// [Resume] does; one that has finished goes on if more steps are asked for, and otherwise is
+// returned beside [ErrFinished]. While one is running, Start leaves it alone and returns it beside
+// [ErrRunning]. [Remove] forgets one.
 //
 // Data, losses and edits are Go functions, which no other process can be handed. So Start begins
 // the same program once more, and there the call of Start with this name trains and does not
 // return. What the program does before that call is done there, too: what a notebook declares is
 // initialised, as in every cell, and what stands above Start in the cell is run a second time. What
-// it prints goes to [Training.Log], figures are not shown, a Start of another name only finds its
-// training, and [Training.Stop] and [Remove] do nothing. So Start comes first below %% and stands
-// in no declaration, and whether it is called must not depend on chance or on the time.
+// it prints goes to [Training.Log], figures are not shown, any other Start only finds its training,
+// and [Training.Stop] and [Remove] do nothing. So Start comes first below %% and stands in no
+// declaration, and whether it is called must not depend on chance or on the time.
 //
 // The process computes on the same kind of backend as this one, in a resident worker of its own
 // where this one uses a worker, and leaves processors to others that want them (nice 10).
@@ -44,10 +52,10 @@ func Start(name string, m *hooked.Model, cfg Config) (*Training, error) {
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if launched.is(h) {
-		launched.train(m, cfg)
-	}
-	if launched.pending() {
+	if launched != nil {
+		if launched.take(h) {
+			launched.train(m, cfg)
+		}
 		return Find(name)
 	}
 	t, err := h.start(m, cfg)
@@ -61,6 +69,9 @@ func (h home) start(m *hooked.Model, cfg Config) (*Training, error) {
 	if v, ok := cell.Initialiser(0); ok {
 		return nil, brief.Errorf("it stands in the declaration of %s, which every later cell runs again: put it below %%%%", brief.Names(v.Names))
 	}
+	if err := mayBegin(); err != nil {
+		return nil, err
+	}
 	cfg, err := h.settled(cfg)
 	if err != nil {
 		return nil, err
@@ -70,31 +81,39 @@ func (h home) start(m *hooked.Model, cfg Config) (*Training, error) {
 	}
 	lock, err := h.lock()
 	if errors.Is(err, errLocked) {
-		return h.running()
+		return h.beside(ErrRunning, "train.Find(%q) follows it, and its Stop ends it", h.name)
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close() // the other process has it, too
-	if err := h.check(m, cfg); err != nil {
+	err = h.check(m, cfg)
+	if errors.Is(err, ErrFinished) {
+		lock.Close() // or it would seem to live
+		return h.beside(ErrFinished, "ask for more Steps to go on, or begin anew after train.Remove(%q)", h.name)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return h.launch(lock)
 }
 
-// running is the training that is under way, beside an error that says so.
-func (h home) running() (*Training, error) {
+// beside is the training that needs no start, beside an error that says why and what can be done.
+func (h home) beside(why error, format string, args ...any) (*Training, error) {
 	t, err := h.find()
 	if err != nil {
-		return nil, brief.Errorf("%w (%w)", ErrRunning, err)
+		return nil, brief.Errorf("%w (%w)", why, err)
 	}
-	return t, brief.Errorf("%w: %s; train.Find(%q) follows it, and its Stop ends it", ErrRunning, t, h.name)
+	return t, brief.Errorf("%w: %s; %s", why, t, fmt.Sprintf(format, args...))
 }
 
 // settled is a configuration as the training process follows it.
 func (h home) settled(cfg Config) (Config, error) {
 	if cfg.Live != nil {
 		return cfg, brief.Errorf("Config.Live would grow in a process that has no notebook: leave it out, and call Watch of what Start returns")
+	}
+	if cfg.Progress != nil {
+		return cfg, brief.Errorf("Config.Progress would draw lines into a log without end: leave it out, and print or Watch what Start returns")
 	}
 	if cfg.Folder == "" {
 		cfg.Folder = h.file(checkpointsFolder)
@@ -115,7 +134,7 @@ func (h home) check(m *hooked.Model, cfg Config) error {
 		return err
 	}
 	if some && state.State == Finished && cfg.Steps <= state.Steps {
-		return brief.Errorf("it has finished after step %d: its model is that of train.Find(%q); ask for more Steps to go on, or begin anew after train.Remove(%q)", state.Step, h.name, h.name)
+		return ErrFinished
 	}
 	if some && state.Folder != cfg.Folder {
 		return brief.Errorf("it was begun with the folder %s, and now is asked for %s: give the same, or begin anew after train.Remove(%q)", state.Folder, cfg.Folder, h.name)
@@ -131,7 +150,7 @@ func (h home) check(m *hooked.Model, cfg Config) error {
 		return brief.Errorf("%w; train.Remove(%q) forgets what was trained under this name", err, h.name)
 	}
 	if steps, _ := stepsIn(cfg.Folder); len(steps) > 0 && steps[len(steps)-1] >= cfg.Steps {
-		return brief.Errorf("it has taken %d steps, and Config.Steps is %d: ask for more to go on, or begin anew after train.Remove(%q)", steps[len(steps)-1], cfg.Steps, h.name)
+		return ErrFinished // or died, was stopped or failed after its last step
 	}
 	return f.checkFirst()
 }
@@ -173,7 +192,7 @@ func (h home) launch(lock *os.File) (*Training, error) {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
+	if err := begin(cmd); err != nil {
 		return nil, brief.Errorf("beginning the process that trains: %w", err)
 	}
 	lock.Close()

@@ -110,7 +110,8 @@ func (h home) writeJSON(name string, value any) error {
 
 var errLocked = errors.New("locked by another process")
 
-// lock takes the lock that says that a training lives. Whoever looks whether it does holds it for a
+// lock takes the lock that says that a training lives, and at once removes what an earlier process
+// has left: whoever sees the lock held must not find that one's number. Whoever looks whether it does holds it for a
 // moment, and so does a process that has said how its training ended.
 func (h home) lock() (*os.File, error) {
 	const short, long = 200 * time.Millisecond, 10 * time.Second
@@ -121,6 +122,9 @@ func (h home) lock() (*os.File, error) {
 		}
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil && isFile(f, h.file(lockName)) {
+			if err := h.clear(); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
 			return f, nil
 		}
 		f.Close()
@@ -176,9 +180,6 @@ const (
 // command is the process that trains: this program once more, in a session of its own, so that no
 // signal for the notebook reaches it.
 func (h home) command(id string, lock *os.File) (*exec.Cmd, error) {
-	if err := h.clear(); err != nil {
-		return nil, err
-	}
 	if err := h.copyProgram(); err != nil {
 		return nil, brief.Errorf("copying the program, as a notebook's cell is overwritten by the next: %w", err)
 	}

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"sync/atomic"
 	"syscall"
 
 	"gopherlens/hooked"
+	"gopherlens/internal/brief"
 	"gopherlens/internal/cell"
+	"gopherlens/internal/wholefile"
 	"gopherlens/resident"
 )
 
@@ -19,16 +22,41 @@ import (
 type launch struct {
 	dir, id string
 	lock    *os.File // for as long as the process lives
+	taken   atomic.Bool
 	trains  atomic.Bool
 }
 
 // launched is nil in every process but those.
 var launched = takeLaunch()
 
+// insideEnv is set in the process of a training and in all that come of it. None of them begins
+// another: that one would do the same, and so on.
+const insideEnv = "GOPHERLENS_INSIDE_TRAINING"
+
+// inside is looked up before a program can change its environment.
+var inside = os.Getenv(insideEnv) != ""
+
+// mayBegin refuses in a process that comes of a training.
+func mayBegin() error {
+	if launched != nil || inside || os.Getenv(insideEnv) != "" {
+		return brief.Errorf("this process was begun by a training, and none of those begins another")
+	}
+	return nil
+}
+
+// begin begins a process that trains. Nothing else in the package begins one.
+func begin(cmd *exec.Cmd) error {
+	if err := mayBegin(); err != nil {
+		return err
+	}
+	cmd.Env = append(cmd.Environ(), insideEnv+"=1")
+	return cmd.Start()
+}
+
 // takeLaunch looks what the process is for, before anything else does.
 func takeLaunch() *launch {
 	l := &launch{dir: os.Getenv(homeEnv), id: os.Getenv(launchEnv)}
-	if l.dir == "" || l.id == "" {
+	if l.dir == "" && l.id == "" {
 		return nil
 	}
 	worker := os.Getenv(workerEnv)
@@ -37,8 +65,9 @@ func takeLaunch() *launch {
 	}
 	h := home{dir: l.dir}
 	l.lock = os.NewFile(lockFD, h.file(lockName))
-	if l.lock == nil || !isFile(l.lock, h.file(lockName)) {
-		return nil
+	if !isFile(l.lock, h.file(lockName)) || syscall.Flock(lockFD, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		// as an ordinary program it would begin the training once more
+		giveUp(brief.Errorf("this process was begun to train in %s, and does not hold its lock", l.dir))
 	}
 	syscall.CloseOnExec(lockFD)
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
@@ -49,12 +78,19 @@ func takeLaunch() *launch {
 		os.Setenv(resident.DirEnv, worker)
 		os.Setenv(resident.WatchEnv, strconv.Itoa(os.Getpid()))
 	}
-	if err := os.WriteFile(h.file(pidFile), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
-		fmt.Fprintln(os.Stderr, "train:", err)
-		os.Exit(1)
+	if err := wholefile.WriteSoon(h.file(pidFile), 0o600, []byte(strconv.Itoa(os.Getpid()))); err != nil {
+		giveUp(err)
 	}
 	return l
 }
+
+func giveUp(err error) {
+	fmt.Fprintln(os.Stderr, "train:", err)
+	os.Exit(1)
+}
+
+// take reports whether the process is to train this, to the first who asks.
+func (l *launch) take(h home) bool { return l.dir == h.dir && l.taken.CompareAndSwap(false, true) }
 
 // is reports whether the process is to train this, and does not yet.
 func (l *launch) is(h home) bool { return l.pending() && l.dir == h.dir }
@@ -107,8 +143,11 @@ func (l *launch) run(m *hooked.Model, cfg Config) error {
 		if err := claim(); err != nil {
 			return err
 		}
+		if err := r.begin(f.step); err != nil {
+			return err
+		}
 		l.trains.Store(true)
-		return r.begin(f.step)
+		return nil
 	})
 	if !l.trains.Load() {
 		return err

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ type recorder struct {
 	flushed time.Time
 	stepped bool // in this process
 
-	kept []int // steps of the recorder's checkpoints
+	kept []int // steps of the checkpoints that the recorder removes in time
 	next time.Time
 }
 
@@ -42,12 +43,27 @@ const (
 
 // begin says that the training runs, after so many steps in earlier processes.
 func (r *recorder) begin(step int) (err error) {
+	if err := r.adopt(); err != nil {
+		return err
+	}
 	if r.curve, err = newCurve(r.home.file(curveFile), step); err != nil {
 		return err
 	}
 	now := time.Now()
 	r.state.Step, r.state.At, r.state.Began, r.next = step, now, now, now.Add(saveInterval)
 	return r.home.writeJSON(stateFile, r.state)
+}
+
+// adopt counts the checkpoints that earlier processes have left in the training's own folder among
+// those of which the last are kept.
+func (r *recorder) adopt() (err error) {
+	if r.state.Folder != r.home.file(checkpointsFolder) {
+		return nil
+	}
+	if r.kept, err = stepsIn(r.state.Folder); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // step is the training's OnStep.

@@ -10,25 +10,40 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"gopherlens/hooked"
 	"gopherlens/internal/golden"
 )
 
-// recorded is a training whose recorder writes a checkpoint after each step.
-func recorded(t *testing.T, h home, steps int, do func(r *recorder, report *Report)) {
+// tiny is a model for the examples of tinySums.
+func tiny(t *testing.T, be compute.Backend) *hooked.Model {
 	t.Helper()
 	m, err := hooked.New(hooked.Config{NLayers: 1, DModel: 8, NHeads: 1, DHead: 8, AttnOnly: true, NCtx: 3, DVocab: 6, DVocabOut: 5,
-		InitMode: "gpt2", InitializerRange: 0.2}, hooked.LoadOptions{Backend: golden.PureGo(t)})
+		InitMode: "gpt2", InitializerRange: 0.2}, hooked.LoadOptions{Backend: be})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+func tinySums(t *testing.T, steps int) Config {
+	t.Helper()
 	b, err := ModularAddition(5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Data: b.Shuffled(8, 1), Loss: CrossEntropy("sum", -1), Steps: steps, LearningRate: 1e-2, Folder: h.file(checkpointsFolder)}
+	return Config{Data: b.Shuffled(8, 1), Loss: CrossEntropy("sum", -1), Steps: steps, LearningRate: 1e-2}
+}
+
+// recorded is a training whose recorder writes a checkpoint after each step, and which goes on after
+// so many steps.
+func recorded(t *testing.T, h home, before, steps int, do func(r *recorder, report *Report)) {
+	t.Helper()
+	m, cfg := tiny(t, golden.PureGo(t)), tinySums(t, steps)
+	cfg.Folder = h.file(checkpointsFolder)
 	r := newRecorder(h, "1", cfg)
-	if err := r.begin(0); err != nil {
+	if err := r.begin(before); err != nil {
 		t.Fatal(err)
 	}
 	cfg.OnStep = func(report *Report) error {
@@ -38,7 +53,11 @@ func recorded(t *testing.T, h home, steps int, do func(r *recorder, report *Repo
 		do(r, report)
 		return nil
 	}
-	out, err := Run(context.Background(), m, cfg)
+	begin := Run
+	if before > 0 {
+		begin = Resume
+	}
+	out, err := begin(context.Background(), m, cfg)
 	if err := r.end(out, err); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +66,7 @@ func recorded(t *testing.T, h home, steps int, do func(r *recorder, report *Repo
 // TestRecorderKeepsTwo holds that of the checkpoints which nobody asked for the last two are kept.
 func TestRecorderKeepsTwo(t *testing.T) {
 	h := home{"test", t.TempDir()}
-	recorded(t, h, 7, func(r *recorder, report *Report) {
+	recorded(t, h, 0, 7, func(r *recorder, report *Report) {
 		if report.Step < 7 {
 			if err := r.save(report.f); err != nil {
 				t.Error(err)
@@ -60,6 +79,16 @@ func TestRecorderKeepsTwo(t *testing.T) {
 	state, some, err := h.readState()
 	if err != nil || !some || state.State != Finished || state.Step != 7 {
 		t.Errorf("%+v, %t, %v", state, some, err)
+	}
+	recorded(t, h, 7, 9, func(r *recorder, report *Report) { // another process
+		if report.Step == 8 {
+			if err := r.save(report.f); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if steps, err := stepsIn(h.file(checkpointsFolder)); err != nil || !reflect.DeepEqual(steps, []int{7, 8, 9}) {
+		t.Errorf("gone on: checkpoints of steps %v, %v", steps, err)
 	}
 }
 

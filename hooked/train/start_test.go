@@ -62,6 +62,15 @@ var cells = map[string]func(t *testing.T) error{
 		fmt.Println(run)
 		return nil
 	},
+	// the same, as the documentation has it
+	"again": func(t *testing.T) error {
+		run, err := train.Start("sums", toy(t, golden.PureGo(t)), sums(t, 40))
+		if errors.Is(err, train.ErrRunning) || errors.Is(err, train.ErrFinished) {
+			err = nil
+		}
+		fmt.Println("again:", run)
+		return err
+	},
 	"anew": func(t *testing.T) error {
 		if err := train.Remove("sums"); err != nil {
 			return err
@@ -84,6 +93,10 @@ var cells = map[string]func(t *testing.T) error{
 			return err
 		}
 		_, err = train.Start("second", m, sums(t, 5))
+		return err
+	},
+	"first for longer": func(t *testing.T) error {
+		_, err := train.Start("first", toy(t, golden.PureGo(t)), sums(t, 7))
 		return err
 	},
 	"lost": func(t *testing.T) error {
@@ -123,6 +136,25 @@ var cells = map[string]func(t *testing.T) error{
 	"live": func(t *testing.T) error {
 		cfg := sums(t, 40)
 		cfg.Live = &picture{}
+		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
+		return err
+	},
+	// a process that trains is asked for another training in the middle
+	"in the middle": func(t *testing.T) error {
+		cfg := sums(t, 10)
+		cfg.OnStep = func(r *train.Report) error {
+			if r.Step == 3 {
+				run, err := train.Start("a chain", toy(t, golden.PureGo(t)), sums(t, 5))
+				fmt.Println("in the middle:", run, err)
+			}
+			return nil
+		}
+		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
+		return err
+	},
+	"progress": func(t *testing.T) error {
+		cfg := sums(t, 40)
+		cfg.Progress = os.Stdout
 		_, err := train.Start("sums", toy(t, golden.PureGo(t)), cfg)
 		return err
 	},
@@ -243,7 +275,10 @@ func TestStart(t *testing.T) {
 		t.Error("the curve differs")
 	}
 	sameWeights(t, "detached", foundModel(t, run), want.Model)
-	failCell(t, "whole", "has finished after step 40", "train.Remove", "Find")
+	failCell(t, "whole", train.ErrFinished.Error(), "sums: finished, step 40 of 40", "train.Remove")
+	if out := runCell(t, "again"); !strings.Contains(out, "again: sums: finished, step 40 of 40") {
+		t.Errorf("%s", out)
+	}
 
 	runCell(t, "anew")
 	run = found(t, "sums")
@@ -409,6 +444,67 @@ func TestStartCells(t *testing.T) {
 	}
 }
 
+// TestStartNoChain holds that nothing which comes of a training begins another.
+func TestStartNoChain(t *testing.T) {
+	ownCache(t)
+	runCell(t, "in the middle")
+	run := found(t, "sums")
+	if err := run.Wait(context.Background()); err != nil || run.Step != 10 {
+		t.Errorf("%v, %s", err, run)
+	}
+	if log, err := os.ReadFile(run.Log); err != nil || !strings.Contains(string(log), train.ErrNoTraining.Error()) {
+		t.Errorf("the log holds %q, %v", log, err)
+	}
+	if err := train.Remove("sums"); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Setenv("GOPHERLENS_INSIDE_TRAINING", "1")
+	failCell(t, "whole", "was begun by a training")
+	t.Setenv("GOPHERLENS_INSIDE_TRAINING", "")
+	t.Setenv("GOPHERLENS_TRAINING", t.TempDir())
+	t.Setenv("GOPHERLENS_TRAINING_LAUNCH", "1")
+	failCell(t, "whole", "does not hold its lock")
+	os.Unsetenv("GOPHERLENS_TRAINING")
+	os.Unsetenv("GOPHERLENS_TRAINING_LAUNCH")
+	if all, err := train.Trainings(); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestStartDamaged holds that a damaged curve hides no other training, and that the name can be used.
+func TestStartDamaged(t *testing.T) {
+	ownCache(t)
+	runCell(t, "two")
+	if err := found(t, "second").Wait(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	run := found(t, "first")
+	damage := func() {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(run.Log), "curve.csv"), []byte("1,much\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	damage()
+	if _, err := train.Find("first"); err == nil || !strings.Contains(err.Error(), "curve.csv is damaged") {
+		t.Error(err)
+	}
+	if all, err := train.Trainings(); err == nil || len(all) != 1 || all[0].Name != "second" {
+		t.Errorf("%v, %v", all, err)
+	}
+	runCell(t, "first for longer")
+	if err := run.Wait(context.Background()); err != nil || run.Step != 7 || len(run.Curve) != 2 {
+		t.Errorf("%v, %s", err, run)
+	}
+	damage()
+	if err := train.Remove("first"); err != nil {
+		t.Error(err)
+	}
+	if _, err := train.Find("first"); !errors.Is(err, train.ErrNoTraining) {
+		t.Error(err)
+	}
+}
+
 // TestStartFails holds that a training which cannot begin, diverges or panics says so, first in its
 // cell and then to those who find it.
 func TestStartFails(t *testing.T) {
@@ -418,6 +514,7 @@ func TestStartFails(t *testing.T) {
 	}
 	failCell(t, "refused", "Config.Clip")
 	failCell(t, "live", "Watch")
+	failCell(t, "progress", "Config.Progress")
 	failCell(t, "lost", "before it trained", "took another way")
 	if run := found(t, "sums"); run.State != train.Failed || run.Err == nil {
 		t.Errorf("%s", run)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"net/url"
@@ -84,24 +85,27 @@ func (h home) find() (*Training, error) {
 	return t, nil
 }
 
-// Trainings are all that [Start] has begun and [Remove] has not forgotten, by name.
+// Trainings are all that [Start] has begun and [Remove] has not forgotten, by name. The error is of
+// those whose files are damaged: the others are there beside it.
 func Trainings() ([]*Training, error) {
 	names, err := trainingNames()
 	if err != nil {
 		return nil, wrapped(err)
 	}
 	var all []*Training
+	var failed error
 	for _, name := range names {
 		t, err := Find(name)
 		if errors.Is(err, ErrNoTraining) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			failed = errors.Join(failed, err)
+			continue
 		}
 		all = append(all, t)
 	}
-	return all, nil
+	return all, failed
 }
 
 func trainingNames() ([]string, error) {
@@ -133,7 +137,7 @@ func Remove(name string) error {
 	if err != nil {
 		return wrapped(err)
 	}
-	if _, err := Find(name); err != nil {
+	if _, err := Find(name); errors.Is(err, ErrNoTraining) { // what is damaged can be removed
 		return err
 	}
 	lock, err := h.lock()
@@ -220,13 +224,16 @@ func (t *Training) resumption() string {
 	return "the beginning, as there is no checkpoint"
 }
 
-// mostWords is how much of a log an error quotes.
-const mostWords = 400
+// Of a log the end is looked through, and an error quotes so much of it.
+const (
+	mostLog   = 1 << 20
+	mostWords = 400
+)
 
 // lastWords is the part of the log that says why the process has ended, if it does.
 func (t *Training) lastWords() string {
-	data, err := os.ReadFile(t.Log)
-	text := strings.TrimSpace(string(data))
+	data, err := endOf(t.Log, mostLog)
+	text := strings.TrimSpace(strings.ToValidUTF8(string(data), ""))
 	if err != nil || text == "" {
 		return ""
 	}
@@ -236,6 +243,21 @@ func (t *Training) lastWords() string {
 		}
 	}
 	return fmt.Sprintf("; its log (%s) ends: %s", t.Log, text[max(0, len(text)-mostWords):])
+}
+
+// endOf is the end of a file.
+func endOf(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-most)
+	return io.ReadAll(io.NewSectionReader(f, from, info.Size()-from))
 }
 
 // Alive reports whether the training's process lived when it was looked at.
@@ -310,7 +332,8 @@ func (t *Training) Wait(ctx context.Context) error {
 }
 
 // Stop ends the training after the step that it is taking, and waits for it: its model is kept, and
-// Start goes on with it. One that does not live is left as it is.
+// Start goes on with it. One that is still [Starting] may end before it trains, and then is [Failed]
+// and keeps what earlier processes have reached. One that does not live is left as it is.
 func (t *Training) Stop(ctx context.Context) error {
 	if launched.pending() {
 		return nil

@@ -10,11 +10,11 @@ import (
 	"maps"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // A curveReader reads the file of a curve that another process may be writing.
@@ -63,7 +63,7 @@ func (c *curveReader) read() (from int, err error) {
 			p, err = pointOf(fields)
 		}
 		if err != nil {
-			return from, brief.Errorf("%s: %w", c.path, err)
+			return from, brief.Errorf("%s is damaged: %w (Start writes it anew, Remove forgets the training)", c.path, err)
 		}
 		c.points = append(c.points, p)
 	}
@@ -75,28 +75,32 @@ type curveWriter struct {
 	csv  *csv.Writer
 }
 
-// newCurve begins the file anew, with the steps up to one.
+// newCurve begins the file anew, with the steps up to one. Where the file is damaged, what stands
+// before the damage is kept.
 func newCurve(path string, step int) (*curveWriter, error) {
 	before := curveReader{path: path}
-	if _, err := before.read(); err != nil {
-		return nil, err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), curveFile)
+	before.read() // failing that, there are fewer points
+	err := wholefile.Write(path, 0o600, func(w io.Writer) error {
+		lines := csv.NewWriter(w)
+		for _, p := range before.points {
+			if p.Step > step {
+				continue
+			}
+			if err := lines.Write(p.fields()); err != nil {
+				return err
+			}
+		}
+		lines.Flush()
+		return lines.Error()
+	})
 	if err != nil {
 		return nil, err
 	}
-	w := &curveWriter{f, csv.NewWriter(f)}
-	for _, p := range before.points {
-		if p.Step <= step {
-			if err := w.add(p); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := w.flush(); err != nil {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
 		return nil, err
 	}
-	return w, os.Rename(f.Name(), path)
+	return &curveWriter{f, csv.NewWriter(f)}, nil
 }
 
 func (w *curveWriter) add(p Point) error { return w.csv.Write(p.fields()) }
