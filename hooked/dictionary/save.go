@@ -1,6 +1,7 @@
 package dictionary
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -94,7 +95,7 @@ func (c Config) saeLens() map[string]any {
 		reshape = "hook_z"
 	}
 	maps.Copy(out, map[string]any{"architecture": c.Kind, "d_in": c.DIn, "d_sae": c.Features, "dtype": "float32", "device": "cpu",
-		"apply_b_dec_to_input": c.SubtractBias, "normalize_activations": c.Normalization, "reshape_activations": reshape, "metadata": meta})
+		"apply_b_dec_to_input": c.SubtractBias, "normalize_activations": cmp.Or(c.Normalization, NoNormalization), "reshape_activations": reshape, "metadata": meta})
 	k := kinds[c.Kind]
 	if k.transcodes {
 		out["d_out"], meta["hook_name_out"] = c.DOut, c.HookOut
