@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -15,6 +13,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // Save writes the dictionary into a folder as SAELens 6 does, cfg.json and sae_weights.safetensors,
@@ -30,30 +29,16 @@ func (d *Dictionary) Save(folder string) error {
 }
 
 func (d *Dictionary) save(folder string) error {
-	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
-		return errors.New("the folder holds something already: give another, or remove it")
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch there, err := wholefile.Others(folder); {
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return brief.Errorf("the folder holds %s: give another, or remove it", brief.Names(there))
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
-	parent := filepath.Dir(folder)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	beside, err := os.MkdirTemp(parent, "."+filepath.Base(folder)+".saving-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(beside)
-	if err := os.Chmod(beside, 0o755); err != nil {
-		return err
-	}
-	if err := d.writeFiles(beside); err != nil {
-		return err
-	}
-	if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Rename(beside, folder)
+	return wholefile.WriteFolder(folder, 0o755, d.writeFiles)
 }
 
 func (d *Dictionary) writeFiles(folder string) error {
