@@ -141,50 +141,7 @@ func (c *Cache) site(name any, layerAndPart []any) (Site, error) {
 	if err := c.check(); err != nil {
 		return Site{}, err
 	}
-	switch v := name.(type) {
-	case string:
-		s, err := c.m.cfg.findSite(v, layerAndPart...)
-		if err != nil && len(layerAndPart) == 0 {
-			if tap, ok := c.m.cfg.tapNamed(v); ok {
-				return tap, nil
-			}
-		}
-		return s, err
-	case Site:
-		return c.siteOf(v, layerAndPart)
-	}
-	return Site{}, brief.Errorf("a cache is indexed by a hook name (string) or a hooked.Site, not by %T", name)
-}
-
-func (c *Cache) siteOf(s Site, layer []any) (Site, error) {
-	switch l, ok := one[int](layer); {
-	case s.info == nil:
-		return s, errZeroSite
-	case ok:
-		s = s.At(l)
-	case len(layer) > 0:
-		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
-	}
-	find := func() ([]Site, error) { return c.m.cfg.resolveSite(s, c.m.cfg.Sites()) }
-	if s.isTap() {
-		find = func() ([]Site, error) { return c.m.cfg.everyTap(s) }
-	}
-	found, err := find()
-	if err != nil {
-		return s, err
-	}
-	if len(found) != 1 {
-		return s, brief.Errorf("%s stands for %d layers: say which, Get(site.At(l))", s, len(found))
-	}
-	return found[0], nil
-}
-
-// one is the single value of a list, if it is of the type T.
-func one[T any](list []any) (value T, ok bool) {
-	if len(list) == 1 {
-		value, ok = list[0].(T)
-	}
-	return value, ok
+	return c.m.cfg.oneSite(name, layerAndPart)
 }
 
 // Tokens are the token ids that the run read; nil if it read a residual stream.

@@ -52,7 +52,8 @@ func (m *Model) LNFinal(x *Tensor) (*Tensor, error) {
 }
 
 // Unembed is x W_U + b_U, of x [..., d_model] that went through [Model.LNFinal]: logits [...,
-// d_vocab].
+// d_vocab]. Where the model caps its logits ([Config.OutputLogitsSoftCap]) these are capped, as its
+// own are: [Model.SoftCap] must not follow.
 func (m *Model) Unembed(x *Tensor) (*Tensor, error) {
 	logits, err := m.call(component{name: "unembed", layer: outsideLayers}, func(b *builder, _ int, in []*Node) *Node { return b.unembed(in[0]) }, x)
 	if err != nil {

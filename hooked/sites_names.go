@@ -144,6 +144,58 @@ func (c Config) findSite(name string, layerAndType ...any) (Site, error) {
 	return Site{}, unknownHook(name, sites)
 }
 
+// OneSite is the one site in a model of this configuration that a name ("blocks.5.hook_resid_post",
+// "resid_post5") or a [Site] of one layer means, the layer counted from the first. It may be one
+// that an edit names with [Tap]: whether there is such an edit only a run can tell.
+func (c Config) OneSite(at any) (Site, error) { return c.oneSite(at, nil) }
+
+func (c Config) oneSite(name any, layerAndPart []any) (Site, error) {
+	switch v := name.(type) {
+	case string:
+		s, err := c.findSite(v, layerAndPart...)
+		if err != nil && len(layerAndPart) == 0 {
+			if tap, ok := c.tapNamed(v); ok {
+				return tap, nil
+			}
+		}
+		return s, err
+	case Site:
+		return c.oneOf(v, layerAndPart)
+	}
+	return Site{}, brief.Errorf("one site is meant by a hook name (string) or a hooked.Site, not by %T", name)
+}
+
+func (c Config) oneOf(s Site, layer []any) (Site, error) {
+	switch l, ok := one[int](layer); {
+	case s.info == nil:
+		return s, errZeroSite
+	case ok:
+		s = s.At(l)
+	case len(layer) > 0:
+		return s, brief.Errorf("after the Site %s may stand a layer (int), got %v", s, layer)
+	}
+	find := func() ([]Site, error) { return c.resolveSite(s, c.Sites()) }
+	if s.isTap() {
+		find = func() ([]Site, error) { return c.everyTap(s) }
+	}
+	found, err := find()
+	if err != nil {
+		return s, err
+	}
+	if len(found) != 1 {
+		return s, brief.Errorf("%s stands for %d layers: say which with At", s, len(found))
+	}
+	return found[0], nil
+}
+
+// one is the single value of a list, if it is of the type T.
+func one[T any](list []any) (value T, ok bool) {
+	if len(list) == 1 {
+		value, ok = list[0].(T)
+	}
+	return value, ok
+}
+
 // unknownHook is the error about a name as it was asked for. A name without dots may have been
 // meant as a short one.
 func unknownHook(name string, sites []Site) error {

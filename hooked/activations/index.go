@@ -123,6 +123,25 @@ func (a About) same(other About) error {
 	return nil
 }
 
+// HarvestedFrom reports that the store's activations are not this model's: it names what differs of
+// processing and weights. The backend may be another.
+func (s *Store) HarvestedFrom(m *hooked.Model) error {
+	about, err := s.About()
+	if err != nil {
+		return err
+	}
+	hash, err := m.WeightsHash()
+	if err != nil {
+		return err
+	}
+	for _, field := range [][3]string{{"processing", about.Processing, m.Applied().String()}, {"weights (SHA-256)", about.Weights, hash}} {
+		if what, stored, mine := field[0], field[1], field[2]; stored != mine {
+			return brief.Errorf("the store was harvested from a model of other %s: %s, the model's are %s: load the model as it was, or harvest it", what, stored, mine)
+		}
+	}
+	return nil
+}
+
 func names(sites []Site) []string {
 	var out []string
 	for _, s := range sites {

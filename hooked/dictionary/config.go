@@ -30,7 +30,7 @@ type Config struct {
 	Threshold float64
 
 	SubtractBias  bool          // b_dec is subtracted from the input
-	Normalization Normalization // of the input
+	Normalization Normalization // of the input; "" for none
 	FlattenHeads  bool          // of a site [..., head, d_head] it reads all heads as one vector
 
 	Hook    string // the site that it reads, by TransformerLens' name
@@ -80,7 +80,7 @@ func (c Config) Validate() error {
 			fail("%s is %d, want 1 or more", size.name, size.n)
 		}
 	}
-	if !slices.Contains(normalizations, c.Normalization) {
+	if c.Normalization != "" && !slices.Contains(normalizations, c.Normalization) {
 		fail("normalize_activations %q is not supported; known: %q", c.Normalization, normalizations)
 	}
 	errs = append(errs, k.checkChoice(c), c.checkWidths())

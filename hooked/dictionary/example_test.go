@@ -1,6 +1,7 @@
 package dictionary_test
 
 import (
+	"context"
 	"fmt"
 
 	"gopherlens/hooked"
@@ -31,7 +32,7 @@ func ExampleDictionary_Measure() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	d := hooked.Must(dictionary.Load("testdata/saes/standard_z"))
 	contexts := hooked.Must(corpus.FromTokens([][]int{{0, 12, 8, 200, 31, 7}, {0, 5, 9, 200, 8, 8}}))
-	m := hooked.Must(d.Measure(model, contexts))
+	m := hooked.Must(d.Measure(context.Background(), model, contexts))
 	fmt.Printf("%d positions without the BOS, %.1f features at each\n", m.Positions, m.L0)
 	fmt.Println("dead:", len(m.Dead()), "of", len(m.Fired))
 	// Output:

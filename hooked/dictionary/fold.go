@@ -82,6 +82,9 @@ func (d *Dictionary) FoldNormFactor(factor float64) (*Dictionary, error) {
 	out.Config.Normalization = NoNormalization
 	err := hooked.Try(func() {
 		out.Weights["W_enc"] = d.Weights["W_enc"].Scale(factor)
+		if skip := d.Weights["W_skip"]; skip != nil { // which reads what the encoder reads
+			out.Weights["W_skip"] = skip.Scale(factor)
+		}
 		if d.Config.Transcodes() { // its output was never scaled
 			return
 		}

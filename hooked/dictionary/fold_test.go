@@ -61,6 +61,38 @@ func TestNormFactor(t *testing.T) {
 	}
 }
 
+// A folded transcoder gives for activations what it gave for activations times the factor, skip
+// included.
+func TestFoldNormFactorOfTranscoders(t *testing.T) {
+	const factor = 2.5
+	for _, name := range []string{"transcoder_mlp", "skip_transcoder_mlp", "jumprelu_skip_transcoder_mlp"} {
+		s := newSpliceTest(t, "testdata/saes/"+name, golden.PureGo(t))
+		s.d.Config.Normalization = dictionary.AverageOnlyIn
+		x := tensor(t, s.m, s.file, "sae_in", s.axes())
+		want := hooked.Must(s.d.Reconstruct(x.Scale(factor)))
+		got := hooked.Must(hooked.Must(s.d.FoldNormFactor(factor)).Reconstruct(x))
+		golden.Close(t, name, got.Float32s(), want.Float32s(), golden.Default)
+	}
+}
+
+// A configuration that says nothing of a normalization has none, and is saved so.
+func TestNoNormalization(t *testing.T) {
+	d := hooked.Must(dictionary.Load("testdata/saes/jumprelu_resid"))
+	x := hooked.NewNormal(1, "row d_in", 3, d.Config.DIn)
+	want := hooked.Must(d.Reconstruct(x)).Float32s()
+	d.Config.Normalization = ""
+	if got := hooked.Must(d.Reconstruct(x)).Float32s(); !slices.Equal(got, want) {
+		t.Errorf("it gives %v, want %v", got, want)
+	}
+	folder := filepath.Join(t.TempDir(), "saved")
+	if err := d.Save(folder); err != nil {
+		t.Fatal(err)
+	}
+	if got := hooked.Must(dictionary.Load(folder)).Config.Normalization; got != dictionary.NoNormalization {
+		t.Errorf("it is saved as %q", got)
+	}
+}
+
 // A dictionary as its training class saves it chooses among all rows, and becomes the one that is
 // saved for use.
 func TestTrainingForm(t *testing.T) {

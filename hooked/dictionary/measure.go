@@ -21,12 +21,11 @@ type MeasureOptions struct {
 	// Exclude are tokens at whose positions nothing is measured and nothing replaced. Nil stands for
 	// the BOS of the model's tokenizer; an empty slice excludes none.
 	Exclude []int
-	// WithoutLosses leaves out the four losses, which take most of the time.
+	// WithoutLosses leaves out the four losses, which take most of the time: the model is run once,
+	// as far as the site.
 	WithoutLosses bool
 
-	// Context, if not nil, ends the measuring when it ends.
-	Context context.Context
-	// Progress, if not nil, is told how many rows are done, in each of the two passes over them.
+	// Progress, if not nil, is told how many rows are done, in each of the passes over them.
 	Progress func(pass, rows int)
 }
 
@@ -37,17 +36,17 @@ type MeasureOptions struct {
 // The losses are means over all predicted tokens: of the model itself, with the dictionary spliced
 // in, with the site set to zero, and with it set to its mean over the contexts. For the last the
 // contexts are read twice.
-func (d *Dictionary) Measure(m *hooked.Model, contexts corpus.Contexts, options ...MeasureOptions) (*Measures, error) {
+func (d *Dictionary) Measure(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, options ...MeasureOptions) (*Measures, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if contexts == nil || m == nil {
-		return nil, errors.New("Measure: the model or the contexts are nil")
+	if ctx == nil || contexts == nil || m == nil {
+		return nil, errors.New("Measure: the context, the model or the contexts are nil")
 	}
 	if len(options) > 1 {
 		return nil, brief.Errorf("Measure takes one MeasureOptions, %d are given", len(options))
 	}
-	g := &gauge{d: d, m: m, contexts: contexts, tally: newTally(d.Config)}
+	g := &gauge{ctx: ctx, d: d, m: m, contexts: contexts, tally: newTally(d.Config)}
 	if len(options) == 1 {
 		g.how = options[0]
 	}
@@ -73,6 +72,7 @@ func (d *Dictionary) Measure(m *hooked.Model, contexts corpus.Contexts, options 
 
 // A gauge is a measuring under way.
 type gauge struct {
+	ctx      context.Context
 	d        *Dictionary
 	m        *hooked.Model
 	contexts corpus.Contexts
@@ -89,8 +89,8 @@ func (g *gauge) settle() error {
 	switch {
 	case g.how.Rows < 0 || g.how.Batch < 0:
 		return brief.Errorf("Measure: Rows is %d and Batch %d: want 0 or more", g.how.Rows, g.how.Batch)
-	case g.contexts.Length() < 2:
-		return brief.Errorf("Measure: the contexts have %d token: a loss needs two", g.contexts.Length())
+	case g.contexts.Length() < 2 && !g.how.WithoutLosses:
+		return brief.Errorf("Measure: the contexts have %d token: a loss needs two; set MeasureOptions.WithoutLosses", g.contexts.Length())
 	}
 	if g.how.Batch == 0 {
 		g.how.Batch = 8
@@ -142,39 +142,57 @@ func (g *gauge) pass(number int, f func(rows hooked.Tokens) error) error {
 	return flush()
 }
 
-// options are those of every run.
-func (g *gauge) options(more ...hooked.Option) []hooked.Option {
-	if g.how.Context != nil {
-		more = append(more, hooked.WithContext(g.how.Context))
+// loss is the model's on some rows, summed into a sum of rows.
+func (g *gauge) loss(rows hooked.Tokens, sum *float64, options ...hooked.Option) error {
+	loss, err := g.m.Loss(rows, append(options, hooked.WithContext(g.ctx))...)
+	if err != nil {
+		return err
 	}
-	return more
+	*sum += float64(loss.Item()) * float64(len(rows))
+	return nil
 }
 
-// look measures what the dictionary makes of the activations of some rows, and the model's loss.
-func (g *gauge) look(rows hooked.Tokens) error {
+// activations are those at the dictionary's two sites, which may be one. With losses it takes the
+// model's from the same run.
+func (g *gauge) activations(rows hooked.Tokens) (in, out *hooked.Tensor, err error) {
+	c := g.d.Config
+	if g.how.WithoutLosses {
+		cache, err := g.m.Cache(rows, hooked.Names(c.Hook, c.HookOut), hooked.WithContext(g.ctx))
+		if err != nil {
+			return nil, nil, err
+		}
+		if in, err = cache.Lookup(c.Hook); err == nil {
+			out, err = cache.Lookup(c.HookOut)
+		}
+		return in, out, err
+	}
 	at := map[string]*hooked.Tensor{}
 	see := func(name string) hooked.Option {
 		return hooked.Observe(name, func(x *hooked.Tensor, _ hooked.Site) { at[name] = x })
 	}
-	c := g.d.Config
 	sites := []hooked.Option{see(c.Hook)}
 	if c.HookOut != c.Hook {
 		sites = append(sites, see(c.HookOut))
 	}
-	loss, err := g.m.Loss(rows, g.options(sites...)...)
+	g.losses.rows += float64(len(rows))
+	err = g.loss(rows, &g.losses.clean, sites...)
+	return at[c.Hook], at[c.HookOut], err
+}
+
+// look measures what the dictionary makes of the activations of some rows.
+func (g *gauge) look(rows hooked.Tokens) error {
+	in, out, err := g.activations(rows)
 	if err != nil {
 		return err
 	}
-	g.losses.clean += float64(loss.Item()) * float64(len(rows))
-	g.losses.rows += float64(len(rows))
-	g.tail = at[c.HookOut].Shape()[2:]
+	g.tail = out.Shape()[2:]
 	mask, err := g.m.NewTensor(g.included(rows), "batch pos")
 	if err != nil {
 		return err
 	}
-	parts, err := g.d.computeAll("Measure", at[c.Hook], tallyAxes, func(p Pass, x *graph.Node) []*graph.Node {
+	parts, err := g.d.computeAll("Measure", in, tallyAxes, func(p Pass, x *graph.Node) []*graph.Node {
 		return tallied(p, x, p.Weights["target"], p.Weights["mask"])
-	}, further{"target", at[c.HookOut]}, further{"mask", mask})
+	}, further{"target", out}, further{"mask", mask})
 	if err != nil {
 		return err
 	}
@@ -210,7 +228,6 @@ func (g *gauge) prepareMean() error {
 
 // ablate takes the losses of some rows with something else at the site.
 func (g *gauge) ablate(rows hooked.Tokens) error {
-	n := float64(len(rows))
 	for _, with := range []struct {
 		edit hooked.Option
 		sum  *float64
@@ -219,11 +236,9 @@ func (g *gauge) ablate(rows hooked.Tokens) error {
 		{g.replace(0.0), &g.losses.zero},
 		{g.replace(g.mean), &g.losses.mean},
 	} {
-		loss, err := g.m.Loss(rows, g.options(with.edit)...)
-		if err != nil {
+		if err := g.loss(rows, with.sum, with.edit); err != nil {
 			return err
 		}
-		*with.sum += float64(loss.Item()) * n
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package dictionary_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -47,7 +49,7 @@ func TestMeasure(t *testing.T) {
 				s := newSpliceTest(t, dir, be)
 				contexts := hooked.Must(corpus.FromTokens(s.in))
 				for _, batch := range []int{1, 8} {
-					m := hooked.Must(s.d.Measure(s.m, contexts, dictionary.MeasureOptions{Batch: batch, Exclude: []int{}}))
+					m := hooked.Must(s.d.Measure(t.Context(), s.m, contexts, dictionary.MeasureOptions{Batch: batch, Exclude: []int{}}))
 					s.measures(m)
 				}
 			})
@@ -116,11 +118,40 @@ func (s *spliceTest) measures(m *dictionary.Measures) {
 	}
 }
 
+// Without losses all else is measured as with them, and nothing that only a loss needs is asked
+// for.
+func TestMeasureWithoutLosses(t *testing.T) {
+	for _, name := range []string{"standard_z", "transcoder_mlp"} {
+		s := newSpliceTest(t, "testdata/saes/"+name, golden.PureGo(t))
+		contexts := hooked.Must(corpus.FromTokens(s.in))
+		with := hooked.Must(s.d.Measure(t.Context(), s.m, contexts, dictionary.MeasureOptions{Exclude: []int{}}))
+		got := hooked.Must(s.d.Measure(t.Context(), s.m, contexts, dictionary.MeasureOptions{Exclude: []int{}, WithoutLosses: true}))
+		near(t, "L0", got.L0, with.L0, 1e-9)
+		near(t, "MSE", got.MSE, with.MSE, 1e-5)
+		near(t, "explained variance", got.ExplainedVariance, with.ExplainedVariance, 1e-5)
+		if !slices.Equal(got.Fired, with.Fired) || !math.IsNaN(got.Loss) || !math.IsNaN(got.Spliced) {
+			t.Errorf("%s: fired %v and losses %v, %v, want %v and none", name, got.Fired, got.Loss, got.Spliced, with.Fired)
+		}
+		single := hooked.Must(corpus.FromTokens([][]int{{5}, {9}})) // a loss would need two tokens
+		if _, err := s.d.Measure(t.Context(), s.m, single, dictionary.MeasureOptions{Exclude: []int{}, WithoutLosses: true}); err != nil {
+			t.Errorf("%s: contexts of one token: %v", name, err)
+		}
+		if _, err := s.d.Measure(t.Context(), s.m, single, dictionary.MeasureOptions{Exclude: []int{}}); err == nil {
+			t.Errorf("%s: losses of contexts of one token are no error", name)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.d.Measure(gone, s.m, contexts, dictionary.MeasureOptions{Exclude: []int{}}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a context that has ended: %v", name, err)
+		}
+	}
+}
+
 // Positions of excluded tokens count for nothing.
 func TestMeasureExcluded(t *testing.T) {
 	s := newSpliceTest(t, "testdata/saes/jumprelu_resid", golden.PureGo(t))
 	contexts := hooked.Must(corpus.FromTokens(s.in))
-	m := hooked.Must(s.d.Measure(s.m, contexts, dictionary.MeasureOptions{Exclude: []int{s.g.BOS}}))
+	m := hooked.Must(s.d.Measure(t.Context(), s.m, contexts, dictionary.MeasureOptions{Exclude: []int{s.g.BOS}}))
 	rows := len(s.in) * (len(s.in[0]) - 1)
 	if m.Positions != rows {
 		t.Errorf("%d positions, want %d", m.Positions, rows)

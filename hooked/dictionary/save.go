@@ -1,11 +1,10 @@
 package dictionary
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // Save writes the dictionary into a folder as SAELens 6 does, cfg.json and sae_weights.safetensors,
@@ -29,30 +29,16 @@ func (d *Dictionary) Save(folder string) error {
 }
 
 func (d *Dictionary) save(folder string) error {
-	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
-		return errors.New("the folder holds something already: give another, or remove it")
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch there, err := wholefile.Others(folder); {
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return brief.Errorf("the folder holds %s: give another, or remove it", brief.Names(there))
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
 		return err
 	}
-	parent := filepath.Dir(folder)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return err
-	}
-	beside, err := os.MkdirTemp(parent, "."+filepath.Base(folder)+".saving-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(beside)
-	if err := os.Chmod(beside, 0o755); err != nil {
-		return err
-	}
-	if err := d.writeFiles(beside); err != nil {
-		return err
-	}
-	if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Rename(beside, folder)
+	return wholefile.WriteFolder(folder, 0o755, d.writeFiles)
 }
 
 func (d *Dictionary) writeFiles(folder string) error {
@@ -94,7 +80,7 @@ func (c Config) saeLens() map[string]any {
 		reshape = "hook_z"
 	}
 	maps.Copy(out, map[string]any{"architecture": c.Kind, "d_in": c.DIn, "d_sae": c.Features, "dtype": "float32", "device": "cpu",
-		"apply_b_dec_to_input": c.SubtractBias, "normalize_activations": c.Normalization, "reshape_activations": reshape, "metadata": meta})
+		"apply_b_dec_to_input": c.SubtractBias, "normalize_activations": cmp.Or(c.Normalization, NoNormalization), "reshape_activations": reshape, "metadata": meta})
 	k := kinds[c.Kind]
 	if k.transcodes {
 		out["d_out"], meta["hook_name_out"] = c.DOut, c.HookOut

@@ -31,6 +31,12 @@ type Config struct {
 	Rows  hooked.Range // which of the contexts are read: from From to before To, or the end if To is 0
 	Batch int          // contexts that the model runs on together; 0 for about 2048 tokens
 
+	// Edits are options of the runs: Edit, dictionary.Splice. A measure is of what they make of a
+	// site, or of a site that they make. They are not saved; parts that are merged must have had the
+	// same. A batch is filled up with its last context: an edit must take each text by itself, which a
+	// dictionary.BatchTopK does not (dictionary.Dictionary.Inference makes one of it that does).
+	Edits []hooked.Option `json:"-"`
+
 	// Progress, if there is one, is called now and then with the number of contexts read.
 	Progress func(contexts int) `json:"-"`
 }
@@ -86,6 +92,6 @@ func (c Config) withFloor() Config {
 
 // kept is what of the configuration decides the result.
 func (c Config) kept() Config {
-	c.Rows, c.Batch, c.Progress = hooked.Range{}, 0, nil
+	c.Rows, c.Batch, c.Edits, c.Progress = hooked.Range{}, 0, nil, nil
 	return c
 }

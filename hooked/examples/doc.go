@@ -13,6 +13,12 @@
 // [Of] takes a graph function of the reader's with tensors of its own, such as an encoder's
 // weights. Several measures of many features each are read off one pass over the contexts.
 //
+// The features of a dictionary are entries of the site that it makes when it is spliced in:
+//
+//	features := examples.Entries(d.Acts(), 123, 4567)
+//	config := examples.Config{Top: 20, Edits: []hooked.Option{dictionary.Splice(d)}}
+//	found, err := examples.Find(ctx, model, contexts, config, features)
+//
 // # What is kept
 //
 // Of each feature, examples of contexts: a context counts once, at its peak, the position where the

@@ -6,6 +6,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/corpus"
+	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/examples"
 )
 
@@ -24,4 +25,20 @@ func ExampleFind() {
 	// 96 neurons on 4 contexts
 	// row 0, tokens [5 1 4]: largest at position 2
 	// row 1, tokens [2 6 5]: largest at position 1
+}
+
+// What makes a feature of a dictionary fire? It is an entry of the site that a splice makes.
+func ExampleFind_dictionary() {
+	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
+	d := hooked.Must(dictionary.Load("../dictionary/testdata/saes/transcoder_mlp"))
+	contexts := hooked.Must(corpus.FromTokens([][]int{{5, 1, 4}, {2, 6, 5}, {3, 1, 9}, {7, 3, 1}}))
+	config := examples.Config{Top: 1, Edits: []hooked.Option{dictionary.Splice(d)}}
+	found := hooked.Must(examples.Find(context.Background(), model, contexts, config, examples.Entries(d.Acts(), 91, 7)))
+	for _, feature := range found.Features {
+		e := feature.Top[0]
+		fmt.Printf("%s: row %d, tokens %v, largest at position %d\n", feature.Label, e.Row, e.Tokens, e.Pos)
+	}
+	// Output:
+	// blocks.1.hook_mlp_out.hook_sae_acts_post[91]: row 2, tokens [3 1 9], largest at position 0
+	// blocks.1.hook_mlp_out.hook_sae_acts_post[7]: row 2, tokens [3 1 9], largest at position 2
 }

@@ -426,7 +426,7 @@ func TestRefused(t *testing.T) {
 		{"the contexts end at 37", found(examples.Config{Top: 1, Rows: hooked.Range{From: 30, To: 40}}, n)},
 		{"no context from row 37 on", found(examples.Config{Top: 1, Rows: hooked.Range{From: rows}}, n)},
 		{"there is none", found(examples.Config{Top: 1, Rows: hooked.Range{From: 9, To: 9}}, n)},
-		{"stands for every layer", found(top, examples.Entries(hooked.ResidPost))},
+		{"stands for 3 layers: say which", found(top, examples.Entries(hooked.ResidPost))},
 		{"want batch, pos and others", found(top, examples.Entries(hooked.AttnPattern.At(0)))},
 		{"needs a site", found(top, examples.Of(hooked.Site{}, nil, same))},
 		{"needs a function", found(top, examples.Of(hooked.Embed, nil, nil))},

@@ -38,10 +38,11 @@ func find(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Conf
 	}
 	s := &search{ctx: ctx, model: m, config: c, length: contexts.Length(), next: c.Rows.From}
 	for _, measure := range measures {
-		if err := measure.check(); err != nil {
+		site, err := measure.site(m.Config())
+		if err != nil {
 			return nil, err
 		}
-		s.gauges = append(s.gauges, &gauge{Measure: measure})
+		s.gauges = append(s.gauges, &gauge{Measure: measure, site: site})
 	}
 	if err := s.read(contexts); err != nil {
 		return nil, err
@@ -104,19 +105,20 @@ func (s *search) measure() error {
 	}
 	sites := make([]hooked.Site, len(s.gauges))
 	for i, g := range s.gauges {
-		sites[i] = g.at
+		sites[i] = g.site
 	}
-	cache, err := s.model.Cache(batch, hooked.Names(sites), hooked.WithContext(s.ctx))
+	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(s.ctx)}, s.config.Edits...)
+	cache, err := s.model.Cache(batch, options...)
 	if err != nil {
 		return err
 	}
 	for _, g := range s.gauges {
-		x, err := cache.Lookup(g.at)
+		x, err := cache.Lookup(g.site)
 		if err == nil {
 			err = g.take(x, s)
 		}
 		if err != nil {
-			return fmt.Errorf("%s at %s: %w", g.what, g.at, err)
+			return fmt.Errorf("%s at %s: %w", g.what, g.site, err)
 		}
 	}
 	s.next += len(s.rows)

@@ -13,18 +13,25 @@ import (
 // A gauge is a measure at work: the lists of its features.
 type gauge struct {
 	Measure
+	site  hooked.Site
 	names []string
 	lists []*lists
 }
 
 // take measures the activation of the search's batch and offers its contexts to the lists.
 func (g *gauge) take(x *hooked.Tensor, s *search) error {
+	seen := activation{g.site, x.AxisNames(), x.Shape()}
+	if g.check != nil && g.lists == nil {
+		if err := g.check(seen); err != nil {
+			return err
+		}
+	}
 	p, err := g.peaks(x, s)
 	if err != nil {
 		return err
 	}
 	if g.lists == nil {
-		if err := g.begin(p, x, s); err != nil {
+		if err := g.begin(p, seen, s); err != nil {
 			return err
 		}
 	}
@@ -34,12 +41,8 @@ func (g *gauge) take(x *hooked.Tensor, s *search) error {
 	return g.fill(g.offer(p, s), p, s)
 }
 
-func (g *gauge) begin(p *peaks, x *hooked.Tensor, s *search) (err error) {
-	at := g.at
-	if l, one := at.Layer(); one && l < 0 {
-		at = at.At(l + s.model.Config().NLayers)
-	}
-	if g.names, err = g.labels(p.features, activation{at, x.Shape()}); err != nil {
+func (g *gauge) begin(p *peaks, x activation, s *search) (err error) {
+	if g.names, err = g.labels(p.features, x); err != nil {
 		return err
 	}
 	for range p.features {

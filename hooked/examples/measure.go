@@ -16,8 +16,9 @@ import (
 // A Measure is what examples are looked for of: numbers for each position, computed from the
 // activation at one site.
 type Measure struct {
-	what   string // in messages
-	at     hooked.Site
+	what   string                                      // in messages
+	at     hooked.Selector                             // of one site
+	check  func(x activation) error                    // nil for none
 	labels func(n int, x activation) ([]string, error) // of n features
 	f      func(x *Node, with []*Node) *Node
 	with   []*hooked.Tensor
@@ -27,6 +28,7 @@ type Measure struct {
 // An activation is what a measure was made of.
 type activation struct {
 	site  hooked.Site // of a layer counted from the first
+	axes  []string
 	shape []int
 }
 
@@ -38,14 +40,14 @@ func (x activation) layer() int {
 	return -1
 }
 
-// Of measures any function of the activation x at a site: it gives [batch, pos] or [batch, pos,
-// feature], one label for each feature. The tensors come to the function as graph nodes, so that
-// other values of theirs compile nothing new.
+// Of measures any function of the activation x at a site, given as such or by its name: it gives
+// [batch, pos] or [batch, pos, feature], one label for each feature. The tensors come to the
+// function as graph nodes, so that other values of theirs compile nothing new.
 //
 //	examples.Of(hooked.ResidPost.At(5), labels, func(x *graph.Node, with []*graph.Node) *graph.Node {
 //		return activation.Relu(graph.Add(graph.Dot(x, with[0]).Product(), with[1]))
 //	}, encoder, bias)
-func Of(at hooked.Site, labels []string, f func(x *Node, with []*Node) *Node, with ...*hooked.Tensor) Measure {
+func Of(at hooked.Selector, labels []string, f func(x *Node, with []*Node) *Node, with ...*hooked.Tensor) Measure {
 	m := Measure{what: "Of", at: at, f: f, with: with}
 	if f == nil {
 		m.err = fmt.Errorf("Of needs a function")
@@ -62,8 +64,9 @@ func Of(at hooked.Site, labels []string, f func(x *Node, with []*Node) *Node, wi
 
 // Entries measures entries of the activation itself, those of all axes behind batch and pos in
 // row-major order: all of them, or the ones that are named by their numbers. Labels are the site's
-// name and the indices, "blocks.3.hook_resid_post[17]".
-func Entries(at hooked.Site, which ...int) Measure {
+// name and the indices, "blocks.3.hook_resid_post[17]". The site may be one that [Config.Edits] make,
+// such as that of a dictionary's features.
+func Entries(at hooked.Selector, which ...int) Measure {
 	return entries("Entries", at, func(x activation, index []int) string {
 		return x.site.Name() + strings.ReplaceAll(fmt.Sprint(index), " ", ",")
 	}, which)
@@ -77,7 +80,7 @@ func Neurons(layer int, which ...int) Measure {
 	}, which)
 }
 
-func entries(what string, at hooked.Site, label func(x activation, index []int) string, which []int) Measure {
+func entries(what string, at hooked.Selector, label func(x activation, index []int) string, which []int) Measure {
 	m := Measure{what: what, at: at}
 	which = slices.Clone(which)
 	m.f = func(x *Node, _ []*Node) *Node {
@@ -105,18 +108,13 @@ func entries(what string, at hooked.Site, label func(x activation, index []int) 
 		}
 		return labels, nil
 	}
-	if axes := axesOf(at); len(axes) < 3 || axes[0] != "batch" || axes[1] != "pos" {
-		m.err = brief.Errorf("%s has axes %v, want batch, pos and others behind them: measure a function of it with Of", at, axes)
+	m.check = func(x activation) error {
+		if a := x.axes; len(a) < 3 || a[0] != "batch" || a[1] != "pos" {
+			return brief.Errorf("%s has axes %v, want batch, pos and others behind them: measure a function of it with Of", x.site, a)
+		}
+		return nil
 	}
 	return m
-}
-
-// axesOf are a site's axes, none of a site that is nobody's.
-func axesOf(at hooked.Site) (axes []string) {
-	if at != (hooked.Site{}) {
-		axes = at.Axes()
-	}
-	return axes
 }
 
 // unravel are the indices of entry j of an array in row-major order.
@@ -171,7 +169,7 @@ func headLabels(n int, x activation) ([]string, error) {
 
 // Directions measures projections of the activation [batch, pos, d] at a site onto directions [d]
 // or [direction, d], such as a probe's weights. Each has a label.
-func Directions(at hooked.Site, directions *hooked.Tensor, labels ...string) Measure {
+func Directions(at hooked.Selector, directions *hooked.Tensor, labels ...string) Measure {
 	m := Of(at, labels, func(x *Node, with []*Node) *Node {
 		d := with[0]
 		if d.Rank() == 1 {
@@ -187,20 +185,21 @@ func Directions(at hooked.Site, directions *hooked.Tensor, labels ...string) Mea
 	return m
 }
 
-// check refuses a measure that says nothing.
-func (m Measure) check() error {
+// site is the one that the measure is of in a model; a measure that says nothing has none.
+func (m Measure) site(c hooked.Config) (hooked.Site, error) {
 	switch {
 	case m.f == nil && m.err == nil:
-		return fmt.Errorf("a Measure is empty: make it with Neurons, Directions, Of or another function of the package")
+		return hooked.Site{}, fmt.Errorf("a Measure is empty: make it with Neurons, Directions, Of or another function of the package")
 	case m.err != nil:
-		return fmt.Errorf("%s: %w", m.what, m.err)
-	case m.at == (hooked.Site{}):
-		return fmt.Errorf("%s needs a site, such as hooked.ResidPost.At(5)", m.what)
+		return hooked.Site{}, fmt.Errorf("%s: %w", m.what, m.err)
+	case m.at == nil || m.at == hooked.Selector(hooked.Site{}):
+		return hooked.Site{}, fmt.Errorf("%s needs a site, such as hooked.ResidPost.At(5)", m.what)
 	}
-	if _, one := m.at.Layer(); !one && strings.HasPrefix(m.at.Name(), "blocks.") {
-		return brief.Errorf("%s: %s stands for every layer: say which with At", m.what, m.at)
+	at, err := c.OneSite(m.at)
+	if err != nil {
+		return at, fmt.Errorf("%s: %w", m.what, err)
 	}
-	return nil
+	return at, nil
 }
 
 // graph is the measure in a batch's graph: [batch, feature, pos] in float32.

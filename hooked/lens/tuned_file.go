@@ -11,6 +11,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // A saved lens is a folder in the layout of the package tuned-lens (0.2.0): config.json with its
@@ -34,30 +35,50 @@ func aboutLens(m *hooked.Model) tunedAbout {
 	return tunedAbout{c.ModelName, c.DModel, c.NLayers, true, lensType, centres(m)}
 }
 
+const (
+	aboutFile  = "config.json"
+	paramsFile = "params.safetensors"
+)
+
 // Save writes the lens to a folder: config.json and params.safetensors, in the layout of the
-// package tuned-lens.
+// package tuned-lens. The folder appears whole, and takes the place of a lens that was saved there;
+// one that holds anything else is refused.
 func (t *TunedLens) Save(folder string) error {
 	if t.Layers() == 0 {
 		return errors.New("TunedLens.Save: the lens is empty")
 	}
-	if err := os.MkdirAll(folder, 0o777); err != nil {
-		return fmt.Errorf("TunedLens.Save: %w", err)
+	if err := t.save(filepath.Clean(folder)); err != nil {
+		return brief.Errorf("TunedLens.Save: %s: %w", folder, err)
 	}
+	return nil
+}
+
+func (t *TunedLens) save(folder string) error {
+	switch there, err := wholefile.Others(folder, aboutFile, paramsFile); {
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return brief.Errorf("the folder holds %s, which is no part of a saved lens: give another", brief.Names(there))
+	}
+	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+		return err
+	}
+	return wholefile.WriteFolder(folder, 0o755, t.writeFiles)
+}
+
+func (t *TunedLens) writeFiles(folder string) error {
 	arrays := make(map[string]any)
 	for l := range t.weights {
 		arrays[fmt.Sprintf("%d.weight", l)], arrays[fmt.Sprintf("%d.bias", l)] = t.weights[l], t.biases[l]
 	}
-	if err := hooked.WriteArrays(filepath.Join(folder, "params.safetensors"), arrays); err != nil {
-		return fmt.Errorf("TunedLens.Save: %w", err)
+	if err := hooked.WriteArrays(filepath.Join(folder, paramsFile), arrays); err != nil {
+		return err
 	}
 	text, err := json.MarshalIndent(t.about, "", "  ")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, "config.json"), append(text, '\n'), 0o666)
-	}
 	if err != nil {
-		return fmt.Errorf("TunedLens.Save: %w", err)
+		return err
 	}
-	return nil
+	return os.WriteFile(filepath.Join(folder, aboutFile), append(text, '\n'), 0o644)
 }
 
 // OpenTunedLens reads a lens from a folder that [TunedLens.Save] or the package tuned-lens has
@@ -72,7 +93,7 @@ func OpenTunedLens(folder string) (*TunedLens, error) {
 
 func openTuned(folder string) (*TunedLens, error) {
 	t := new(TunedLens)
-	text, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	text, err := os.ReadFile(filepath.Join(folder, aboutFile))
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +133,7 @@ func openTuned(folder string) (*TunedLens, error) {
 }
 
 func readParams(folder string) (hooked.StateDict, error) {
-	path := filepath.Join(folder, "params.safetensors")
+	path := filepath.Join(folder, paramsFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		path = filepath.Join(folder, "params.pt")
 	}

@@ -325,11 +325,16 @@ func (s Streams) pick(m *hooked.Model, tokens []int) (out Streams, err error) {
 }
 
 // StreamsFrom reads the streams of a store that was harvested at hooked.ResidPre in every layer and
-// at ResidPost in the last. Reading.Size is the number of tokens in a step.
+// at ResidPost in the last. Reading.Size is the number of tokens in a step. A store of another
+// model, or of the same with other processing, is refused.
 func StreamsFrom(store *activations.Store, m *hooked.Model, reading activations.Reading) StreamSource {
 	return func(yield func(Streams, error) bool) {
 		if store == nil || m == nil {
 			yield(Streams{}, fmt.Errorf("StreamsFrom: the store or the model is nil"))
+			return
+		}
+		if err := store.HarvestedFrom(m); err != nil {
+			yield(Streams{}, fmt.Errorf("StreamsFrom: %w", err))
 			return
 		}
 		c := m.Config()

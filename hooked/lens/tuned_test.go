@@ -165,6 +165,11 @@ func TestTunedLensFromStore(t *testing.T) {
 	}
 	defer store.Close()
 	source := lens.StreamsFrom(store, m, activations.Reading{Size: 48, Shuffle: true, Seed: 1})
+	raw := openModel(t, "llama", hooked.NoProcessing)
+	stranger := lens.StreamsFrom(store, raw, activations.Reading{Size: 48})
+	if _, err := lens.FitTunedLens(t.Context(), raw, stranger, lens.TunedConfig{Steps: 1}); err == nil || !strings.Contains(err.Error(), "processing") {
+		t.Errorf("streams of the model with processing for the one without: %v", err)
+	}
 	tuned := fitted(t, m, source, 25)
 	before := hooked.Must(hooked.Must(lens.NewTunedLens(m)).Divergence(t.Context(), m, source, 4))
 	after := hooked.Must(tuned.Divergence(t.Context(), m, source, 4))
@@ -195,6 +200,19 @@ func TestTunedLensSaved(t *testing.T) {
 			!slices.Equal(hooked.Must(read.Bias(l)).Float32s(), hooked.Must(tuned.Bias(l)).Float32s()) {
 			t.Errorf("layer %d is read back otherwise", l)
 		}
+	}
+	if err := tuned.Save(folder); err != nil {
+		t.Errorf("a saved lens is not replaced: %v", err)
+	}
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "thesis.tex"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := tuned.Save(full); err == nil || !strings.Contains(err.Error(), "thesis.tex") {
+		t.Errorf("a folder that holds another file: %v", err)
+	}
+	if there := hooked.Must(os.ReadDir(full)); len(there) != 1 {
+		t.Errorf("a refused save leaves %v", there)
 	}
 	config := filepath.Join(folder, "config.json")
 	text, err := os.ReadFile(config)

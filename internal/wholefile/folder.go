@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // WriteFolder has a new folder filled and puts it at path when all in it is on the disk. Whatever
@@ -34,6 +35,22 @@ func WriteFolder(path string, mode fs.FileMode, fill func(folder string) error) 
 		return err
 	}
 	return exchange(temp, path)
+}
+
+// Others are the names of what a folder holds besides the known, which [WriteFolder] would take
+// away; none of a folder that is not there.
+func Others(folder string, known ...string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if !slices.Contains(known, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
 }
 
 // syncAll has a folder and all below it written to the disk.
