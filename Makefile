@@ -82,10 +82,12 @@ bin/lab/gopls:
 
 # Compare speed and memory with TransformerLens: bench/RESULTS.md. It takes a
 # quarter of an hour and more; BENCH_FLAGS=-part=10 lets TransformerLens compute a
-# tenth of its sweeps, which cost the same in every layer.
+# tenth of its sweeps, which cost the same in every layer. A harvest is compared with
+# SAELens, which is in golden's environment: bench/HARVEST.md.
 .PHONY: bench
-bench: setup build/bench/bin/transformers
+bench: setup build/bench/bin/transformers build/golden/ready
 	go run ./bench/model $(BENCH_FLAGS) build/bench/bin/python
+	go run ./bench/harvest -runs 3 -tokens 32768 build/golden/bin/python
 
 build/bench/bin/transformers: bench/model/requirements.txt
 	@python3 -m venv build/bench

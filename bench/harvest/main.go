@@ -7,7 +7,7 @@
 //	harvest [-runs 3] [-tokens 32768] [-out bench/HARVEST.md] PYTHON   # both sides
 //	harvest ours MODEL.gguf LAYER CONTEXT TOKENS                        # ours alone
 //
-// PYTHON is one that has SAELens: build/golden/bin/python, which `make build/golden/ready` makes.
+// PYTHON is one that has SAELens: build/golden/bin/python. `make bench` makes it and runs this.
 package main
 
 import (

@@ -16,6 +16,7 @@ import (
 	"gopherlens/hooked/corpus/parquet"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/progress"
+	"gopherlens/internal/textfile"
 )
 
 // harvestFlags are what `gopherlens harvest` is told.
@@ -31,7 +32,7 @@ func runHarvest(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("harvest", flag.ContinueOnError)
 	flags.StringVar(&f.corpus, "corpus", "", "the `texts`: a corpus that a package ships ("+strings.Join(corpus.PackageNames(), ", ")+
 		"), or files, globs and folders, separated by commas; .jsonl files, also .gz or .zst, have a document in each line, .parquet files in each row")
-	flags.StringVar(&f.field, "field", "text", "the `name` of the text in JSON lines and Parquet files")
+	flags.StringVar(&f.field, "field", "", "the `name` of the text in JSON lines and Parquet files (default \"text\")")
 	flags.StringVar(&f.sites, "site", "", "the `hooks` to keep, separated by commas: blocks.12.hook_resid_post, resid_post, *.hook_z")
 	flags.StringVar(&f.folder, "o", "", "the `folder` of the activations; one that holds a part of this harvest goes on")
 	flags.StringVar(&f.dtype, "dtype", string(hooked.BF16), "precision on disk: float32, bfloat16 or float16")
@@ -64,15 +65,15 @@ func runHarvest(ctx context.Context, args []string) error {
 }
 
 func (f *harvestFlags) harvest(ctx context.Context, name string) error {
+	texts, err := f.texts(ctx)
+	if err != nil {
+		return err
+	}
 	processing := hooked.DefaultProcessing
 	if f.unprocessed {
 		processing = hooked.NoProcessing
 	}
 	model, err := hooked.FromPretrained(name, processing, hooked.LoadOptions{Context: ctx})
-	if err != nil {
-		return err
-	}
-	texts, err := f.texts(ctx)
 	if err != nil {
 		return err
 	}
@@ -107,21 +108,29 @@ func (f *harvestFlags) harvest(ctx context.Context, name string) error {
 // texts opens the corpus.
 func (f *harvestFlags) texts(ctx context.Context) (corpus.Texts, error) {
 	if slices.Contains(corpus.PackageNames(), f.corpus) {
+		if f.field != "" {
+			return nil, brief.Errorf("-field would do nothing: corpus %s has its texts by itself", f.corpus)
+		}
 		return corpus.Package(ctx, f.corpus)
 	}
-	paths := strings.Split(f.corpus, ",")
-	kind := kindOf(paths[0])
+	paths, err := textfile.Find(strings.Split(f.corpus, ","))
+	if err != nil {
+		return nil, err
+	}
 	for _, path := range paths[1:] {
-		if kindOf(path) != kind {
-			return nil, brief.Errorf("-corpus names files of several kinds (%s): harvest one kind", f.corpus)
+		if kindOf(path) != kindOf(paths[0]) {
+			return nil, brief.Errorf("-corpus means files of several kinds (%s and %s): harvest one kind, such as 'FOLDER/*.jsonl'", paths[0], path)
 		}
 	}
 	fields := corpus.Fields{Text: f.field}
-	switch kind {
+	switch kindOf(paths[0]) {
 	case jsonLines:
 		return corpus.JSONLines(fields, paths...)
 	case tables:
 		return parquet.Files(fields, paths...)
+	}
+	if f.field != "" {
+		return nil, brief.Errorf("-field would do nothing: %s is plain text, which has no fields", paths[0])
 	}
 	return corpus.Files(paths...)
 }

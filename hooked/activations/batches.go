@@ -6,6 +6,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/permute"
 )
 
 // A Reading says in which order a store is read.
@@ -112,11 +113,11 @@ func (o *order) batch(number int) (*Batch, error) {
 	}
 	epoch, from := number/o.batches, number%o.batches*o.r.Size
 	places := make([]int, min(o.r.Size, o.n-from))
-	shuffled := newPermutation(o.n, o.r.Seed, uint64(epoch))
+	shuffled := permute.Order{N: o.n, Seed: permute.Mix(permute.Mix(o.r.Seed) + uint64(epoch))}
 	for i := range places {
 		places[i] = from + i
 		if o.r.Shuffle {
-			places[i] = shuffled.at(from + i)
+			places[i] = shuffled.At(from + i)
 		}
 		if o.r.SkipFirst { // the i-th of those that are left
 			places[i] += places[i]/(o.store.index.About.Context-1) + 1

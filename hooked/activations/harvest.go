@@ -59,6 +59,7 @@ type harvest struct {
 	index   *index
 	kept    int          // how many shards there were when it began, those that are missing too
 	missing map[int]bool // of these
+	grows   bool         // the index on the disk lists one more, a short one that is to become longer
 
 	started time.Time
 	done    Progress
@@ -189,7 +190,7 @@ func (h *harvest) lookAtShards() error {
 		}
 	}
 	if n := len(x.Shards); n > 0 && x.Shards[n-1].Rows < x.About.Shard && !x.Ended && x.rows() != h.want {
-		x.Shards = x.Shards[:n-1]
+		x.Shards, h.grows = x.Shards[:n-1], true
 	}
 	h.kept, h.missing = len(x.Shards), make(map[int]bool)
 	for i, e := range x.Shards {

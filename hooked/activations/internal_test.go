@@ -7,46 +7,6 @@ import (
 	"testing"
 )
 
-// TestPermutationIsOne checks that every number is met once, for sizes around powers of two.
-func TestPermutationIsOne(t *testing.T) {
-	for n := 1; n < 1200; n += 1 + n/9 {
-		p := newPermutation(n, 7, 0)
-		seen := make([]bool, n)
-		for i := range n {
-			at := p.at(i)
-			if at < 0 || at >= n || seen[at] {
-				t.Fatalf("of %d numbers place %d has %d, outside or met before", n, i, at)
-			}
-			seen[at] = true
-		}
-	}
-}
-
-// TestPermutationIsSpread counts where the numbers of the first tenth go: a tenth of them to each
-// tenth. Each count is binomial: 1000 of 10000, and 5 standard deviations are 150.
-func TestPermutationIsSpread(t *testing.T) {
-	const n = 100_000
-	for seed := range uint64(5) {
-		var counts [10]int
-		p := newPermutation(n, seed, seed)
-		neighbours := 0
-		for i := range n / 10 {
-			counts[p.at(i)*10/n]++
-			if d := p.at(i+1) - p.at(i); d == 1 || d == -1 {
-				neighbours++
-			}
-		}
-		for tenth, c := range counts {
-			if c < 850 || c > 1150 {
-				t.Errorf("seed %d: %d of the first 10000 numbers go to tenth %d, want about 1000", seed, c, tenth)
-			}
-		}
-		if neighbours > 5 {
-			t.Errorf("seed %d: %d neighbours stay neighbours", seed, neighbours)
-		}
-	}
-}
-
 // TestNaNIsNamed fills a shard with values one of which is no number.
 func TestNaNIsNamed(t *testing.T) {
 	for dtype := range codecs {

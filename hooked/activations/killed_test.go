@@ -153,6 +153,33 @@ func TestKilled(t *testing.T) {
 	sameFiles(t, "killed ten times", folder, unbroken(t))
 }
 
+// TestKilledAtLongerShard ends a harvest when a short last shard has become a longer file, and the
+// index is not written yet: it goes on to the same bytes.
+func TestKilledAtLongerShard(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "grown")
+	m, c := longHarvest(t, folder)
+	c.Tokens = 6 * 9 // a shard of 4 rows and one of 2
+	harvest(t, m, rowsOf(t, 238, 9), c)
+	c.Tokens = 0
+	restore := activations.AfterShard(func(number int) {
+		if number == 1 {
+			panic("killed")
+		}
+	})
+	defer restore()
+	if _, err := activations.Harvest(t.Context(), m, rowsOf(t, 238, 9), c); err == nil || !strings.Contains(err.Error(), "killed") {
+		t.Fatal(err)
+	}
+	s, err := activations.Open(folder)
+	if err != nil || s.Rows() != 4 {
+		t.Fatalf("after the end: %v rows, error %v", s.Rows(), err)
+	}
+	s.Close()
+	restore()
+	harvest(t, m, rowsOf(t, 238, 9), c)
+	sameFiles(t, "killed at a longer shard", folder, unbroken(t))
+}
+
 // TestFullDisk leaves no room for a shard, then none for the statistics: the error says so, what is
 // there is whole, and with room the harvest goes on to the same bytes.
 func TestFullDisk(t *testing.T) {

@@ -246,16 +246,26 @@ func (h *harvest) finishShard(f *filling) error {
 	if last := f.number >= h.kept-1; !last && f.rows < x.About.Shard {
 		return brief.Errorf("the rows of tokens end at row %d, and there were more when the later shards were made", f.number*x.About.Shard+f.rows)
 	}
+	if h.grows { // until its file is another: whoever is killed in between would leave one that is not the index's
+		if err := x.write(h.cfg.Folder); err != nil {
+			return err
+		}
+		h.grows = false
+	}
 	e, err := f.write(h.cfg.Folder)
 	if err != nil {
 		return err
 	}
+	shardWritten(f.number)
 	for len(x.Shards) <= f.number {
 		x.Shards = append(x.Shards, entry{})
 	}
 	x.Shards[f.number] = e
 	return x.write(h.cfg.Folder)
 }
+
+// shardWritten is called before the index gets a shard whose file is there. Tests end a harvest in it.
+var shardWritten = func(number int) {}
 
 // end notes whether the rows have come to their end.
 func (h *harvest) end(sums *sums) error {

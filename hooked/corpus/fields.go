@@ -13,7 +13,8 @@ import (
 	"gopherlens/internal/nearest"
 )
 
-// Fields name the fields of a record, or the columns of a table, that make a document.
+// Fields name the fields of a record, or the columns of a table, that make a document. One that is
+// missing or null is an error.
 type Fields struct {
 	Text  string   // the text; "text" unless given
 	Label string   // the label; "" for none
@@ -107,7 +108,8 @@ func text(record map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// plain is a field as a string: a string itself, or what JSON writes for anything else.
+// plain is a field as a string: a string itself, or what JSON writes for anything else but null, which
+// would be a label like the others.
 func plain(record map[string]json.RawMessage, name string) (string, error) {
 	raw, err := field(record, name)
 	if err != nil {
@@ -115,6 +117,9 @@ func plain(record map[string]json.RawMessage, name string) (string, error) {
 	}
 	if len(raw) > 0 && raw[0] == '"' {
 		return text(record, name)
+	}
+	if string(raw) == "null" {
+		return "", brief.Errorf("field %q is null: want a value on each line", name)
 	}
 	return string(raw), nil
 }

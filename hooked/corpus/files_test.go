@@ -62,7 +62,7 @@ func TestFiles(t *testing.T) {
 
 // TestLines holds that plain and packed lines are the same documents, from any on.
 func TestLines(t *testing.T) {
-	content := "{\"text\":\"a\",\"n\":1}\n\n  \n{\"text\": \"b\", \"n\": \"two\"}\r\n{\"n\":null,\"text\":\"c\\u00e9\"}"
+	content := "{\"text\":\"a\",\"n\":1}\n\n  \n{\"text\": \"b\", \"n\": \"two\"}\r\n{\"n\":true,\"text\":\"c\\u00e9\"}"
 	var gz, zst bytes.Buffer
 	g := gzip.NewWriter(&gz)
 	fmt.Fprint(g, content)
@@ -94,7 +94,7 @@ func TestLines(t *testing.T) {
 			}
 			labels, lines = append(labels, d.Label), append(lines, d.Name[strings.LastIndexByte(d.Name, ':')+1:])
 		}
-		if want := slices.Repeat([]string{"1", "two", "null"}, files); !slices.Equal(labels, want) {
+		if want := slices.Repeat([]string{"1", "two", "true"}, files); !slices.Equal(labels, want) {
 			t.Errorf("%v: labels %q, want %q", names, labels, want)
 		}
 		if want := slices.Repeat([]string{"1", "4", "5"}, files); !slices.Equal(lines, want) {
@@ -135,7 +135,7 @@ func TestSourcesRefuse(t *testing.T) {
 	dir := write(t, map[string]string{
 		"broken.jsonl": good + `{"text":`, "field.jsonl": good + "\n" + `{"content":"x"}`, "null.jsonl": good + "null\n",
 		"number.jsonl": `{"text":7}`, "list.jsonl": `["text"]`, "two.jsonl": `{"text":"a"}{"text":"b"}`, "latin1.jsonl": good + "{\"text\":\"caf\xe9\"}\n",
-		"half.jsonl": `{"text":"\ud83d"}`, "label.jsonl": `{"text":"x"}`, "empty.jsonl": "", "cut.jsonl.gz": gz.String()[:gz.Len()/2],
+		"half.jsonl": `{"text":"\ud83d"}`, "label.jsonl": `{"text":"x"}`, "none.jsonl": `{"text":"x", "kind": null }`, "empty.jsonl": "", "cut.jsonl.gz": gz.String()[:gz.Len()/2],
 		"plain.jsonl.gz": good, "plain.jsonl.zst": good,
 		"latin1.txt": "line\nline caf\xe9", "utf16.txt": "\xff\xfea\x00",
 	})
@@ -162,6 +162,8 @@ func TestSourcesRefuse(t *testing.T) {
 		{lines(f, "latin1.jsonl"), []string{"latin1.jsonl, line 2", "not valid UTF-8"}},
 		{lines(f, "half.jsonl"), []string{"line 1", "surrogate"}},
 		{lines(corpus.Fields{Label: "kind"}, "label.jsonl"), []string{"line 1", `no field "kind"`}},
+		{lines(corpus.Fields{Label: "kind"}, "none.jsonl"), []string{"line 1", `field "kind" is null: want a value`}},
+		{lines(corpus.Fields{Meta: []string{"kind"}}, "none.jsonl"), []string{"line 1", `field "kind" is null: want a value`}},
 		{lines(corpus.Fields{Meta: []string{"txet"}}, "label.jsonl"), []string{`nearest: "text"`}},
 		{lines(f, "empty.jsonl"), []string{"no line"}},
 		{lines(f, "cut.jsonl.gz"), []string{"cut.jsonl.gz, line", "unexpected EOF"}},

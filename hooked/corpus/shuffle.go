@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"math/bits"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/permute"
 )
 
 // Shuffled are texts in an order that follows from the seed: any of all orders, as far as 64 bits
@@ -20,13 +20,13 @@ func Shuffled(texts Texts, seed uint64) (Indexed, error) {
 	if t.Len() == 0 {
 		return nil, brief.Errorf("corpus: there are no texts to shuffle")
 	}
-	return &shuffled{t, permutation{t.Len(), seed}}, nil
+	return &shuffled{t, permute.Order{N: t.Len(), Seed: seed}}, nil
 }
 
 // shuffled are texts in another order.
 type shuffled struct {
 	texts Indexed
-	order permutation
+	order permute.Order
 }
 
 // Len implements [Indexed].
@@ -37,14 +37,14 @@ func (s *shuffled) At(i int) (Document, error) {
 	if err := checkAt(i, s.Len()); err != nil {
 		return Document{}, err
 	}
-	return s.texts.At(s.order.at(i))
+	return s.texts.At(s.order.At(i))
 }
 
 // From implements [Texts].
 func (s *shuffled) From(document int) iter.Seq2[Document, error] { return fromIndexed(s, document) }
 
 // Key implements [Texts].
-func (s *shuffled) Key() string { return fmt.Sprintf("shuffled %d: %s", s.order.seed, s.texts.Key()) }
+func (s *shuffled) Key() string { return fmt.Sprintf("shuffled %d: %s", s.order.Seed, s.texts.Key()) }
 
 // ShuffledWithin are texts of which each so many (the window) are read, and given in an order that
 // follows from the seed. The memory is that of a window; documents that lie further apart keep their
@@ -81,9 +81,9 @@ func (w *windowed) From(document int) iter.Seq2[Document, error] {
 		number, skip := document/w.window, document%w.window
 		var held []Document
 		give := func() bool {
-			order := permutation{len(held), mix(w.seed + uint64(number))}
+			order := permute.Order{N: len(held), Seed: permute.Mix(w.seed + uint64(number))}
 			for i := skip; i < len(held); i++ {
-				if !yield(held[order.at(i)], nil) {
+				if !yield(held[order.At(i)], nil) {
 					return false
 				}
 			}
@@ -121,16 +121,16 @@ func Split(texts Texts, share float64, seed uint64) (first, rest Texts, err erro
 		if !(share >= leastDrawn && share <= 1-leastDrawn) {
 			return nil, nil, brief.Errorf("corpus: a share of %v of texts that are read one after the other: want one between %v and %v", share, leastDrawn, 1-leastDrawn)
 		}
-		drawn := func(i int) bool { return float64(mix(seed^mix(uint64(i)))>>11)/(1<<53) < share }
+		drawn := func(i int) bool { return float64(permute.Mix(seed^permute.Mix(uint64(i)))>>11)/(1<<53) < share }
 		return &side{texts, drawn, name}, &side{texts, func(i int) bool { return !drawn(i) }, "not " + name}, nil
 	}
-	n, order := int(math.Round(share*float64(t.Len()))), permutation{t.Len(), seed}
+	n, order := int(math.Round(share*float64(t.Len()))), permute.Order{N: t.Len(), Seed: seed}
 	if n == 0 || n == t.Len() {
 		return nil, nil, brief.Errorf("corpus: a share of %v of %d documents leaves one side empty", share, t.Len())
 	}
 	a, b := &picked{texts: t, name: name}, &picked{texts: t, name: "not " + name}
 	for i := range t.Len() {
-		if order.at(i) < n {
+		if order.At(i) < n {
 			a.at = append(a.at, i)
 		} else {
 			b.at = append(b.at, i)
@@ -196,37 +196,4 @@ func (s *side) From(document int) iter.Seq2[Document, error] {
 			i++
 		}
 	}
-}
-
-// A permutation is an order of the numbers below n. It is a Feistel network over as many bits as n
-// needs; what it sends beyond n is sent on (Black and Rogaway 2002, "Ciphers with arbitrary finite
-// domains"). The functions are its own, so that a seed means the same order in every version of Go.
-type permutation struct {
-	n    int
-	seed uint64
-}
-
-const feistelRounds = 8
-
-// at is the number at place i.
-func (p permutation) at(i int) int {
-	half := (bits.Len(uint(p.n-1)) + 1) / 2
-	mask := uint64(1)<<half - 1
-	for x := uint64(i); ; {
-		left, right := x>>half, x&mask
-		for round := range uint64(feistelRounds) {
-			left, right = right, left^(mix(p.seed^mix(right<<8|round))&mask)
-		}
-		if x = left<<half | right; x < uint64(p.n) {
-			return int(x)
-		}
-	}
-}
-
-// mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

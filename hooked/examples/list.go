@@ -3,6 +3,8 @@ package examples
 import (
 	"cmp"
 	"slices"
+
+	"gopherlens/internal/permute"
 )
 
 // An entry is an example in the making: its activations are read when its batch is over, if some
@@ -68,16 +70,8 @@ func drawn(seed uint64) func(a, b Example) int {
 	}
 }
 
-// hash is SplitMix64 (Steele, Lea and Flood 2014) of a seed and a row.
-func hash(seed uint64, row int) uint64 {
-	mix := func(z uint64) uint64 {
-		z += 0x9e3779b97f4a7c15
-		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		return z ^ z>>31
-	}
-	return mix(mix(seed) + uint64(row))
-}
+// hash is that of a seed and a row.
+func hash(seed uint64, row int) uint64 { return permute.Mix(permute.Mix(seed) + uint64(row)) }
 
 // lists are those of a feature.
 type lists struct {

@@ -10,6 +10,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/nearest"
 )
 
 // A Collection says which activations of which texts to collect. Texts or Tokens, and Sites, are
@@ -34,6 +35,7 @@ type Collection struct {
 
 // Activations are rows by site and position, and the texts that they are of.
 type Activations struct {
+	config  hooked.Config // of the model, which reads the names of sites
 	sites   []string
 	columns []string
 	rows    map[string][]*Rows
@@ -62,7 +64,7 @@ func Collect(ctx context.Context, m *hooked.Model, c Collection) (*Activations, 
 	if err := c.At.check(lengths); err != nil {
 		return nil, err
 	}
-	r := &collector{ctx: ctx, m: m, c: c, tokens: tokens, out: &Activations{columns: c.At.columns(lengths[0]), rows: make(map[string][]*Rows)}}
+	r := &collector{ctx: ctx, m: m, c: c, tokens: tokens, out: &Activations{config: m.Config(), columns: c.At.columns(lengths[0]), rows: make(map[string][]*Rows)}}
 	r.place()
 	batches := batchesOf(lengths, c.Batch, padsMatter(m.Config()))
 	done := 0
@@ -210,9 +212,10 @@ func (a *Activations) Columns() []string {
 	return slices.Clone(a.columns)
 }
 
-// Rows are the activations at a site, a [hooked.Site] or its name (string): a row for each text, or
-// with [All] for each token. Where several positions were asked for, column is which of them.
-func (a *Activations) Rows(at any, column ...int) (*Rows, error) {
+// Rows are the activations at a site, such as hooked.ResidPost.At(8), "resid_post8" or a hook's whole
+// name: a row for each text, or with [All] for each token. Where several positions were asked for,
+// column is which of them.
+func (a *Activations) Rows(at hooked.Selector, column ...int) (*Rows, error) {
 	if err := a.need(); err != nil {
 		return nil, err
 	}
@@ -223,7 +226,7 @@ func (a *Activations) Rows(at any, column ...int) (*Rows, error) {
 	columns, ok := a.rows[site]
 	switch {
 	case !ok:
-		return nil, brief.Errorf("nothing was collected at %s, but at %d other sites, %s and so on", site, len(a.sites), a.sites[0])
+		return nil, brief.Errorf("nothing was collected at %s%s, but at %s", site, nearest.Hint(site, a.sites), brief.Names(a.sites))
 	case len(column) > 1, len(column) == 0 && len(columns) > 1:
 		return nil, brief.Errorf("Rows of %s takes which of %d positions (%s) it is to be", site, len(columns), brief.Names(a.columns))
 	case len(column) == 0:
@@ -234,28 +237,23 @@ func (a *Activations) Rows(at any, column ...int) (*Rows, error) {
 	return columns[column[0]], nil
 }
 
-// name is that of a site. A negative layer counts from the last one that was collected.
-func (a *Activations) name(at any) (string, error) {
-	switch at := at.(type) {
-	case string:
-		return at, nil
-	case hooked.Site:
-		if at == (hooked.Site{}) {
-			return "", brief.Errorf("the zero Site is no place in a model: use one such as hooked.ResidPost.At(3)")
-		}
-		l, one := at.Layer()
-		if !one || l >= 0 {
-			return at.String(), nil
-		}
-		layers := 0
-		for _, name := range a.sites {
-			if k, ok := layerOf(name); ok && at.At(k).String() == name {
-				layers = max(layers, k+1)
-			}
-		}
-		return at.At(layers + l).String(), nil
+// name is that of a site, as the model reads it. Taps are no sites of the model, so that what was
+// collected is looked at first.
+func (a *Activations) name(at hooked.Selector) (string, error) {
+	if s, ok := at.(hooked.Site); ok && s != (hooked.Site{}) && a.rows[s.String()] != nil {
+		return s.String(), nil
 	}
-	return "", brief.Errorf("a site of type %T: want a hooked.Site or its name", at)
+	if s, ok := at.(string); ok && a.rows[s] != nil {
+		return s, nil
+	}
+	found, err := a.config.Select(at)
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", brief.Errorf("%v means %d sites: want one, such as hooked.ResidPost.At(8)", at, len(found))
+	}
+	return found[0].Name(), nil
 }
 
 // layerOf is the layer that a site lies in, by its name.

@@ -102,7 +102,7 @@ func (r *collector) begin(sites []hooked.Site, found []*hooked.Tensor) {
 		for range r.out.columns {
 			name := s.String()
 			r.out.rows[name] = append(r.out.rows[name], &Rows{data: make([]float32, r.rows*d), n: r.rows, d: d, axes: axes, dims: dims, site: name,
-				examples: examples, position: slices.Clone(positions), model: r.m})
+				examples: examples, of: len(r.tokens), position: slices.Clone(positions), model: r.m})
 		}
 		layer, ok := s.Layer()
 		inLayers, r.stop = inLayers && ok, max(r.stop, layer+1)

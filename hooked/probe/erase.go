@@ -26,7 +26,7 @@ type Eraser struct {
 // That holds for the rows that it is fitted on. With more numbers in a row than rows it would hold
 // for these alone and say nothing of others, so this is refused.
 //
-// labels are one for each row or for each example. Fit it on the rows of a [Split]'s training side,
+// labels are one for each example or for each row, as in [Fit]. Fit it on the rows of a [Split]'s training side,
 // rows.Pick(fitted.TrainRows), to test it on others.
 func LEACE(rows *Rows, labels []int) (*Eraser, error) {
 	classes, counts, err := readLabels(rows, labels)

@@ -3,6 +3,7 @@ package probe_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,7 +104,7 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("%+v, want %+v", m, want)
 	}
 	only := must(must(probe.Fit(rows, labels, probe.Means{}, split))(t).Evaluate(must(rows.Pick([]int{4, 6}))(t), []int{1, 1}))(t)
-	if !math.IsNaN(only.AUROC) || only.Balanced != 1 || only.Majority != 1 {
+	if !math.IsNaN(only.AUROC) || only.Balanced != 1 || only.Majority != 0 || math.Abs(only.MajorityLogLoss-math.Log(2)) > 1e-12 {
 		t.Errorf("of one class: %+v", only)
 	}
 }
@@ -213,6 +214,9 @@ func TestRefused(t *testing.T) {
 		"LEACE of 20 rows of 30 numbers: the covariance has no inv": second(probe.LEACE(rows, labels)),
 		"PCA of 20 components: 20 rows of 30 numbers have 1 to 19":  second(probe.PCA(rows, 20)),
 		"all 20 targets are 2":                                      second(probe.Regress(rows, []float64{2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, probe.Ridge{}, probe.Split{})),
+		"leaves 1 rows to test on":                                  second(probe.Regress(rows, ramp(20), probe.Ridge{}, probe.Split{TrainOn: []int{0, 1, 2}, TestOn: []int{3}})),
+		"leaves 2 rows to test on, with targets that are all 0.1":   second(probe.Regress(rows, append(ramp(18), 0.1, 0.1), probe.Ridge{}, probe.Split{TrainOn: []int{0, 1, 2}, TestOn: []int{18, 19}})),
+		"leaves 3 rows to train on":                                 second(probe.Regress(rows, append(ramp(17), 0.1, 0.1, 0.1), probe.Ridge{}, probe.Split{TrainOn: []int{17, 18, 19}, TestOn: []int{1, 2}})),
 		"target 19 is NaN":                                          second(probe.Regress(rows, []float64{1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, math.NaN()}, probe.Ridge{}, probe.Split{})),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -232,6 +236,62 @@ func TestRefused(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
+	}
+}
+
+func ramp(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = float64(i)
+	}
+	return out
+}
+
+// TestPickedExamples holds that labels for each example stay those of the examples that rows were
+// picked of: where the last of them is left out, and where there are as many rows as examples.
+func TestPickedExamples(t *testing.T) {
+	rows, labels := mixture(t, 40, 3, 2, 1)
+	f := must(probe.Fit(rows, labels, probe.Logistic{}, probe.Split{TrainOn: upTo(30), TestOn: upTo(40)[30:]}))(t)
+	train := must(rows.Pick(f.TrainRows))(t)
+	for what, picked := range map[string]*probe.Rows{"picked": train, "kept": kept(t, train), "erased": must(must(probe.LEACE(train, labels))(t).Apply(train))(t)} {
+		if m := must(f.Evaluate(picked, labels))(t); m.Rows != 30 || what != "erased" && fmt.Sprint(m) != fmt.Sprint(f.Train) {
+			t.Errorf("%s: %+v, want %+v", what, m, f.Train)
+		}
+	}
+	backwards := upTo(40)
+	slices.Reverse(backwards)
+	got, want := must(f.Evaluate(must(rows.Pick(backwards))(t), labels))(t), must(f.Evaluate(rows, labels))(t)
+	if fmt.Sprint(got.Confusion) != fmt.Sprint(want.Confusion) {
+		t.Errorf("of all rows backwards %v, want %v", got.Confusion, want.Confusion)
+	}
+	if _, err := f.Evaluate(train, labels[:31]); err == nil || !strings.Contains(err.Error(), "31 labels for 30 rows of 40 examples") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func upTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// TestMethodByPointer holds that a method that is given by pointer is that method, and is kept as it
+// was when it was given.
+func TestMethodByPointer(t *testing.T) {
+	rows, labels := mixture(t, 40, 3, 2, 1)
+	logistic := &probe.Logistic{C: 2}
+	for _, pair := range [][2]probe.Method{{logistic, probe.Logistic{C: 2}}, {&probe.Means{Whiten: true}, probe.Means{Whiten: true}},
+		{&probe.Ridge{}, probe.Ridge{}}, {&probe.FirstComponent{}, probe.FirstComponent{}}} {
+		got, want := must(probe.Fit(rows, labels, pair[0], probe.Split{}))(t), must(probe.Fit(rows, labels, pair[1], probe.Split{}))(t)
+		logistic.C = 2e9
+		if fmt.Sprint(got.Probe, got.Test) != fmt.Sprint(want.Probe, want.Test) || fmt.Sprint(kept(t, got).Probe) != fmt.Sprint(want.Probe) {
+			t.Errorf("by pointer %v %+v, want %v %+v", got.Probe, got.Test, want.Probe, want.Test)
+		}
+	}
+	if _, err := probe.Fit(rows, labels, (*probe.Ridge)(nil), probe.Split{}); err == nil || !strings.Contains(err.Error(), "a nil *probe.Ridge") {
+		t.Errorf("error %v", err)
 	}
 }
 

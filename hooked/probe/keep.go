@@ -3,9 +3,11 @@ package probe
 import (
 	"bytes"
 	"encoding/gob"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
+	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 )
 
@@ -20,6 +22,7 @@ type rowsRecord struct {
 	Dims               []int
 	Site               string
 	Examples, Position []int
+	Of                 int
 }
 
 // GobEncode implements [gob.GobEncoder].
@@ -31,7 +34,7 @@ func (r *Rows) GobEncode() ([]byte, error) {
 }
 
 func (r *Rows) record() rowsRecord {
-	return rowsRecord{Data: r.data, N: r.n, D: r.d, Axes: r.axes, Dims: r.dims, Site: r.site, Examples: r.examples, Position: r.position}
+	return rowsRecord{Data: r.data, N: r.n, D: r.d, Axes: r.axes, Dims: r.dims, Site: r.site, Examples: r.examples, Position: r.position, Of: r.of}
 }
 
 // GobDecode implements [gob.GobDecoder].
@@ -52,13 +55,15 @@ func (r *Rows) GobDecode(data []byte) error {
 
 // rows are those of a record, which may have no rows.
 func (k rowsRecord) rows() (*Rows, error) {
-	if k.N < 0 || k.D < 1 || product(k.Dims) != k.D || len(k.Axes) != len(k.Dims) || len(k.Data)/k.D != k.N || len(k.Data)%k.D != 0 || len(k.Examples) != k.N {
+	if k.N < 0 || k.D < 1 || product(k.Dims) != k.D || len(k.Axes) != len(k.Dims) || len(k.Data)/k.D != k.N || len(k.Data)%k.D != 0 || len(k.Examples) != k.N ||
+		slices.ContainsFunc(k.Examples, func(e int) bool { return e < 0 || e >= k.Of }) {
 		return nil, brief.Errorf("the encoded rows are damaged")
 	}
-	return &Rows{data: k.Data, n: k.N, d: k.D, axes: k.Axes, dims: k.Dims, site: k.Site, examples: k.Examples, position: k.Position}, nil
+	return &Rows{data: k.Data, n: k.N, d: k.D, axes: k.Axes, dims: k.Dims, site: k.Site, examples: k.Examples, of: k.Of, position: k.Position}, nil
 }
 
 type activationsRecord struct {
+	Config         hooked.Config
 	Sites, Columns []string
 	Rows           map[string][]rowsRecord
 }
@@ -68,7 +73,7 @@ func (a *Activations) GobEncode() ([]byte, error) {
 	if err := a.need(); err != nil {
 		return nil, err
 	}
-	k := activationsRecord{Sites: a.sites, Columns: a.columns, Rows: make(map[string][]rowsRecord)}
+	k := activationsRecord{Config: a.config, Sites: a.sites, Columns: a.columns, Rows: make(map[string][]rowsRecord)}
 	for s, columns := range a.rows {
 		for _, rows := range columns {
 			k.Rows[s] = append(k.Rows[s], rows.record())
@@ -86,7 +91,7 @@ func (a *Activations) GobDecode(data []byte) error {
 	if err := decoded(data, &k); err != nil {
 		return err
 	}
-	back := Activations{sites: k.Sites, columns: k.Columns, rows: make(map[string][]*Rows)}
+	back := Activations{config: k.Config, sites: k.Sites, columns: k.Columns, rows: make(map[string][]*Rows)}
 	for _, s := range k.Sites {
 		if len(k.Rows[s]) != len(k.Columns) {
 			return brief.Errorf("the encoded activations are damaged")
@@ -103,23 +108,11 @@ func (a *Activations) GobDecode(data []byte) error {
 	return nil
 }
 
-// methodRecord is one of the methods for gob.
+// methodRecord is one of the methods for gob, [FirstComponent] where it is none of these.
 type methodRecord struct {
 	Logistic *Logistic
 	Ridge    *Ridge
 	Means    *Means
-}
-
-func recordOf(m Method) (k methodRecord) {
-	switch m := m.(type) {
-	case Logistic:
-		k.Logistic = &m
-	case Ridge:
-		k.Ridge = &m
-	case Means:
-		k.Means = &m
-	}
-	return k
 }
 
 func (k methodRecord) method() Method {
@@ -135,11 +128,12 @@ func (k methodRecord) method() Method {
 }
 
 type probeRecord struct {
-	W       *mat.Dense
-	B       []float64
-	Classes int
-	Method  methodRecord
-	Frame   rowsRecord
+	W           *mat.Dense
+	B           []float64
+	Classes     int
+	Frequencies []float64
+	Method      methodRecord
+	Frame       rowsRecord
 }
 
 // GobEncode implements [gob.GobEncoder].
@@ -151,7 +145,7 @@ func (p *Probe) GobEncode() ([]byte, error) {
 }
 
 func (p *Probe) record() probeRecord {
-	return probeRecord{W: p.linear.w, B: p.linear.b, Classes: p.classes, Method: recordOf(p.method), Frame: p.frame.record()}
+	return probeRecord{W: p.linear.w, B: p.linear.b, Classes: p.classes, Frequencies: p.frequencies, Method: p.method.record(), Frame: p.frame.record()}
 }
 
 // GobDecode implements [gob.GobDecoder].
@@ -176,13 +170,13 @@ func (k probeRecord) probe() (*Probe, error) {
 		return nil, err
 	}
 	outputs := problem{classes: k.Classes}.outputs()
-	if k.W == nil || len(k.B) != outputs || k.Classes < 2 {
+	if k.W == nil || len(k.B) != outputs || k.Classes < 2 || len(k.Frequencies) != k.Classes {
 		return nil, brief.Errorf("the encoded probe is damaged")
 	}
 	if r, d := k.W.Dims(); r != outputs || d != frame.d {
 		return nil, brief.Errorf("the encoded probe is damaged")
 	}
-	return &Probe{linear: linear{k.W, k.B}, classes: k.Classes, method: k.Method.method(), frame: frame}, nil
+	return &Probe{linear: linear{k.W, k.B}, classes: k.Classes, frequencies: k.Frequencies, method: k.Method.method(), frame: frame}, nil
 }
 
 type fittedRecord struct {

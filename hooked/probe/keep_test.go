@@ -48,6 +48,9 @@ func TestKept(t *testing.T) {
 	if fmt.Sprint(b, b.Sites(), must(b.Rows(hooked.ResidPost.At(2), 1))(t).Float32s()) != fmt.Sprint(a, a.Sites(), must(a.Rows(hooked.ResidPost.At(2), 1))(t).Float32s()) {
 		t.Errorf("activations %s, want %s", b, a)
 	}
+	if fmt.Sprint(must(b.Rows("resid_post2", 1))(t).Float32s()) != fmt.Sprint(must(a.Rows(hooked.ResidPost.At(-1), 1))(t).Float32s()) {
+		t.Error("resid_post2 are other rows than those of the last layer")
+	}
 	table := must(probe.FitAll(ctx, b, []int{0, 1, 0, 1, 1, 0}, probe.Ridge{}, probe.Split{}))(t)
 	if got, want := kept(t, table).Accuracy(), table.Accuracy(); fmt.Sprint(got, got.Float32s()) != fmt.Sprint(want, want.Float32s()) {
 		t.Errorf("table %s, want %s", got, want)

@@ -6,26 +6,20 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// labelled gives each row its label: labels are one for each row, or one for each example.
+// labelled gives each row its label: labels are one for each example, those that have no row here,
+// too, or one for each row. Picked rows can be as many as there are examples; the labels are the
+// examples' then, as there is no telling.
 func labelled[T any](r *Rows, labels []T) ([]T, error) {
 	if err := r.need(); err != nil {
 		return nil, err
 	}
-	if len(labels) == r.n {
+	switch len(labels) {
+	case r.of:
+		return pick(labels, r.examples), nil
+	case r.n:
 		return labels, nil
 	}
-	examples := 0
-	for _, e := range r.examples {
-		examples = max(examples, e+1)
-	}
-	if len(labels) != examples {
-		return nil, brief.Errorf("there are %d labels for %d rows of %d examples: want one for each row or one for each example", len(labels), r.n, examples)
-	}
-	out := make([]T, r.n)
-	for i, e := range r.examples {
-		out[i] = labels[e]
-	}
-	return out, nil
+	return nil, brief.Errorf("there are %d labels for %d rows of %d examples: want one for each row or one for each example", len(labels), r.n, r.of)
 }
 
 // classesOf counts the rows of each class. Classes are numbered from 0, and each has a row.

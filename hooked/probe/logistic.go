@@ -30,6 +30,10 @@ func (l Logistic) c() float64 {
 	return l.C
 }
 
+func (Logistic) logits() bool { return true }
+
+func (l Logistic) record() methodRecord { return methodRecord{Logistic: &l} }
+
 func (l Logistic) fit(p problem) (linear, error) {
 	c := l.c()
 	if !(c > 0 && c <= math.MaxFloat64) {

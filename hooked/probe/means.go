@@ -31,6 +31,10 @@ func (m Means) String() string {
 	return "Means"
 }
 
+func (m Means) logits() bool { return m.Whiten }
+
+func (m Means) record() methodRecord { return methodRecord{Means: &m} }
+
 func (m Means) fit(p problem) (linear, error) {
 	if !m.Whiten && m.Shrink != 0 {
 		return linear{}, brief.Errorf("Means.Shrink would do nothing without Whiten")

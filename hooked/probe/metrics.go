@@ -33,8 +33,8 @@ type Metrics struct {
 	Confusion [][]int // rows by true class, then by predicted class
 }
 
-// measure compares scores with labels. frequencies are those of the classes in training.
-func (p *Probe) measure(x *mat.Dense, labels []int, frequencies []float64) Metrics {
+// measure compares scores with labels.
+func (p *Probe) measure(x *mat.Dense, labels []int) Metrics {
 	scores := p.linear.scores(x)
 	m := Metrics{Rows: len(labels), Confusion: make([][]int, p.classes), LogLoss: math.NaN(), CalibrationError: math.NaN()}
 	for c := range m.Confusion {
@@ -45,8 +45,8 @@ func (p *Probe) measure(x *mat.Dense, labels []int, frequencies []float64) Metri
 	}
 	m.Accuracy, m.Balanced = accuracies(m.Confusion)
 	m.AUROC = meanAUROC(scores, labels, p.classes)
-	m.Majority, m.MajorityLogLoss = baseline(labels, frequencies)
-	if p.hasProbabilities() {
+	m.Majority, m.MajorityLogLoss = baseline(labels, p.frequencies)
+	if p.method.logits() {
 		m.LogLoss, m.CalibrationError = logLoss(scores, labels), calibrationError(probabilities(scores), labels)
 	}
 	return m

@@ -91,6 +91,10 @@ type FirstComponent struct{}
 // String names the method.
 func (FirstComponent) String() string { return "FirstComponent" }
 
+func (FirstComponent) logits() bool { return false }
+
+func (FirstComponent) record() methodRecord { return methodRecord{} }
+
 func (FirstComponent) fit(p problem) (linear, error) {
 	if p.classes != 2 {
 		return linear{}, brief.Errorf("FirstComponent tells two classes apart, there are %d: take another method", p.classes)

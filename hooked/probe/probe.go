@@ -2,6 +2,7 @@ package probe
 
 import (
 	"math"
+	"reflect"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -14,7 +15,20 @@ import (
 // settings.
 type Method interface {
 	fit(p problem) (linear, error)
+	logits() bool         // its scores are logits, of which there are probabilities
+	record() methodRecord // for gob
 	String() string
+}
+
+// checkMethod refuses no method, and a pointer to none.
+func checkMethod(m Method) error {
+	if m == nil {
+		return brief.Errorf("there is no method: give one, such as probe.Logistic{}")
+	}
+	if v := reflect.ValueOf(m); v.Kind() == reflect.Pointer && v.IsNil() {
+		return brief.Errorf("the method is a nil %s: give one, such as probe.Logistic{}", v.Type())
+	}
+	return nil
 }
 
 // settings shows a method with its penalty.
@@ -42,10 +56,11 @@ func (p problem) outputs() int {
 
 // A Probe is a linear classifier of activations.
 type Probe struct {
-	linear  linear
-	classes int
-	method  Method
-	frame   *Rows // axes and site of what it was fitted on, without rows
+	linear      linear
+	classes     int
+	frequencies []float64 // of the classes in training
+	method      Method
+	frame       *Rows // axes and site of what it was fitted on, without rows
 }
 
 // Fitted is a probe and how good it is.
@@ -58,15 +73,17 @@ type Fitted struct {
 }
 
 // Fit fits a probe on some examples and measures it on others. labels are the classes, numbered
-// from 0: one for each row or for each example.
+// from 0: one for each example, those that [Rows.Pick] has left out, too, or one for each row. Where
+// there are as many rows as examples, they are the examples'.
 //
 //	fitted, err := probe.Fit(rows, labels, probe.Logistic{}, probe.Split{Seed: 1})
 //	fitted.Test.Accuracy
 //	fitted.Direction(1)
 func Fit(rows *Rows, labels []int, method Method, split Split) (*Fitted, error) {
-	if method == nil {
-		return nil, brief.Errorf("there is no method: give one, such as probe.Logistic{}")
+	if err := checkMethod(method); err != nil {
+		return nil, err
 	}
+	method = method.record().method() // its own, where a pointer was given
 	classes, counts, err := readLabels(rows, labels)
 	if err != nil {
 		return nil, err
@@ -80,11 +97,10 @@ func Fit(rows *Rows, labels []int, method Method, split Split) (*Fitted, error) 
 	if err != nil {
 		return nil, brief.Errorf("fitting %s%s: %w", method, rows.at(), err)
 	}
-	f := &Fitted{Probe: &Probe{linear: solved, classes: len(counts), method: method, frame: rows.like(0)}, TrainRows: train, TestRows: test,
-		Notes: notes(len(train), rows.d)}
-	frequencies := frequenciesOf(p.labels, p.classes)
-	f.Train = f.measure(rows.matrix(train), p.labels, frequencies)
-	f.Test = f.measure(rows.matrix(test), pick(classes, test), frequencies)
+	fitted := &Probe{linear: solved, classes: p.classes, frequencies: frequenciesOf(p.labels, p.classes), method: method, frame: rows.like(0)}
+	f := &Fitted{Probe: fitted, TrainRows: train, TestRows: test, Notes: notes(len(train), rows.d)}
+	f.Train = f.measure(rows.matrix(train), p.labels)
+	f.Test = f.measure(rows.matrix(test), pick(classes, test))
 	return f, nil
 }
 
@@ -239,14 +255,14 @@ func (p *Probe) Probabilities(rows *Rows) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.hasProbabilities() {
+	if !p.method.logits() {
 		return nil, brief.Errorf("%s has no probabilities: its scores are no logits", p.method)
 	}
 	return rowsOf(probabilities(p.linear.scores(x))), nil
 }
 
-// Evaluate measures the probe on other rows, with a label for each row or each example. The
-// majority class is that of these labels.
+// Evaluate measures the probe on other rows, with a label for each example or each row, as in [Fit].
+// What it is compared with, the classes' frequencies, are those of the training, as in [Fitted.Test].
 func (p *Probe) Evaluate(rows *Rows, labels []int) (Metrics, error) {
 	x, err := p.matrix(rows)
 	if err != nil {
@@ -261,7 +277,7 @@ func (p *Probe) Evaluate(rows *Rows, labels []int) (Metrics, error) {
 			return Metrics{}, brief.Errorf("label %d is %d: the probe has classes 0 to %d", i, label, p.classes-1)
 		}
 	}
-	return p.measure(x, of, frequenciesOf(of, p.classes)), nil
+	return p.measure(x, of), nil
 }
 
 func (p *Probe) matrix(rows *Rows) (*mat.Dense, error) {
@@ -272,17 +288,6 @@ func (p *Probe) matrix(rows *Rows) (*mat.Dense, error) {
 		return nil, err
 	}
 	return rows.matrix(count(rows.n)), nil
-}
-
-// hasProbabilities reports whether the scores are logits.
-func (p *Probe) hasProbabilities() bool {
-	switch m := p.method.(type) {
-	case Logistic:
-		return true
-	case Means:
-		return m.Whiten
-	}
-	return false
 }
 
 func rowsOf(m *mat.Dense) [][]float64 {

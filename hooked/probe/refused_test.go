@@ -61,12 +61,13 @@ func TestCollectRefused(t *testing.T) {
 	a := must(probe.Collect(ctx, m, probe.Collection{Tokens: rows, Sites: hooked.ResidPost, At: probe.At(0, 1)}))(t)
 	second := func(_ any, err error) error { return err }
 	for want, err := range map[string]error{
-		"takes which of 2 positions (0, 1)":                 second(a.Rows(hooked.ResidPost.At(0))),
-		"there is no column 2":                              second(a.Rows(hooked.ResidPost.At(0), 2)),
-		"nothing was collected at blocks.0.hook_resid_pre":  second(a.Rows(hooked.ResidPre.At(0))),
-		"nothing was collected at blocks.*.hook_resid_post": second(a.Rows(hooked.ResidPost)),
-		"a site of type int":                                second(a.Rows(3)),
-		"the zero Site":                                     second(a.Rows(hooked.Site{})),
+		"takes which of 2 positions (0, 1)":                second(a.Rows(hooked.ResidPost.At(0))),
+		"there is no column 2":                             second(a.Rows(hooked.ResidPost.At(0), 2)),
+		"nothing was collected at blocks.0.hook_resid_pre": second(a.Rows(hooked.ResidPre.At(0))),
+		"means 3 sites: want one":                          second(a.Rows(hooked.ResidPost)),
+		"a selector of type int":                           second(a.Rows(3)),
+		`unknown hook "resid_past"`:                        second(a.Rows("resid_past", 0)),
+		"the zero Site":                                    second(a.Rows(hooked.Site{})),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)

@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"slices"
+
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -24,7 +26,7 @@ type Errors struct {
 	R2   float64 // the share of the targets' variance that it explains; 0 for always saying their mean
 }
 
-// Regress fits targets, one for each row or for each example.
+// Regress fits targets, one for each example or for each row, as in [Fit].
 func Regress(rows *Rows, targets []float64, ridge Ridge, split Split) (*Regression, error) {
 	of, err := labelled(rows, targets)
 	if err != nil {
@@ -35,6 +37,9 @@ func Regress(rows *Rows, targets []float64, ridge Ridge, split Split) (*Regressi
 	}
 	train, test, err := split.rows(rows, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSpread(of, train, test); err != nil {
 		return nil, err
 	}
 	goal := pick(of, train)
@@ -48,14 +53,36 @@ func Regress(rows *Rows, targets []float64, ridge Ridge, split Split) (*Regressi
 
 func (r *Regression) errors(x *mat.Dense, targets []float64) Errors {
 	got := r.linear.scores(x)
-	mean := floats.Sum(targets) / float64(len(targets))
-	off, spread := 0.0, 0.0
+	off := 0.0
 	for i, t := range targets {
 		e := got.At(i, 0) - t
 		off += e * e
+	}
+	return Errors{Rows: len(targets), MSE: off / float64(len(targets)), R2: 1 - off/spreadOf(targets)}
+}
+
+// spreadOf is the sum of the squared distances from the mean, 0 where all targets are the same.
+func spreadOf(targets []float64) float64 {
+	if slices.Min(targets) == slices.Max(targets) {
+		return 0 // which rounding of the mean would hide
+	}
+	mean, spread := floats.Sum(targets)/float64(len(targets)), 0.0
+	for _, t := range targets {
 		spread += (t - mean) * (t - mean)
 	}
-	return Errors{Rows: len(targets), MSE: off / float64(len(targets)), R2: 1 - off/spread}
+	return spread
+}
+
+// checkSpread refuses a split with a side on which there is nothing to explain: R2 would divide by
+// zero.
+func checkSpread(targets []float64, train, test []int) error {
+	for i, rows := range [][]int{train, test} {
+		if side := pick(targets, rows); !(spreadOf(side) > 0) {
+			return brief.Errorf("the split leaves %d rows to %s on, with targets that are all %v: R2 takes two that differ; take another seed, another share, or more examples",
+				len(rows), []string{"train", "test"}[i], side[0])
+		}
+	}
+	return nil
 }
 
 func (r *Regression) need() error {

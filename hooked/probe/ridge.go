@@ -26,6 +26,10 @@ func (r Ridge) alpha() float64 {
 	return r.Alpha
 }
 
+func (Ridge) logits() bool { return false }
+
+func (r Ridge) record() methodRecord { return methodRecord{Ridge: &r} }
+
 func (r Ridge) fit(p problem) (linear, error) {
 	k := p.outputs()
 	targets := mat.NewDense(len(p.labels), k, nil)

@@ -21,6 +21,7 @@ type Rows struct {
 	dims     []int
 	site     string // its name; "" where that is not known
 	examples []int  // which text each row is of
+	of       int    // how many texts there are, with those of which Pick has left no row
 	position []int  // where in its text each stands; nil where that is not known
 
 	model *hooked.Model // that they were collected from, for tensors on its device; nil for none
@@ -31,7 +32,7 @@ func NewRows(rows [][]float32) (*Rows, error) {
 	if len(rows) == 0 || len(rows[0]) == 0 {
 		return nil, brief.Errorf("there are no rows, or they are empty")
 	}
-	r := &Rows{n: len(rows), d: len(rows[0]), axes: []string{"d_model"}, dims: []int{len(rows[0])}, examples: count(len(rows))}
+	r := &Rows{n: len(rows), d: len(rows[0]), axes: []string{"d_model"}, dims: []int{len(rows[0])}, examples: count(len(rows)), of: len(rows)}
 	for i, row := range rows {
 		if len(row) != r.d {
 			return nil, brief.Errorf("row %d has %d numbers, row 0 has %d", i, len(row), r.d)
@@ -56,7 +57,7 @@ func RowsOf(t *hooked.Tensor) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.d, r.examples = product(r.dims), count(r.n)
+	r.d, r.examples, r.of = product(r.dims), count(r.n), r.n
 	if len(r.data) == 0 {
 		return nil, brief.Errorf("there are no rows, or they are empty: the tensor is %s", t.Describe())
 	}
@@ -174,7 +175,8 @@ func (r *Rows) newTensor(array *hooked.Array, axes []string) (*hooked.Tensor, er
 	return hooked.NewTensor(array, strings.Join(axes, " "))
 }
 
-// Pick are some of the rows, in this order.
+// Pick are some of the rows, in this order. They are of the examples that they were of, so that labels
+// for each example of r are labels of the picked rows as they are.
 func (r *Rows) Pick(rows []int) (*Rows, error) {
 	if err := r.need(); err != nil {
 		return nil, err
@@ -198,7 +200,7 @@ func (r *Rows) Pick(rows []int) (*Rows, error) {
 
 // like are n rows of zeros at the same site.
 func (r *Rows) like(n int) *Rows {
-	return &Rows{data: make([]float32, n*r.d), n: n, d: r.d, axes: r.axes, dims: r.dims, site: r.site, model: r.model, examples: make([]int, n)}
+	return &Rows{data: make([]float32, n*r.d), n: n, d: r.d, axes: r.axes, dims: r.dims, site: r.site, model: r.model, examples: make([]int, n), of: r.of}
 }
 
 func (r *Rows) row(i int) []float32 { return r.data[i*r.d : (i+1)*r.d] }

@@ -116,6 +116,13 @@ func TestFetch(t *testing.T) {
 	if names := left(t, cache); len(names) != 1 {
 		t.Errorf("the cache has %v", names)
 	}
+	path, _ := c.Lines.Path()
+	if err := os.WriteFile(path, []byte(strings.ToUpper(brownLine)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Lines.Verify(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "remove it, and fetch it again") {
+		t.Errorf("of a damaged file: %v", err)
+	}
 }
 
 // TestFetchFrom holds that a package that somebody has downloaded is taken if it is the right one.

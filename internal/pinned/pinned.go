@@ -42,17 +42,19 @@ func (f File) Present() (bool, error) {
 	return err == nil && info.Size() == f.Size, err
 }
 
-// Verify compares the checksum of the file in its place.
+// Verify compares the checksum of the file in its place. As long as it is there nothing else is fetched.
 func (f File) Verify() error {
 	path, err := f.Path()
 	if err != nil {
 		return err
 	}
-	return Check(path, path, f.SHA256)
+	return check(path, path, f.SHA256, "remove it, and fetch it again")
 }
 
 // Check compares the checksum of the file at path, which messages call name.
-func Check(path, name, want string) error {
+func Check(path, name, want string) error { return check(path, name, want, fetchAgain) }
+
+func check(path, name, want, advice string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func Check(path, name, want string) error {
 	if _, err := io.Copy(sum, file); err != nil {
 		return err
 	}
-	return compare(name, sum, want)
+	return compare(name, sum, want, advice)
 }
 
 // Place makes the file at path of what write writes, whole or not at all. Where that is not the
@@ -73,17 +75,18 @@ func (f File) Place(path string, write func(io.Writer) error) error {
 		if err := write(io.MultiWriter(w, sum)); err != nil {
 			return err
 		}
-		return compare(f.Name, sum, f.SHA256)
+		return compare(f.Name, sum, f.SHA256, fetchAgain)
 	})
 }
 
-// compare returns an error unless sum is want. It tells what to do about a file that is not the
-// pinned one.
-func compare(name string, sum hash.Hash, want string) error {
+// fetchAgain is what to do about a file that came as another than the pinned one.
+const fetchAgain = "fetch it again, and check your package index if this comes back"
+
+// compare returns an error with advice unless sum is want.
+func compare(name string, sum hash.Hash, want, advice string) error {
 	got := hex.EncodeToString(sum.Sum(nil))
 	if got == want {
 		return nil
 	}
-	return fmt.Errorf("%s has SHA-256 %s, expected %s; it is damaged or another file, and is not used: "+
-		"fetch it again, and check your package index if this comes back", name, got, want)
+	return fmt.Errorf("%s has SHA-256 %s, expected %s; it is damaged or another file, and is not used: %s", name, got, want, advice)
 }
