@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	short "gopherlens/internal/brief"
 	"gopherlens/internal/jinja"
@@ -220,4 +221,13 @@ func (e Encoding) tokenAt(place int) int {
 		}
 	}
 	return before
+}
+
+// lastRune is where the last character of a text begins; -1 of none.
+func lastRune(s string) int {
+	if s == "" {
+		return -1
+	}
+	_, n := utf8.DecodeLastRuneInString(s)
+	return len(s) - n
 }

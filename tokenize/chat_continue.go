@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	short "gopherlens/internal/brief"
 	"gopherlens/internal/jinja"
@@ -82,13 +81,4 @@ func (c *continuation) cut(chat string) (string, error) {
 		return chat[:at], nil
 	}
 	return strings.TrimRightFunc(chat[:at], jinja.IsBlank), nil
-}
-
-// lastRune is where the last character of a text begins; -1 of none.
-func lastRune(s string) int {
-	if s == "" {
-		return -1
-	}
-	_, n := utf8.DecodeLastRuneInString(s)
-	return len(s) - n
 }

@@ -162,3 +162,17 @@ func withReasoning(d *jinja.Dict) *jinja.Dict {
 	out.Set("reasoning_content", reasoning)
 	return out
 }
+
+// decodeJSON is a JSON value as a [Message] holds it: strings and null as Go's, the others as they
+// are written.
+func decodeJSON(raw json.RawMessage) (any, error) {
+	switch {
+	case isNull(raw):
+		return nil, nil
+	case raw[0] == '"':
+		var s string
+		err := json.Unmarshal(raw, &s)
+		return s, err
+	}
+	return slices.Clone(raw), nil
+}

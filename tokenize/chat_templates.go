@@ -1,7 +1,6 @@
 package tokenize
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
@@ -132,18 +131,4 @@ func (t *Tokenizer) chatTemplate(o ChatOptions) (string, error) {
 	}
 	return "", errors.New("the tokenizer has no chat template, as those of base models: give one as Template, " +
 		"such as that of the model's instruct sister")
-}
-
-// decodeJSON is a JSON value as a [Message] holds it: strings and null as Go's, the others as they
-// are written.
-func decodeJSON(raw json.RawMessage) (any, error) {
-	switch {
-	case isNull(raw):
-		return nil, nil
-	case raw[0] == '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return s, err
-	}
-	return slices.Clone(raw), nil
 }
