@@ -40,7 +40,7 @@ func (m *manyFit) checkRecord() error {
 	path := filepath.Join(m.Folder, instancesFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return brief.Errorf("it is not known how the training in %s began: %w", m.Folder, err)
 	}
 	var was instancesRecord
 	if err := json.Unmarshal(data, &was); err != nil {
