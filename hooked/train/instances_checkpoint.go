@@ -14,8 +14,8 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
-// A folder of instances holds instances.json, how they are trained, and step-00000100/ and so on: all
-// variables and what the optimizer remembers, as GoMLX's package checkpoint writes them.
+// A folder of instances holds instances.json, how they are trained, and step-00000100/ and so on:
+// all variables and what the optimizer remembers, as GoMLX's package checkpoint writes them.
 const instancesFile = "instances.json"
 
 // instancesRecord is what instances.json holds.
