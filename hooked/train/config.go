@@ -43,7 +43,7 @@ type Config struct {
 	OnStep func(*Report) error // called after each step; [ErrStop] ends the training
 
 	// Progress gets a line that is drawn over itself: step, loss, tokens a second, time left. nil
-	// for none; in a notebook os.Stdout.
+	// for none; in a notebook os.Stdout. [Start] refuses one, and Live.
 	Progress io.Writer
 
 	// Live is a picture of the loss, and of the evaluations' loss, that grows while the training

@@ -100,7 +100,7 @@ func ExampleStart() {
 	examples := hooked.Must(train.ModularAddition(5))
 	run, err := train.Start("addition modulo 5", model, train.Config{
 		Data: examples.Shuffled(16, 1), Loss: train.CrossEntropy("sum", -1), Steps: 100_000, LearningRate: 1e-3})
-	if errors.Is(err, train.ErrRunning) { // begun earlier: run is that one
+	if errors.Is(err, train.ErrRunning) || errors.Is(err, train.ErrFinished) { // begun earlier: run is that one
 		err = nil
 	}
 	fmt.Println(run, err)

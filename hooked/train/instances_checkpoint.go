@@ -14,8 +14,8 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
-// A folder of instances holds instances.json, how they are trained, and step-00000100/ and so on: all
-// variables and what the optimizer remembers, as GoMLX's package checkpoint writes them.
+// A folder of instances holds instances.json, how they are trained, and step-00000100/ and so on:
+// all variables and what the optimizer remembers, as GoMLX's package checkpoint writes them.
 const instancesFile = "instances.json"
 
 // instancesRecord is what instances.json holds.
@@ -40,7 +40,7 @@ func (m *manyFit) checkRecord() error {
 	path := filepath.Join(m.Folder, instancesFile)
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return brief.Errorf("it is not known how the training in %s began: %w", m.Folder, err)
 	}
 	var was instancesRecord
 	if err := json.Unmarshal(data, &was); err != nil {

@@ -300,3 +300,27 @@ func TestInstancesLateRefusal(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// TestInstancesOtherSettings holds that a training goes on only as it began.
+func TestInstancesOtherSettings(t *testing.T) {
+	m := toyModels{features: 3, hidden: 2, batch: 4, present: []float64{1}, importance: 1}
+	in := m.training(golden.PureGo(t), 2)
+	in.Folder, in.Clip = filepath.Join(t.TempDir(), "run"), 1
+	mustFit(t, in)
+	in.Steps = 3
+	for what, other := range map[string]func(in *train.Instances){
+		"optimizer":     func(in *train.Instances) { in.Optimizer = train.SGD{} },
+		"its settings":  func(in *train.Instances) { in.Optimizer = train.Adam{L2: 0.5} },
+		"learning rate": func(in *train.Instances) { in.LearningRate *= 2 },
+		"clip":          func(in *train.Instances) { in.Clip = 2 },
+	} {
+		changed := in
+		other(&changed)
+		if _, err := train.ResumeFit(context.Background(), changed); err == nil || !strings.Contains(err.Error(), "and now is asked for") {
+			t.Errorf("another %s: %v", what, err)
+		}
+	}
+	if out, err := train.ResumeFit(context.Background(), in); err != nil || len(out.Curve) != 1 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}

@@ -570,3 +570,28 @@ func TestLateRefusal(t *testing.T) {
 	}
 	sameWeights(t, "gone on after a refusal", resumed.Model, mustRun(t, toy(t, be), sums(t, 4)).Model)
 }
+
+// TestInterruptedSkipping interrupts a resumption while it reads over what earlier steps have read.
+func TestInterruptedSkipping(t *testing.T) {
+	be := golden.PureGo(t)
+	cfg := sums(t, 6)
+	cfg.Folder = filepath.Join(t.TempDir(), "run")
+	mustRun(t, toy(t, be), cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	read, data := 0, cfg.Data
+	cfg.Steps, cfg.Data = 9, func(yield func(train.Batch, error) bool) {
+		for b, err := range data {
+			if read++; read == 2 {
+				cancel()
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+	out, err := train.Resume(ctx, toy(t, be), cfg)
+	if !errors.Is(err, context.Canceled) || read != 2 || out == nil || out.Steps != 6 {
+		t.Errorf("%d batches, %+v, %v", read, out, err)
+	}
+}
