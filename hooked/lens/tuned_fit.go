@@ -339,7 +339,7 @@ func (s Streams) pick(m *hooked.Model, tokens []int) (out Streams, err error) {
 		return out, err
 	}
 	pick := func(x *hooked.Tensor) (*hooked.Tensor, error) {
-		return hooked.Apply("token d_model", func(x, at *graph.Node) *graph.Node { return graph.Gather(x, graph.ExpandDims(at, -1)) }, x, at)
+		return hooked.Apply("token d_model", func(x, at *graph.Node) *graph.Node { return graph.Gather(x, graph.InsertAxes(at, -1)) }, x, at)
 	}
 	for _, x := range s.Pre {
 		y, err := pick(x)
