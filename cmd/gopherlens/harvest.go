@@ -91,7 +91,7 @@ func (f *harvestFlags) harvest(ctx context.Context, name string) error {
 	})
 	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: f.folder, Sites: strings.Split(f.sites, ","), Tokens: f.tokens,
 		DType: hooked.DType(f.dtype), Batch: f.batch, Shard: f.shard, NoCovariance: f.noCovariance,
-		OnProgress: func(p activations.Progress) { now.Store(&p) }})
+		Progress: func(p activations.Progress) { now.Store(&p) }})
 	stop()
 	if err != nil {
 		return err

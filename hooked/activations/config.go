@@ -30,8 +30,8 @@ type Config struct {
 	// [MaxCovariance] values, too: it takes 16 times the square of their number in memory.
 	NoCovariance bool
 
-	// OnProgress, if not nil, is called after each batch, one call at a time.
-	OnProgress func(Progress)
+	// Progress, if not nil, is called after each batch, one call at a time.
+	Progress func(Progress)
 }
 
 // MaxCovariance is the largest number of values of a site, for one token, of which a covariance is

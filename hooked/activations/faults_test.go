@@ -84,7 +84,7 @@ func TestOtherSettingsAreRefused(t *testing.T) {
 	sameFiles(t, "after refusals", c.Folder, before)
 	again, err := activations.Harvest(context.Background(), m, rows, with(c, func(c *activations.Config) {
 		c.Batch, c.Shard = 0, 0
-		c.OnProgress = func(activations.Progress) { t.Error("something was computed of a store that is complete") }
+		c.Progress = func(activations.Progress) { t.Error("something was computed of a store that is complete") }
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +143,7 @@ func TestShardsThatAreNotTheStores(t *testing.T) {
 		t.Errorf("a store that lacks a shard opens with %d rows", s.Rows())
 	}
 	computed := 0
-	s := harvest(t, m, rows, with(c, func(c *activations.Config) { c.OnProgress = func(activations.Progress) { computed++ } }))
+	s := harvest(t, m, rows, with(c, func(c *activations.Config) { c.Progress = func(activations.Progress) { computed++ } }))
 	if computed != 2 || s.Rows() != 9 {
 		t.Errorf("%d batches were computed for a missing shard of 2, and there are %d rows", computed, s.Rows())
 	}

@@ -51,7 +51,7 @@ func TestChild(t *testing.T) {
 	}
 	activations.SumEveryShard()
 	m, c := longHarvest(t, folder)
-	c.OnProgress = func(activations.Progress) { time.Sleep(2 * time.Millisecond) }
+	c.Progress = func(activations.Progress) { time.Sleep(2 * time.Millisecond) }
 	if _, err := activations.Harvest(context.Background(), m, rowsOf(t, 238, 9), c); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestInterrupted(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "interrupted")
 	m, c := longHarvest(t, folder)
 	ctx, cancel := context.WithCancel(context.Background())
-	c.OnProgress = func(p activations.Progress) {
+	c.Progress = func(p activations.Progress) {
 		if p.Tokens > 1000 {
 			cancel()
 		}
@@ -218,7 +218,7 @@ func TestInterrupted(t *testing.T) {
 	if n := shardsIn(folder); n < 20 || n > 40 {
 		t.Errorf("%d shards after 1000 of 2142 tokens", n)
 	}
-	c.OnProgress = nil
+	c.Progress = nil
 	harvest(t, m, rowsOf(t, 238, 9), c)
 	sameFiles(t, "interrupted", folder, unbroken(t))
 }

@@ -49,7 +49,7 @@ func TestFlatMemory(t *testing.T) {
 	}
 	early, late := 0, 0
 	c := activations.Config{Folder: filepath.Join(t.TempDir(), "store"), Sites: "resid_post", DType: hooked.BF16, Shard: 2500,
-		OnProgress: func(p activations.Progress) {
+		Progress: func(p activations.Progress) {
 			if held := anonymous(t); p.Tokens < p.Of/5 {
 				early = max(early, held)
 			} else {

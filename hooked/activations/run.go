@@ -209,8 +209,8 @@ func (h *harvest) encodeBatch(f *filling, b batch) (err error) {
 	}
 	fresh := len(b.rows) * f.about.Context
 	h.done.Tokens, h.done.Fresh, h.done.Elapsed = h.done.Tokens+fresh, h.done.Fresh+fresh, time.Since(h.started)
-	if h.cfg.OnProgress != nil {
-		h.cfg.OnProgress(h.done)
+	if h.cfg.Progress != nil {
+		h.cfg.Progress(h.done)
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,8 +267,6 @@ func (a arrays) state() hooked.StateDict {
 	}
 	return out
 }
-
-func (a arrays) names() []string { return slices.Sorted(maps.Keys(a)) }
 
 // transposed is a matrix with its axes exchanged.
 func (a *array) transposed() *array {

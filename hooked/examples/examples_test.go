@@ -416,6 +416,9 @@ func TestRefused(t *testing.T) {
 	}{
 		{"nothing is to be found", found(examples.Config{}, n)},
 		{"nothing to measure", found(top)},
+		{"for 4 texts of 9 positions", found(with(func(c *examples.Config) { c.Edits = []hooked.Option{hooked.PosSlice(0)} }), n)},
+		{"no hook of the model", found(top, examples.Entries("blocks.0.hook_resid_pre.hook_sae_acts_post"))},
+		{"not by func(string) bool", found(top, examples.Entries(func(string) bool { return true }))},
 		{"a Measure is empty", found(top, examples.Measure{})},
 		{"Config.Top is -1", found(examples.Config{Top: -1}, n)},
 		{"one does nothing without the other", found(examples.Config{Quantiles: 4}, n)},

@@ -173,7 +173,7 @@ func Directions(at hooked.Selector, directions *hooked.Tensor, labels ...string)
 	m := Of(at, labels, func(x *Node, with []*Node) *Node {
 		d := with[0]
 		if d.Rank() == 1 {
-			d = ExpandDims(d, 0)
+			d = InsertAxes(d, 0)
 		}
 		if x.Rank() != 3 || d.Rank() != 2 || d.Shape().Dim(1) != x.Shape().Dim(2) {
 			exceptions.Panicf("directions have shape %v, the activation %v: want [d] or [direction, d] and [batch, pos, d]",
@@ -211,7 +211,7 @@ func (m Measure) graph(in []*Node, pos int) *Node {
 		exceptions.Panicf("the function returned nil")
 	}
 	if y.Rank() == 2 {
-		y = ExpandDims(y, 2)
+		y = InsertAxes(y, 2)
 	}
 	if s := y.Shape(); s.Rank() != 3 || s.Dim(0) != batch || s.Dim(1) != pos || !s.DType.IsFloat() {
 		exceptions.Panicf("the function gives %s: want floats [batch, pos] or [batch, pos, feature] for %d texts of %d positions", s, batch, pos)

@@ -5,7 +5,8 @@
 //
 // A [TunedLens] is fitted to a model and used like the logit lens:
 //
-//	tuned, err := lens.FitTunedLens(ctx, model, lens.StreamsOf(ctx, model, contexts, 0, 16, 512, 1, 0), lens.TunedConfig{Steps: 250})
+//	streams := lens.StreamsOf(ctx, model, contexts, lens.StreamConfig{Size: 512, Batch: 16, Skip: 1})
+//	tuned, err := lens.FitTunedLens(ctx, model, streams, lens.TunedConfig{Steps: 250})
 //	table, err := tuned.Table(cache, 5)                    // as lens.LogitLensTable(cache, 5)
 //	plots.LogitLensTable(table, plots.Axes{}).Show()
 package lens

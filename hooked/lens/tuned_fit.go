@@ -235,28 +235,53 @@ func (t *TunedLens) divergences(ctx context.Context, m *hooked.Model, source Str
 	return sums, nil
 }
 
-// StreamsOf runs a model on contexts from a row on, some of them together, and gives the streams of
-// all their positions but the first skip, shuffled by the seed and cut into steps of so many
-// tokens. What makes no whole step is left out.
-func StreamsOf(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, from, together, tokens, skip int, seed uint64) StreamSource {
+// StreamConfig says what of contexts [StreamsOf] reads.
+type StreamConfig struct {
+	Size  int          // tokens in a step
+	Batch int          // contexts that the model runs on together, and that are shuffled together
+	Skip  int          // positions at the beginning of each context that are left out, such as 1 where a BOS stands
+	Rows  hooked.Range // which of the contexts: from From to before To, or the end if To is 0
+	Seed  uint64       // of the order
+}
+
+// check refuses what gives no step of contexts of so many tokens.
+func (c StreamConfig) check(length int) error {
+	switch {
+	case c.Batch < 1 || c.Size < 1 || c.Skip < 0:
+		return brief.Errorf("StreamConfig.Batch is %d, Size %d and Skip %d: want 1, 1 and 0 or more", c.Batch, c.Size, c.Skip)
+	case c.Rows.From < 0 || c.Rows.To < 0 || c.Rows.To != 0 && c.Rows.To <= c.Rows.From:
+		return brief.Errorf("StreamConfig.Rows is from %d to %d: there is none", c.Rows.From, c.Rows.To)
+	case c.Size > c.Batch*(length-c.Skip):
+		return brief.Errorf("%d contexts of %d tokens, less %d each, hold no step of %d tokens", c.Batch, length, c.Skip, c.Size)
+	}
+	return nil
+}
+
+// StreamsOf runs a model on contexts, a batch together, and gives the streams of their positions,
+// shuffled within the batch and cut into steps. What makes no whole batch or step is left out.
+func StreamsOf(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c StreamConfig) StreamSource {
 	return func(yield func(Streams, error) bool) {
 		if ctx == nil || m == nil || contexts == nil {
 			yield(Streams{}, fmt.Errorf("StreamsOf: the context, the model or the contexts are nil"))
 			return
 		}
-		kept := together * (contexts.Length() - skip)
-		if together < 1 || skip < 0 || tokens < 1 || tokens > kept {
-			yield(Streams{}, brief.Errorf("StreamsOf: %d contexts of %d tokens, less %d each, hold no step of %d tokens", together, contexts.Length(), skip, tokens))
+		if err := c.check(contexts.Length()); err != nil {
+			yield(Streams{}, fmt.Errorf("StreamsOf: %w", err))
 			return
 		}
-		r := rand.New(rand.NewPCG(seed, 0))
+		kept := c.Batch * (contexts.Length() - c.Skip)
+		r := rand.New(rand.NewPCG(c.Seed, 0))
 		var batch hooked.Tokens
-		for row, err := range contexts.From(from) {
+		next := c.Rows.From
+		for row, err := range contexts.From(c.Rows.From) {
 			if err != nil {
 				yield(Streams{}, err)
 				return
 			}
-			if batch = append(batch, row); len(batch) < together {
+			if next++; c.Rows.To != 0 && next > c.Rows.To {
+				return
+			}
+			if batch = append(batch, row); len(batch) < c.Batch {
 				continue
 			}
 			all, err := streams(ctx, m, batch)
@@ -265,10 +290,10 @@ func StreamsOf(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, f
 				return
 			}
 			order := r.Perm(kept)
-			for at := 0; at+tokens <= kept; at += tokens {
-				picked := make([]int, tokens)
-				for i, k := range order[at : at+tokens] {
-					picked[i] = k/(contexts.Length()-skip)*contexts.Length() + skip + k%(contexts.Length()-skip)
+			for at := 0; at+c.Size <= kept; at += c.Size {
+				picked := make([]int, c.Size)
+				for i, k := range order[at : at+c.Size] {
+					picked[i] = k/(contexts.Length()-c.Skip)*contexts.Length() + c.Skip + k%(contexts.Length()-c.Skip)
 				}
 				s, err := all.pick(m, picked)
 				if !yield(s, err) || err != nil {
@@ -276,6 +301,9 @@ func StreamsOf(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, f
 				}
 			}
 			batch = nil
+		}
+		if to := c.Rows.To; next < to {
+			yield(Streams{}, brief.Errorf("StreamsOf: StreamConfig.Rows ends at %d, and the contexts end at %d", to, next))
 		}
 	}
 }
@@ -311,7 +339,7 @@ func (s Streams) pick(m *hooked.Model, tokens []int) (out Streams, err error) {
 		return out, err
 	}
 	pick := func(x *hooked.Tensor) (*hooked.Tensor, error) {
-		return hooked.Apply("token d_model", func(x, at *graph.Node) *graph.Node { return graph.Gather(x, graph.ExpandDims(at, -1)) }, x, at)
+		return hooked.Apply("token d_model", func(x, at *graph.Node) *graph.Node { return graph.Gather(x, graph.InsertAxes(at, -1)) }, x, at)
 	}
 	for _, x := range s.Pre {
 		y, err := pick(x)

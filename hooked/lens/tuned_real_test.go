@@ -29,9 +29,9 @@ func TestRealTunedLens(t *testing.T) {
 	}
 	rows := hooked.Must(corpus.ForModel(texts, m, corpus.Options{Length: 64}))
 	one := hooked.Must(lens.NewTunedLens(m))
-	test := lens.StreamsOf(t.Context(), m, rows, 5000, 4, 64, 1, 1)
+	test := lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 64, Batch: 4, Skip: 1, Rows: hooked.Range{From: 5000}, Seed: 1})
 	before := hooked.Must(one.Divergence(t.Context(), m, test, 1))
-	tuned, err := lens.FitTunedLens(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, 0, 4, 16, 1, 1), lens.TunedConfig{Steps: steps,
+	tuned, err := lens.FitTunedLens(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 16, Batch: 4, Skip: 1, Seed: 1}), lens.TunedConfig{Steps: steps,
 		Progress: func(step int, kl []float64) { t.Logf("step %d: %.3f", step, kl) }})
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func TestTunedLensIdentity(t *testing.T) {
 		golden.Close(t, family, got.Float32s(), want.Float32s(), golden.Tolerance{Abs: 1e-5})
 
 		rows := hooked.Must(corpus.FromTokens(tokens))
-		kl, err := one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, 0, 2, 10, 0, 1), 1)
+		kl, err := one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 10, Batch: 2, Seed: 1}), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,9 +91,9 @@ func TestTunedLens(t *testing.T) {
 			}
 			m := hooked.Must(hooked.FromPretrained(filepath.Join("../testdata/arch", family), hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))
 			rows := sentences(t, m)
-			tuned := fitted(t, m, lens.StreamsOf(t.Context(), m, rows, 0, 16, 64, 1, 1), 25)
+			tuned := fitted(t, m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 64, Batch: 16, Skip: 1, Seed: 1}), 25)
 			one := hooked.Must(lens.NewTunedLens(m))
-			test := lens.StreamsOf(t.Context(), m, rows, 0, 4, 40, 1, 2)
+			test := lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 40, Batch: 4, Skip: 1, Seed: 2})
 			before := hooked.Must(one.Divergence(t.Context(), m, test, 4))
 			after := hooked.Must(tuned.Divergence(t.Context(), m, test, 4))
 			for l := range before {
@@ -124,7 +124,7 @@ func TestTunedLens(t *testing.T) {
 // whose gradient is small enough not to be clipped.
 func TestTunedLensStep(t *testing.T) {
 	m := openModel(t, "gpt2", hooked.DefaultProcessing)
-	source := lens.StreamsOf(t.Context(), m, sentences(t, m), 0, 4, 48, 0, 1)
+	source := lens.StreamsOf(t.Context(), m, sentences(t, m), lens.StreamConfig{Size: 48, Batch: 4, Seed: 1})
 	const rate = 0.01
 	tuned := hooked.Must(lens.FitTunedLens(t.Context(), m, source, lens.TunedConfig{Steps: 1, LearningRate: rate}))
 	for l := range tuned.Layers() {
@@ -178,7 +178,7 @@ func TestTunedLensFromStore(t *testing.T) {
 			t.Errorf("layer %d: the divergence is %v, was %v with the logit lens", l, after[l], before[l])
 		}
 	}
-	if run := hooked.Must(hooked.Must(lens.NewTunedLens(m)).Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, sentences(t, m), 0, 16, 192, 0, 1), 1)); math.Abs(run[0]-before[0]) > 1e-4 {
+	if run := hooked.Must(hooked.Must(lens.NewTunedLens(m)).Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, sentences(t, m), lens.StreamConfig{Size: 192, Batch: 16, Seed: 1}), 1)); math.Abs(run[0]-before[0]) > 1e-4 {
 		t.Errorf("the divergence is %v from the store, %v from runs", before[0], run[0])
 	}
 }
@@ -186,7 +186,7 @@ func TestTunedLensFromStore(t *testing.T) {
 // TestTunedLensSaved reads back what was saved, and what the package tuned-lens has written.
 func TestTunedLensSaved(t *testing.T) {
 	m := openModel(t, "llama", hooked.DefaultProcessing)
-	tuned := fitted(t, m, lens.StreamsOf(t.Context(), m, sentences(t, m), 0, 16, 64, 0, 1), 1)
+	tuned := fitted(t, m, lens.StreamsOf(t.Context(), m, sentences(t, m), lens.StreamConfig{Size: 64, Batch: 16, Seed: 1}), 1)
 	folder := filepath.Join(t.TempDir(), "lens")
 	if err := tuned.Save(folder); err != nil {
 		t.Fatal(err)
@@ -243,7 +243,7 @@ func TestTunedLensRefuses(t *testing.T) {
 	m, other := openModel(t, "llama", hooked.DefaultProcessing), openModel(t, "gpt2", hooked.DefaultProcessing)
 	raw := openModel(t, "gpt2", hooked.NoProcessing)
 	rows := sentences(t, m)
-	source := lens.StreamsOf(t.Context(), m, rows, 0, 4, 16, 0, 1)
+	source := lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 16, Batch: 4, Seed: 1})
 	one := hooked.Must(lens.NewTunedLens(m))
 	mids := hooked.Must(m.Cache(hooked.Tokens{{1, 2}}))
 	fit := func(c lens.TunedConfig, source lens.StreamSource) error {
@@ -254,9 +254,13 @@ func TestTunedLensRefuses(t *testing.T) {
 		"TunedConfig.LearningRate is -1":    fit(lens.TunedConfig{Steps: 1, LearningRate: -1}, source),
 		"TunedConfig.LearningRate is NaN":   fit(lens.TunedConfig{Steps: 1, LearningRate: math.NaN()}, source),
 		"TunedConfig.WeightDecay is 2":      fit(lens.TunedConfig{Steps: 1, WeightDecay: 2}, source),
-		"hold no step of 99 tokens":         fit(lens.TunedConfig{Steps: 1}, lens.StreamsOf(t.Context(), m, rows, 0, 1, 99, 0, 1)),
-		"the source gives no streams":       fit(lens.TunedConfig{Steps: 1}, lens.StreamsOf(t.Context(), m, rows, 14, 4, 16, 0, 1)),
-		"ends after 4 steps":                failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, 0, 4, 48, 0, 1), 5)),
+		"hold no step of 99 tokens":         fit(lens.TunedConfig{Steps: 1}, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 99, Batch: 1, Seed: 1})),
+		"the source gives no streams":       fit(lens.TunedConfig{Steps: 1}, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 16, Batch: 4, Rows: hooked.Range{From: 14}, Seed: 1})),
+		"ends after 4 steps":                failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 48, Batch: 4, Seed: 1}), 5)),
+		"ends after 1 steps":                failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 48, Batch: 4, Rows: hooked.Range{To: 4}}), 2)),
+		"the contexts end at 16":            failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 48, Batch: 4, Rows: hooked.Range{To: 17}}), 9)),
+		"StreamConfig.Batch is 0":           failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 48}), 1)),
+		"StreamConfig.Rows is from 3 to 2":  failure(one.Divergence(t.Context(), m, lens.StreamsOf(t.Context(), m, rows, lens.StreamConfig{Size: 48, Batch: 4, Rows: hooked.Range{From: 3, To: 2}}), 1)),
 		"the lens is of a model with":       failure(one.Divergence(t.Context(), other, source, 1)),
 		"no map for 0_mid":                  failure2(one.Logits(mids, hooked.IncludeMid)),
 		"there is no layer 3":               failure(one.Weight(3)),

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,6 +36,7 @@ func Errorf(format string, args ...any) error {
 	if false {
 		_ = fmt.Errorf(format, args...) // so that go vet checks the callers' formats
 	}
+	format, args = typed(format, args)
 	return fmt.Errorf(format, values(args)...)
 }
 
@@ -42,7 +45,36 @@ func Sprintf(format string, args ...any) string {
 	if false {
 		_ = fmt.Sprintf(format, args...) // as above
 	}
+	format, args = typed(format, args)
 	return fmt.Sprintf(format, values(args)...)
+}
+
+// directive is one of a format, from % to its verb.
+var directive = regexp.MustCompile(`%[^a-zA-Z%]*[a-zA-Z%]`)
+
+// numbered is one that says which argument it prints.
+var numbered = regexp.MustCompile(`%[^a-zA-Z%\[]*\[[0-9]+\]`)
+
+// typed has the names of types in place of %T, which would name the type of what [value] makes of
+// an argument. A format that numbers its arguments stays as it is.
+func typed(format string, args []any) (string, []any) {
+	if !strings.Contains(format, "%T") || numbered.MatchString(format) {
+		return format, args
+	}
+	args = slices.Clone(args)
+	next := 0
+	format = directive.ReplaceAllStringFunc(format, func(d string) string {
+		if strings.HasSuffix(d, "%") {
+			return d
+		}
+		next += 1 + strings.Count(d, "*")
+		if d != "%T" || next > len(args) {
+			return d
+		}
+		args[next-1] = fmt.Sprintf("%T", args[next-1])
+		return "%s"
+	})
+	return format, args
 }
 
 func values(args []any) []any {

@@ -2,6 +2,7 @@ package brief_test
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
@@ -29,10 +30,24 @@ func TestShort(t *testing.T) {
 		{"%v", true, "true"},
 		{"%s", time.Second, "1s"},
 		{"%#x", byte(255), "0xff"},
+		{"%T", struct{ A int }{}, "struct { A int }"},
+		{"%T", []int{2}, "[]int"},
+		{"%T", dtype("F32"), "brief_test.dtype"},
+		{"100%% %T", errors.New, "100% func(string) error"},
 	} {
 		if got := brief.Sprintf(c.format, c.arg); got != c.want {
 			t.Errorf("%s of %v: %s, want %s", c.format, c.arg, got, c.want)
 		}
+	}
+}
+
+// The type is that of its own argument.
+func TestTypes(t *testing.T) {
+	if got, want := brief.Sprintf("%v of type %T for %q", 3, []string{"a"}, "b"), `3 of type []string for "b"`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := brief.Errorf("%*d, %T: %w", 3, 7, map[string]int{}, io.EOF), "  7, map[string]int: EOF"; got.Error() != want || !errors.Is(got, io.EOF) {
+		t.Errorf("%v, want %s", got, want)
 	}
 }
 
