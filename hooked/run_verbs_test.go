@@ -251,7 +251,7 @@ func TestAllOptionsAreTried(t *testing.T) {
 		file := hooked.Must(parser.ParseFile(token.NewFileSet(), path, nil, 0))
 		for _, d := range file.Decls {
 			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Recv != nil || !f.Name.IsExported() || f.Type.Results == nil || f.Name.Name == "Hooks" {
+			if !ok || f.Recv != nil || !f.Name.IsExported() || f.Type.Results == nil || f.Name.Name == "Hooks" || f.Name.Name == "Fails" { // an error in every verb
 				continue
 			}
 			if name, ok := f.Type.Results.List[0].Type.(*ast.Ident); ok && name.Name == "Option" {

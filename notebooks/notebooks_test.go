@@ -177,14 +177,19 @@ func TestTraps(t *testing.T) {
 		"together: logits cache", "undefined: cache", "was declared together with others (logits, cache)",
 		"together again: logits cache",
 		"no-such-model", "in the declaration of broken", "%rm broken",
-		"broken is left out", "later: logits",
-		"removed var broken", "without a word: cache",
+		"[5/7]", "removed var broken", "without a word: cache",
 	} {
 		i := strings.Index(text[at:], want)
 		if i < 0 {
 			t.Fatalf("the notebook does not say %q in its place:\n%s", want, text)
 		}
 		at += i + len(want)
+	}
+	later, _, _ := strings.Cut(text[strings.Index(text, "[5/7]"):], "[6/7]")
+	for _, want := range []string{"broken is left out", "later: logits"} { // of two streams, in any order
+		if !strings.Contains(later, want) {
+			t.Errorf("the cell after a declaration that failed does not say %q:\n%s", want, later)
+		}
 	}
 	if strings.Contains(text[strings.Index(text, "removed var broken"):], "left out") {
 		t.Error("what was forgotten is still told of")
