@@ -169,6 +169,20 @@ func TestResident(t *testing.T) {
 	}
 }
 
+// TestNeurons runs the notebook that finds what three neurons read, in half a minute of computing. It
+// needs the corpus: gopherlens corpus fetch brown.
+func TestNeurons(t *testing.T) {
+	if os.Getenv("GOPHERLENS_TEST_LONG") == "" {
+		t.Skip("GOPHERLENS_TEST_LONG is not set: it reads 512 pieces of the Brown corpus")
+	}
+	text := run(t, "testdata/neurons.ipynb")
+	for _, want := range []string{"1536 neurons of layer 4 on 512 contexts", "Activations on text: 3 series", "Activations on text: 5 series", "Logit lens of probability, 31 rows"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the notebook does not say %q:\n%s", want, text)
+		}
+	}
+}
+
 // TestTraps runs cells that go wrong as cells of Go can, and reads what the kernel says of them.
 func TestTraps(t *testing.T) {
 	text := run(t, "testdata/traps.ipynb")
