@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -291,8 +292,8 @@ func (f *fit) train(b Batch) (Point, error) {
 		before := values(f.store)
 		loss, err := f.trainPart(part)
 		if err != nil {
-			// of a part of a batch the gradients were added already
-			if f.spent = i > 0 || values(f.store) < before; f.spent {
+			// of a part of a batch the gradients were added already, and a worker takes all with it
+			if f.spent = i > 0 || values(f.store) < before || errors.Is(err, hooked.ErrWorkerGone); f.spent {
 				return point, f.lost(err)
 			}
 			return point, brief.Errorf("step %d: %w", point.Step, err)
@@ -302,7 +303,7 @@ func (f *fit) train(b Batch) (Point, error) {
 	}
 	norm, err := normVariable(f.store).Value()
 	if err != nil {
-		return point, err
+		return point, f.lost(err)
 	}
 	point.GradientNorm = float64(tensors.ToScalar[float32](norm))
 	if err := point.check(); err != nil {
