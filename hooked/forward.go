@@ -19,7 +19,7 @@ import (
 func init() {
 	forward.Of = graphModelOf
 	forward.LogSoftmax, forward.Sum, forward.Mean = logSoftmaxAlong, reduceSum, reduceMean
-	forward.Pick = pickMasked
+	forward.Pick, forward.At = pickMasked, atStatic
 }
 
 func graphModelOf(model any) (forward.Model, error) {

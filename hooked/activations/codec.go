@@ -48,24 +48,19 @@ func encodeF32(dst []byte, src []float32) int {
 }
 
 func encodeBF16(dst []byte, src []float32) int {
-	dst = dst[:2*len(src)]
-	bad := -1
-	for i, v := range src {
-		bits := bfloat16.FromFloat32(v).Bits()
-		if bits&noneBF16 == noneBF16 && bad < 0 {
-			bad = i
-		}
-		binary.LittleEndian.PutUint16(dst[2*i:], bits)
-	}
-	return bad
+	return encode16(dst, src, noneBF16, func(v float32) uint16 { return bfloat16.FromFloat32(v).Bits() })
 }
 
 func encodeF16(dst []byte, src []float32) int {
+	return encode16(dst, src, noneF16, func(v float32) uint16 { return float16.FromFloat32(v).Bits() })
+}
+
+func encode16(dst []byte, src []float32, none uint16, bitsOf func(float32) uint16) int {
 	dst = dst[:2*len(src)]
 	bad := -1
 	for i, v := range src {
-		bits := float16.FromFloat32(v).Bits()
-		if bits&noneF16 == noneF16 && bad < 0 {
+		bits := bitsOf(v)
+		if bits&none == none && bad < 0 {
 			bad = i
 		}
 		binary.LittleEndian.PutUint16(dst[2*i:], bits)

@@ -102,23 +102,31 @@ func (c Config) check() error {
 		return brief.Errorf("Config.Data is nil: give the batches, as in examples.Shuffled(64, seed)")
 	case c.Loss.Of == nil:
 		return c.Loss.check(Batch{}, hooked.Config{})
-	case c.Steps < 1:
-		return brief.Errorf("Config.Steps is %d: want 1 or more", c.Steps)
-	case !(c.LearningRate > 0) || math.IsInf(c.LearningRate, 0):
-		return brief.Errorf("Config.LearningRate is %v: want a number above 0", c.LearningRate)
-	case !(c.Clip >= 0) || math.IsInf(c.Clip, 0):
-		return brief.Errorf("Config.Clip is %v: want a norm above 0, or 0 for no bound", c.Clip)
 	case c.Accumulate < 1:
 		return brief.Errorf("Config.Accumulate is %d: want the number of parts of a batch", c.Accumulate)
-	case c.Every < 0 || c.Every > 0 && c.Folder == "":
-		return brief.Errorf("Config.Every is %d and Config.Folder %q: checkpoints need both a folder and a number of steps of 1 or more", c.Every, c.Folder)
 	}
-	if o, ok := c.Optimizer.(optimizerCheck); ok {
-		if err := o.check(); err != nil {
-			return err
-		}
+	if err := checkSteps("Config", c.Steps, c.LearningRate, c.Clip, c.Every, c.Folder, c.Optimizer); err != nil {
+		return err
 	}
 	return c.Eval.check()
+}
+
+// checkSteps refuses what no training can follow; of is the type whose fields these are.
+func checkSteps(of string, steps int, rate, clip float64, every int, folder string, optimizer Optimizer) error {
+	switch {
+	case steps < 1:
+		return brief.Errorf("%s.Steps is %d: want 1 or more", of, steps)
+	case !(rate > 0) || math.IsInf(rate, 0):
+		return brief.Errorf("%s.LearningRate is %v: want a number above 0", of, rate)
+	case !(clip >= 0) || math.IsInf(clip, 0):
+		return brief.Errorf("%s.Clip is %v: want a norm above 0, or 0 for no bound", of, clip)
+	case every < 0 || every > 0 && folder == "":
+		return brief.Errorf("%s.Every is %d and %s.Folder %q: checkpoints need both a folder and a number of steps of 1 or more", of, every, of, folder)
+	}
+	if o, ok := optimizer.(optimizerCheck); ok {
+		return o.check()
+	}
+	return nil
 }
 
 func (e Evaluation) check() error {

@@ -128,8 +128,8 @@ func (f *Fitted) Instance(i int) map[string]*hooked.Array {
 func Fit(ctx context.Context, in Instances) (*Fitted, error) { return fitInstances(ctx, in, false) }
 
 // ResumeFit goes on from the newest checkpoint of the folder, to the same variables as if the
-// training had not been interrupted, or begins where there is none. Optimizer, LearningRate and Clip
-// are those that the training began with; more Steps may be asked for.
+// training had not been interrupted, or begins where there is none. Optimizer, LearningRate and
+// Clip are those that the training began with; more Steps may be asked for.
 func ResumeFit(ctx context.Context, in Instances) (*Fitted, error) {
 	return fitInstances(ctx, in, true)
 }
@@ -210,19 +210,9 @@ func (m *manyFit) settle() error {
 		return brief.Errorf("Instances.Loss is nil: give the loss of each instance")
 	case len(m.names) == 0:
 		return brief.Errorf("Instances.Start is empty: give the variables' first values, each [instance, ...]")
-	case m.Steps < 1:
-		return brief.Errorf("Instances.Steps is %d: want 1 or more", m.Steps)
-	case !(m.LearningRate > 0) || math.IsInf(m.LearningRate, 0):
-		return brief.Errorf("Instances.LearningRate is %v: want a number above 0", m.LearningRate)
-	case !(m.Clip >= 0) || math.IsInf(m.Clip, 0):
-		return brief.Errorf("Instances.Clip is %v: want a norm above 0, or 0 for no bound", m.Clip)
-	case m.Every < 0 || m.Every > 0 && m.Folder == "":
-		return brief.Errorf("Instances.Every is %d and Instances.Folder %q: checkpoints need both a folder and a number of steps of 1 or more", m.Every, m.Folder)
 	}
-	if o, ok := m.Optimizer.(optimizerCheck); ok {
-		if err := o.check(); err != nil {
-			return err
-		}
+	if err := checkSteps("Instances", m.Steps, m.LearningRate, m.Clip, m.Every, m.Folder, m.Optimizer); err != nil {
+		return err
 	}
 	for i, name := range m.names {
 		a := m.Start[name]

@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/internal/forward"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/nearest"
 )
@@ -160,7 +161,7 @@ func (p *Pass) LogitsAt(at ...int) *Node {
 	logits := asked(p.logits, "Logits", "Logits: true")
 	want := resolved(at, p.tokens.Shape().Dim(1))
 	if p.at == nil {
-		return atPositions(logits, want)
+		return forward.At(logits, want)
 	}
 	if slices.Equal(want, p.at) {
 		return logits
@@ -171,7 +172,7 @@ func (p *Pass) LogitsAt(at ...int) *Node {
 			exceptions.Panicf("the loss reads the logits at position %d and does not say so: add it to Loss.At", at[i])
 		}
 	}
-	return atPositions(logits, places)
+	return forward.At(logits, places)
 }
 
 // resolved are positions of rows of n tokens, those from the end counted from the start.

@@ -226,7 +226,7 @@ func (p *Pass) real(at []int) *Node {
 	if len(at) == 0 {
 		return real
 	}
-	return atPositions(real, resolved(at, real.Shape().Dim(1)))
+	return forward.At(real, resolved(at, real.Shape().Dim(1)))
 }
 
 // realOf is, for each of the sites that a selector means, where the mask has tokens, with axes of
@@ -261,7 +261,8 @@ func sumOver(x, real *Node) (sum, n *Node) {
 
 func ratio(a, b *Node) *Node { return Div(a, b) }
 
-// meanOf is the mean of values, one for each row and position, over those that are real; nil is all.
+// meanOf is the mean of values, one for each row and position, over those that are real; nil is
+// all.
 func meanOf(values, real *Node) *Node {
 	if real == nil {
 		return forward.Mean(values)
@@ -275,18 +276,6 @@ func realClasses(class, real *Node) *Node {
 		return class
 	}
 	return Where(GreaterThan(Reshape(real, class.Shape().Dimensions...), ScalarZero(real.Graph(), real.DType())), class, ZerosLike(class))
-}
-
-// atPositions are some places of the second axis of x.
-func atPositions(x *Node, at []int) *Node {
-	parts := make([]*Node, len(at))
-	for i, p := range at {
-		parts[i] = SliceAxis(x, 1, AxisRange(p, p+1))
-	}
-	if len(parts) == 1 {
-		return parts[0]
-	}
-	return Concatenate(parts, 1)
 }
 
 // surprise is minus the logarithm of the probability of a class under each row of logits [batch,

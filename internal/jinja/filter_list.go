@@ -19,12 +19,11 @@ var listFilters = map[string]filter{
 	"join":    with(joinedList, "d", "attribute"),
 	"reverse": with(reversed),
 	"sort": with(func(r *run, v any, a []any) any {
-		key := r.keyOf(or(a[2], nil), boolOr(a[1], false))
-		listed := func(v any) any { // lists of what is undefined are equal, and so in order
-			if k, ok := key(v).(list); ok && or(a[2], nil) != nil {
-				return k
-			}
-			return list{key(v)}
+		attribute := or(a[2], nil)
+		key := r.keyOf(attribute, boolOr(a[1], false))
+		listed := key // attributes are a list; lists of what is undefined are equal, and so in order
+		if attribute == nil {
+			listed = func(v any) any { return list{key(v)} }
 		}
 		return r.sorted(r.each(v), listed, boolOr(a[0], false))
 	}, "reverse", "case_sensitive", "attribute"),

@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -192,6 +191,3 @@ func (r *run) pad(s shape, sign, digits string, own byte) string {
 	}
 	return blanks(missing) + sign + digits
 }
-
-// Sprint of a value that is neither a number nor a string takes no shape.
-func (s shape) String() string { return fmt.Sprintf("%c", s.verb) }

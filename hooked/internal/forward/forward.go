@@ -21,6 +21,9 @@ var (
 // Pick is x [..., n] at an index of its last axis for each row; the result has index's shape.
 var Pick func(x, index *graph.Node) *graph.Node
 
+// At are some positions of x [batch, pos, ...], which the graph is made for; all if none is named.
+var At func(x *graph.Node, positions []int) *graph.Node
+
 // A Model is a *hooked.Model as a graph in the making sees it.
 type Model interface {
 	// Backend is where the model's weights are.
