@@ -28,8 +28,8 @@
 // that names both.
 //
 // A value inside an edit becomes a site of its own when the edit names it with [Tap]: the features
-// of a dictionary that is spliced in (package dictionary), an expert's gate. [Earlier] and [TokensOf]
-// show it another site of the run and the tokens.
+// of a dictionary that is spliced in (package dictionary), an expert's gate. [Earlier] and
+// [TokensOf] show it another site of the run and the tokens.
 //
 // # What is computed
 //

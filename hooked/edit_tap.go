@@ -23,9 +23,10 @@ import (
 //	_, cache, err := model.RunWithCache(text, hooked.Edit(hooked.ResidPre.At(5), splice))
 //	acts := cache.Get("blocks.5.hook_resid_pre.hook_sae_acts_post")
 //
-// Sweeps of package patching patch it, too (Edits there). The site's full name is that of the site which is edited, a dot, and name, as SAELens has it;
-// [Site.Tap] is the same as a value. A run without [Names] records all taps. A selector that no tap
-// answers to is an error that lists those that the edits made.
+// Sweeps of package patching patch it, too (Edits there). The site's full name is that of the site
+// which is edited, a dot, and name, as SAELens has it; [Site.Tap] is the same as a value. A run
+// without [Names] records all taps. A selector that no tap answers to is an error that lists those
+// that the edits made.
 //
 // Like other graph functions Tap panics, and the run returns that as its error: outside of an edit,
 // in an edit of a gradient, for a name that is empty, has dots or is taken at this site, and for

@@ -43,8 +43,8 @@ type builder struct {
 	kvPlace [2]*Node
 	newKV   []*Node // keys and values of each layer, for the next run
 
-	// of a training whose loss reads some positions' logits: these, and whether nothing else is read
-	// after the last layer's heads, so that what follows is computed for them alone
+	// of a training whose loss reads some positions' logits: these, and whether nothing else is
+	// read after the last layer's heads, so that what follows is computed for them alone
 	readAt   []int
 	cutEarly bool
 

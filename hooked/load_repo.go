@@ -15,8 +15,8 @@ import (
 // [FromPretrained], but for Revision and Progress, which are the repository's own: WithRevision,
 // Verbosity.
 //
-// [FromPretrained] takes the same models. It needs no network for what is in the cache, and compares
-// what it downloads with checksums, which go-huggingface does not.
+// [FromPretrained] takes the same models. It needs no network for what is in the cache, and
+// compares what it downloads with checksums, which go-huggingface does not.
 func FromRepo(repo *gohub.Repo, processing Processing, options ...LoadOptions) (m *Model, err error) {
 	defer guard(&err)
 	o, err := oneOption(options)

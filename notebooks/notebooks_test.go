@@ -169,8 +169,8 @@ func TestResident(t *testing.T) {
 	}
 }
 
-// TestNeurons runs the notebook that finds what three neurons read, in half a minute of computing. It
-// needs the corpus: gopherlens corpus fetch brown.
+// TestNeurons runs the notebook that finds what three neurons read, in half a minute of computing.
+// It needs the corpus: gopherlens corpus fetch brown.
 func TestNeurons(t *testing.T) {
 	if os.Getenv("GOPHERLENS_TEST_LONG") == "" {
 		t.Skip("GOPHERLENS_TEST_LONG is not set: it reads 512 pieces of the Brown corpus")

@@ -24,8 +24,8 @@ func TestTools(t *testing.T) {
 }
 
 // TestTraining holds that a training goes on when its cell has ended, and what later cells do with
-// it: testdata/training.ipynb, whose cells are built as one program, too. The process that trains is
-// that program once more, up to its first call of train.Start.
+// it: testdata/training.ipynb, whose cells are built as one program, too. The process that trains
+// is that program once more, up to its first call of train.Start.
 func TestTraining(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")

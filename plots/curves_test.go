@@ -69,8 +69,8 @@ func TestCurvesRefused(t *testing.T) {
 	}
 }
 
-// TestLiveLine holds that a line which grows fast is drawn a few times a second, and its end always;
-// and that points which come again replace those from there on.
+// TestLiveLine holds that a line which grows fast is drawn a few times a second, and its end
+// always; and that points which come again replace those from there on.
 func TestLiveLine(t *testing.T) {
 	live := plots.NewLiveLine(plots.Axes{XName: "step"})
 	var shown []plots.Figure

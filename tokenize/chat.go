@@ -18,8 +18,9 @@ type ChatOptions struct {
 	// AddGenerationPrompt ends the text with what begins an answer, which the model is to write.
 	AddGenerationPrompt bool
 
-	// ContinueFinalMessage leaves the last message open at its end, so that the model goes on with it.
-	// ContinueField is the field that is left open, "reasoning_content" say: "content" unless given.
+	// ContinueFinalMessage leaves the last message open at its end, so that the model goes on with
+	// it. ContinueField is the field that is left open, "reasoning_content" say: "content" unless
+	// given.
 	ContinueFinalMessage bool
 	ContinueField        string
 
@@ -30,8 +31,8 @@ type ChatOptions struct {
 	// Template is the name of one of [Tokenizer.ChatTemplates], or a template itself.
 	Template string
 
-	// Variables are what else the template reads ("enable_thinking"). They go before the tokenizer's
-	// special tokens, which are there as bos_token, eos_token and so on.
+	// Variables are what else the template reads ("enable_thinking"). They go before the
+	// tokenizer's special tokens, which are there as bos_token, eos_token and so on.
 	Variables map[string]any
 
 	Now time.Time // for templates that print the date; the time of the call unless given
@@ -199,8 +200,8 @@ func (t *Tokenizer) encodeChat(text string, generated [][2]int, tells bool) (*Ch
 }
 
 // mark marks the tokens of a part of the text: from the one with its first character to the first
-// one with its last, as transformers does. (A part that ends in token 0 marks all that follows there:
-// it takes that 0 for no token.)
+// one with its last, as transformers does. (A part that ends in token 0 marks all that follows
+// there: it takes that 0 for no token.)
 func (e Encoding) mark(tokens []bool, text string, part [2]int) {
 	first := slices.IndexFunc(e.Spans, func(s Span) bool { return s.End > part[0] })
 	last := e.tokenAt(lastRune(text[:part[1]]))

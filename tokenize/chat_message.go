@@ -17,12 +17,12 @@ import (
 type Message struct {
 	Role string // "system", "user", "assistant", "tool", or what else the template knows
 
-	// Content is a string, or a list of parts such as {"type": "text", "text": "..."}: any value that
-	// JSON can say, or a [json.RawMessage]. Nil is none.
+	// Content is a string, or a list of parts such as {"type": "text", "text": "..."}: any value
+	// that JSON can say, or a [json.RawMessage]. Nil is none.
 	Content any
 
-	// Fields are what else the template reads: "tool_calls", "reasoning_content", "name". A nil value
-	// is left out, as in transformers.
+	// Fields are what else the template reads: "tool_calls", "reasoning_content", "name". A nil
+	// value is left out, as in transformers.
 	Fields map[string]any
 
 	order []string // of the keys in JSON; nil for a message that is not from there

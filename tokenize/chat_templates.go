@@ -103,8 +103,8 @@ func (g ggufReader) chatTemplates() (map[string]string, error) {
 	return all, nil
 }
 
-// ChatTemplates are the templates of the tokenizer's chats by name. The one that a chat takes unless
-// told otherwise is called "default".
+// ChatTemplates are the templates of the tokenizer's chats by name. The one that a chat takes
+// unless told otherwise is called "default".
 func (t *Tokenizer) ChatTemplates() map[string]string { return maps.Clone(t.need().chats) }
 
 // chatTemplate is the template that a chat takes.

@@ -216,7 +216,8 @@ func TestMessageJSON(t *testing.T) {
 	}
 }
 
-// Where a tokenizer's templates are found, in the order of transformers 5.23, and that they are kept.
+// Where a tokenizer's templates are found, in the order of transformers 5.23, and that they are
+// kept.
 func TestChatTemplates(t *testing.T) {
 	const one, list = `{"chat_template": "{{ 1 }}"}`, `{"chat_template": [{"name": "default", "template": "{{ 2 }}"}, {"name": "rag", "template": "{{ 3 }}"}]}`
 	tests := []struct {

@@ -49,8 +49,8 @@ func ours(model string, numbers []string) error {
 	return nil
 }
 
-// ofBatch measures with batches of so many rows. Shards are small, so that most are written and summed
-// up while the model goes on, as in a long harvest.
+// ofBatch measures with batches of so many rows. Shards are small, so that most are written and
+// summed up while the model goes on, as in a long harvest.
 func ofBatch(m *hooked.Model, rows [][]int, layer, batch int) (measurement, error) {
 	found := measurement{Batch: batch}
 	folder, err := os.MkdirTemp("", "harvest")

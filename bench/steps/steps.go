@@ -1,4 +1,5 @@
-// Package steps has the trainings whose steps are timed; bench/train/peer.py has the same in PyTorch.
+// Package steps has the trainings whose steps are timed; bench/train/peer.py has the same in
+// PyTorch.
 package steps
 
 import (

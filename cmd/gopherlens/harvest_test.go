@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestHarvest harvests from JSON lines with the model's name first, twice, and looks at what is there.
+// TestHarvest harvests from JSON lines with the model's name first, twice, and looks at what is
+// there.
 func TestHarvest(t *testing.T) {
 	folder := t.TempDir()
 	text := filepath.Join(folder, "texts.jsonl")

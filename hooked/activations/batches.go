@@ -43,7 +43,8 @@ type Batch struct {
 	store *Store
 }
 
-// Batches reads the activations of a site. The slices of a batch are the reader's: each has its own.
+// Batches reads the activations of a site. The slices of a batch are the reader's: each has its
+// own.
 func (s *Store) Batches(at hooked.Selector, r Reading) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		o, err := s.order(at, r)

@@ -14,8 +14,8 @@
 //
 // [Harvest] reads rows of tokens, runs the model up to the last site, and writes shards. Killed or
 // interrupted, it goes on where it was when it is called again with the same model, rows and
-// settings; what it comes to is bit for bit what an unbroken one comes to. [Open] opens what one has
-// written.
+// settings; what it comes to is bit for bit what an unbroken one comes to. [Open] opens what one
+// has written.
 //
 // # The folder
 //

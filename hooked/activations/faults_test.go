@@ -150,7 +150,8 @@ func TestShardsThatAreNotTheStores(t *testing.T) {
 	sameFiles(t, "mended", c.Folder, want)
 }
 
-// TestStatisticsAreMadeAgain removes the statistics, or has them cover less: they come out the same.
+// TestStatisticsAreMadeAgain removes the statistics, or has them cover less: they come out the
+// same.
 func TestStatisticsAreMadeAgain(t *testing.T) {
 	m, rows, c := small(t)
 	want := filesOf(t, c.Folder)

@@ -1,8 +1,8 @@
 package activations
 
-// A scatter matrix Σ xxᵀ is summed over blocks of rows, in tiles of panelWidth by panelWidth values.
-// Only tiles on and above the diagonal are kept. Every value is a sum over the rows in their order,
-// product by product, so that any machine comes to the same bits.
+// A scatter matrix Σ xxᵀ is summed over blocks of rows, in tiles of panelWidth by panelWidth
+// values. Only tiles on and above the diagonal are kept. Every value is a sum over the rows in
+// their order, product by product, so that any machine comes to the same bits.
 
 const (
 	panelWidth = 16
@@ -57,8 +57,8 @@ func (g *gram) panel(p int) []float64 {
 	return g.block[from : from+g.rows*panelWidth]
 }
 
-// addTilePlain adds aᵀb to a tile, two rows and four columns at a time. The conversions keep compilers
-// from rounding only once where the machine can.
+// addTilePlain adds aᵀb to a tile, two rows and four columns at a time. The conversions keep
+// compilers from rounding only once where the machine can.
 func addTilePlain(tile, a, b []float64) {
 	for i := 0; i < panelWidth; i += 2 {
 		for j := 0; j < panelWidth; j += 4 {

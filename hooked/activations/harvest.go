@@ -20,13 +20,13 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
-// Harvest runs a model over rows of tokens up to the last of the sites, keeps their activations in a
-// folder, and opens it. The folder is new, or that of an earlier harvest of the same model, rows,
+// Harvest runs a model over rows of tokens up to the last of the sites, keeps their activations in
+// a folder, and opens it. The folder is new, or that of an earlier harvest of the same model, rows,
 // sites and settings, which then goes on at its first missing shard. Nothing is computed where
 // nothing is missing.
 //
-// An error, an interruption and a killed process leave the shards that are complete. Values that are
-// not finite are an error that names the first.
+// An error, an interruption and a killed process leave the shards that are complete. Values that
+// are not finite are an error that names the first.
 func Harvest(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Config) (*Store, error) {
 	h, err := newHarvest(m, contexts, c)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"gopherlens/hooked/activations"
 )
 
-// longEnv says how many tokens [TestFlatMemory] harvests, such as 1000000; without it there is none.
+// longEnv says how many tokens [TestFlatMemory] harvests, such as 1000000; without it there is
+// none.
 const longEnv = "GOPHERLENS_TEST_HARVEST_TOKENS"
 
 // endless are rows that are made when they are read.

@@ -6,8 +6,8 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// The histogram of norms has 64 bins in each octave from 2^-32 to 2^32; what is smaller or larger is
-// in the first or the last.
+// The histogram of norms has 64 bins in each octave from 2^-32 to 2^32; what is smaller or larger
+// is in the first or the last.
 const (
 	octaveBins   = 64
 	lowestOctave = -32

@@ -12,9 +12,9 @@ import (
 	"gopherlens/internal/fault"
 )
 
-// A harvest is three stages at work at once: one runs the model on batches of rows, one encodes what
-// comes out into the shard that is being filled, one writes full shards and sums them up. Two shards
-// at most are in memory.
+// A harvest is three stages at work at once: one runs the model on batches of rows, one encodes
+// what comes out into the shard that is being filled, one writes full shards and sums them up. Two
+// shards at most are in memory.
 
 // batch is some rows of a shard with their activations on the device.
 type batch struct {
@@ -264,7 +264,8 @@ func (h *harvest) finishShard(f *filling) error {
 	return x.write(h.cfg.Folder)
 }
 
-// shardWritten is called before the index gets a shard whose file is there. Tests end a harvest in it.
+// shardWritten is called before the index gets a shard whose file is there. Tests end a harvest in
+// it.
 var shardWritten = func(number int) {}
 
 // end notes whether the rows have come to their end.

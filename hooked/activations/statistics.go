@@ -80,8 +80,8 @@ func (m Moments) Covariance() ([]float64, error) {
 	return out, nil
 }
 
-// MeanTensor is the mean with the site's axes, such as [head, d_head]: what [hooked.Replace] puts in
-// the place of an activation for mean ablation.
+// MeanTensor is the mean with the site's axes, such as [head, d_head]: what [hooked.Replace] puts
+// in the place of an activation for mean ablation.
 func (m Moments) MeanTensor() (*hooked.Tensor, error) {
 	if m.Count == 0 {
 		return nil, brief.Errorf("there are no activations to take a mean of")

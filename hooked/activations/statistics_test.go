@@ -24,9 +24,9 @@ func all(t testing.TB, s *activations.Store, site string) *activations.Batch {
 	return nil
 }
 
-// TestStatisticsAreThoseOfTheValues compares mean, covariance and norms with the plain formulas over
-// the values that were kept, for all positions, the first, and the others, merged over three shards
-// of which the last is shorter.
+// TestStatisticsAreThoseOfTheValues compares mean, covariance and norms with the plain formulas
+// over the values that were kept, for all positions, the first, and the others, merged over three
+// shards of which the last is shorter.
 func TestStatisticsAreThoseOfTheValues(t *testing.T) {
 	rows := rowsOf(t, 10, 9)
 	s := harvest(t, tiny(t, golden.PureGo(t)), rows, activations.Config{Sites: []string{"resid_post", "z"}, DType: hooked.BF16, Batch: 2, Shard: 4})

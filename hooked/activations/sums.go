@@ -60,8 +60,8 @@ func (s *sums) advance(folder string, x *index) error {
 	return nil
 }
 
-// sumsShare is how many times as much as its sums a harvest writes of shards between two writings of
-// them.
+// sumsShare is how many times as much as its sums a harvest writes of shards between two writings
+// of them.
 var sumsShare = 4
 
 // every is how many shards are summed up before the sums are written.

@@ -5,9 +5,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// Batches are contexts as the data of a training, so many rows at a time, from the first to the last.
-// A training begins again with the first when it has read all. What makes no whole batch at the end
-// is left out, since a batch of another size would be another program.
+// Batches are contexts as the data of a training, so many rows at a time, from the first to the
+// last. A training begins again with the first when it has read all. What makes no whole batch at
+// the end is left out, since a batch of another size would be another program.
 func Batches(c Contexts, size int) train.Data {
 	return func(yield func(train.Batch, error) bool) {
 		switch {

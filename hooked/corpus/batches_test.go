@@ -73,7 +73,8 @@ func TestTrainOnTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// after a BOS between two documents nobody can know what follows: log 8 for about one token in 12
+	// after a BOS between two documents nobody can know what follows: log 8 for about one token in
+	// 12
 	if loss := out.Curve[len(out.Curve)-1].Eval["loss"]; !(loss > 0 && loss < 1) {
 		t.Errorf("the loss on what is left out is %v", loss)
 	}

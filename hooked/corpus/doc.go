@@ -19,17 +19,17 @@
 //
 // [Tokenize] and [ForModel] lay documents out as SAELens does, to the letter. Unless [Options] say
 // otherwise a row begins with a BOS, and a BOS stands between two documents that share a row, but
-// never two BOS one after the other. What fills no row at the end is left out; [Tokenized.Count] says
-// how much that is. tokenize.Tokenizer.TokenizeAndConcatenate is TransformerLens' way.
+// never two BOS one after the other. What fills no row at the end is left out; [Tokenized.Count]
+// says how much that is. tokenize.Tokenizer.TokenizeAndConcatenate is TransformerLens' way.
 //
-// [Contexts] is that sequence of rows, for whoever reads it. It has a fixed order, can be read again
-// from any row, and has a key that says which rows they are, so that work on them can go on where it
-// was interrupted. Documents and rows pass through: memory does not grow with the text, but for 8
-// bytes a line of JSON lines. [Batches] are rows as the data of a training.
+// [Contexts] is that sequence of rows, for whoever reads it. It has a fixed order, can be read
+// again from any row, and has a key that says which rows they are, so that work on them can go on
+// where it was interrupted. Documents and rows pass through: memory does not grow with the text,
+// but for 8 bytes a line of JSON lines. [Batches] are rows as the data of a training.
 //
 // # What is refused
 //
 // Text that is not UTF-8, a record without the field, a file that has changed since it was first
-// read: the error names the file, and the line. A document without tokens is passed over and counted;
-// documents that make no row at all are an error.
+// read: the error names the file, and the line. A document without tokens is passed over and
+// counted; documents that make no row at all are an error.
 package corpus

@@ -108,8 +108,8 @@ func text(record map[string]json.RawMessage, name string) (string, error) {
 	return s, nil
 }
 
-// plain is a field as a string: a string itself, or what JSON writes for anything else but null, which
-// would be a label like the others.
+// plain is a field as a string: a string itself, or what JSON writes for anything else but null,
+// which would be a label like the others.
 func plain(record map[string]json.RawMessage, name string) (string, error) {
 	raw, err := field(record, name)
 	if err != nil {

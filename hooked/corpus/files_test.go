@@ -253,8 +253,8 @@ func TestIteratorThatChanges(t *testing.T) {
 	}
 }
 
-// FuzzJSONLine holds that a line is a document with the text that package json reads, or an error, and
-// that plain and packed files agree.
+// FuzzJSONLine holds that a line is a document with the text that package json reads, or an error,
+// and that plain and packed files agree.
 func FuzzJSONLine(f *testing.F) {
 	for _, line := range []string{`{"text":"a"}`, `{"text":"\ud800"}`, "", "\n\n", `{"text":"\\ufffd�"}`, "{}\n{", "\r\n{\"text\":\"x\"}\r"} {
 		f.Add([]byte(line))

@@ -18,8 +18,8 @@ import (
 // tokenising.
 const indexEvery = 1 << 15
 
-// An index keeps where some rows begin in the texts: row 0, and every so many after it. It only saves
-// time. What cannot be written or read of its file is found out again.
+// An index keeps where some rows begin in the texts: row 0, and every so many after it. It only
+// saves time. What cannot be written or read of its file is found out again.
 type index struct {
 	mu    sync.Mutex
 	every int // rows

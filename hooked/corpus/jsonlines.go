@@ -20,11 +20,11 @@ import (
 	"gopherlens/internal/textfile"
 )
 
-// JSONLines are files with a JSON object on each line, which is a document. Paths are as in [Files];
-// files that end in .gz or .zst are unpacked as they are read. Blank lines are passed over. All
-// files are read once at first, for the checksum and for the place of each line, which takes 8 bytes
-// of memory. Lines of packed files have no place that could be read at once, so what has some of
-// these is not [Indexed].
+// JSONLines are files with a JSON object on each line, which is a document. Paths are as in
+// [Files]; files that end in .gz or .zst are unpacked as they are read. Blank lines are passed
+// over. All files are read once at first, for the checksum and for the place of each line, which
+// takes 8 bytes of memory. Lines of packed files have no place that could be read at once, so what
+// has some of these is not [Indexed].
 func JSONLines(fields Fields, paths ...string) (Texts, error) {
 	found, err := textfile.Find(paths)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"gopherlens/tokenize"
 )
 
-// Options say how documents become rows. The zero value of all but Length is the default of SAELens'
-// activation store: documents one after the other, a BOS between two and at the beginning of a row,
-// never two in a row.
+// Options say how documents become rows. The zero value of all but Length is the default of
+// SAELens' activation store: documents one after the other, a BOS between two and at the beginning
+// of a row, never two in a row.
 type Options struct {
 	// Length is the number of tokens in a row, special ones included.
 	Length int
@@ -150,10 +150,10 @@ type place struct {
 	begins   bool // what Options.Document sets is still to come
 }
 
-// fill adds to a row what comes next in a document, and tells where it goes on. A row without tokens
-// is a new one. It is _add_tokens_to_batch of SAELens 6 (tokenization_and_batching.py), which says
-// in some cases at the edges what nobody would guess: a row that a separator fills has none of the
-// document that it announces, and the next begins with the row's token alone.
+// fill adds to a row what comes next in a document, and tells where it goes on. A row without
+// tokens is a new one. It is _add_tokens_to_batch of SAELens 6 (tokenization_and_batching.py),
+// which says in some cases at the edges what nobody would guess: a row that a separator fills has
+// none of the document that it announces, and the next begins with the row's token alone.
 func (l layout) fill(row, tokens []int, at place) ([]int, place) {
 	first := tokens[at.offset]
 	var prefix []int

@@ -70,8 +70,8 @@ func (h *held) From(document int) iter.Seq2[Document, error] { return fromIndexe
 func (h *held) Key() string { return h.key }
 
 // FromSeq are the texts of an iterator that can be ranged over again and again. It is ranged over
-// once at first, for its checksum. Where that takes too long, key says instead what texts these are,
-// and has to change when they do.
+// once at first, for its checksum. Where that takes too long, key says instead what texts these
+// are, and has to change when they do.
 func FromSeq(texts iter.Seq[string], key string) (Texts, error) {
 	if texts == nil {
 		return nil, brief.Errorf("corpus: the iterator of texts is nil")

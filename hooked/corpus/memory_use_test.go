@@ -12,7 +12,8 @@ import (
 	"gopherlens/hooked/corpus"
 )
 
-// TestMemoryIsFlat holds that a million tokens take no more memory than a hundred thousand: text, tokens and rows pass through. What grows is the index of lines, 8 bytes for each.
+// TestMemoryIsFlat holds that a million tokens take no more memory than a hundred thousand: text,
+// tokens and rows pass through. What grows is the index of lines, 8 bytes for each.
 func TestMemoryIsFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("tokenises a million tokens")

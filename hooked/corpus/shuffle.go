@@ -47,8 +47,8 @@ func (s *shuffled) From(document int) iter.Seq2[Document, error] { return fromIn
 func (s *shuffled) Key() string { return fmt.Sprintf("shuffled %d: %s", s.order.Seed, s.texts.Key()) }
 
 // ShuffledWithin are texts of which each so many (the window) are read, and given in an order that
-// follows from the seed. The memory is that of a window; documents that lie further apart keep their
-// order.
+// follows from the seed. The memory is that of a window; documents that lie further apart keep
+// their order.
 func ShuffledWithin(texts Texts, window int, seed uint64) (Texts, error) {
 	if texts == nil {
 		return nil, brief.Errorf("corpus: the texts are nil: look at the error of the call that should have made them")
@@ -107,7 +107,8 @@ func (w *windowed) From(document int) iter.Seq2[Document, error] {
 
 // Split divides texts by documents: a share of them, chosen by the seed, and the others, in the
 // order that they have. Of [Indexed] texts the share is exact to a document, and both sides are
-// Indexed, too, with 8 bytes of memory for each document; of others each document is drawn for itself.
+// Indexed, too, with 8 bytes of memory for each document; of others each document is drawn for
+// itself.
 func Split(texts Texts, share float64, seed uint64) (first, rest Texts, err error) {
 	if texts == nil {
 		return nil, nil, brief.Errorf("corpus: the texts are nil: look at the error of the call that should have made them")

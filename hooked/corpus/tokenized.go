@@ -243,8 +243,8 @@ func (n *Counts) document(tokens []int) {
 	}
 }
 
-// encode is a document's tokens, without a BOS: TransformerLens' to_tokens(text, prepend_bos=False),
-// which SAELens calls.
+// encode is a document's tokens, without a BOS: TransformerLens' to_tokens(text,
+// prepend_bos=False), which SAELens calls.
 func (c *Tokenized) encode(d Document) ([]int, error) {
 	rows, err := c.tokenizer.ToTokens([]string{d.Text}, tokenize.Options{PrependBOS: tokenize.NoBOS})
 	if err != nil {

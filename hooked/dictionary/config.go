@@ -37,10 +37,11 @@ type Config struct {
 	HookOut string // the site that it gives, which is Hook but for transcoders
 	Model   string // that it was made for, as the files say it; may be empty
 
-	// Metadata is what else SAELens keeps of a dictionary, as its cfg.json has it: a JSON object that
-	// no computation depends on. [Dictionary.Save] writes it again.
+	// Metadata is what else SAELens keeps of a dictionary, as its cfg.json has it: a JSON object
+	// that no computation depends on. [Dictionary.Save] writes it again.
 	Metadata json.RawMessage
-	// Training are the settings of a training that a file of a training class holds, in the same way.
+	// Training are the settings of a training that a file of a training class holds, in the same
+	// way.
 	Training json.RawMessage
 }
 
@@ -54,8 +55,8 @@ const (
 	Rescaled Normalization = "constant_norm_rescale"
 	// LayerNormed has vectors of mean zero and variance one.
 	LayerNormed Normalization = "layer_norm"
-	// AverageOnlyIn expects activations whose mean norm is sqrt(d_in), and does nothing itself: fold
-	// the factor with [Dictionary.FoldNormFactor].
+	// AverageOnlyIn expects activations whose mean norm is sqrt(d_in), and does nothing itself:
+	// fold the factor with [Dictionary.FoldNormFactor].
 	AverageOnlyIn Normalization = "expected_average_only_in"
 )
 

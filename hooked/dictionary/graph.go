@@ -14,8 +14,8 @@ import (
 type Pass struct {
 	Config  Config
 	Weights map[string]*graph.Node // those of [Config.WeightShapes]
-	// Tap, if not nil, is shown the values that SAELens has hooks for, by the hook's name, and gives
-	// what to go on with.
+	// Tap, if not nil, is shown the values that SAELens has hooks for, by the hook's name, and
+	// gives what to go on with.
 	Tap func(name string, x *graph.Node) *graph.Node
 }
 

@@ -24,8 +24,8 @@ func largest(x *graph.Node, k int) *graph.Node {
 	})
 	above := graph.GreaterThan(order, border)
 	tied := graph.Equal(order, border)
-	// how many of those at the border still belong to them: the first, up to a place that is searched
-	// in the same way
+	// how many of those at the border still belong to them: the first, up to a place that is
+	// searched in the same way
 	left := graph.Sub(want, counted(above))
 	place := graph.Iota(x.Graph(), shapes.Make(dtypes.Int32, x.Shape().Dimensions...), -1)
 	end := lastBit(order, bits.Len(uint(n))-1, func(candidate *graph.Node) *graph.Node {

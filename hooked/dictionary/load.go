@@ -21,8 +21,8 @@ type LoadOptions struct {
 	Revision string // branch, tag or commit on the hub
 	Offline  bool   // never ask the network
 
-	// Hook and HookOut are the sites that the dictionary reads and gives, where neither its files nor
-	// the names of its folders say it. They must not contradict what the files say.
+	// Hook and HookOut are the sites that the dictionary reads and gives, where neither its files
+	// nor the names of its folders say it. They must not contradict what the files say.
 	Hook, HookOut string
 
 	// Context, if not nil, ends a download when it ends.

@@ -18,8 +18,8 @@ type MeasureOptions struct {
 	Rows  int // of the contexts, at most; 0 for all
 	Batch int // contexts that are computed together; 0 for 8
 
-	// Exclude are tokens at whose positions nothing is measured and nothing replaced. Nil stands for
-	// the BOS of the model's tokenizer; an empty slice excludes none.
+	// Exclude are tokens at whose positions nothing is measured and nothing replaced. Nil stands
+	// for the BOS of the model's tokenizer; an empty slice excludes none.
 	Exclude []int
 	// WithoutLosses leaves out the four losses, which take most of the time: the model is run once,
 	// as far as the site.

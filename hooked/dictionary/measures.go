@@ -10,15 +10,15 @@ type Measures struct {
 	Positions int // that were measured
 
 	L0 float64 // mean number of active features of a position
-	// MSE is the mean squared distance between the site and what the dictionary gives, summed over the
-	// entries of a vector.
+	// MSE is the mean squared distance between the site and what the dictionary gives, summed over
+	// the entries of a vector.
 	MSE float64
-	// ExplainedVariance is 1 less MSE over the variance of the site: 1 is all, and 0 what a constant
-	// gives.
+	// ExplainedVariance is 1 less MSE over the variance of the site: 1 is all, and 0 what a
+	// constant gives.
 	ExplainedVariance float64
 
-	// Losses in nats a token: of the model, with the dictionary in it, and with the site set to zero
-	// and to its mean. NaN if they were left out.
+	// Losses in nats a token: of the model, with the dictionary in it, and with the site set to
+	// zero and to its mean. NaN if they were left out.
 	Loss, Spliced, ZeroAblated, MeanAblated float64
 
 	Fired []int     // of each feature: positions at which it was active

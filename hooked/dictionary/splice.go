@@ -15,8 +15,9 @@ import (
 
 // SpliceOptions refine [Splice].
 type SpliceOptions struct {
-	// ErrorTerm adds what the dictionary gets wrong, target - output, so that the model goes on as if
-	// it were not there until its features are edited. It is a constant: no gradient flows through it.
+	// ErrorTerm adds what the dictionary gets wrong, target - output, so that the model goes on as
+	// if it were not there until its features are edited. It is a constant: no gradient flows
+	// through it.
 	ErrorTerm bool
 	// Exclude are tokens whose positions the dictionary leaves alone, such as the model's BOS: many
 	// dictionaries were not trained on its activations.

@@ -32,9 +32,10 @@ type Config struct {
 	Batch int          // contexts that the model runs on together; 0 for about 2048 tokens
 
 	// Edits are options of the runs: Edit, dictionary.Splice. A measure is of what they make of a
-	// site, or of a site that they make. They are not saved; parts that are merged must have had the
-	// same. A batch is filled up with its last context: an edit must take each text by itself, which a
-	// dictionary.BatchTopK does not (dictionary.Dictionary.Inference makes one of it that does).
+	// site, or of a site that they make. They are not saved; parts that are merged must have had
+	// the same. A batch is filled up with its last context: an edit must take each text by itself,
+	// which a dictionary.BatchTopK does not (dictionary.Dictionary.Inference makes one of it that
+	// does).
 	Edits []hooked.Option `json:"-"`
 
 	// Progress, if there is one, is called now and then with the number of contexts read.

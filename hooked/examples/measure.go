@@ -64,8 +64,8 @@ func Of(at hooked.Selector, labels []string, f func(x *Node, with []*Node) *Node
 
 // Entries measures entries of the activation itself, those of all axes behind batch and pos in
 // row-major order: all of them, or the ones that are named by their numbers. Labels are the site's
-// name and the indices, "blocks.3.hook_resid_post[17]". The site may be one that [Config.Edits] make,
-// such as that of a dictionary's features.
+// name and the indices, "blocks.3.hook_resid_post[17]". The site may be one that [Config.Edits]
+// make, such as that of a dictionary's features.
 func Entries(at hooked.Selector, which ...int) Measure {
 	return entries("Entries", at, func(x activation, index []int) string {
 		return x.site.Name() + strings.ReplaceAll(fmt.Sprint(index), " ", ",")

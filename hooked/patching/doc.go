@@ -7,8 +7,8 @@
 // base and the clean ones as source a sweep is denoising, which is TransformerLens' direction: what
 // restores the answer? The other way round it is noising: what breaks it?
 //
-// [Edits] are in every run of a sweep, and their taps ([hooked.Tap]) are sites to patch: the latents of
-// a dictionary that is spliced into the model, for one.
+// [Edits] are in every run of a sweep, and their taps ([hooked.Tap]) are sites to patch: the
+// latents of a dictionary that is spliced into the model, for one.
 //
 // [Sweep.Attribution] approximates a sweep by gradients in two runs. A [Path] replaces what one
 // head tells another and nothing else.

@@ -6,8 +6,8 @@ import (
 
 // A Kind says what a sweep patches. The variables of this package are ready ones.
 type Kind struct {
-	// Site is where activations are replaced, in each layer in turn or in one: site.At(l). It may be
-	// one that the [Edits] of the sweep make with [hooked.Tap].
+	// Site is where activations are replaced, in each layer in turn or in one: site.At(l). It may
+	// be one that the [Edits] of the sweep make with [hooked.Tap].
 	Site hooked.Site
 
 	// Over are the axes that the sweep runs over, separated by blanks, which become the grid's:

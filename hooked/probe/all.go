@@ -219,7 +219,8 @@ func (s *Scores) AxisNames() []string {
 	return slices.Clone(s.axes)
 }
 
-// AxisLabels are the labels of an axis: layers or sites, or positions; nil if there is no such axis.
+// AxisLabels are the labels of an axis: layers or sites, or positions; nil if there is no such
+// axis.
 func (s *Scores) AxisLabels(axis int) []string {
 	if s == nil || axis < 0 || axis >= len(s.labels) {
 		return nil

@@ -19,8 +19,8 @@ const (
 )
 
 // batchesOf sorts texts by their lengths and cuts them into batches, of few distinct shapes, since
-// each shape is a program of its own. The last is filled up with texts of the one before. Where pads
-// change what a text gives, only texts of one length share a batch.
+// each shape is a program of its own. The last is filled up with texts of the one before. Where
+// pads change what a text gives, only texts of one length share a batch.
 func batchesOf(lengths []int, size int, padsMatter bool) []batch {
 	order := count(len(lengths))
 	slices.SortStableFunc(order, func(a, b int) int { return lengths[a] - lengths[b] })

@@ -17,7 +17,8 @@ import (
 // needed.
 type Collection struct {
 	Texts []string
-	// Tokens are the texts as token ids, each of its own length, without pads unless Mask tells them.
+	// Tokens are the texts as token ids, each of its own length, without pads unless Mask tells
+	// them.
 	Tokens [][]int
 	// Mask says which of Tokens are real (1) and which are pads (0); nil where all are.
 	Mask [][]int
@@ -42,9 +43,9 @@ type Activations struct {
 }
 
 // Collect runs a model on texts, all layers in one pass, and keeps of each activation the positions
-// that are asked for and no more. Texts are run in the order of their length, padded on the right to
-// a length that others share; the rows are in the order of the texts, and what a text gives does not
-// depend on the others.
+// that are asked for and no more. Texts are run in the order of their length, padded on the right
+// to a length that others share; the rows are in the order of the texts, and what a text gives does
+// not depend on the others.
 //
 //	texts := probe.Collection{Texts: mails, Sites: hooked.ResidPost, MaxTokens: 64}
 //	found, err := probe.Collect(ctx, model, texts)
@@ -212,9 +213,9 @@ func (a *Activations) Columns() []string {
 	return slices.Clone(a.columns)
 }
 
-// Rows are the activations at a site, such as hooked.ResidPost.At(8), "resid_post8" or a hook's whole
-// name: a row for each text, or with [All] for each token. Where several positions were asked for,
-// column is which of them.
+// Rows are the activations at a site, such as hooked.ResidPost.At(8), "resid_post8" or a hook's
+// whole name: a row for each text, or with [All] for each token. Where several positions were asked
+// for, column is which of them.
 func (a *Activations) Rows(at hooked.Selector, column ...int) (*Rows, error) {
 	if err := a.need(); err != nil {
 		return nil, err

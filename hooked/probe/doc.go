@@ -22,8 +22,8 @@
 //	FirstComponent    the first principal component              PCA has all of them
 //
 // All is solved in float64 on the host, with gonum. With fewer training rows than numbers in a row
-// [Logistic], [Ridge] and [Means] have one solution all the same, and Fitted.Notes says what to make
-// of it; a whitened [Means] needs Shrink, and [LEACE] is refused.
+// [Logistic], [Ridge] and [Means] have one solution all the same, and Fitted.Notes says what to
+// make of it; a whitened [Means] needs Shrink, and [LEACE] is refused.
 //
 // [FitAll] fits a probe at every site and position that was collected, [ByLayer] collects first.
 // What they find is drawn as it is: plots.Line(table.Accuracy()).
@@ -31,8 +31,8 @@
 // # Interventions
 //
 // A direction is a tensor: hooked.AddTo(direction.Scale(4)) adds it, with a strength that is a
-// run-time value; [ProjectOut] takes it out. [LEACE] erases classes with the least change, so that no
-// linear probe does better than the majority class; [NullSpace] is a step of INLP. Both are an
+// run-time value; [ProjectOut] takes it out. [LEACE] erases classes with the least change, so that
+// no linear probe does better than the majority class; [NullSpace] is a step of INLP. Both are an
 // [Eraser], whose Edit is one for runs, and which Apply does to rows.
 //
 // What is collected and fitted is kept from one cell of a notebook to the next by hooked.Once.

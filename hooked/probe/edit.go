@@ -34,8 +34,8 @@ func (e *Eraser) Edit(at ...hooked.Entries) hooked.Intervention {
 	return limited(hooked.With(erase, arrayOf(e.read), arrayOf(shift), arrayOf(e.write)), at)
 }
 
-// ProjectOut takes a direction out of activations, x - (x u) u with u of its length 1. The direction
-// has the axes of a site's activation after batch and pos, as [Probe.Direction] has.
+// ProjectOut takes a direction out of activations, x - (x u) u with u of its length 1. The
+// direction has the axes of a site's activation after batch and pos, as [Probe.Direction] has.
 func ProjectOut(direction *hooked.Tensor, at ...hooked.Entries) hooked.Intervention {
 	var unit []float32
 	var dims []int

@@ -26,8 +26,8 @@ type Eraser struct {
 // That holds for the rows that it is fitted on. With more numbers in a row than rows it would hold
 // for these alone and say nothing of others, so this is refused.
 //
-// labels are one for each example or for each row, as in [Fit]. Fit it on the rows of a [Split]'s training side,
-// rows.Pick(fitted.TrainRows), to test it on others.
+// labels are one for each example or for each row, as in [Fit]. Fit it on the rows of a [Split]'s
+// training side, rows.Pick(fitted.TrainRows), to test it on others.
 func LEACE(rows *Rows, labels []int) (*Eraser, error) {
 	classes, counts, err := readLabels(rows, labels)
 	if err != nil {
@@ -114,8 +114,8 @@ const rankTolerance = 1e-10
 
 // NullSpace projects onto the space in which probes see nothing: the orthogonal projection that
 // takes out their directions. One probe is a step of INLP (Ravfogel et al. 2020, "Null It Out",
-// arXiv:2004.07667), and so are several that were fitted one after the other on what the ones before
-// had left.
+// arXiv:2004.07667), and so are several that were fitted one after the other on what the ones
+// before had left.
 func NullSpace(probes ...*Probe) (*Eraser, error) {
 	if len(probes) == 0 {
 		return nil, brief.Errorf("NullSpace of no probes")

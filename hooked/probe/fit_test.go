@@ -142,8 +142,8 @@ func TestCalibration(t *testing.T) {
 	}
 }
 
-// TestSplit holds that a split is the seed's, that sides have nothing in common, and that each class
-// gives its share.
+// TestSplit holds that a split is the seed's, that sides have nothing in common, and that each
+// class gives its share.
 func TestSplit(t *testing.T) {
 	rows, labels := mixture(t, 200, 3, 4, 1)
 	fit := func(s probe.Split) *probe.Fitted { return must(probe.Fit(rows, labels, probe.Means{}, s))(t) }
@@ -277,8 +277,8 @@ func upTo(n int) []int {
 	return out
 }
 
-// TestMethodByPointer holds that a method that is given by pointer is that method, and is kept as it
-// was when it was given.
+// TestMethodByPointer holds that a method that is given by pointer is that method, and is kept as
+// it was when it was given.
 func TestMethodByPointer(t *testing.T) {
 	rows, labels := mixture(t, 40, 3, 2, 1)
 	logistic := &probe.Logistic{C: 2}

@@ -13,8 +13,8 @@ import (
 // threshold halfway; for more, the class whose mean is nearest.
 //
 // With Whiten it is w = Σ⁻¹ (mean 1 - mean 0) with the covariance Σ inside the classes, and the
-// threshold where both are equally likely if the classes are normally distributed and as frequent as
-// in the training rows: linear discriminant analysis.
+// threshold where both are equally likely if the classes are normally distributed and as frequent
+// as in the training rows: linear discriminant analysis.
 type Means struct {
 	Whiten bool
 

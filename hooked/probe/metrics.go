@@ -16,9 +16,9 @@ type Metrics struct {
 
 	Accuracy float64 // share of the rows whose class is predicted
 	Balanced float64 // mean over the classes that occur of the share of their rows that is predicted
-	// AUROC is the share of pairs of a row of a class and one of another in which the class's own has
-	// the higher score, ties counted half; the mean over the classes, each against the others. NaN
-	// where only one class occurs.
+	// AUROC is the share of pairs of a row of a class and one of another in which the class's own
+	// has the higher score, ties counted half; the mean over the classes, each against the others.
+	// NaN where only one class occurs.
 	AUROC float64
 
 	// LogLoss is the mean of -log(probability of the true class), in nats. CalibrationError is the
@@ -26,8 +26,8 @@ type Metrics struct {
 	// arXiv:1706.04599). NaN for methods without probabilities.
 	LogLoss, CalibrationError float64
 
-	// Majority is the accuracy of always answering the class that was the most frequent in training,
-	// MajorityLogLoss the log loss of always answering how frequent each was.
+	// Majority is the accuracy of always answering the class that was the most frequent in
+	// training, MajorityLogLoss the log loss of always answering how frequent each was.
 	Majority, MajorityLogLoss float64
 
 	Confusion [][]int // rows by true class, then by predicted class

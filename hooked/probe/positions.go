@@ -31,8 +31,8 @@ func Last() Positions { return Positions{kind: last} }
 // All is every token of each text, as rows together: one probe is fitted on all of them.
 func All() Positions { return Positions{kind: all} }
 
-// Mean is the mean over the tokens of each text. The first, which many models attend to and let grow
-// far beyond the others, counts too unless [Positions.From] leaves it out.
+// Mean is the mean over the tokens of each text. The first, which many models attend to and let
+// grow far beyond the others, counts too unless [Positions.From] leaves it out.
 func Mean() Positions { return Positions{kind: mean} }
 
 // At are these positions of each text; negative ones count from its end. Each has rows of its own,

@@ -73,8 +73,8 @@ type Fitted struct {
 }
 
 // Fit fits a probe on some examples and measures it on others. labels are the classes, numbered
-// from 0: one for each example, those that [Rows.Pick] has left out, too, or one for each row. Where
-// there are as many rows as examples, they are the examples'.
+// from 0: one for each example, those that [Rows.Pick] has left out, too, or one for each row.
+// Where there are as many rows as examples, they are the examples'.
 //
 //	fitted, err := probe.Fit(rows, labels, probe.Logistic{}, probe.Split{Seed: 1})
 //	fitted.Test.Accuracy
@@ -261,8 +261,9 @@ func (p *Probe) Probabilities(rows *Rows) ([][]float64, error) {
 	return rowsOf(probabilities(p.linear.scores(x))), nil
 }
 
-// Evaluate measures the probe on other rows, with a label for each example or each row, as in [Fit].
-// What it is compared with, the classes' frequencies, are those of the training, as in [Fitted.Test].
+// Evaluate measures the probe on other rows, with a label for each example or each row, as in
+// [Fit]. What it is compared with, the classes' frequencies, are those of the training, as in
+// [Fitted.Test].
 func (p *Probe) Evaluate(rows *Rows, labels []int) (Metrics, error) {
 	x, err := p.matrix(rows)
 	if err != nil {

@@ -175,8 +175,8 @@ func (r *Rows) newTensor(array *hooked.Array, axes []string) (*hooked.Tensor, er
 	return hooked.NewTensor(array, strings.Join(axes, " "))
 }
 
-// Pick are some of the rows, in this order. They are of the examples that they were of, so that labels
-// for each example of r are labels of the picked rows as they are.
+// Pick are some of the rows, in this order. They are of the examples that they were of, so that
+// labels for each example of r are labels of the picked rows as they are.
 func (r *Rows) Pick(rows []int) (*Rows, error) {
 	if err := r.need(); err != nil {
 		return nil, err

@@ -27,8 +27,8 @@
 // [Regression], [KL], [L1] and [L2] are ready, [Sum] and [Loss.Times] join them.
 //
 // A loss of your own that reads logits at some positions alone says so ([Loss.At]): the others are
-// not computed, nor what only they need of the last layer. Under [Batch.Mask] the ready losses leave
-// pads out.
+// not computed, nor what only they need of the last layer. Under [Batch.Mask] the ready losses
+// leave pads out.
 //
 // # Data
 //

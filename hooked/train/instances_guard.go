@@ -10,8 +10,8 @@ import (
 	"gopherlens/hooked/internal/forward"
 )
 
-// guardedInstances is [guarded] for instances: norms and clipping are of each, and all variables are
-// left alone in a step in which one of them diverges.
+// guardedInstances is [guarded] for instances: norms and clipping are of each, and all variables
+// are left alone in a step in which one of them diverges.
 type guardedInstances struct {
 	Optimizer
 	many *manyFit

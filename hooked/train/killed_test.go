@@ -115,8 +115,8 @@ func killWorker() error {
 	return syscall.Kill(state.PID, syscall.SIGKILL)
 }
 
-// TestWorkerKilled kills the resident worker at several moments: the error says so, and the training
-// goes on in another worker to the weights of one that ran through.
+// TestWorkerKilled kills the resident worker at several moments: the error says so, and the
+// training goes on in another worker to the weights of one that ran through.
 func TestWorkerKilled(t *testing.T) {
 	worker := ownWorker(t)
 	at := func(step int) func(train.Config) train.Config {
@@ -176,8 +176,8 @@ func TestWorkerKilled(t *testing.T) {
 	}
 }
 
-// TestStartWorker holds that a detached training has a worker of its own, so that the notebook's can
-// end; and that it says so when its own is killed, and goes on in another.
+// TestStartWorker holds that a detached training has a worker of its own, so that the notebook's
+// can end; and that it says so when its own is killed, and goes on in another.
 func TestStartWorker(t *testing.T) {
 	worker := ownWorker(t)
 	ownCache(t)

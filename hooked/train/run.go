@@ -90,8 +90,8 @@ func Losses(curve []Point) []float64 {
 
 func wrapped(err error) error { return brief.Errorf("train: %w", err) }
 
-// run trains to the end and hands over what was reached. It calls claim once the first batch is found
-// good: a folder is not taken for a training that could not begin.
+// run trains to the end and hands over what was reached. It calls claim once the first batch is
+// found good: a folder is not taken for a training that could not begin.
 func (f *fit) run(ctx context.Context, claim func() error) (*Result, error) {
 	out := &Result{}
 	next, stop := iter.Pull2(epochs(f.cfg.Data))

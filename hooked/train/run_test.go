@@ -275,8 +275,8 @@ func TestEvaluation(t *testing.T) {
 	})
 }
 
-// TestLabelsOfMetrics holds that a label which only a metric reads may be in the training's batches,
-// as after a split, or be missing there.
+// TestLabelsOfMetrics holds that a label which only a metric reads may be in the training's
+// batches, as after a split, or be missing there.
 func TestLabelsOfMetrics(t *testing.T) {
 	m := toy(t, golden.PureGo(t))
 	both := additions(t)

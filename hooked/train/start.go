@@ -45,8 +45,8 @@ var (
 // The process computes on the same kind of backend as this one, in a resident worker of its own
 // where this one uses a worker, and leaves processors to others that want them (nice 10).
 //
-// Config.Folder is one of Start's own unless given. Unless Config.Every says otherwise, a checkpoint
-// is written about twice a minute, and the last two are kept.
+// Config.Folder is one of Start's own unless given. Unless Config.Every says otherwise, a
+// checkpoint is written about twice a minute, and the last two are kept.
 func Start(name string, m *hooked.Model, cfg Config) (*Training, error) {
 	h, err := homeOf(name)
 	if err != nil {

@@ -111,8 +111,8 @@ func (h home) writeJSON(name string, value any) error {
 var errLocked = errors.New("locked by another process")
 
 // lock takes the lock that says that a training lives, and at once removes what an earlier process
-// has left: whoever sees the lock held must not find that one's number. Whoever looks whether it does holds it for a
-// moment, and so does a process that has said how its training ended.
+// has left: whoever sees the lock held must not find that one's number. Whoever looks whether it
+// does holds it for a moment, and so does a process that has said how its training ended.
 func (h home) lock() (*os.File, error) {
 	const short, long = 200 * time.Millisecond, 10 * time.Second
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {

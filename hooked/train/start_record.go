@@ -13,7 +13,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// A recorder keeps what others see of a training, and writes its checkpoints where nobody says when.
+// A recorder keeps what others see of a training, and writes its checkpoints where nobody says
+// when.
 type recorder struct {
 	home  home
 	state stateRecord

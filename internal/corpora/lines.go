@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A writer writes JSON lines. It makes its own strings, since a checksum is pinned, and package json
-// has changed what it escapes.
+// A writer writes JSON lines. It makes its own strings, since a checksum is pinned, and package
+// json has changed what it escapes.
 type writer struct{ *bufio.Writer }
 
 func newWriter(w io.Writer) *writer { return &writer{bufio.NewWriterSize(w, 1<<16)} }
@@ -87,8 +87,8 @@ var brownGenres = map[byte]string{
 	'p': "romance", 'r': "humor",
 }
 
-// mails writes the mails of the SpamAssassin corpus. Each lies in a folder such as easy-ham-1, whose
-// name tells what it is.
+// mails writes the mails of the SpamAssassin corpus. Each lies in a folder such as easy-ham-1,
+// whose name tells what it is.
 func mails(files *tar.Reader, w *writer) error {
 	return eachFile(files, func(name string, content []byte) error {
 		if ok, _ := path.Match("data/*-*/*.json", name); !ok {

@@ -1,6 +1,6 @@
 // Package jinja renders the Jinja templates in which models keep the form of their chats, to the
-// letter as transformers does: Jinja2 3.1's language, in its immutable sandbox, with blocks trimmed,
-// loop controls, generation blocks, and Python's way to print values.
+// letter as transformers does: Jinja2 3.1's language, in its immutable sandbox, with blocks
+// trimmed, loop controls, generation blocks, and Python's way to print values.
 //
 //	t, err := jinja.Parse(source)
 //	out, err := t.Render(map[string]any{"messages": messages, "add_generation_prompt": true}, jinja.Options{})

@@ -9,8 +9,8 @@ import (
 	"unicode/utf16"
 )
 
-// A jsonWriter writes as Python's json.dumps does, in which transformers differs from Jinja: nothing
-// is escaped for HTML, and keys stay in their order.
+// A jsonWriter writes as Python's json.dumps does, in which transformers differs from Jinja:
+// nothing is escaped for HTML, and keys stay in their order.
 type jsonWriter struct {
 	writer
 	ascii       bool

@@ -36,8 +36,8 @@ func (p *parser) template() []node {
 	return body
 }
 
-// nodes reads until a tag that begins with one of the words in until, and returns that word; without
-// any it reads to the end.
+// nodes reads until a tag that begins with one of the words in until, and returns that word;
+// without any it reads to the end.
 func (p *parser) nodes(until ...string) (body []node, ended string) {
 	p.deeper()
 	defer func() { p.depth-- }()

@@ -4,8 +4,8 @@ package permute
 
 import "math/bits"
 
-// An Order is an order of the numbers below N: any of all, as far as 64 bits tell. Where any reading
-// begins, it begins at once.
+// An Order is an order of the numbers below N: any of all, as far as 64 bits tell. Where any
+// reading begins, it begins at once.
 type Order struct {
 	N    int
 	Seed uint64
@@ -14,9 +14,9 @@ type Order struct {
 // rounds is more than the four that make a random permutation of random functions.
 const rounds = 8
 
-// At is the number at place i, which is below N. The order is a Feistel network over as many bits as
-// N needs; what it sends beyond N is sent on (Black and Rogaway 2002, "Ciphers with arbitrary finite
-// domains").
+// At is the number at place i, which is below N. The order is a Feistel network over as many bits
+// as N needs; what it sends beyond N is sent on (Black and Rogaway 2002, "Ciphers with arbitrary
+// finite domains").
 func (o Order) At(i int) int {
 	half := (bits.Len(uint(o.N-1)) + 1) / 2
 	mask := uint64(1)<<half - 1

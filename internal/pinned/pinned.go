@@ -42,7 +42,8 @@ func (f File) Present() (bool, error) {
 	return err == nil && info.Size() == f.Size, err
 }
 
-// Verify compares the checksum of the file in its place. As long as it is there nothing else is fetched.
+// Verify compares the checksum of the file in its place. As long as it is there nothing else is
+// fetched.
 func (f File) Verify() error {
 	path, err := f.Path()
 	if err != nil {

@@ -24,8 +24,9 @@ type Selection struct {
 }
 
 // Dataset are the rows of a data set on the Hugging Face hub, by its name there, as documents.
-// go-huggingface downloads its Parquet files into the cache that Hugging Face's libraries share; what
-// lies there is not asked for again. A file that has not the size that the hub says is refused.
+// go-huggingface downloads its Parquet files into the cache that Hugging Face's libraries share;
+// what lies there is not asked for again. A file that has not the size that the hub says is
+// refused.
 func Dataset(ctx context.Context, name string, part Selection, fields corpus.Fields) (corpus.Texts, error) {
 	if !validName(name) {
 		return nil, brief.Errorf("corpus: %q is no data set of the hub: want owner/name", name)

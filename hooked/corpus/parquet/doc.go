@@ -4,9 +4,9 @@
 //	texts, err := parquet.Dataset(ctx, "owner/name", parquet.Selection{Split: "train"}, corpus.Fields{})
 //	mixed, err := corpus.ShuffledWithin(texts, 10_000, 1)
 //
-// Columns are read a page at a time, and only those that are asked for. Reading can begin at any row
-// at once, but single rows cannot be had cheaply, so the texts are no corpus.Indexed: shuffle them
-// within a window.
+// Columns are read a page at a time, and only those that are asked for. Reading can begin at any
+// row at once, but single rows cannot be had cheaply, so the texts are no corpus.Indexed: shuffle
+// them within a window.
 //
 // It is a package of its own, since the decoders that it links take some megabytes.
 package parquet

@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/textfile"
 )
 
-// Files are the rows of Parquet files as documents, called by their file and number. Paths are as in
-// corpus.Files. The text is a column of strings without nulls; labels and other columns may be
+// Files are the rows of Parquet files as documents, called by their file and number. Paths are as
+// in corpus.Files. The text is a column of strings without nulls; labels and other columns may be
 // numbers, too. All files are read once at first, for the checksum.
 func Files(fields corpus.Fields, paths ...string) (corpus.Texts, error) {
 	found, err := textfile.Find(paths)

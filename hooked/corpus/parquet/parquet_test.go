@@ -33,8 +33,8 @@ func read(t testing.TB, texts corpus.Texts, from int) []corpus.Document {
 	return all
 }
 
-// TestFiles reads what pyarrow has written, with several compressions, groups of rows and pages, from
-// rows on at the edges of these.
+// TestFiles reads what pyarrow has written, with several compressions, groups of rows and pages,
+// from rows on at the edges of these.
 func TestFiles(t *testing.T) {
 	for _, codec := range []string{"snappy", "zstd", "gzip", "none"} {
 		path := filepath.Join("testdata", codec+".parquet")
