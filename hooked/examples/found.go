@@ -26,6 +26,7 @@ type Feature struct {
 	Active int       // positions at which it was above zero, of all that were looked at
 
 	sample []Example // smallest hash of the row first
+	bins   []int     // see [Feature.Histogram]
 	config Config
 }
 
