@@ -40,7 +40,7 @@ type BracketText struct {
 	Balanced bool
 }
 
-// BracketTexts are n texts of 2 to [LongestBrackets] brackets. Half of them balance; of the others
+// BracketTexts are n texts of 2 to [LongestBrackets] brackets. Five of eight balance; of the others
 // some have as many of one kind as of the other, in a wrong order, some are a few brackets away
 // from balance, and some are random.
 func BracketTexts(n int, seed uint64) []BracketText {

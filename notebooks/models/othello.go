@@ -50,7 +50,7 @@ func OthelloSquare(token int) int { return othelloSquares[token-1] }
 // must know itself whose move it is.
 func startOthello() (*hooked.Model, error) {
 	model, err := hooked.New(hooked.Config{
-		ModelName: "othello", NLayers: 5, DModel: 128, NHeads: 4, DHead: 32, DMLP: 512, ActFn: hooked.GELU, Normalization: hooked.LN,
+		ModelName: "othello", NLayers: 4, DModel: 128, NHeads: 4, DHead: 32, DMLP: 512, ActFn: hooked.GELU, Normalization: hooked.LN,
 		NCtx: othello.Moves - 1, DVocab: othello.Moves + 1, InitMode: "gpt2", InitializerRange: 0.05, Seed: 1,
 	})
 	if err != nil {
@@ -95,9 +95,9 @@ func othelloData(rows int, seed uint64) train.Data {
 }
 
 func trainOthello(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
-	const steps = 6000
+	const steps = 8000
 	return run(ctx, start, train.Config{
-		Data: othelloData(128, 1), Steps: steps, LearningRate: 1e-3, Schedule: train.WarmupCosine(200, steps),
+		Data: othelloData(32, 1), Steps: steps, LearningRate: 1e-3, Schedule: train.WarmupCosine(200, steps),
 		Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
 		Eval: train.Evaluation{Data: train.Batch{Tokens: OthelloGames(256, 2)}.Full(), Every: 250},
 	}, folder, 500, progress)

@@ -115,16 +115,19 @@ func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 
 // twoLayersData are batches that are half Brown's text and half repeated stretches.
 func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
+	rare, _ := tok.TokenToID(rareWord)
 	var text []int
 	for words, err := range brown() {
 		if err != nil {
 			return nil, err
 		}
-		ids, err := tok.Encode(strings.Join(words, " "))
-		if err != nil {
-			return nil, err
+		for _, word := range words {
+			id, known := tok.TokenToID(word)
+			if !known {
+				id = rare
+			}
+			text = append(text, id)
 		}
-		text = append(text, ids...)
 	}
 	return func(yield func(train.Batch, error) bool) {
 		random := rand.New(rand.NewPCG(seed, 4))
@@ -142,7 +145,7 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 }
 
 func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
-	const steps = 4000
+	const steps = 2500
 	tok, err := start.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -153,6 +156,6 @@ func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, pro
 	}
 	return run(ctx, start, train.Config{
 		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: train.WarmupCosine(100, steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
-		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 200},
-	}, folder, 1000, progress)
+		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 100},
+	}, folder, 500, progress)
 }
