@@ -1,0 +1,161 @@
+package models
+
+import (
+	"context"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"gopherlens/hooked"
+	"gopherlens/hooked/corpus"
+	"gopherlens/hooked/train"
+	"gopherlens/tokenize"
+)
+
+// Sizes of the model of two layers.
+const (
+	twoLayersWords   = 1024 // of its vocabulary
+	twoLayersContext = 96
+)
+
+// startTwoLayers is ARENA's model in small: attention alone, no norm, and positions that only
+// queries and keys see (shortformer), so that what a head moves is never a position. Its words are
+// Brown's most frequent ones.
+func startTwoLayers() (*hooked.Model, error) {
+	words, err := frequentWords()
+	if err != nil {
+		return nil, err
+	}
+	model, err := hooked.New(hooked.Config{
+		ModelName: "two-layers", NLayers: 2, DModel: 128, NHeads: 8, DHead: 32, AttnOnly: true,
+		PositionalEmbedding: hooked.ShortformerPositions, NCtx: twoLayersContext, DVocab: len(words), DefaultPrependBOS: true,
+		InitMode: "gpt2", InitializerRange: 0.06, Seed: 398,
+	})
+	if err != nil {
+		return nil, err
+	}
+	tok, err := tokenize.FromWords(words, tokenize.WordOptions{BOS: startWord, Pad: startWord, EOS: startWord, Unk: rareWord})
+	if err != nil {
+		return nil, err
+	}
+	return model.WithTokenizer(tok)
+}
+
+const startWord, rareWord = "[start]", "[rare]"
+
+// frequentWords are the model's vocabulary: two words with a task, and the most frequent of Brown.
+func frequentWords() ([]string, error) {
+	counts := make(map[string]int)
+	for text, err := range brown() {
+		if err != nil {
+			return nil, err
+		}
+		for _, word := range text {
+			counts[word]++
+		}
+	}
+	words := make([]string, 0, len(counts))
+	for word := range counts {
+		words = append(words, word)
+	}
+	slices.SortFunc(words, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	return append([]string{startWord, rareWord}, words[:twoLayersWords-2]...), nil
+}
+
+// brown are Brown's texts as words in lower case.
+func brown() iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		texts, err := corpus.Package(context.Background(), "brown")
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for document, err := range texts.From(0) {
+			if !yield(brownWords(document.Text), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// brownWords are a text's words and signs.
+func brownWords(text string) []string {
+	return strings.Fields(strings.ToLower(text))
+}
+
+// TwoLayersRepeats are n rows of the model's context that say a random stretch of words again and
+// again; each row has a stretch of its own length, so that only what a word was followed by tells
+// what follows.
+func TwoLayersRepeats(n int, seed uint64) hooked.Tokens {
+	return twoLayersRepeats(n, rand.New(rand.NewPCG(seed, 3)))
+}
+
+func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
+	rows := make(hooked.Tokens, n)
+	for i := range rows {
+		stretch := make([]int, 8+random.IntN(41))
+		for k := range stretch {
+			stretch[k] = 2 + random.IntN(twoLayersWords-2)
+		}
+		row := []int{0}
+		for len(row) < twoLayersContext {
+			row = append(row, stretch...)
+		}
+		rows[i] = row[:twoLayersContext]
+	}
+	return rows
+}
+
+// twoLayersData are batches that are half Brown's text and half repeated stretches.
+func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
+	rare, _ := tok.TokenToID(rareWord)
+	var text []int
+	for words, err := range brown() {
+		if err != nil {
+			return nil, err
+		}
+		for _, word := range words {
+			id, known := tok.TokenToID(word)
+			if !known {
+				id = rare
+			}
+			text = append(text, id)
+		}
+	}
+	return func(yield func(train.Batch, error) bool) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		for {
+			batch := twoLayersRepeats(rows/2, random)
+			for range rows - rows/2 {
+				from := random.IntN(len(text) - twoLayersContext)
+				batch = append(batch, append([]int{0}, text[from:from+twoLayersContext-1]...))
+			}
+			if !yield(train.Batch{Tokens: batch}, nil) {
+				return
+			}
+		}
+	}, nil
+}
+
+func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
+	const steps = 2500
+	tok, err := start.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	data, err := twoLayersData(tok, 32, 1)
+	if err != nil {
+		return nil, err
+	}
+	return run(ctx, start, train.Config{
+		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: train.WarmupCosine(100, steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
+		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 100},
+	}, folder, 500, progress)
+}
