@@ -127,7 +127,7 @@ func TestBadDocuments(t *testing.T) {
 		return `{` + prompt + `, "nodes": [{"node_id": "E_1_0", "feature_type": "embedding", "ctx_idx": 0}, {` + fields + `}], "links": [{"source": "E_1_0", "target": "5_1_1"}]}`
 	}
 	for text, want := range map[string]string{
-		`[]`:              "cannot unmarshal",
+		`[]`:               "cannot unmarshal",
 		`{` + prompt + `}`: "no nodes",
 		node(`"feature_type": "logit", "ctx_idx": 1`):                       "node 1 has no node_id",
 		node(`"node_id": "5_1_1", "feature_type": "head"`):                  `of type "head"`,

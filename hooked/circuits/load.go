@@ -268,7 +268,7 @@ func (l *loader) crossLayers(t *Transcoders, c config, folder string) error {
 		case !ok && i == 0:
 			return brief.Errorf("the folder has no files %s", strings.Join(files, " and "))
 		case !ok:
-			return l.checkRest(folder, "W_*.safetensors", 2*i)
+			return errors.Join(l.checkRest(folder, "W_enc_*.safetensors", i), l.checkRest(folder, "W_dec_*.safetensors", i))
 		}
 		d, across, err := readCrossLayer(c, i, filepath.Join(folder, files[0]), filepath.Join(folder, files[1]))
 		if err != nil {
