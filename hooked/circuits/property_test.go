@@ -1,6 +1,7 @@
 package circuits_test
 
 import (
+	"math"
 	"testing"
 
 	"gopherlens/hooked"
@@ -72,5 +73,35 @@ func TestPruneNothing(t *testing.T) {
 		if n := g.Node(i); kept != (influence[i] > 0) && n.Kind != circuits.TokenNode && n.Kind != circuits.LogitNode {
 			t.Errorf("%s of influence %v: kept %v", n, influence[i], kept)
 		}
+	}
+}
+
+// Inputs and outputs are the same edges from two sides.
+func TestEdges(t *testing.T) {
+	f := openFixture(t, "llama_clt", golden.PureGo(t))
+	g := f.graph(circuits.Options{})
+	from := make(map[circuits.Edge]bool)
+	var last float64
+	for i := range g.Len() {
+		for _, e := range g.Outputs(i, g.Len()) {
+			from[e] = true
+		}
+	}
+	n := 0
+	for i := range g.Len() {
+		last = math.Inf(1)
+		for _, e := range g.Inputs(i, g.Len()) {
+			if !from[e] || e.Effect != g.Effect(e.Source, i) || math.Abs(e.Effect) > last {
+				t.Fatalf("edge %v is out of place", e)
+			}
+			last = math.Abs(e.Effect)
+			n++
+		}
+	}
+	if n != len(from) || n == 0 {
+		t.Errorf("%d edges into nodes and %d out of nodes", n, len(from))
+	}
+	if e := g.Inputs(g.Len()-1, 2); len(e) != 2 {
+		t.Errorf("%d edges, want 2", len(e))
 	}
 }
