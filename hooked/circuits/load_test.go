@@ -71,6 +71,38 @@ func sameFile(t *testing.T, got, want string) {
 	}
 }
 
+// Gemma Scope's files are read where a configuration names them, at the sites that it says.
+func TestGemmaScope(t *testing.T) {
+	for name, c := range map[string]struct{ from, file, in string }{
+		"1": {"gemma_scope_transcoder/layer_1/width_16k/average_l0_30", "params.npz", "ln2.hook_normalized"},
+		"2": {"gemma_scope2_transcoder/transcoder/layer_1_width_16k_l0_medium_affine", "params.safetensors", "mlp.hook_in"},
+	} {
+		dir := t.TempDir()
+		text := "model_name: gemma\nmodel_kind: transcoder_set\nfeature_input_hook: " + c.in + "\nfeature_output_hook: hook_mlp_out\ntranscoders:\n"
+		for _, layer := range []string{"layer_0", "layer_1"} {
+			from := os.DirFS(filepath.Join("../dictionary/testdata/layouts", c.from))
+			if err := os.CopyFS(filepath.Join(dir, layer, "transcoder"), from); err != nil {
+				t.Fatal(err)
+			}
+			text += "- " + layer + "/transcoder/" + c.file + "\n"
+		}
+		if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		set, err := circuits.Load(dir)
+		if err != nil {
+			t.Errorf("Gemma Scope %s: %v", name, err)
+			continue
+		}
+		file := golden.Open(t, filepath.Join("../dictionary/testdata/layouts", strings.Split(c.from, "/")[0], "golden.safetensors"))
+		want, _ := file.Floats("weights/W_enc")
+		golden.Close(t, "W_enc", set.Layers[1].Weights["W_enc"].Float32s(), want, golden.Default)
+		if in, out := set.Sites(); in != c.in || out != "hook_mlp_out" {
+			t.Errorf("Gemma Scope %s: %s -> %s", name, in, out)
+		}
+	}
+}
+
 // changed is a copy of a fixture's transcoders with one file changed.
 func changed(t *testing.T, name, file string, change func(text string) string) string {
 	t.Helper()
