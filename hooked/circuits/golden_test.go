@@ -71,7 +71,9 @@ func (f *fixture) nodesOf(prefix string, g *circuits.Graph) []int {
 	f.t.Helper()
 	want := f.file.Ints(prefix + "selected_features")[0]
 	influence, _ := f.file.Floats("node_influence")
-	some := func(all []int) []int { return slices.DeleteFunc(slices.Clone(all), func(i int) bool { return influence[i] == 0 }) }
+	some := func(all []int) []int {
+		return slices.DeleteFunc(slices.Clone(all), func(i int) bool { return influence[i] == 0 })
+	}
 	if len(g.Selected) != len(want) || !slices.Equal(some(g.Selected), some(want)) {
 		f.t.Fatalf("%sselected_features: %v, want %v", prefix, g.Selected, want)
 	}

@@ -1,6 +1,7 @@
 package circuits
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -134,6 +135,34 @@ func (g *Graph) Effect(source, target int) float64 {
 		panic(brief.Errorf("circuits: no effect of node %d on node %d: the graph has %d", source, target, n))
 	}
 	return float64(g.row(target)[source])
+}
+
+// An Edge is the direct effect of one node on another.
+type Edge struct {
+	Source, Target int // nodes
+	Effect         float64
+}
+
+// Inputs are the n edges into a node with the largest effects, up or down, the largest first; there
+// may be fewer. It panics as an index out of range does.
+func (g *Graph) Inputs(target, n int) []Edge {
+	return g.edges(n, func(i int) Edge { return Edge{i, target, g.Effect(i, target)} })
+}
+
+// Outputs are the n edges from a node with the largest effects, as [Graph.Inputs].
+func (g *Graph) Outputs(source, n int) []Edge {
+	return g.edges(n, func(i int) Edge { return Edge{source, i, g.Effect(source, i)} })
+}
+
+func (g *Graph) edges(n int, of func(i int) Edge) []Edge {
+	var all []Edge
+	for i := range g.Len() {
+		if e := of(i); e.Effect != 0 {
+			all = append(all, e)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Edge) int { return cmp.Compare(math.Abs(b.Effect), math.Abs(a.Effect)) })
+	return all[:max(min(n, len(all)), 0)]
 }
 
 func (g *Graph) row(target int) []float32 {

@@ -179,14 +179,24 @@ func (l *loader) listed(c config, folder string, layer int) (*dictionary.Diction
 	}
 	switch filepath.Base(file) {
 	case "params.npz", "params.safetensors": // Gemma Scope's
-		o := dictionary.LoadOptions{Hook: at(layer, c.In), HookOut: at(layer, c.Out)}
-		d, err := dictionary.Load(filepath.Dir(file), o)
-		if err == nil {
-			d.Config.Model = c.Model
-		}
-		return d, err
+		return loadGemmaScope(filepath.Dir(file), c, layer)
 	}
 	return readLayer(file, c, layer)
+}
+
+// loadGemmaScope reads a transcoder in Gemma Scope's layout. It stands where the configuration says,
+// whatever the names of its folders do.
+func loadGemmaScope(folder string, c config, layer int) (*dictionary.Dictionary, error) {
+	in, out := at(layer, c.In), at(layer, c.Out)
+	d, err := dictionary.Load(folder, dictionary.LoadOptions{Hook: in, HookOut: out})
+	if err != nil {
+		var other error
+		if d, other = dictionary.Load(folder); other != nil {
+			return nil, err
+		}
+	}
+	d.Config.Hook, d.Config.HookOut, d.Config.Model = in, out, c.Model
+	return d, nil
 }
 
 // findFile is the path of a file that the configuration names.
@@ -268,7 +278,7 @@ func (l *loader) crossLayers(t *Transcoders, c config, folder string) error {
 		case !ok && i == 0:
 			return brief.Errorf("the folder has no files %s", strings.Join(files, " and "))
 		case !ok:
-			return l.checkRest(folder, "W_*.safetensors", 2*i)
+			return errors.Join(l.checkRest(folder, "W_enc_*.safetensors", i), l.checkRest(folder, "W_dec_*.safetensors", i))
 		}
 		d, across, err := readCrossLayer(c, i, filepath.Join(folder, files[0]), filepath.Join(folder, files[1]))
 		if err != nil {

@@ -114,7 +114,7 @@ func cumulative(influence []float64) []float64 {
 	for _, i := range order {
 		so += influence[i]
 		if total > 0 {
-			out[i] = so / total
+			out[i] = min(so/total, 1)
 		}
 	}
 	return out
