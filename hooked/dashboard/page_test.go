@@ -92,7 +92,7 @@ func first(id int, _ bool) int { return id }
 // TestFeature finds what SAELens' activations say: density, histogram and strongest examples of
 // every feature, of every kind that a page must take.
 func TestFeature(t *testing.T) {
-	for _, name := range []string{"transcoder_mlp", "standard_z", "topk_rescale_resid"} {
+	for _, name := range []string{"transcoder_mlp", "standard_z", "standard_constnorm_resid"} {
 		s := newSubject(t, name)
 		found, err := dashboard.Find(t.Context(), s.m, s.d, s.contexts, everywhere)
 		if err != nil {
