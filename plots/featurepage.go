@@ -28,6 +28,10 @@ type PageConfig struct {
 var (
 	//go:embed assets/features.js
 	featuresScript string
+	//go:embed assets/card.js
+	cardScript string
+	//go:embed assets/card.css
+	cardStyle string
 	//go:embed assets/features.css
 	featuresStyle string
 )
@@ -83,7 +87,7 @@ func (p *featurePage) write(features iter.Seq2[FeatureData, error]) error {
 	}
 	title := orElse(visible(p.config.Title), "Features")
 	fmt.Fprintf(p.w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>\n%s%s</style>\n</head>\n<body style=\"font-family:%s\">\n<h1>%[1]s</h1>\n",
-		escape(title), pageStyle, featuresStyle, fontFamily)
+		escape(title), pageStyle, cardStyle+featuresStyle, fontFamily)
 	for _, line := range p.config.About {
 		fmt.Fprintf(p.w, "<p>%s</p>\n", escape(visible(line)))
 	}
@@ -102,7 +106,7 @@ func (p *featurePage) write(features iter.Seq2[FeatureData, error]) error {
 	if err := p.flush(); err != nil {
 		return err
 	}
-	p.w.WriteString(jsonScript(p.model()) + inlineScript(featuresScript) + "\n</body>\n</html>\n")
+	p.w.WriteString(jsonScript(p.model()) + inlineScript(withCard(featuresScript)) + "\n</body>\n</html>\n")
 	return p.w.Flush()
 }
 
@@ -129,7 +133,7 @@ func (p *featurePage) add(f FeatureData) error {
 	x.Density, x.Largest = append(x.Density, vegaNumber(f.Density, digits)), append(x.Largest, vegaNumber(largest, digits))
 	x.Up, x.Down = append(x.Up, p.wordsOf(one.data.Up)), append(x.Down, p.wordsOf(one.data.Down))
 	x.Numbers = append(x.Numbers, vegaNumbers(f.Numbers, digits))
-	p.chunk = append(p.chunk, p.detail(one))
+	p.chunk = append(p.chunk, p.words.card(one))
 	if len(p.chunk) == chunkFeatures {
 		return p.flush()
 	}
@@ -144,9 +148,12 @@ func (p *featurePage) wordsOf(tokens []Ranked) []int {
 	return out
 }
 
-// detail is all that is known of a feature, for the script.
-func (p *featurePage) detail(f *feature) object {
-	out := object{"Up": p.ranked(f.ramp, f.data.Up), "Down": p.ranked(f.ramp, f.data.Down), "Edges": vegaNumbers(f.data.Edges, digits), "Counts": f.data.Counts}
+// withCard is a script that may use what card.js declares.
+func withCard(code string) string { return "(() => {\n" + cardScript + code + "})();" }
+
+// card is all that is known of a feature, for the script.
+func (w *wordTable) card(f *feature) object {
+	out := object{"Up": w.ranked(f.ramp, f.data.Up), "Down": w.ranked(f.ramp, f.data.Down), "Edges": vegaNumbers(f.data.Edges, digits), "Counts": f.data.Counts}
 	if f.examples == nil {
 		return out
 	}
@@ -157,7 +164,7 @@ func (p *featurePage) detail(f *feature) object {
 		for _, t := range s.texts {
 			ids := make([]int, len(t.tokens))
 			for k, token := range t.tokens {
-				ids[k] = p.words.id(token)
+				ids[k] = w.id(token)
 			}
 			texts = append(texts, list{hoverText(t.label), ids, vegaNumbers(t.values, digits)})
 		}
@@ -168,16 +175,24 @@ func (p *featurePage) detail(f *feature) object {
 }
 
 // ranked are tokens with their values and the places of their colours.
-func (p *featurePage) ranked(r ramp, tokens []Ranked) list {
+func (w *wordTable) ranked(r ramp, tokens []Ranked) list {
 	out := list{}
 	for _, t := range tokens {
-		out = append(out, list{p.words.id(t.Token), vegaNumber(t.Value, digits), r.shade(t.Value)})
+		out = append(out, list{w.id(t.Token), vegaNumber(t.Value, digits), r.shade(t.Value)})
 	}
 	return out
 }
 
 // pagePalettes are the ramps that examples have: from zero up, to zero, both, and far from zero.
 var pagePalettes = []ramp{{stops: redBlue}, {stops: redBlue[len(redBlue)/2:]}, {stops: redBlue[:len(redBlue)/2+1]}, {stops: viridis}}
+
+func cardPalettes() list {
+	palettes := list{}
+	for _, r := range pagePalettes {
+		palettes = append(palettes, r.palette())
+	}
+	return palettes
+}
 
 func paletteOf(r ramp) int {
 	for i, p := range pagePalettes {
@@ -212,10 +227,6 @@ func (p *featurePage) flush() error {
 }
 
 func (p *featurePage) model() object {
-	palettes := list{}
-	for _, r := range pagePalettes {
-		palettes = append(palettes, r.palette())
-	}
-	return object{"Index": p.index, "Words": p.words.words, "Breaks": p.words.breaks, "Palettes": palettes, "Unit": visible(p.config.Unit),
+	return object{"Index": p.index, "Words": p.words.words, "Breaks": p.words.breaks, "Palettes": cardPalettes(), "Unit": visible(p.config.Unit),
 		"Numbers": mapLabels(p.config.Numbers, axisText), "Each": chunkFeatures}
 }

@@ -67,6 +67,15 @@ func (f *Found) Seen() int {
 	return n
 }
 
+// Positions is at how many positions features were looked at: those of the contexts that were read,
+// without the first ones that [Config.Skip] leaves out.
+func (f *Found) Positions() int {
+	if f == nil {
+		return 0
+	}
+	return f.Seen() * (f.Length - f.config.Skip)
+}
+
 // Quantiles are the sampled contexts in groups by their peaks, the smallest first: group i is drawn
 // from between the quantiles i/n and (i+1)/n of the contexts in which the feature is above
 // [Config.Floor]. Fewer such contexts than were asked for make smaller groups. Within a group the
