@@ -159,6 +159,12 @@ func TestStubs(t *testing.T) {
 
 // cellOfStubs runs what a cell has beside its check, in which a stub may panic, too.
 const cellOfStubs = `
+import (
+	"errors"
+	"fmt"
+	"gopherlens/notebooks/arena"
+)
+
 func cellOfStubs(id string, run func()) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -171,7 +177,6 @@ func cellOfStubs(id string, run func()) {
 	}()
 	run()
 }
-var _ = errors.New
 `
 
 // patience is far more than a notebook's short form takes.

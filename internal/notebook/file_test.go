@@ -55,14 +55,14 @@ func TestProgramSource(t *testing.T) {
 		{ID: "a", Type: "code", Source: "import (\n\t\"fmt\"\n\t\"os\" // not used\n)\n\nvar x = 1\n\n%%\nfmt.Println(x)"},
 		{ID: "text", Type: "markdown", Source: "# not code"},
 		{ID: "b", Type: "code", Source: "%%\ny := 2\n_ = y"},
-		{ID: "c", Type: "code", Source: "import \"fmt\"\nimport str \"strings\"\nfunc f() string { return str.ToUpper(fmt.Sprint(x)) }"},
+		{ID: "c", Type: "code", Source: "import \"fmt\"\nimport str \"strings\"\nimport \"math/rand/v2\"\nvar r = rand.IntN(3)\nfunc f() string { return str.ToUpper(fmt.Sprint(x)) }"},
 	})
 	got, err := notebook.Program{}.Source(f)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, got)
 	}
 	for _, want := range []string{
-		"package main\n\nimport (\n\t\"fmt\"\n\tstr \"strings\"\n)\n", "var x = 1\n", "\tfunc() {\n\t\tfmt.Println(x)\n\t}()\n\tfunc() {\n\t\ty := 2\n",
+		"package main\n\nimport (\n\t\"fmt\"\n\t\"math/rand/v2\"\n\tstr \"strings\"\n)\n", "var x = 1\n", "\tfunc() {\n\t\tfmt.Println(x)\n\t}()\n\tfunc() {\n\t\ty := 2\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the program lacks %q:\n%s", want, got)

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,7 +97,7 @@ func importsOf(files *token.FileSet, f *ast.File) (all []imported, spans [][2]in
 			if err != nil {
 				continue // the compiler will say it
 			}
-			i := imported{path.Base(target), spec.Path.Value}
+			i := imported{packageName(target), spec.Path.Value}
 			if spec.Name != nil {
 				i = imported{spec.Name.Name, spec.Name.Name + " " + spec.Path.Value}
 			}
@@ -105,6 +106,17 @@ func importsOf(files *token.FileSet, f *ast.File) (all []imported, spans [][2]in
 	}
 	return all, spans
 }
+
+// packageName is the name that a package most likely has: its path's last part, but for a version.
+func packageName(target string) string {
+	name := path.Base(target)
+	if version.MatchString(name) {
+		name = path.Base(path.Dir(target))
+	}
+	return name
+}
+
+var version = regexp.MustCompile(`^v[0-9]+$`)
 
 // selected are the names before a dot. Dot and blank imports count as used.
 func selected(f *ast.File) map[string]bool {
