@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -40,8 +41,26 @@ func startTwoLayers() (*hooked.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if model, err = model.WithWeights(hooked.StateDict{"pos_embed.W_pos": sines(twoLayersContext, 128)}); err != nil {
+		return nil, err
+	}
 	return model.WithTokenizer(tok)
 }
+
+// sines are positions as a training of a few minutes can use them: with random ones the heads take
+// much longer to find the token before. They are trained like all other weights.
+func sines(n, d int) *hooked.Array {
+	w := hooked.NewArray(n, d)
+	for p := range n {
+		for i := range d / 2 {
+			angle := float64(p) * math.Pow(float64(n), -2*float64(i)/float64(d))
+			w.Data[p*d+2*i], w.Data[p*d+2*i+1] = float32(sineSize*math.Sin(angle)), float32(sineSize*math.Cos(angle))
+		}
+	}
+	return w
+}
+
+const sineSize = 0.3
 
 const startWord, rareWord = "[start]", "[rare]"
 
@@ -155,7 +174,14 @@ func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, pro
 		return nil, err
 	}
 	return run(ctx, start, train.Config{
-		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: train.WarmupCosine(100, steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
+		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: fallsAtTheEnd(steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
 		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 200},
 	}, folder, 1000, progress)
+}
+
+// fallsAtTheEnd keeps the rate while heads are still to form, and lowers it in the last third.
+func fallsAtTheEnd(steps int) train.Schedule {
+	return func(step int) float64 {
+		return min(1, float64(step)/100, 3*float64(steps-step+1)/float64(steps))
+	}
 }
