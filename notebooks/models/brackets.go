@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/train"
@@ -131,28 +133,43 @@ func nearlyBalanced(random *rand.Rand, n int) []byte {
 	return text
 }
 
-// bracketBatch is texts as a training reads them, padded to the longest there can be.
-func bracketBatch(texts []BracketText) train.Batch {
+// BracketRows are texts as the model reads them: [start], the brackets, [end], and pads up to the
+// longest; mask has 1 for each token and 0 for each pad.
+func BracketRows(texts []string) (rows hooked.Tokens, mask [][]int) {
 	const start, pad, end, open = 0, 1, 2, 3
-	var b train.Batch
+	longest := 0
+	for _, t := range texts {
+		longest = max(longest, len(t)+2)
+	}
+	for _, t := range texts {
+		row := []int{start}
+		for _, c := range t {
+			row = append(row, open+int(c-'('))
+		}
+		row = append(row, end)
+		real := slices.Repeat([]int{1}, len(row))
+		for len(row) < longest {
+			row, real = append(row, pad), append(real, 0)
+		}
+		rows, mask = append(rows, row), append(mask, real)
+	}
+	return rows, mask
+}
+
+// bracketBatch is texts for a training, whose steps all have rows of one length.
+func bracketBatch(texts []BracketText) train.Batch {
+	var all []string
 	var labels []int
 	for _, t := range texts {
-		row, mask := []int{start}, []int{1}
-		for _, c := range t.Text {
-			row, mask = append(row, open+int(c-'(')), append(mask, 1)
-		}
-		row, mask = append(row, end), append(mask, 1)
-		for len(row) < LongestBrackets+2 {
-			row, mask = append(row, pad), append(mask, 0)
-		}
 		label := 0
 		if t.Balanced {
 			label = 1
 		}
-		b.Tokens, b.Mask, labels = append(b.Tokens, row), append(b.Mask, mask), append(labels, label)
+		all, labels = append(all, t.Text), append(labels, label)
 	}
-	b.Labels = map[string]any{"balanced": labels}
-	return b
+	longest := strings.Repeat("(", LongestBrackets) // a row that sets the length, and goes
+	rows, mask := BracketRows(append(all, longest))
+	return train.Batch{Tokens: rows[:len(all)], Mask: mask[:len(all)], Labels: map[string]any{"balanced": labels}}
 }
 
 func trainBrackets(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {

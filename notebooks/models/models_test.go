@@ -40,7 +40,7 @@ func TestTwoLayersRepeats(t *testing.T) {
 	lengths := make(map[int]bool)
 	for _, row := range TwoLayersRepeats(50, 1) {
 		period := 0
-		for n := 8; n <= 48 && period == 0; n++ {
+		for n := 4; n <= 24 && period == 0; n++ {
 			same := true
 			for i := 1; i+n < len(row); i++ {
 				same = same && row[i] == row[i+n]
@@ -84,5 +84,27 @@ func TestOthelloTokens(t *testing.T) {
 	}
 	if ids, err := tok.Encode("a1 f6"); err != nil || ids[0] != 1 || ids[1] != 32 {
 		t.Errorf("%v %v", ids, err)
+	}
+}
+
+// TestOthelloLoss holds that the labels of a game are probabilities, and of the moves that the rules
+// allow, among them the one that was played.
+func TestOthelloLoss(t *testing.T) {
+	games := OthelloGames(3, 5)
+	legal := legalMoves(games)
+	for g, game := range games {
+		for m := range game {
+			row := legal.Data[(g*31+m)*33 : (g*31+m+1)*33]
+			sum := float32(0)
+			for _, v := range row {
+				sum += v
+			}
+			if sum < 0.999 || sum > 1.001 || row[0] != 0 {
+				t.Fatalf("game %d, move %d: %v", g, m, row)
+			}
+			if m+1 < len(game) && row[game[m+1]] == 0 {
+				t.Errorf("game %d: the move that was played after %d is not legal", g, m)
+			}
+		}
 	}
 }

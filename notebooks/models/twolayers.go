@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -16,8 +17,8 @@ import (
 
 // Sizes of the model of two layers.
 const (
-	twoLayersWords   = 1024 // of its vocabulary
-	twoLayersContext = 96
+	twoLayersWords   = 512 // of its vocabulary
+	twoLayersContext = 64
 )
 
 // startTwoLayers is ARENA's model in small: attention alone, no norm, and positions that only
@@ -29,9 +30,9 @@ func startTwoLayers() (*hooked.Model, error) {
 		return nil, err
 	}
 	model, err := hooked.New(hooked.Config{
-		ModelName: "two-layers", NLayers: 2, DModel: 128, NHeads: 8, DHead: 32, AttnOnly: true,
+		ModelName: "two-layers", NLayers: 2, DModel: 128, NHeads: 8, DHead: 16, AttnOnly: true,
 		PositionalEmbedding: hooked.ShortformerPositions, NCtx: twoLayersContext, DVocab: len(words), DefaultPrependBOS: true,
-		InitMode: "gpt2", InitializerRange: 0.06, Seed: 398,
+		InitMode: "gpt2", InitializerRange: 0.1, Seed: 398,
 	})
 	if err != nil {
 		return nil, err
@@ -40,8 +41,26 @@ func startTwoLayers() (*hooked.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if model, err = model.WithWeights(hooked.StateDict{"pos_embed.W_pos": sines(twoLayersContext, 128)}); err != nil {
+		return nil, err
+	}
 	return model.WithTokenizer(tok)
 }
+
+// sines are positions as a training of a few minutes can use them: with random ones the heads take
+// much longer to find the token before. They are trained like all other weights.
+func sines(n, d int) *hooked.Array {
+	w := hooked.NewArray(n, d)
+	for p := range n {
+		for i := range d / 2 {
+			angle := float64(p) * math.Pow(float64(n), -2*float64(i)/float64(d))
+			w.Data[p*d+2*i], w.Data[p*d+2*i+1] = float32(sineSize*math.Sin(angle)), float32(sineSize*math.Cos(angle))
+		}
+	}
+	return w
+}
+
+const sineSize = 0.3
 
 const startWord, rareWord = "[start]", "[rare]"
 
@@ -100,7 +119,7 @@ func TwoLayersRepeats(n int, seed uint64) hooked.Tokens {
 func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 	rows := make(hooked.Tokens, n)
 	for i := range rows {
-		stretch := make([]int, 8+random.IntN(41))
+		stretch := make([]int, 4+random.IntN(21))
 		for k := range stretch {
 			stretch[k] = 2 + random.IntN(twoLayersWords-2)
 		}
@@ -113,7 +132,7 @@ func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 	return rows
 }
 
-// twoLayersData are batches that are half Brown's text and half repeated stretches.
+// twoLayersData are batches of which a quarter is Brown's text and the others are repeated stretches.
 func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
 	rare, _ := tok.TokenToID(rareWord)
 	var text []int
@@ -132,8 +151,8 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 	return func(yield func(train.Batch, error) bool) {
 		random := rand.New(rand.NewPCG(seed, 4))
 		for {
-			batch := twoLayersRepeats(rows/2, random)
-			for range rows - rows/2 {
+			batch := twoLayersRepeats(rows-rows/4, random)
+			for range rows / 4 {
 				from := random.IntN(len(text) - twoLayersContext)
 				batch = append(batch, append([]int{0}, text[from:from+twoLayersContext-1]...))
 			}
@@ -145,17 +164,24 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 }
 
 func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
-	const steps = 2500
+	const steps = 4000
 	tok, err := start.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	data, err := twoLayersData(tok, 32, 1)
+	data, err := twoLayersData(tok, 16, 1)
 	if err != nil {
 		return nil, err
 	}
 	return run(ctx, start, train.Config{
-		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: train.WarmupCosine(100, steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
-		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 100},
-	}, folder, 500, progress)
+		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: fallsAtTheEnd(steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
+		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 200},
+	}, folder, 1000, progress)
+}
+
+// fallsAtTheEnd keeps the rate while heads are still to form, and lowers it in the last third.
+func fallsAtTheEnd(steps int) train.Schedule {
+	return func(step int) float64 {
+		return min(1, float64(step)/100, 3*float64(steps-step+1)/float64(steps))
+	}
 }
