@@ -43,6 +43,32 @@ func (r Repo) Python() string { return filepath.Join(r.venv(), "bin", "python") 
 // Bin is the folder of the Go programs that set-up builds.
 func (r Repo) Bin() string { return filepath.Join(r.Root, "bin") }
 
+// Jupyter is the private environment's jupyter command.
+func (r Repo) Jupyter() string { return filepath.Join(r.venv(), "bin", "jupyter") }
+
+// LabBin is the folder of the programs that only the lab needs.
+func (r Repo) LabBin() string { return filepath.Join(r.Bin(), "lab") }
+
+// Gopls completes and explains code in the lab.
+func (r Repo) Gopls() string { return filepath.Join(r.LabBin(), "gopls") }
+
+// Notebooks is the folder that the lab opens.
+func (r Repo) Notebooks() string { return filepath.Join(r.Root, "notebooks") }
+
+// GoVersion is the oldest Go that builds this checkout, such as go1.26.5.
+func (r Repo) GoVersion() (string, error) {
+	mod, err := os.ReadFile(filepath.Join(r.Root, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(mod)) {
+		if version, ok := strings.CutPrefix(line, "go "); ok {
+			return "go" + strings.TrimSpace(version), nil
+		}
+	}
+	return "", errors.New("go.mod has no line of the Go version")
+}
+
 func (r Repo) venv() string         { return filepath.Join(r.Root, ".venv") }
 func (r Repo) requirements() string { return filepath.Join(r.Root, "notebooks", "requirements.txt") }
 func (r Repo) shims() string        { return filepath.Join(r.Bin(), "kernel") }
