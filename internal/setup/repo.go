@@ -1,10 +1,13 @@
 package setup
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // A Repo is a checkout of this repository, by its absolute path.
@@ -35,6 +38,19 @@ func FindRepo() (Repo, error) {
 func isRepo(dir string) bool {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	return err == nil && strings.HasPrefix(string(mod), "module gopherlens\n")
+}
+
+// shortName tells this checkout from others of its user: its folder's name, and some of the checksum
+// of where that is. Jupyter takes letters, digits, dots, dashes and underscores.
+func (r Repo) shortName() string {
+	sum := sha256.Sum256([]byte(r.Root))
+	name := strings.Map(func(c rune) rune {
+		if c < 0x80 && (unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune(".-_", c)) {
+			return unicode.ToLower(c)
+		}
+		return '-'
+	}, filepath.Base(r.Root))
+	return name + "-" + hex.EncodeToString(sum[:2])
 }
 
 // Python is the interpreter of the private environment.
