@@ -61,9 +61,9 @@ type Outcome struct {
 }
 
 // Intervene runs the model on one prompt with features set to other values: what that does to the
-// logits and to all other features. A feature's effect is the change of its activation times what it
-// writes. It answers whether what a graph says is so, in the replacement model ([FrozenAll]) and in
-// the model itself ([Free]).
+// logits and to all other features. A feature's effect is the change of its activation times what
+// it writes. It answers whether what a graph says is so, in the replacement model ([FrozenAll]) and
+// in the model itself ([Free]).
 func (r *Replacement) Intervene(prompt any, clamps []Clamp, options ...InterveneOptions) (*Outcome, error) {
 	if err := r.check(); err != nil {
 		return nil, err

@@ -32,8 +32,8 @@ type LoadOptions struct {
 	Progress func(file string, done, total int64)
 }
 
-// Load is the transcoders in a folder, or in a folder of a repository on the Hugging Face hub, which
-// is kept in the hub's cache on disk:
+// Load is the transcoders in a folder, or in a folder of a repository on the Hugging Face hub,
+// which is kept in the hub's cache on disk:
 //
 //	t, err := circuits.Load("transcoders/smollm2")
 //	t, err := circuits.Load("mntss/transcoder-Llama-3.2-1B")
@@ -184,8 +184,8 @@ func (l *loader) listed(c config, folder string, layer int) (*dictionary.Diction
 	return readLayer(file, c, layer)
 }
 
-// loadGemmaScope reads a transcoder in Gemma Scope's layout. It stands where the configuration says,
-// whatever the names of its folders do.
+// loadGemmaScope reads a transcoder in Gemma Scope's layout. It stands where the configuration
+// says, whatever the names of its folders do.
 func loadGemmaScope(folder string, c config, layer int) (*dictionary.Dictionary, error) {
 	in, out := at(layer, c.In), at(layer, c.Out)
 	d, err := dictionary.Load(folder, dictionary.LoadOptions{Hook: in, HookOut: out})
