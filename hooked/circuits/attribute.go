@@ -181,8 +181,7 @@ func (a *attribution) next(n int) []int {
 		return order
 	}
 	influence := a.influence()
-	// of equals the later, as PyTorch sorts them
-	slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(influence[j], influence[i]), j-i) })
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(influence[j], influence[i]) })
 	order = slices.DeleteFunc(order, func(i int) bool { return a.rows[i] != nil })
 	return order[:min(a.o.Rerank*a.o.Batch, n-len(a.chosen))]
 }

@@ -105,3 +105,29 @@ func TestEdges(t *testing.T) {
 		t.Errorf("%d edges, want 2", len(e))
 	}
 }
+
+// What is left of a graph leads somewhere, and comes from somewhere.
+func TestPrunedHangsTogether(t *testing.T) {
+	f := openFixture(t, "gpt2_plt", golden.PureGo(t))
+	g := f.graph(circuits.Options{})
+	for _, shares := range [][2]float64{{0.8, 0.98}, {0.9, 0.5}, {0.99, 0.3}, {1, 0.6}, {0, 0}} {
+		p := hooked.Must(g.Prune(shares[0], shares[1]))
+		in, out := make([]int, g.Len()), make([]int, g.Len())
+		for i, kept := range p.Edges {
+			if target, source := i/g.Len(), i%g.Len(); kept {
+				in[target]++
+				out[source]++
+			}
+		}
+		for i, kept := range p.Nodes {
+			switch n := g.Node(i); {
+			case !kept && in[i]+out[i] > 0:
+				t.Errorf("%v: %s has edges and was dropped", shares, n)
+			case kept && (n.Kind == circuits.FeatureNode || n.Kind == circuits.ErrorNode) && out[i] == 0:
+				t.Errorf("%v: %s leads nowhere", shares, n)
+			case kept && n.Kind == circuits.FeatureNode && in[i] == 0:
+				t.Errorf("%v: nothing leads to %s", shares, n)
+			}
+		}
+	}
+}
