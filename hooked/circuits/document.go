@@ -249,7 +249,24 @@ func readDocument(path string) (*Document, error) {
 	if err := json.Unmarshal(text, d); err != nil {
 		return nil, err
 	}
+	d.fill()
 	return d, d.check()
+}
+
+// fill puts empty lists where the file has none: others want lists.
+func (d *Document) fill() {
+	m, v := &d.Metadata, &d.View
+	for _, list := range []*[]string{&m.Transcoders, &m.PromptTokens, &v.Pinned} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	if v.Supernodes == nil {
+		v.Supernodes = [][]string{}
+	}
+	if d.Links == nil {
+		d.Links = []Link{}
+	}
 }
 
 // check reports a document that is no graph.

@@ -19,31 +19,18 @@ func TestEdgesAreEffects(t *testing.T) {
 			frozen := circuits.InterveneOptions{Frozen: circuits.FrozenAll}
 			for _, source := range []int{0, len(g.Selected) / 3, len(g.Selected) / 2} {
 				n := g.Node(source)
-				change := f.changes(circuits.Clamp{Layer: n.Layer, Pos: n.Pos, Feature: n.Index}, n.Activation, frozen)
+				clamp := []circuits.Clamp{{Layer: n.Layer, Pos: n.Pos, Feature: n.Index}}
+				out := hooked.Must(f.r.Intervene(f.tokens(), clamp, frozen))
 				var got, want []float32
 				for i := range g.Selected {
 					to := g.Node(i)
-					got = append(got, change[to.Layer].At(to.Pos, to.Index).Item())
+					got = append(got, hooked.Must(out.Changes(to.Layer)).At(to.Pos, to.Index).Item())
 					want = append(want, float32(-g.Effect(source, i)))
 				}
 				golden.Close(t, "changes", got, want, f.tolerance())
 			}
 		})
 	}
-}
-
-// changes are those of the pre-activations of each layer from a clamp at what is the case to the
-// clamp.
-func (f *fixture) changes(c circuits.Clamp, is float64, o circuits.InterveneOptions) (out []*hooked.Tensor) {
-	f.t.Helper()
-	as := c
-	as.Value = is
-	before := hooked.Must(f.r.Intervene(f.tokens(), []circuits.Clamp{as}, o))
-	after := hooked.Must(f.r.Intervene(f.tokens(), []circuits.Clamp{c}, o))
-	for l := range f.m.Config().NLayers {
-		out = append(out, hooked.Must(after.Preactivations(l)).Sub(hooked.Must(before.Preactivations(l))))
-	}
-	return out
 }
 
 // A graph of only the tokens: a prompt of a BOS has no features and no errors.
@@ -129,5 +116,36 @@ func TestPrunedHangsTogether(t *testing.T) {
 				t.Errorf("%v: nothing leads to %s", shares, n)
 			}
 		}
+	}
+}
+
+// The claims of a pruned graph are edges that it kept, and hold in the frozen model to the number.
+func TestClaims(t *testing.T) {
+	for _, name := range []string{"gpt2_plt", "llama_clt"} {
+		f := openFixture(t, name, golden.PureGo(t))
+		g := f.graph(circuits.Options{})
+		p := hooked.Must(g.Prune(circuits.NodeThreshold, circuits.EdgeThreshold))
+		edges := hooked.Must(p.Strongest(3))
+		if len(edges) != 3 {
+			t.Fatalf("%d edges, want 3", len(edges))
+		}
+		for _, e := range edges {
+			if !p.Edges[e.Target*g.Len()+e.Source] || g.Node(e.Source).Kind != circuits.FeatureNode {
+				t.Errorf("%v is no claim of the graph", e)
+			}
+			c := hooked.Must(f.r.Confirm(g, e))
+			golden.Close(t, name, []float32{float32(c.Frozen)}, []float32{float32(c.Predicted)}, f.tolerance())
+			if c.Free == 0 || c.Predicted != -e.Effect {
+				t.Errorf("%+v", c)
+			}
+		}
+		for _, e := range []circuits.Edge{{Source: len(g.Selected), Target: g.Len() - 1}, {Source: 0, Target: g.Len()}, {Source: 0, Target: len(g.Selected)}} {
+			if _, err := f.r.Confirm(g, e); err == nil {
+				t.Errorf("%v is confirmed", e)
+			}
+		}
+	}
+	if (circuits.Claim{Predicted: 1, Free: -2}).Holds(0) || !(circuits.Claim{Predicted: -1, Free: -0.6}).Holds(0.5) || (circuits.Claim{Predicted: 1, Free: math.NaN()}).Holds(0) {
+		t.Error("Holds")
 	}
 }
