@@ -12,8 +12,9 @@
 //
 // [Transcoders] stand for a model's MLPs: per-layer ones, of which [Load] reads circuit-tracer's
 // files and [PerLayer] takes what package dictionary loads and trains, or cross-layer ones.
-// [Transcoders.Save] writes what circuit-tracer reads. They are used with the model that they were
-// made for, unprocessed as a rule: [Graph.Unexplained] shows what they leave to the errors.
+// [Neurons] makes some of the neurons of a model with ReLU MLPs. [Transcoders.Save] writes what
+// circuit-tracer reads. They are used with the model that they were made for, unprocessed as a
+// rule: [Graph.Unexplained] shows what they leave to the errors.
 //
 // # The graph
 //

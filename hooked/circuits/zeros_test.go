@@ -14,7 +14,7 @@ import (
 // TestZeros calls the package with what a failed step has left.
 func TestZeros(t *testing.T) {
 	zeros.CallMethods(t, circuits.Transcoders{}, circuits.Replacement{}, circuits.Graph{}, circuits.Pruned{}, circuits.Document{}, circuits.Outcome{}, circuits.Node{}, circuits.Claim{})
-	zeros.CallFunctions(t, map[string]any{"Load": circuits.Load, "PerLayer": circuits.PerLayer, "CrossLayer": circuits.CrossLayer,
+	zeros.CallFunctions(t, map[string]any{"Load": circuits.Load, "PerLayer": circuits.PerLayer, "CrossLayer": circuits.CrossLayer, "Neurons": circuits.Neurons,
 		"Replace": circuits.Replace, "ReadDocument": circuits.ReadDocument})
 }
 
