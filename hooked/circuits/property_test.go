@@ -15,22 +15,72 @@ func TestEdgesAreEffects(t *testing.T) {
 	for _, name := range []string{"gpt2_plt", "llama_plt_skip", "llama_clt", "gemma2_clt"} {
 		t.Run(name, func(t *testing.T) {
 			f := openFixture(t, name, golden.PureGo(t))
-			g := f.graph(circuits.Options{})
-			frozen := circuits.InterveneOptions{Frozen: circuits.FrozenAll}
-			for _, source := range []int{0, len(g.Selected) / 3, len(g.Selected) / 2} {
-				n := g.Node(source)
-				clamp := []circuits.Clamp{{Layer: n.Layer, Pos: n.Pos, Feature: n.Index}}
-				out := hooked.Must(f.r.Intervene(f.tokens(), clamp, frozen))
-				var got, want []float32
-				for i := range g.Selected {
-					to := g.Node(i)
-					got = append(got, hooked.Must(out.Changes(to.Layer)).At(to.Pos, to.Index).Item())
-					want = append(want, float32(-g.Effect(source, i)))
-				}
-				golden.Close(t, "changes", got, want, f.tolerance())
-			}
+			edgesAreEffects(t, f.r, f.tokens(), f.tolerance())
 		})
 	}
+	be := hooked.LoadOptions{Backend: golden.PureGo(t)}
+	models := map[string]*hooked.Model{
+		"without norms": hooked.Must(hooked.New(hooked.Config{NLayers: 2, DModel: 16, NCtx: 16, DHead: 8, NHeads: 2, DMLP: 32, DVocab: 60, ActFn: hooked.GELU,
+			Normalization: hooked.NoNorm, InitializerRange: 0.3}, be)),
+	}
+	// parallel attention and MLP, norms of queries, a norm of the embedding, learned positions
+	for _, name := range []string{"gpt_neox", "gptj", "qwen3", "bloom", "opt", "phi3"} {
+		models[name] = hooked.Must(hooked.FromPretrained("../testdata/arch/"+name, hooked.NoProcessing, be))
+	}
+	for _, name := range []string{"gpt2", "llama"} {
+		models[name+", processed"] = hooked.Must(hooked.FromPretrained("../testdata/arch/"+name, hooked.DefaultProcessing, be))
+	}
+	for name, m := range models {
+		t.Run(name, func(t *testing.T) {
+			r := hooked.Must(circuits.Replace(m, random(t, m, "mlp.hook_in", 40, -0.5)))
+			edgesAreEffects(t, r, hooked.Tokens{{1, 9, 33, 51, 7, 20}}, golden.Default)
+		})
+	}
+}
+
+func edgesAreEffects(t *testing.T, r *circuits.Replacement, tokens hooked.Tokens, tol golden.Tolerance) {
+	t.Helper()
+	g := hooked.Must(r.Attribute(tokens))
+	if len(g.Selected) < 10 {
+		t.Fatalf("only %d features", len(g.Selected))
+	}
+	frozen := circuits.InterveneOptions{Frozen: circuits.FrozenAll}
+	largest := 0.0
+	for _, source := range []int{0, len(g.Selected) / 3, len(g.Selected) / 2} {
+		n := g.Node(source)
+		out := hooked.Must(r.Intervene(tokens, []circuits.Clamp{{Layer: n.Layer, Pos: n.Pos, Feature: n.Index}}, frozen))
+		var changes [][][]float32
+		for l := range g.Layers {
+			changes = append(changes, hooked.Must(out.Changes(l)).Rows())
+		}
+		var got, want []float32
+		for i := range g.Selected {
+			to := g.Node(i)
+			got = append(got, changes[to.Layer][to.Pos][to.Index])
+			want = append(want, float32(-g.Effect(source, i)))
+			largest = max(largest, math.Abs(g.Effect(source, i)))
+		}
+		golden.Close(t, "changes", got, want, tol)
+		if r.Model().Config().OutputLogitsSoftCap == 0 {
+			logitsChange(t, g, source, out, tol)
+		}
+	}
+	if largest < 10*tol.Abs {
+		t.Errorf("the largest effect is %v: that shows nothing", largest)
+	}
+}
+
+// logitsChange checks that silencing a feature takes from the logits what the edges say.
+func logitsChange(t *testing.T, g *circuits.Graph, source int, out *circuits.Outcome, tol golden.Tolerance) {
+	t.Helper()
+	change := out.Logits.Sub(out.Clean)
+	change = change.Shift(-float64(change.Mean().Item()))
+	var got, want []float32
+	for i, l := range g.Logits {
+		got = append(got, change.At(l.Token).Item())
+		want = append(want, float32(-g.Effect(source, g.Len()-len(g.Logits)+i)))
+	}
+	golden.Close(t, "the logits", got, want, tol)
 }
 
 // A graph of only the tokens: a prompt of a BOS has no features and no errors.
