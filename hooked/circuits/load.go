@@ -57,7 +57,11 @@ func Load(name string, options ...LoadOptions) (*Transcoders, error) {
 	}
 	t, err := l.load(folder)
 	if err != nil {
-		return nil, fault.Mark(brief.Errorf("loading the transcoders %s: %w", name, err), fault.ErrUnsupportedFile)
+		err = brief.Errorf("loading the transcoders %s: %w", name, err)
+		if l.fetched == nil { // the file's fault, and not the hub's
+			err = fault.Mark(err, fault.ErrUnsupportedFile)
+		}
+		return nil, err
 	}
 	t.Source = brief.Sprintf("read from %s", name)
 	return t, nil
@@ -68,6 +72,8 @@ type loader struct {
 	LoadOptions
 	name  string
 	local bool // the folder is one of this machine's, not the hub's
+
+	fetched error // of the last download
 }
 
 // findFolder is the folder with the config.yaml.
@@ -94,10 +100,21 @@ func (l *loader) fetch(folder string, files ...string) (string, error) {
 	}
 	o := hub.Options{Revision: l.Revision, Offline: l.Offline, Progress: l.Progress}
 	source, err := hub.ResolveFolder(ctx, folder, [][]string{files}, o)
+	l.fetched = err
 	return source.Path, err
 }
 
-// have makes sure that a file is in the folder, which ends where ok is false.
+// haveLayer is have for the files of a layer. Without the hub the layers end where its cache does:
+// whether that are all, the model knows.
+func (l *loader) haveLayer(layer int, folder string, files ...string) (ok bool, err error) {
+	ok, err = l.have(folder, files...)
+	if layer > 0 && errors.Is(err, hub.ErrOffline) {
+		return false, nil
+	}
+	return ok, err
+}
+
+// have makes sure that files are in the folder; ok is false where there are none.
 func (l *loader) have(folder string, files ...string) (ok bool, err error) {
 	missing := ""
 	for _, file := range files {
@@ -140,7 +157,7 @@ func (l *loader) layers(t *Transcoders, c config, folder string) error {
 			d, err = l.listed(c, folder, i)
 		} else {
 			file := fmt.Sprintf("layer_%d.safetensors", i)
-			ok, failed := l.have(folder, file)
+			ok, failed := l.haveLayer(i, folder, file)
 			if failed == nil && !ok {
 				return l.checkRest(folder, "layer_*.safetensors", i)
 			}
@@ -223,6 +240,7 @@ func (l *loader) findFile(folder, name string) (string, error) {
 		files = append(files, "config.json")
 	}
 	at, err := from.fetch(path.Dir(uri), files...)
+	l.fetched = from.fetched
 	return filepath.Join(at, files[0]), err
 }
 
@@ -272,7 +290,7 @@ func newLayer(c config, layer int, named hooked.StateDict) (*dictionary.Dictiona
 func (l *loader) crossLayers(t *Transcoders, c config, folder string) error {
 	for i := 0; ; i++ {
 		files := []string{fmt.Sprintf("W_enc_%d.safetensors", i), fmt.Sprintf("W_dec_%d.safetensors", i)}
-		switch ok, err := l.have(folder, files...); {
+		switch ok, err := l.haveLayer(i, folder, files...); {
 		case err != nil:
 			return brief.Errorf("layer %d: %w", i, err)
 		case !ok && i == 0:
