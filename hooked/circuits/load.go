@@ -109,6 +109,7 @@ func (l *loader) fetch(folder string, files ...string) (string, error) {
 func (l *loader) haveLayer(layer int, folder string, files ...string) (ok bool, err error) {
 	ok, err = l.have(folder, files...)
 	if layer > 0 && errors.Is(err, hub.ErrOffline) {
+		l.fetched = nil
 		return false, nil
 	}
 	return ok, err
@@ -126,6 +127,7 @@ func (l *loader) have(folder string, files ...string) (ok bool, err error) {
 		return missing == "", nil
 	}
 	if _, err = l.fetch(l.name, files...); errors.Is(err, fault.ErrUnsupportedFile) { // it is not there
+		l.fetched = nil
 		return false, nil
 	}
 	return err == nil, err

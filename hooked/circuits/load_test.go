@@ -188,7 +188,7 @@ func TestRefusedFiles(t *testing.T) {
 		change        func(string) string
 		want          string
 	}{
-		"a field that nobody knows":  {"gpt2_plt", "config.yaml", replace("scan:", "normalize: true\nscan:"), "field normalize not found"},
+		"a field that nobody knows":  {"gpt2_plt", "config.yaml", replace("scan:", "normalize: true\nscan:"), `field "normalize" is not known`},
 		"another kind":               {"gpt2_plt", "config.yaml", replace("transcoder_set", "saes"), `"model_kind" = "saes" is not supported`},
 		"no kind":                    {"gpt2_plt", "config.yaml", replace("model_kind: transcoder_set\n", ""), `field "model_kind" is missing`},
 		"no YAML":                    {"gpt2_plt", "config.yaml", func(string) string { return "a: [" }, "config.yaml"},
