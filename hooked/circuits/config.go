@@ -54,8 +54,10 @@ func readConfig(path string) (config, error) {
 	}
 	var c config
 	var all map[string]any
-	if err := errors.Join(yaml.Unmarshal(data, &all), yaml.Unmarshal(data, &c)); err != nil {
-		return c, brief.Errorf("%s: %w", configFile, err)
+	for _, into := range []any{&all, &c} {
+		if err := yaml.Unmarshal(data, into); err != nil {
+			return c, brief.Errorf("%s: %w", configFile, err)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !slices.Contains(configFields, name) {

@@ -332,7 +332,7 @@ func readCrossLayer(c config, layer int, encoder, decoder string) (*dictionary.D
 	if across == nil || len(across.Shape) != 3 || across.Shape[1] == 0 {
 		return nil, nil, brief.Errorf("tensor %q is missing, or not [feature, layer, d_model]", fmt.Sprintf("W_dec_%d", layer))
 	}
-	if i := slices.IndexFunc(across.Data, func(v float32) bool { return !(v-v == 0) }); i >= 0 {
+	if i := slices.IndexFunc(across.Data, notFinite); i >= 0 {
 		return nil, nil, brief.Errorf("tensor %q: value %d is %v: weights must be finite", fmt.Sprintf("W_dec_%d", layer), i, across.Data[i])
 	}
 	named["W_dec"] = firstOf(across)
