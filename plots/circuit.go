@@ -418,6 +418,9 @@ func (c *circuit) describe() string {
 	for i, l := range c.links[:min(3, len(c.links))] {
 		fmt.Fprintf(&b, "%s %s into %s, %s", []string{" Strongest:", ";", ";"}[i], c.nodes[l.source].title(c.tokens), c.nodes[l.target].title(c.tokens), format(l.weight))
 	}
+	if len(c.links) > 0 {
+		b.WriteString(".")
+	}
 	for _, note := range c.notes {
 		b.WriteString(" " + note + ".")
 	}

@@ -73,7 +73,7 @@ function start(root) {
 
   // The canvases.
   const map = root.querySelector(".gl-map");
-  map.style.position = "relative";
+  Object.assign(map.style, { position: "relative", overflow: "auto", maxHeight: "70vh" }); // so that the panel below is in view
   const ratio = Math.max(1, Math.min(3, devicePixelRatio || 1));
   function canvas() {
     const c = element(map, "canvas");
@@ -424,7 +424,7 @@ function start(root) {
 
   // subgraph draws supernodes and pinned nodes with the sums of the links between them.
   function subgraph() {
-    const units = [...view.supernodes.map(([name, ...ids]) => ({ name, ids })), ...view.pinned.map((id) => ({ name: title(places.get(id)), ids: [id] }))];
+    const units = [...view.supernodes.map(([name, ...ids]) => ({ name, ids })), ...view.pinned.map((id) => ({ name: label(places.get(id)) || nodes.Label[places.get(id)] || title(places.get(id)), ids: [id] }))];
     const unitOf = new Map();
     units.forEach((unit, u) => {
       const own = unit.ids.map((id) => places.get(id));
