@@ -66,7 +66,7 @@ const kinds = [
   [".gl-lens", checkLens],
   [".gl-table", checkTable],
   [".gl-feature", checkFeature],
-  [".gl-circuit", checkCircuit],
+  [".gl-attribution", checkCircuit],
 ];
 
 async function checkNotebook(notebook) {

@@ -10,22 +10,22 @@ import (
 )
 
 var (
-	//go:embed assets/circuit.js
-	circuitScript string
-	//go:embed assets/circuit.css
-	circuitStyle string
+	//go:embed assets/attribution.js
+	attributionScript string
+	//go:embed assets/attribution.css
+	attributionStyle string
 )
 
 // fragment is the static picture; the script draws its own over the grid, and what is known of the
 // node that is chosen below it.
 func (c *circuit) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-circuit", ""))
-	b.WriteString("<style>\n" + cardStyle + circuitStyle + "</style>\n")
+	b.WriteString(fragmentOpen("gl-attribution", ""))
+	b.WriteString("<style>\n" + cardStyle + attributionStyle + "</style>\n")
 	s := c.scene()
 	fmt.Fprintf(&b, "<div class=\"gl-map\" style=\"position:relative;overflow-x:auto\"><img alt=\"%s\" width=\"%s\" height=\"%s\" style=\"max-width:none;display:block\" src=\"data:image/svg+xml;base64,%s\"></div>\n",
 		escape(c.describe()), coord(s.w), coord(s.h), base64.StdEncoding.EncodeToString(s.svg()))
-	b.WriteString(jsonScript(c.model()) + inlineScript(withCard(circuitScript)) + "</div>")
+	b.WriteString(jsonScript(c.model()) + inlineScript(withCard(attributionScript)) + "</div>")
 	return b.String()
 }
 

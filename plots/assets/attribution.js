@@ -472,4 +472,4 @@ function start(root) {
   all();
 }
 
-document.querySelectorAll(".gl-circuit:not([data-live])").forEach(start);
+document.querySelectorAll(".gl-attribution:not([data-live])").forEach(start);
