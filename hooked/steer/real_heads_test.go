@@ -2,6 +2,7 @@ package steer_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -55,30 +56,53 @@ func TestFunctionVectorOfCapitals(t *testing.T) {
 	for _, h := range heads {
 		t.Logf("L%dH%d: %+.4f", h.Layer, h.Head, effects.At(h.Layer, h.Head))
 	}
-	var zeroShot []string
+	var zeroShot, fewShot []string
 	var answers []int
+	examples := task.Prompts.Texts[0] // less the country that it asks for
+	examples = examples[:strings.LastIndex(examples, "\n")+1]
 	for i := 2 * heldOutFrom; i < len(capitals); i += 2 {
-		zeroShot, answers = append(zeroShot, capitals[i]+":"), append(answers, firstToken(t, m, capitals[i+1]))
+		zeroShot, fewShot = append(zeroShot, capitals[i]+":"), append(fewShot, examples+capitals[i]+":")
+		answers = append(answers, firstToken(t, m, capitals[i+1]))
 	}
-	rate := func(edits ...hooked.Option) float32 {
-		return must(m.Measure(zeroShot, hooked.CorrectRate(answers), append(edits, hooked.PaddingSide(hooked.Left))...))(t).Item()
+	tell := func(what string, prompts []string, edits ...hooked.Option) float64 {
+		right, logProb := answered(t, m, prompts, answers, edits...)
+		t.Logf("%s: %d of %d right, log-probability %.2f", what, right, len(prompts), logProb)
+		return logProb
 	}
-	prob := func(edits ...hooked.Option) float32 {
-		return must(m.Measure(zeroShot, hooked.AnswerLogProb(answers), append(edits, hooked.PaddingSide(hooked.Left))...))(t).Item()
-	}
-	t.Logf("%d countries alone: %.3f right, log-probability %.2f", len(zeroShot), rate(), prob())
-	best, bestAt := float32(-100), 0
-	for layer := 3; layer < m.Config().NLayers; layer += 3 {
+	tell("five examples", fewShot)
+	before := tell("the country alone", zeroShot)
+	best := math.Inf(-1)
+	for _, layer := range []int{6, 12, 15, 17, 18, 19, 20} {
 		v := must(steer.FunctionVector(ctx, m, probe.Collection{Texts: task.Prompts.Texts}, heads, layer))(t)
-		edit, random := steer.AddTo(v, 1, hooked.Pos(-1)), steer.AddTo(randomLike(v, 3), 1, hooked.Pos(-1))
-		t.Logf("after layer %d: %.3f right, log-probability %.2f; a random vector %.3f, %.2f", layer, rate(edit), prob(edit), rate(random), prob(random))
-		if p := prob(edit); p > best {
-			best, bestAt = p, layer
+		for _, strength := range []float64{1, 2} {
+			what := fmt.Sprintf("after layer %d, strength %v", layer, strength)
+			best = max(best, tell(what, zeroShot, steer.AddTo(v, strength, hooked.Pos(-1))))
+			tell(what+", a random vector", zeroShot, steer.AddTo(randomLike(v, 3), strength, hooked.Pos(-1)))
 		}
 	}
-	if !(best > prob()) {
-		t.Errorf("after no layer does the vector help: the best log-probability is %v, after layer %d", best, bestAt)
+	if !(best > before+1) {
+		t.Errorf("after no layer does the vector help: the best log-probability is %v, without it %v", best, before)
 	}
+}
+
+// answered counts the prompts whose answer is the likeliest next token, and averages its
+// log-probability.
+func answered(t testing.TB, m *hooked.Model, prompts []string, answers []int, edits ...hooked.Option) (right int, logProb float64) {
+	t.Helper()
+	logits := must(m.Run(prompts, append(edits, hooked.LogitsAt(-1), hooked.PaddingSide(hooked.Left))...))(t)
+	for i, row := range logits.Softmax("d_vocab").At(hooked.All, 0).Rows() {
+		best := 0
+		for k, p := range row {
+			if p > row[best] {
+				best = k
+			}
+		}
+		if best == answers[i] {
+			right++
+		}
+		logProb += math.Log(float64(row[answers[i]])) / float64(len(prompts))
+	}
+	return right, logProb
 }
 
 // firstToken is the first token of a word after a blank.
