@@ -13,6 +13,7 @@ require (
 	github.com/klauspost/compress v1.18.5
 	github.com/parquet-go/parquet-go v0.29.0
 	github.com/rivo/uniseg v0.4.7
+	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/image v0.26.0
 	golang.org/x/sys v0.49.0
 	golang.org/x/text v0.35.0

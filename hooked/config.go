@@ -77,6 +77,16 @@ const (
 	LocalAttention  AttentionKind = "local"  // the last [Config.WindowSize] positions
 )
 
+// QKNorm says how q and k are normalized, before they are turned.
+type QKNorm string
+
+// The kinds of norm of q and k.
+const (
+	EachHead QKNorm = ""    // RMS of each head, with the same weights for all of them
+	AllHeads QKNorm = "all" // OLMo 2: RMS of all heads together
+	OwnLN    QKNorm = "own" // Command R+: layer norm of each head, with weights of its own
+)
+
 // A Config says everything that the forward pass needs to know of a model: sizes, and which of the
 // known variants of each part it has. Field names are TransformerLens' in Go's case. It is a value:
 // a model never changes its own.
@@ -99,6 +109,8 @@ type Config struct {
 	Eps                         float64       // inside the square root of the norms
 	FinalRMS                    bool          // the last norm is RMS whatever the others are
 	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
+	NormalizationAfterOnly      bool          // OLMo 2: norms after attention and MLP, none before them
+	LNWithoutBias               bool          // Cohere, MPT: layer norms scale and do not shift
 	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
 	// BERT: norms stand after the parts; such a model is an [Encoder]
 	PostNorm bool
@@ -115,7 +127,10 @@ type Config struct {
 	AttnTypes           []AttentionKind // per layer; empty when all are global
 	AttnScoresSoftCap   float64         // c: scores become c*tanh(scores/c); 0 for none
 	OutputLogitsSoftCap float64         // the same for logits
-	UseQKNorm           bool            // RMS norm of each head's q and k
+	UseQKNorm           bool            // a norm of q and k
+	QKNorm              QKNorm          // which; [EachHead] unless the family says otherwise
+	ClipQKV             float64         // q, k and v are cut off at plus and minus it; 0 for none
+	AttnSinks           bool            // gpt-oss: each head may look at nothing, with a learned score
 
 	PositionalEmbedding PositionalEmbedding
 	RotaryDim           int          // leading entries of a head that are turned
@@ -125,6 +140,13 @@ type Config struct {
 	// GGUF: what each pair's positions are divided by in global layers
 	RotaryFactors       []float64
 	RotaryAdjacentPairs bool // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
+	// per layer: whether q and k are turned (SmolLM3, Cohere 2); empty when all are
+	RotaryLayers []bool
+	// ALiBi: how much a score falls with each position, per head; empty for the paper's slopes
+	ALiBiSlopes []float64
+	// Falcon: the bias is the key's position times the slope, each rounded to bfloat16, and is
+	// divided by AttnScale with the score
+	ALiBiRounded bool
 
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
 	GatedMLP        bool // act(x W_gate) * (x W_in)
@@ -211,6 +233,13 @@ func (c Config) Validate() error {
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
 	check(len(c.AttnTypes) == 0 || c.WindowSize > 0, "AttnTypes needs a positive WindowSize, got %d", c.WindowSize)
+	check(len(c.RotaryLayers) == 0 || len(c.RotaryLayers) == c.NLayers, "RotaryLayers has %d entries for %d layers", len(c.RotaryLayers), c.NLayers)
+	check(len(c.ALiBiSlopes) == 0 || len(c.ALiBiSlopes) == c.NHeads, "ALiBiSlopes has %d entries for %d heads", len(c.ALiBiSlopes), c.NHeads)
+	check(slices.IndexFunc(c.ALiBiSlopes, func(v float64) bool { return !positive(v) }) < 0, "ALiBiSlopes must be positive, got %v", c.ALiBiSlopes)
+	check(c.ClipQKV == 0 || positive(c.ClipQKV), "ClipQKV must be positive, or 0 for none, got %v", c.ClipQKV)
+	check(slices.Contains([]QKNorm{EachHead, AllHeads, OwnLN}, c.QKNorm), "unknown QKNorm %q", c.QKNorm)
+	check(c.UseQKNorm || c.QKNorm == EachHead, "QKNorm is %q and UseQKNorm false", c.QKNorm)
+	check(!c.NormalizationAfterOnly || !c.NormalizationBeforeAndAfter, "NormalizationAfterOnly and NormalizationBeforeAndAfter exclude each other")
 	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
 	if len(c.RotaryFactors) > 0 {
 		errs = append(errs, factors("RotaryFactors", c.RotaryFactors, c.RotaryDim))
@@ -238,6 +267,9 @@ func (c Config) firstLayers(n int) (Config, error) {
 	}
 	if !slices.Contains(c.AttnTypes, LocalAttention) {
 		c.AttnTypes, c.WindowSize = nil, 0
+	}
+	if len(c.RotaryLayers) > 0 {
+		c.RotaryLayers = slices.Clone(c.RotaryLayers[:n])
 	}
 	return c, nil
 }
@@ -277,6 +309,23 @@ func (c Config) AttnScaleAt(l int) float64 {
 		return c.AttnScale * float64(l+1)
 	}
 	return c.AttnScale
+}
+
+// rotates reports whether layer l turns q and k.
+func (c Config) rotates(l int) bool {
+	return c.PositionalEmbedding == RotaryPositions && (len(c.RotaryLayers) == 0 || c.RotaryLayers[l])
+}
+
+// PostNorms reports whether what attention and MLP write is normalized before it is added to the
+// residual stream.
+func (c Config) PostNorms() bool { return c.NormalizationBeforeAndAfter || c.NormalizationAfterOnly }
+
+// preNorm is the norm through which attention and MLP read the residual stream.
+func (c Config) preNorm() Normalization {
+	if c.NormalizationAfterOnly {
+		return NoNorm
+	}
+	return c.Normalization
 }
 
 // local reports whether layer l attends to a window only.

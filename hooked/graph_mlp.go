@@ -10,7 +10,7 @@ func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
-	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	x = b.norm(b.cfg.preNorm(), b.layerName(l, "ln2"), ln2Sites.at(l), x)
 	if b.wants(MLPHookIn.At(l)) {
 		x = b.tap(MLPHookIn.At(l), branch(x))
 	}

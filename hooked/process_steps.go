@@ -192,12 +192,12 @@ func foldHeads(c Config, bO, bV, wO []float32) {
 func (p Processing) biases(c Config, has map[string]bool) map[string]bool {
 	out := maps.Clone(has)
 	fold := p&FoldLN != 0
-	if fold && c.finalNorm() == LN {
+	if fold && c.finalNorm() == LN && !c.LNWithoutBias {
 		out["unembed.b_U"] = true
 	}
 	for l := range c.NLayers {
 		at := blockPrefix(l)
-		if fold && c.Normalization == LN {
+		if fold && c.preNorm() == LN && !c.LNWithoutBias {
 			for _, name := range []string{"attn.b_Q", "attn.b_K", "attn.b_V", "mlp.b_in"} {
 				out[at+name] = true
 			}

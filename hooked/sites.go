@@ -53,8 +53,8 @@ var (
 	QInput            = site("blocks.%d.hook_q_input", "batch pos head d_model", nil, onRequest)
 	KInput            = site("blocks.%d.hook_k_input", "batch pos kv_head d_model", nil, onRequest)
 	VInput            = site("blocks.%d.hook_v_input", "batch pos kv_head d_model", nil, onRequest)
-	LN1Scale          = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasNorm, inFloat32)
-	LN1Normalized     = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasNorm, 0)
+	LN1Scale          = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasPreNorm, inFloat32)
+	LN1Normalized     = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasPreNorm, 0)
 	AttnQ             = site("blocks.%d.attn.hook_q", "batch pos head d_head", nil, 0)
 	AttnK             = site("blocks.%d.attn.hook_k", "batch pos kv_head d_head", nil, 0)
 	AttnV             = site("blocks.%d.attn.hook_v", "batch pos kv_head d_head", nil, 0)
@@ -151,9 +151,10 @@ func hasPostEmbeddingLN(c Config) bool { return c.PostEmbeddingLN }
 func hasRotary(c Config) bool          { return c.PositionalEmbedding == RotaryPositions }
 func hasQKNorm(c Config) bool          { return c.UseQKNorm }
 func hasAttnIn(c Config) bool          { return c.groupSize() == 1 }
-func hasPostNorms(c Config) bool       { return c.NormalizationBeforeAndAfter }
+func hasPreNorm(c Config) bool         { return c.preNorm() != NoNorm }
+func hasPostNorms(c Config) bool       { return c.PostNorms() }
 func hasMLP(c Config) bool             { return !c.AttnOnly }
-func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasNorm(c) }
+func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasPreNorm(c) }
 func hasGate(c Config) bool            { return hasMLP(c) && c.GatedMLP }
 func hasMLPLN(c Config) bool           { return hasMLP(c) && c.ActFn.hasLN() }
 func hasResidMid(c Config) bool        { return hasMLP(c) && !c.ParallelAttnMLP }

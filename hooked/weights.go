@@ -99,6 +99,15 @@ func (m *Model) Weight(name string) (*Tensor, error) {
 	return t, err
 }
 
+// WeightNames are the names of the weights that [Model.Weight] gives, sorted: what PyTorch calls
+// named_parameters.
+func (m *Model) WeightNames() ([]string, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(m.weights.specs)), nil
+}
+
 // permuted is t with its axes in another order, under new names.
 func (t *Tensor) permuted(order []int, axes []string) *Tensor {
 	v := t.eng.eager(fmt.Sprint("permute ", order), func(in []*Node) *Node { return TransposeAllAxes(in[0], order...) }, t.value)

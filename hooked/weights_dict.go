@@ -66,6 +66,13 @@ func (a *Array) finite() error {
 	return brief.Errorf("entry %d of %d is %v: weights must be finite", at, len(a.Data), a.Data[at])
 }
 
+// scale multiplies all values by v.
+func (a *Array) scale(v float64) {
+	for i, x := range a.Data {
+		a.Data[i] = float32(float64(x) * v)
+	}
+}
+
 func sizeOf(shape []int) int {
 	n := 1
 	for _, d := range shape {
@@ -118,11 +125,11 @@ type specFunc func(name string, shape ...int)
 
 func (c Config) blockSpecs(p string, need, may, fold specFunc) {
 	c.attnSpecs(p, need, may)
-	c.normSpecs(p+"ln1", c.Normalization, c.DModel, fold)
+	c.normSpecs(p+"ln1", c.preNorm(), c.DModel, fold)
 	if c.AttnOnly {
 		return
 	}
-	c.normSpecs(p+"ln2", c.Normalization, c.DModel, fold)
+	c.normSpecs(p+"ln2", c.preNorm(), c.DModel, fold)
 	need(p+"mlp.W_in", c.DModel, c.DMLP)
 	need(p+"mlp.W_out", c.DMLP, c.DModel)
 	may(p+"mlp.b_in", c.DMLP)
@@ -145,20 +152,31 @@ func (c Config) attnSpecs(p string, need, may specFunc) {
 	need(p+"attn.W_O", c.NHeads, c.DHead, c.DModel)
 	may(p+"attn.b_O", c.DModel)
 	if c.UseQKNorm {
-		need(p+"attn.q_norm.w", c.DHead)
-		need(p+"attn.k_norm.w", c.DHead)
+		need(p+"attn.q_norm.w", c.qkNormShape(c.NHeads)...)
+		need(p+"attn.k_norm.w", c.qkNormShape(c.NKeyValueHeads)...)
 	}
-	if c.NormalizationBeforeAndAfter {
+	if c.AttnSinks {
+		need(p+"attn.sinks", c.NHeads)
+	}
+	if c.PostNorms() {
 		c.normSpecs(p+"ln1_post", c.postNorm(), c.DModel, need)
 		c.normSpecs(p+"ln2_post", c.postNorm(), c.DModel, need)
 	}
+}
+
+// qkNormShape is the shape of the weights of the norm of q or k with so many heads.
+func (c Config) qkNormShape(heads int) []int {
+	if c.QKNorm == EachHead {
+		return []int{c.DHead}
+	}
+	return []int{heads, c.DHead}
 }
 
 func (c Config) normSpecs(name string, kind Normalization, width int, need specFunc) {
 	if kind.HasWeights() {
 		need(name+".w", width)
 	}
-	if kind == LN {
+	if kind == LN && !c.LNWithoutBias {
 		need(name+".b", width)
 	}
 }

@@ -21,6 +21,7 @@
 //	ColoredTokens      tokens and [token] or [quantity, token]
 //	TextActivations    series of texts, a number at each token: neurons, heads, features
 //	TextNeuronActivations tokens and [token, layer, neuron]
+//	CircuitGraph       nodes in rows and the edges between them: heads and MLPs of a circuit
 //	TokenLogProbs      tokens, [token], and the best guesses in each place
 //	TopTokens          lists of ranked tokens, as Top makes them
 //

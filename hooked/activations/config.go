@@ -1,6 +1,7 @@
 package activations
 
 import (
+	"cmp"
 	"slices"
 
 	"gopherlens/hooked"
@@ -59,6 +60,13 @@ func (s Site) Width() int {
 		n *= size
 	}
 	return n
+}
+
+// SitesOf are the sites that a selector means in a model, as a store would keep them; an error for
+// sites that are not [batch, pos, ...].
+func SitesOf(m *hooked.Model, selector hooked.Selector) (kept []Site, err error) {
+	failed := hooked.Try(func() { _, kept, err = sitesOf(m.Config(), selector) })
+	return kept, cmp.Or(failed, err)
 }
 
 // sitesOf are the sites that a selector means, with their shapes.
