@@ -14,7 +14,7 @@ import (
 const GrokkingPrime = 113
 
 // grokkingMoments are the steps whose weights are kept, beside those of the last.
-var grokkingMoments = []int{100, 300, 500, 800, 1200, 1600, 2000, 2500, 3000, 4000, 5000}
+var grokkingMoments = []int{100, 200, 300, 400, 500, 600, 800, 1000, 1200, 1500, 2000}
 
 // startGrokking is Nanda's model (arXiv:2301.05217): no norm, and biases that stay zero.
 func startGrokking() (*hooked.Model, error) {

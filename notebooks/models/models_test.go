@@ -40,7 +40,7 @@ func TestTwoLayersRepeats(t *testing.T) {
 	lengths := make(map[int]bool)
 	for _, row := range TwoLayersRepeats(50, 1) {
 		period := 0
-		for n := 4; n <= 24 && period == 0; n++ {
+		for n := 4; n <= 20 && period == 0; n++ {
 			same := true
 			for i := 1; i+n < len(row); i++ {
 				same = same && row[i] == row[i+n]

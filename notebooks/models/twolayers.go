@@ -17,8 +17,8 @@ import (
 
 // Sizes of the model of two layers.
 const (
-	twoLayersWords   = 512 // of its vocabulary
-	twoLayersContext = 64
+	twoLayersWords   = 128 // of its vocabulary
+	twoLayersContext = 48
 )
 
 // startTwoLayers is ARENA's model in small: attention alone, no norm, and positions that only
@@ -119,7 +119,7 @@ func TwoLayersRepeats(n int, seed uint64) hooked.Tokens {
 func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 	rows := make(hooked.Tokens, n)
 	for i := range rows {
-		stretch := make([]int, 4+random.IntN(21))
+		stretch := make([]int, 4+random.IntN(17))
 		for k := range stretch {
 			stretch[k] = 2 + random.IntN(twoLayersWords-2)
 		}
@@ -164,17 +164,17 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 }
 
 func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
-	const steps = 4000
+	const steps = 3000
 	tok, err := start.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	data, err := twoLayersData(tok, 16, 1)
+	data, err := twoLayersData(tok, 32, 1)
 	if err != nil {
 		return nil, err
 	}
 	return run(ctx, start, train.Config{
-		Data: data, Steps: steps, LearningRate: 2e-3, Schedule: fallsAtTheEnd(steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
+		Data: data, Steps: steps, LearningRate: 3e-3, Schedule: fallsAtTheEnd(steps), Optimizer: train.AdamW{Decay: 0.01}, Clip: 1,
 		Eval: train.Evaluation{Data: train.Batch{Tokens: TwoLayersRepeats(64, 9)}.Full(), Every: 200},
 	}, folder, 1000, progress)
 }
