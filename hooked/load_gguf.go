@@ -84,7 +84,14 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	if !ok {
 		return nil, nil, brief.Errorf("the GGUF file does not say its general.architecture")
 	}
-	arch, err := findArchitecture(func(a *architecture) bool { return a.gguf != "" && a.gguf == name }, name)
+	told := func(a *architecture) bool { // apart, by its own key
+		v, ok := metadata[name+"."+a.ggufWhen]
+		return a.ggufWhen != "" && ok && plainJSON(v) != 0.0
+	}
+	arch, err := findArchitecture(func(a *architecture) bool { return a.gguf == name && told(a) }, name)
+	if err != nil {
+		arch, err = findArchitecture(func(a *architecture) bool { return a.gguf != "" && a.gguf == name && a.ggufWhen == "" }, name)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
