@@ -50,7 +50,7 @@ var expertGGUFWeights = []weightRule{
 func mixtureGGUFKeys(experts string) map[string]string {
 	return joined(llamaGGUFKeys, map[string]string{"expert_count": experts, "expert_used_count": "num_experts_per_tok",
 		"expert_feed_forward_length": "moe_intermediate_size", "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
-		"attention.sliding_window": "sliding_window"})
+		"attention.sliding_window": "sliding_window", "attention.sliding_window_pattern": ggufWindowsField})
 }
 
 // mixtureIgnored are fields of training. A jitter of the router's input is noise, and of training

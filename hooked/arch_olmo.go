@@ -75,8 +75,9 @@ var olmo3 = architecture{
 		}
 		return normedAfter(c)
 	},
-	defaults:     joined(olmoDefaults, map[string]any{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}),
-	ggufKeys:     joined(llamaGGUFKeys, map[string]string{"attention.sliding_window": "sliding_window"}),
+	defaults: joined(olmoDefaults, map[string]any{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}),
+	ggufKeys: joined(llamaGGUFKeys, map[string]string{"attention.sliding_window": "sliding_window",
+		"attention.sliding_window_pattern": ggufWindowsField}),
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
 	ignored:      []string{"attention_dropout"},

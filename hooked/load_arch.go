@@ -32,6 +32,8 @@ type architecture struct {
 	ggufKeys     map[string]string
 	ggufDefaults map[string]any // of the fields that a GGUF file leaves out, as in llama.cpp
 	ggufFixed    map[string]any // fields that GGUF leaves to the family
+	// tensors that are there or not -> the field that says so
+	ggufTensors map[string]string
 
 	noBOS bool // texts get no BOS unless a call says so
 
