@@ -18,6 +18,7 @@ type Model struct {
 	weights *weightStore
 	tok     func() (*tokenize.Tokenizer, error)
 
+	texts    *textKeeper         // of earlier cells' tokenizer; nil where nothing is kept
 	givenTok *tokenize.Tokenizer // by WithTokenizer; nil for that of the model's files, or none
 
 	applied Processing

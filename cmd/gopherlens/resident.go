@@ -7,10 +7,12 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gopherlens/hooked"
 	"gopherlens/resident"
 	"gopherlens/resident/worker"
 )
@@ -101,8 +103,16 @@ func printState(w io.Writer, st resident.State, memory int64) {
 		st.Programs, megabytes(st.ProgramBytes), st.Compiled, st.FromDisk)
 	fmt.Fprintf(w, "memo       %d results, %s, of which %s were asked for once; %d hits, %d misses\n",
 		st.MemoResults, megabytes(st.MemoBytes), megabytes(st.MemoOnce), st.MemoHits, st.MemoMisses)
+	texts := 0
 	for _, k := range st.Kept {
+		if strings.HasPrefix(k.Key, hooked.KeptTextPrefix) {
+			texts++
+			continue
+		}
 		fmt.Fprintf(w, "kept       %s: %d arrays, %s\n", k.Key, k.Arrays, megabytes(k.Bytes))
+	}
+	if texts > 0 {
+		fmt.Fprintf(w, "kept       what tokenizers made of %d texts\n", texts)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 // The status tells of every worker of the user, this session's first, and how to end one.
 func TestPrintWorkers(t *testing.T) {
 	notebook := resident.Worker{Dir: "/tmp/gonb_1/resident", PID: 7, Memory: 5_000_000_000, Notebook: "/home/g/a.ipynb", State: resident.State{PID: 7, Bytes: 4_500_000_000, Compiled: 3, FromDisk: 9}}
-	own := resident.Worker{Dir: "/run/x", PID: 8, Own: true, State: resident.State{PID: 8}}
+	own := resident.Worker{Dir: "/run/x", PID: 8, Own: true, State: resident.State{PID: 8,
+		Kept: []resident.Kept{{Key: "hooked text 12ab"}, {Key: "hooked text 34cd"}, {Key: "once x", Arrays: 1}}}}
 	silent := resident.Worker{Dir: "/tmp/gonb_2/resident", PID: 9, Err: errors.New("does not answer since 10s")}
 	for _, c := range []struct {
 		name    string
@@ -22,7 +23,7 @@ func TestPrintWorkers(t *testing.T) {
 	}{
 		{"none", nil, []string{"no worker is running for this session\n"}, "process"},
 		{"a notebook's", []resident.Worker{notebook}, []string{"no worker is running for this session\n", "4500.0 MB", "XLA compiled 3 so far, and 9 came from disk", "gopherlens resident stop 7", "notebook   /home/g/a.ipynb", "takes 5000.0 MB"}, ""},
-		{"both", []resident.Worker{own, notebook}, []string{"process    8", "another worker of yours", "process    7"}, "no worker"},
+		{"both", []resident.Worker{own, notebook}, []string{"process    8", "another worker of yours", "process    7", "once x: 1 arrays", "made of 2 texts"}, "no worker"},
 		{"a silent one", []resident.Worker{own, silent}, []string{"process    9: does not answer"}, "no worker"},
 	} {
 		var out strings.Builder
