@@ -119,7 +119,7 @@ function start(root) {
   }
 
   function drawBase() {
-    for (let i = 0; i < n; i++) shown[i] = nodes.Kind[i] >= tokenKind || nodes.Influence[i] === null || nodes.Influence[i] <= view.prune || pinned(i) ? 1 : 0;
+    for (let i = 0; i < n; i++) shown[i] = nodes.Kind[i] >= tokenKind || nodes.Influence[i] === null || view.prune >= 1 || nodes.Influence[i] <= view.prune || pinned(i) ? 1 : 0;
     base.fillStyle = "#fff";
     base.fillRect(0, 0, data.Width, data.Height);
     base.strokeStyle = "#e3e3e3";
