@@ -117,6 +117,11 @@ func TestFeaturePage(t *testing.T) {
 		if (len(want.Groups) > 0) != (got["Groups"] != nil) {
 			t.Fatalf("feature %d: its examples are lost", i)
 		}
+		for k, id := range index["Index"].(map[string]any)["Up"].([]any)[i].([]any) {
+			if words[int(id.(float64))] != want.Up[k].Token {
+				t.Errorf("the table says that feature %d raises %v, want %q", i, words[int(id.(float64))], want.Up[k].Token)
+			}
+		}
 		for k, r := range want.Up {
 			if one := got["Up"].([]any)[k].([]any); words[int(one[0].(float64))] != r.Token || math.Abs(one[1].(float64)-r.Value) > 1e-3 {
 				t.Errorf("feature %d raises %v, want %v", i, one, r)
