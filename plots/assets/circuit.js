@@ -45,7 +45,8 @@ function start(root) {
     const q = data.Document.qParams || {};
     const known = (ids) => (Array.isArray(ids) ? ids.filter((id) => places.has(id)) : []);
     const groups = (Array.isArray(q.supernodes) ? q.supernodes : []).filter(Array.isArray).map(([name, ...ids]) => [String(name), ...known(ids)]);
-    return { pinned: known(q.pinnedIds), supernodes: groups.filter((g) => g.length > 1), labels: {}, prune: 1, links: Math.min(m, 400) };
+    const prune = [q.pruningThreshold, (data.Document.metadata || {}).node_threshold].find((t) => typeof t === "number" && t > 0 && t <= 1) || 1;
+    return { pinned: known(q.pinnedIds), supernodes: groups.filter((g) => g.length > 1), labels: {}, prune, links: Math.min(m, 400) };
   }
   let view = given();
   try {
