@@ -1,428 +1,267 @@
 package plots
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// Limits of an attribution graph; what is beyond them is left out, which the figure says.
+// Limits of a [CircuitGraph]. Of the edges beyond, those with the smallest values are left out, and
+// then the nodes that no edge is left of; the figure says so.
 const (
-	CircuitNodes = 5000
-	CircuitLinks = 200_000 // the strongest are kept
+	CircuitEdges = 1500
+	CircuitNodes = 600
 )
 
-// NodeFeature gives what is known of a feature of a layer, for the nodes of an attribution graph;
-// ok is false of one that nothing is known of. dashboard.Feature makes it of what was found in a
-// corpus.
-type NodeFeature func(layer, feature int) (data FeatureData, ok bool)
-
-// AttributionGraph draws the graph of features, errors and tokens that a prediction comes of (Ameisen
-// et al. 2025): a column for each token, a row for each layer, what it starts from at the bottom and
-// the logits on top. The document is one whose JSON is the graph file of circuit-tracer and
-// Neuronpedia: a circuits.Document, or the JSON itself as []byte or json.RawMessage. Features may be
-// nil.
-//
-// In a notebook, and as a page, a click on a node shows what it comes of, what it goes into and what
-// is known of its feature; nodes are pruned by their influence, named, pinned and grouped into
-// supernodes. The browser keeps that for the next time, and it is exported as the same JSON, which
-// Neuronpedia reads. The static picture has the strongest links.
-func AttributionGraph(document any, features NodeFeature, axes Axes) Figure {
-	c, err := newCircuit(document, features, axes)
-	return figure("AttributionGraph", c, err)
+// Wiring is nodes in rows and edges between them, as another package has them: the heads and MLPs of
+// a circuit. [WiringList] is the one of this package.
+type Wiring interface {
+	// WiringRows are the names of the rows, the lowest first.
+	WiringRows() []string
+	// WiringNodes are the names of the nodes, and which row each stands in.
+	WiringNodes() (names []string, rows []int)
+	// WiringEdges go from a node to another in a higher row, with a value each and a word for what
+	// of the node they end at, which may be empty.
+	WiringEdges() (from, to []int, values []float32, words []string)
 }
 
-// circuit is the figure.
-type circuit struct {
-	axes   Axes
-	tokens []string
-	layers int // rows are the tokens' own, the layers and the logits'
-	nodes  []circuitNode
-	links  []circuitLink // the strongest first
-	notes  []string
-	raw    map[string]json.RawMessage // what is exported besides nodes and links
-	cards  list                       // of features, for the script
-	words  *wordTable
-	frame  circuitFrame
+// WiringList is nodes and edges that are told one by one.
+type WiringList struct {
+	Rows  []string // the lowest first
+	Nodes []WiredNode
+	Edges []Wire
 }
 
-type nodeKind int
-
-const (
-	featureNode nodeKind = iota
-	errorNode
-	tokenNode
-	logitNode
-)
-
-// kindNames say in words what a node is.
-var kindNames = [...]string{featureNode: "feature", errorNode: "error", tokenNode: "token", logitNode: "logit"}
-
-type circuitNode struct {
-	id        string
-	kind      nodeKind
-	row, pos  int // of the grid; row 0 is at the bottom
-	layer     int // of features and errors
-	feature   int // its number in its layer, -1 if that is not known
-	label     string
-	influence float64 // cumulated share of those that matter more; NaN for what is always shown
-	numbers   []string
-	raw       map[string]any
-	card      int // in cards, -1 for none
-	at        point
+// WiredNode is a node of a [WiringList].
+type WiredNode struct {
+	Name string
+	Row  int
 }
 
-type circuitLink struct {
-	source, target int // nodes
-	weight         float64
+// Wire is an edge of a [WiringList], by the numbers of its nodes.
+type Wire struct {
+	From, To int
+	Value    float64
+	Word     string // what of the node it ends at, such as "q"
 }
 
-// A circuitFile is the document as it is read. Numbers stay as they are written.
-type circuitFile struct {
-	Metadata struct {
-		Slug         string   `json:"slug"`
-		PromptTokens []string `json:"prompt_tokens"`
-	} `json:"metadata"`
-	Nodes []map[string]any `json:"nodes"`
-	Links []struct {
-		Source string      `json:"source"`
-		Target string      `json:"target"`
-		Weight json.Number `json:"weight"`
-	} `json:"links"`
+// WiringRows implements [Wiring].
+func (w WiringList) WiringRows() []string { return w.Rows }
+
+// WiringNodes implements [Wiring].
+func (w WiringList) WiringNodes() (names []string, rows []int) {
+	for _, n := range w.Nodes {
+		names, rows = append(names, n.Name), append(rows, n.Row)
+	}
+	return names, rows
 }
 
-func newCircuit(document any, features NodeFeature, axes Axes) (*circuit, error) {
-	if err := axes.check("AttributionGraph", "Unit"); err != nil {
+// WiringEdges implements [Wiring].
+func (w WiringList) WiringEdges() (from, to []int, values []float32, words []string) {
+	for _, e := range w.Edges {
+		from, to = append(from, e.From), append(to, e.To)
+		values, words = append(values, float32(e.Value)), append(words, e.Word)
+	}
+	return from, to, values, words
+}
+
+// CircuitGraph draws nodes in rows, the first row at the bottom, and the edges between them: the
+// head-to-head graph of a circuit. An edge is blue where its value is positive and red where it is
+// negative, wider and stronger the larger it is. In a notebook the pointer on a node shows its edges
+// alone and lists them, and a click holds it. Axes.Unit says what the values are.
+func CircuitGraph(w Wiring, axes Axes) Figure {
+	g, err := newWired(w, axes)
+	return figure("CircuitGraph", g, err)
+}
+
+// wired is the figure.
+type wired struct {
+	axes  Axes
+	rows  []string // of those that nodes stand in, the lowest first
+	nodes []wiredNode
+	edges []wiredEdge // the smallest values first, so that the largest lie on top
+	most  float64     // the largest absolute value
+	size  point       // of the graph, without the heading
+	notes []string
+}
+
+type wiredNode struct {
+	name string
+	row  int
+	box  rect // where it is drawn
+}
+
+type wiredEdge struct {
+	from, to int
+	value    float64
+	word     string
+}
+
+func newWired(w Wiring, axes Axes) (*wired, error) {
+	if err := axes.check("CircuitGraph", "Unit"); err != nil {
 		return nil, err
 	}
-	text, err := documentText(document)
-	if err != nil {
+	if w == nil {
+		return nil, fmt.Errorf("%w: want a Wiring, such as a WiringList", errNoData)
+	}
+	g := &wired{axes: axes}
+	if err := g.readFrom(w); err != nil {
 		return nil, err
 	}
-	c := &circuit{axes: axes, words: &wordTable{index: make(map[string]int)}}
-	if err := c.read(text); err != nil {
-		return nil, err
-	}
-	if err := c.describeFeatures(features); err != nil {
-		return nil, err
-	}
-	return c, c.layOut()
+	g.cut()
+	g.layout()
+	return g, nil
 }
 
-// documentText is the JSON of a document. Its own code may make it: a panic of that is an error.
-func documentText(document any) (text []byte, err error) {
+// readFrom is read of somebody else's type, whose methods may panic.
+func (g *wired) readFrom(w Wiring) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("reading %s: %s", typeName(document), hoverText(fmt.Sprint(r)))
+			err = fmt.Errorf("reading %s: %s", typeName(w), hoverText(fmt.Sprint(r)))
 		}
 	}()
-	switch d := document.(type) {
-	case nil:
-		return nil, fmt.Errorf("%w: the document is nil", errNoData)
-	case []byte:
-		return d, nil
-	case json.RawMessage:
-		return d, nil
-	}
-	return json.Marshal(document)
+	return g.read(w)
 }
 
-func (c *circuit) read(text []byte) error {
-	if !utf8.Valid(text) {
-		return errors.New("the document is no UTF-8, and JSON must be")
+// read copies the wiring and refuses what cannot be drawn.
+func (g *wired) read(w Wiring) error {
+	g.rows = slices.Clone(w.WiringRows())
+	names, rows := w.WiringNodes()
+	if len(names) == 0 {
+		return fmt.Errorf("%w: there are no nodes", errNoData)
 	}
-	var file circuitFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(&file); err != nil {
-		return fmt.Errorf("the document is no graph: %s", hoverText(err.Error()))
+	if len(rows) != len(names) {
+		return fmt.Errorf("there are %d nodes and rows of %d", len(names), len(rows))
 	}
-	if err := json.Unmarshal(text, &c.raw); err != nil {
-		return fmt.Errorf("the document is no graph: %s", hoverText(err.Error()))
-	}
-	delete(c.raw, "nodes")
-	delete(c.raw, "links")
-	c.tokens = file.Metadata.PromptTokens
-	if len(c.tokens) == 0 || len(file.Nodes) == 0 {
-		return fmt.Errorf("%w: the document has %d prompt_tokens and %d nodes", errNoData, len(c.tokens), len(file.Nodes))
-	}
-	if len(c.tokens) > maxColumns {
-		return fmt.Errorf("the prompt has %d tokens: want %d at most", len(c.tokens), maxColumns)
-	}
-	for i, raw := range file.Nodes {
-		node, err := readNode(raw, len(c.tokens))
-		if err != nil {
-			return fmt.Errorf("node %d: %w", i, err)
+	for i, name := range names {
+		if rows[i] < 0 || rows[i] >= len(g.rows) {
+			return fmt.Errorf("node %d stands in row %d, there are %d rows", i, rows[i], len(g.rows))
 		}
-		c.nodes = append(c.nodes, node)
+		g.nodes = append(g.nodes, wiredNode{name: name, row: rows[i]})
 	}
-	c.rows()
-	return c.readLinks(file)
-}
-
-// Bounds of the grid: more rows or columns than a picture has room for are no graph of a prompt.
-const (
-	maxColumns = 1000
-	maxLayers  = 300
-)
-
-var nodeKinds = map[string]nodeKind{"embedding": tokenNode, "logit": logitNode, "mlp reconstruction error": errorNode}
-
-func readNode(raw map[string]any, tokens int) (circuitNode, error) {
-	n := circuitNode{raw: raw, card: -1, feature: -1, influence: math.NaN()}
-	text := func(key string) string { s, _ := raw[key].(string); return s }
-	number := func(key string) (float64, bool) {
-		s, ok := raw[key].(json.Number)
-		if !ok {
-			return 0, false
+	from, to, values, words := w.WiringEdges()
+	if len(to) != len(from) || len(values) != len(from) || len(words) != len(from) {
+		return fmt.Errorf("the edges have %d beginnings, %d ends, %d values and %d words: want as many", len(from), len(to), len(values), len(words))
+	}
+	for i := range from {
+		e := wiredEdge{from[i], to[i], float64(values[i]), words[i]}
+		switch n := len(names); {
+		case e.from < 0 || e.from >= n || e.to < 0 || e.to >= n:
+			return fmt.Errorf("edge %d goes from node %d to node %d, there are %d nodes", i, e.from, e.to, n)
+		case g.nodes[e.from].row >= g.nodes[e.to].row:
+			return fmt.Errorf("edge %d goes from row %d to row %d: edges go up", i, g.nodes[e.from].row, g.nodes[e.to].row)
+		case !finite(e.value):
+			return fmt.Errorf("the value of edge %d is %v", i, e.value)
 		}
-		v, err := s.Float64()
-		return v, err == nil
-	}
-	if n.id = text("node_id"); n.id == "" {
-		return n, errors.New("it has no node_id")
-	}
-	pos, ok := number("ctx_idx")
-	if n.pos = int(pos); !ok || !(pos >= 0 && pos < float64(tokens)) || float64(n.pos) != pos {
-		return n, fmt.Errorf("%s has ctx_idx %s: want a position of the prompt's %d tokens", hoverText(n.id), hoverText(fmt.Sprint(raw["ctx_idx"])), tokens)
-	}
-	n.kind = nodeKinds[text("feature_type")] // what is none of these is some kind of feature
-	if n.kind == featureNode || n.kind == errorNode {
-		layer, err := strconv.Atoi(fmt.Sprint(raw["layer"]))
-		if err != nil || layer < 0 || layer >= maxLayers {
-			return n, fmt.Errorf("%s has layer %s: want a number below %d", hoverText(n.id), hoverText(fmt.Sprint(raw["layer"])), maxLayers)
-		}
-		n.layer = layer
-	}
-	if parts := strings.Split(n.id, "_"); n.kind == featureNode && len(parts) == 3 {
-		if f, err := strconv.Atoi(parts[1]); err == nil && f >= 0 {
-			n.feature = f
-		}
-	}
-	n.label = text("clerp")
-	if v, ok := number("influence"); ok && n.kind != logitNode {
-		n.influence = v
-		n.numbers = append(n.numbers, "influence up to here "+share(v))
-	}
-	if v, ok := number("activation"); ok {
-		n.numbers = append(n.numbers, "activation "+format(v))
-	}
-	if v, ok := number("token_prob"); ok && n.kind == logitNode {
-		n.numbers = append(n.numbers, "probability "+share(v))
-	}
-	return n, nil
-}
-
-// rows gives each node its row, and orders nodes within a cell: those that matter most first.
-func (c *circuit) rows() {
-	for _, n := range c.nodes {
-		if n.kind == featureNode || n.kind == errorNode {
-			c.layers = max(c.layers, n.layer+1)
-		}
-	}
-	for i := range c.nodes {
-		n := &c.nodes[i]
-		switch n.kind {
-		case tokenNode:
-			n.row = 0
-		case logitNode:
-			n.row = c.layers + 1
-		default:
-			n.row = n.layer + 1
-		}
-	}
-	slices.SortStableFunc(c.nodes, func(a, b circuitNode) int {
-		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.pos, b.pos), cmp.Compare(a.kind, b.kind), cmp.Compare(a.influence, b.influence))
-	})
-	if n := len(c.nodes); n > CircuitNodes {
-		// influence is cumulated: small ones matter most, and what has none is always shown
-		order := sortedBy(n, func(i, j int) int { return cmp.Compare(c.nodes[i].influence, c.nodes[j].influence) })
-		kept := make(map[int]bool)
-		for _, i := range order[:CircuitNodes] {
-			kept[i] = true
-		}
-		i := -1
-		c.nodes = slices.DeleteFunc(c.nodes, func(circuitNode) bool { i++; return !kept[i] })
-		c.notes = append(c.notes, fmt.Sprintf("%d of %d nodes, those of most influence", CircuitNodes, n))
-	}
-}
-
-// readLinks reads the edges, the strongest first. Where two nodes have one id, as circuit-tracer may
-// give an error that of a feature, links are the feature's.
-func (c *circuit) readLinks(file circuitFile) error {
-	known, all := make(map[string]int), make(map[string]bool)
-	twice := 0
-	for _, raw := range file.Nodes {
-		if id, ok := raw["node_id"].(string); ok {
-			all[id] = true
-		}
-	}
-	for i, n := range c.nodes {
-		j, ok := known[n.id]
-		if ok {
-			twice++
-		}
-		if !ok || n.kind < c.nodes[j].kind {
-			known[n.id] = i
-		}
-	}
-	if twice > 0 {
-		c.notes = append(c.notes, count(twice, "id is that of two nodes: its links are the feature's", "ids are those of two nodes: their links are the features'"))
-	}
-	for i, l := range file.Links {
-		if !all[l.Source] || !all[l.Target] {
-			return fmt.Errorf("link %d leads from %s to %s, and one of them is no node", i, hoverText(l.Source), hoverText(l.Target))
-		}
-		weight, err := l.Weight.Float64()
-		if err != nil || !finite(float64(float32(weight))) {
-			return fmt.Errorf("link %d has the weight %s: want a number", i, hoverText(l.Weight.String()))
-		}
-		source, from := known[l.Source]
-		target, to := known[l.Target]
-		if from && to {
-			c.links = append(c.links, circuitLink{source, target, weight})
-		}
-	}
-	slices.SortStableFunc(c.links, func(a, b circuitLink) int { return cmp.Compare(math.Abs(b.weight), math.Abs(a.weight)) })
-	if n := len(c.links); n > CircuitLinks {
-		c.links = c.links[:CircuitLinks]
-		c.notes = append(c.notes, fmt.Sprintf("%d of %d links, the strongest", CircuitLinks, n))
+		g.edges = append(g.edges, e)
 	}
 	return nil
 }
 
-// circuitTexts is how many examples of a feature a graph shows, in each group.
-const circuitTexts = 5
-
-// describeFeatures asks for what is known of each feature, once.
-func (c *circuit) describeFeatures(features NodeFeature) error {
-	if features == nil {
-		return nil
+// cut leaves out what is beyond the limits, and the rows that nothing stands in.
+func (g *wired) cut() {
+	slices.SortStableFunc(g.edges, func(a, b wiredEdge) int { return cmp.Compare(math.Abs(a.value), math.Abs(b.value)) })
+	all := len(g.nodes)
+	if n := len(g.edges); n > CircuitEdges {
+		g.edges = g.edges[n-CircuitEdges:]
+		g.notes = append(g.notes, fmt.Sprintf("the %d largest of %d edges", CircuitEdges, n))
+		g.keepNodes(g.wiredNodes(len(g.nodes)))
 	}
-	type key struct{ layer, feature int }
-	cards := make(map[key]int)
-	room, left := ActivationValues, 0
-	for i := range c.nodes {
-		n := &c.nodes[i]
-		if n.kind != featureNode || n.feature < 0 {
-			continue
+	for n := CircuitNodes; len(g.nodes) > CircuitNodes && n > 0; n-- { // by the largest edges
+		if kept := g.wiredNodes(n); len(kept) <= CircuitNodes {
+			g.keepNodes(kept)
 		}
-		k := key{n.layer, n.feature}
-		if at, ok := cards[k]; ok {
-			n.card = at
-			continue
-		}
-		cards[k] = -1
-		if room <= 0 {
-			left++
-			continue
-		}
-		f, ok, err := askFeature(features, n.layer, n.feature)
-		if err != nil {
-			return fmt.Errorf("feature %d of layer %d: %w", n.feature, n.layer, err)
-		}
-		if !ok {
-			continue
-		}
-		if f.examples != nil {
-			for _, s := range f.examples.series {
-				for _, t := range s.texts {
-					room -= len(t.tokens)
-				}
-			}
-		}
-		if n.label == "" {
-			n.label = f.data.About
-		}
-		cards[k] = len(c.cards)
-		n.card = len(c.cards)
-		one := c.words.card(f)
-		one["Facts"] = f.notes()
-		c.cards = append(c.cards, one)
 	}
-	if left > 0 {
-		c.notes = append(c.notes, count(left, "feature has", "features have")+" no examples here, as there are too many")
+	if len(g.nodes) < all {
+		g.notes = append(g.notes, fmt.Sprintf("%d of %d nodes", len(g.nodes), all))
 	}
-	return nil
+	g.dropRows()
+	for _, e := range g.edges {
+		g.most = max(g.most, math.Abs(e.value))
+	}
 }
 
-// askFeature runs another package's code: a panic of it is an error.
-func askFeature(features NodeFeature, layer, number int) (f *feature, ok bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.New(hoverText(fmt.Sprint(r)))
-		}
-	}()
-	data, ok := features(layer, number)
-	if !ok {
-		return nil, false, nil
+// wiredNodes are the nodes that the n largest edges join; the first ones if there are no edges.
+func (g *wired) wiredNodes(n int) map[int]bool {
+	kept := make(map[int]bool)
+	for _, e := range g.edges[max(0, len(g.edges)-n):] {
+		kept[e.from], kept[e.to] = true, true
 	}
-	for i, g := range data.Groups {
-		if g.Texts != nil && g.Texts.Len() > circuitTexts {
-			data.Groups = slices.Clone(data.Groups)
-			data.Groups[i].Texts = firstTexts{g.Texts}
-		}
+	for i := 0; len(g.edges) == 0 && i < CircuitNodes; i++ {
+		kept[i] = true
 	}
-	f, err = newFeature(data, Axes{})
-	return f, err == nil, err
+	return kept
 }
 
-// firstTexts are the first of more.
-type firstTexts struct{ Texts }
-
-// Len implements [Texts].
-func (t firstTexts) Len() int { return min(t.Texts.Len(), circuitTexts) }
-
-// title is what a node is called.
-func (n circuitNode) title(tokens []string) string {
-	token := clip(visibleToken(tokens[n.pos]), axisLabelLength)
-	name := kindNames[n.kind]
-	switch {
-	case n.kind == tokenNode:
-		return "token " + token
-	case n.kind == featureNode && n.feature >= 0:
-		name = fmt.Sprintf("feature %d", n.feature)
-	}
-	if n.kind == logitNode {
-		if n.label != "" {
-			return hoverText(n.label)
+// keepNodes leaves out all other nodes, and the edges at these.
+func (g *wired) keepNodes(kept map[int]bool) {
+	place := make([]int, len(g.nodes))
+	var nodes []wiredNode
+	for i, n := range g.nodes {
+		place[i] = len(nodes)
+		if kept[i] {
+			nodes = append(nodes, n)
 		}
-		return "logit " + hoverText(n.id)
 	}
-	name += fmt.Sprintf(" of layer %d at %s", n.layer, token)
-	if n.label != "" {
-		name = hoverText(n.label) + " (" + name + ")"
+	g.nodes = nodes
+	g.edges = slices.DeleteFunc(g.edges, func(e wiredEdge) bool { return !kept[e.from] || !kept[e.to] })
+	for i, e := range g.edges {
+		g.edges[i].from, g.edges[i].to = place[e.from], place[e.to]
 	}
-	return name
 }
 
-func (c *circuit) describe() string {
+// dropRows leaves out rows without nodes.
+func (g *wired) dropRows() {
+	place := make([]int, len(g.rows))
+	var rows []string
+	for i, name := range g.rows {
+		place[i] = len(rows)
+		if slices.ContainsFunc(g.nodes, func(n wiredNode) bool { return n.row == i }) {
+			rows = append(rows, name)
+		}
+	}
+	g.rows = rows
+	for i, n := range g.nodes {
+		g.nodes[i].row = place[n.row]
+	}
+}
+
+// strength is how large an edge's value is beside the largest: 0 to 1.
+func (g *wired) strength(e wiredEdge) float64 {
+	if g.most == 0 {
+		return 0
+	}
+	return math.Abs(e.value) / g.most
+}
+
+func (g *wired) describe() string {
 	var b strings.Builder
-	if c.axes.Title != "" {
-		b.WriteString(visible(c.axes.Title) + ". ")
+	if g.axes.Title != "" {
+		b.WriteString(visible(g.axes.Title) + ". ")
 	}
-	counts := [4]int{}
-	for _, n := range c.nodes {
-		counts[n.kind]++
+	fmt.Fprintf(&b, "Graph of %s and %s in %s", count(len(g.nodes), "node", "nodes"), count(len(g.edges), "edge", "edges"), count(len(g.rows), "row", "rows"))
+	if n := len(g.edges); n > 0 {
+		b.WriteString(". Strongest: ")
+		var words []string
+		for i := range min(3, n) {
+			words = append(words, g.edgeText(g.edges[n-1-i]))
+		}
+		b.WriteString(strings.Join(words, "; "))
 	}
-	fmt.Fprintf(&b, "Attribution graph of %s: %s, %s, %s, %s and %s.", count(len(c.tokens), "token", "tokens"),
-		count(counts[featureNode], "feature", "features"), count(counts[errorNode], "error", "errors"), count(counts[tokenNode], "token node", "token nodes"),
-		count(counts[logitNode], "logit", "logits"), count(len(c.links), "link", "links"))
-	for i, l := range c.links[:min(3, len(c.links))] {
-		fmt.Fprintf(&b, "%s %s into %s, %s", []string{" Strongest:", ";", ";"}[i], c.nodes[l.source].title(c.tokens), c.nodes[l.target].title(c.tokens), format(l.weight))
-	}
-	if len(c.links) > 0 {
-		b.WriteString(".")
-	}
-	for _, note := range c.notes {
-		b.WriteString(" " + note + ".")
+	b.WriteString(".")
+	for _, note := range g.notes {
+		b.WriteString("\n" + note + ".")
 	}
 	return b.String()
+}
+
+// edgeText tells an edge in words.
+func (g *wired) edgeText(e wiredEdge) string {
+	to := hoverText(g.nodes[e.to].name)
+	if e.word != "" {
+		to += " " + hoverText(e.word)
+	}
+	return fmt.Sprintf("%s → %s: %s", hoverText(g.nodes[e.from].name), to, format(e.value))
 }

@@ -1,236 +1,60 @@
 package plots_test
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
-	"maps"
 	"math"
-	"math/rand/v2"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	"gopherlens/plots"
 )
 
-// bigGraph is a graph of so many nodes and links, as circuit-tracer writes it.
-func bigGraph(nodes, links, tokens, layers int, label func(i int) string) json.RawMessage {
-	r := rand.New(rand.NewPCG(3, 5))
-	type object = map[string]any
-	var all []object
-	var rows []int
-	add := func(id, layer, kind string, row, pos int, influence any, label string) {
-		all = append(all, object{"node_id": id, "feature": 1, "layer": layer, "ctx_idx": pos, "feature_type": kind, "token_prob": 0.25, "is_target_logit": false,
-			"run_idx": 0, "reverse_ctx_idx": 0, "jsNodeId": id + "-0", "clerp": label, "influence": influence, "activation": nil})
-		rows = append(rows, row)
-	}
-	prompt := []string{}
-	for p := range tokens {
-		prompt = append(prompt, label(p))
-		add(fmt.Sprintf("E_%d_%d", 1000+p, p), "E", "embedding", 0, p, 0.5, "")
-	}
-	for k := range 5 {
-		add(fmt.Sprintf("%d_%d_%d", layers+1, k, tokens-1), fmt.Sprint(layers+1), "logit", layers+1, tokens-1, nil, fmt.Sprintf("Output %q (p=0.25)", label(k)))
-	}
-	for i := len(all); i < nodes; i++ {
-		layer, pos := r.IntN(layers), tokens-1-int(float64(tokens)*math.Pow(r.Float64(), 2))
-		kind := "cross layer transcoder"
-		id := fmt.Sprintf("%d_%d_%d", layer, i, pos)
-		if i%13 == 0 {
-			kind, id = "mlp reconstruction error", fmt.Sprintf("x%d_%d_%d", i, layer, pos)
-		}
-		add(id, fmt.Sprint(layer), kind, layer+1, pos, float64(i)/float64(nodes), label(i))
-	}
-	edges := []object{}
-	for len(edges) < links {
-		a, b := r.IntN(nodes), r.IntN(nodes)
-		if rows[a] < rows[b] {
-			edges = append(edges, object{"source": all[a]["node_id"], "target": all[b]["node_id"], "weight": float64(float32(r.NormFloat64() * math.Pow(r.Float64(), 4)))})
+// TestCircuitGraphRefuses checks that what is no graph is the figure's error.
+func TestCircuitGraphRefuses(t *testing.T) {
+	nodes := []plots.WiredNode{{Name: "a"}, {Name: "b", Row: 1}}
+	rows := []string{"low", "high"}
+	for want, w := range map[string]plots.Wiring{
+		"no data":              nil,
+		"there are no nodes":   plots.WiringList{Rows: rows},
+		"stands in row 1":      plots.WiringList{Rows: rows[:1], Nodes: nodes},
+		"edges go up":          plots.WiringList{Rows: rows, Nodes: nodes, Edges: []plots.Wire{{From: 1, To: 0, Value: 1}}},
+		"there are 2 nodes":    plots.WiringList{Rows: rows, Nodes: nodes, Edges: []plots.Wire{{From: 0, To: 2, Value: 1}}},
+		"value of edge 0 is":   plots.WiringList{Rows: rows, Nodes: nodes, Edges: []plots.Wire{{From: 0, To: 1, Value: math.NaN()}}},
+		"value of edge 0 is +": plots.WiringList{Rows: rows, Nodes: nodes, Edges: []plots.Wire{{From: 0, To: 1, Value: 1e300}}},
+	} {
+		if err := plots.CircuitGraph(w, plots.Axes{}).Err(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
 		}
 	}
-	text, err := json.Marshal(object{"metadata": object{"slug": "big", "scan": "s", "prompt_tokens": prompt, "prompt": strings.Join(prompt, ""), "schema_version": 1},
-		"qParams": object{"pinnedIds": []string{}, "supernodes": []any{}}, "nodes": all, "links": edges})
-	if err != nil {
-		panic(err)
-	}
-	return text
-}
-
-// graphModel is what the script of a page draws from.
-func graphModel(t *testing.T, f plots.Figure) (model struct {
-	Nodes struct {
-		Id, Title []string
-		Card      []int
-	}
-	Source, Target, Weight []byte
-	Document               map[string]any
-	Cards                  []any
-}) {
-	t.Helper()
-	page, err := f.HTML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), `<script type="application/json">`)
-	text, _, _ := strings.Cut(rest, "</script>")
-	if err := json.Unmarshal([]byte(text), &model); err != nil {
-		t.Fatal(err)
-	}
-	return model
-}
-
-// TestGraphKeepsDocument has in the page all that circuit-tracer wrote, so that what is exported is
-// the same graph.
-func TestGraphKeepsDocument(t *testing.T) {
-	model := graphModel(t, plots.AttributionGraph(tracedGraph, nil, plots.Axes{}))
-	var want map[string]any
-	if err := json.Unmarshal(tracedGraph, &want); err != nil {
-		t.Fatal(err)
-	}
-	byID := func(nodes any) map[string]any {
-		out := make(map[string]any)
-		for _, n := range nodes.([]any) {
-			out[n.(map[string]any)["node_id"].(string)] = n
-		}
-		return out
-	}
-	if got := byID(model.Document["nodes"]); !reflect.DeepEqual(got, byID(want["nodes"])) {
-		t.Errorf("the nodes are others: %v", got)
-	}
-	for _, key := range []string{"metadata", "qParams"} {
-		if !reflect.DeepEqual(model.Document[key], want[key]) {
-			t.Errorf("%s is %v, want %v", key, model.Document[key], want[key])
-		}
-	}
-	links := make(map[string]float64)
-	for i := range len(model.Weight) / 4 {
-		at := func(b []byte) string { return model.Nodes.Id[binary.LittleEndian.Uint16(b[2*i:])] }
-		links[at(model.Source)+" "+at(model.Target)] = float64(math.Float32frombits(binary.LittleEndian.Uint32(model.Weight[4*i:])))
-	}
-	given := make(map[string]float64)
-	for _, l := range want["links"].([]any) {
-		l := l.(map[string]any)
-		given[l["source"].(string)+" "+l["target"].(string)] = l["weight"].(float64)
-	}
-	if !maps.Equal(links, given) {
-		t.Errorf("%d links differ from the document's %d", len(links), len(given))
+	if err := plots.CircuitGraph(plots.WiringList{Rows: rows, Nodes: nodes}, plots.Axes{X: []string{"x"}}).Err(); err == nil {
+		t.Error("Axes.X does nothing and is not refused")
 	}
 }
 
-// TestGraphLimits leaves out the least of what is too much, and says so.
-func TestGraphLimits(t *testing.T) {
-	f := plots.AttributionGraph(bigGraph(plots.CircuitNodes+100, 2000, 12, 8, func(i int) string { return fmt.Sprint(i) }), nil, plots.Axes{})
-	model := graphModel(t, f)
-	if len(model.Nodes.Id) != plots.CircuitNodes {
-		t.Errorf("%d nodes are kept", len(model.Nodes.Id))
+// TestCircuitGraphOfMany draws more than it has room for, and says what it leaves out: the largest
+// edges stay.
+func TestCircuitGraphOfMany(t *testing.T) {
+	w := plots.WiringList{Rows: []string{"low", "high"}}
+	for i := range 2000 {
+		w.Nodes = append(w.Nodes, plots.WiredNode{Name: "n", Row: i % 2})
 	}
-	for _, id := range model.Nodes.Id {
-		if strings.Contains(id, fmt.Sprintf("_%d_", plots.CircuitNodes+99)) {
-			t.Errorf("node %s is kept, of the least influence", id)
-		}
+	for i := range 3000 {
+		w.Edges = append(w.Edges, plots.Wire{From: 2 * (i % 1000), To: 2*((7*i)%1000) + 1, Value: float64(i)})
 	}
+	f := plots.CircuitGraph(w, plots.Axes{})
 	svg, err := f.SVG()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(svg), "5000 of 5100 nodes") {
-		t.Error("the picture does not say that it has 5000 of 5100 nodes")
-	}
-}
-
-// TestGraphFeatures asks once for a feature, wherever it is active.
-func TestGraphFeatures(t *testing.T) {
-	asked := make(map[[2]int]int)
-	f := plots.AttributionGraph(tracedGraph, func(layer, feature int) (plots.FeatureData, bool) {
-		asked[[2]int{layer, feature}]++
-		return graphFeature(layer, feature)
-	}, plots.Axes{})
-	model := graphModel(t, f)
-	known := 0
-	for at, n := range asked {
-		if n != 1 {
-			t.Errorf("feature %v was asked for %d times", at, n)
-		}
-		if at[0] < 2 {
-			known++
+	text := string(svg)
+	for _, want := range []string{"the 1500 largest of 3000 edges", "of 2000 nodes", "2999"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the picture does not say %q", want)
 		}
 	}
-	if known == 0 || len(model.Cards) != known {
-		t.Errorf("%d cards, want %d", len(model.Cards), known)
+	if n := strings.Count(text, "<path"); n > plots.CircuitEdges {
+		t.Errorf("%d edges are drawn, more than %d", n, plots.CircuitEdges)
 	}
-	twice := []byte(`{"metadata": {"prompt_tokens": ["a", "b"]}, "nodes": [
-		{"node_id": "0_7_0", "layer": "0", "ctx_idx": 0, "feature_type": "cross layer transcoder"},
-		{"node_id": "0_7_1", "layer": "0", "ctx_idx": 1, "feature_type": "cross layer transcoder"}]}`)
-	if model := graphModel(t, plots.AttributionGraph(twice, graphFeature, plots.Axes{})); !slices.Equal(model.Nodes.Card, []int{0, 0}) {
-		t.Errorf("a feature at two positions has the cards %v", model.Nodes.Card)
-	}
-	f = plots.AttributionGraph(tracedGraph, func(layer, feature int) (plots.FeatureData, bool) { panic("a bug of the reader's") }, plots.Axes{})
-	if err := f.Err(); err == nil || !strings.Contains(err.Error(), "a bug of the reader's") {
-		t.Errorf("a function that panics: %v", err)
-	}
-}
-
-// TestGraphRefuses names the node or link that cannot be.
-func TestGraphRefuses(t *testing.T) {
-	with := func(change func(nodes, links []any, metadata map[string]any)) json.RawMessage {
-		var d map[string]any
-		if err := json.Unmarshal(tracedGraph, &d); err != nil {
-			t.Fatal(err)
-		}
-		change(d["nodes"].([]any), d["links"].([]any), d["metadata"].(map[string]any))
-		text, err := json.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	for want, document := range map[string]any{
-		"is nil":           nil,
-		"is no graph":      []byte("{"),
-		"no UTF-8":         []byte("{\"a\": \"\xe2\"}"),
-		"0 prompt_tokens":  []byte("{}"),
-		"cannot":           nil,
-		"ctx_idx 99":       with(func(n, _ []any, _ map[string]any) { n[0].(map[string]any)["ctx_idx"] = 99 }),
-		"ctx_idx 0.5":      with(func(n, _ []any, _ map[string]any) { n[0].(map[string]any)["ctx_idx"] = 0.5 }),
-		"no node_id":       with(func(n, _ []any, _ map[string]any) { delete(n[0].(map[string]any), "node_id") }),
-		"layer 9999999":    with(func(n, _ []any, _ map[string]any) { n[0].(map[string]any)["layer"] = "9999999" }),
-		"is no node":       with(func(_, l []any, _ map[string]any) { l[2].(map[string]any)["source"] = "nobody" }),
-		"the weight 1e+99": with(func(_, l []any, _ map[string]any) { l[2].(map[string]any)["weight"] = 1e99 }),
-	} {
-		if want == "cannot" {
-			document, want = make(chan int), "unsupported type"
-		}
-		if err := plots.AttributionGraph(document, nil, plots.Axes{}).Err(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
-		}
-	}
-}
-
-// TestGraphHostile puts every label into a document and reads the page back.
-func TestGraphHostile(t *testing.T) {
-	labels := hostileLabels()
-	for i := 0; i < len(labels); i += 7 {
-		label := func(k int) string { return labels[(i+k)%len(labels)] }
-		f := plots.AttributionGraph(bigGraph(60, 100, 7, 3, label), func(layer, feature int) (plots.FeatureData, bool) {
-			return plots.FeatureData{About: label(feature), Up: []plots.Ranked{{Token: label(feature + 1), Value: 1}}}, true
-		}, plots.Axes{Title: label(0)})
-		checkMarkup(t, fmt.Sprintf("graph with %q", label(0)), f)
-	}
-}
-
-// TestGraphSize keeps a large graph's page small enough for a notebook.
-func TestGraphSize(t *testing.T) {
-	page, err := plots.AttributionGraph(bigGraph(2000, 100_000, 24, 26, func(i int) string { return fmt.Sprint(i) }), nil, plots.Axes{}).HTML()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := len(page); n > 3<<20 {
-		t.Errorf("2000 nodes and 100000 links take %d bytes", n)
-	}
-	if base64.StdEncoding.EncodedLen(800_000) > len(page) {
-		t.Errorf("%d bytes cannot hold 100000 links", len(page))
+	if n := strings.Count(text, "<rect") - 1; n > plots.CircuitNodes {
+		t.Errorf("%d nodes are drawn, more than %d", n, plots.CircuitNodes)
 	}
 }

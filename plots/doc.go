@@ -21,6 +21,7 @@
 //	ColoredTokens      tokens and [token] or [quantity, token]
 //	TextActivations    series of texts, a number at each token: neurons, heads, features
 //	TextNeuronActivations tokens and [token, layer, neuron]
+//	CircuitGraph       nodes in rows and the edges between them: heads and MLPs of a circuit
 //	Feature            what is known of a feature, a [FeatureData]
 //	AttributionGraph   the JSON of circuit-tracer and Neuronpedia
 //	TokenLogProbs      tokens, [token], and the best guesses in each place

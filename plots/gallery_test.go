@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"gopherlens/plots"
@@ -66,9 +67,33 @@ func samples() []sample {
 		{"text_activations", plots.TextActivations(neuronTexts(), plots.Axes{Title: "What three neurons read", Unit: "activation"})},
 		{"text_neurons", plots.TextNeuronActivations(prompt(16), neuronGrid(16, 2, 3), plots.Axes{Title: "Neurons of two layers", Facets: []string{"layer 3", "layer 7"}})},
 		{"feature", plots.Feature(featureData(), plots.Axes{Title: "Feature 123", Unit: "activation"})},
+		{"circuit", plots.CircuitGraph(wiring(5, 4), plots.Axes{Title: "A circuit", Unit: "logit difference"})},
 		{"attribution_graph", plots.AttributionGraph(graphDocument(), graphFeature, plots.Axes{Title: "What the answer comes of"})},
 		{"imshow_sequential", plots.Imshow([][]float64{{51.2, 52.3, 53.1}, {50.4, 54.9, 52.2}}, plots.Axes{Title: "Far from zero", Unit: "norm"})},
 	}
+}
+
+// wiring is a circuit of some layers with some heads and an MLP each.
+func wiring(layers, heads int) plots.WiringList {
+	w := plots.WiringList{Rows: []string{"input"}, Nodes: []plots.WiredNode{{Name: "input"}}}
+	for l := range layers {
+		w.Rows = append(w.Rows, fmt.Sprintf("heads %d", l), fmt.Sprintf("MLP %d", l))
+		for h := range heads {
+			w.Nodes = append(w.Nodes, plots.WiredNode{Name: fmt.Sprintf("a%d.h%d", l, h), Row: 1 + 2*l})
+		}
+		w.Nodes = append(w.Nodes, plots.WiredNode{Name: fmt.Sprintf("m%d", l), Row: 2 + 2*l})
+	}
+	w.Rows = append(w.Rows, "logits")
+	w.Nodes = append(w.Nodes, plots.WiredNode{Name: "logits", Row: 1 + 2*layers})
+	for to := range w.Nodes {
+		for from := range to {
+			k := from*31 + to*17
+			if w.Nodes[from].Row < w.Nodes[to].Row && k%9 == 0 {
+				w.Edges = append(w.Edges, plots.Wire{From: from, To: to, Value: math.Round(1e3*math.Sin(float64(k))) / 1e3, Word: []string{"q", "k", "v", ""}[k%4]})
+			}
+		}
+	}
+	return w
 }
 
 // lensGrid are predictions that grow surer from row to row.

@@ -66,6 +66,7 @@ const kinds = [
   [".gl-lens", checkLens],
   [".gl-table", checkTable],
   [".gl-feature", checkFeature],
+  [".gl-attribution", checkAttribution],
   [".gl-circuit", checkCircuit],
 ];
 
@@ -132,6 +133,27 @@ async function checkSlider(figure, slider) {
   await slider.press("End"); // the arrow keys are JupyterLab's own
   await figure.page().waitForTimeout(300);
   expect((await title()) !== before, "the slider changes nothing");
+}
+
+// checkCircuit: the pointer on a node lists its edges, a click holds it, arrows move, Escape lets go.
+async function checkCircuit(page, figure, { trusted }) {
+  const picture = figure.locator("img");
+  expect(await picture.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
+  expect(Boolean(await picture.getAttribute("alt")), "the picture has no alternative text");
+  if (!trusted) return;
+  const node = figure.locator("g[data-node]").first(), tip = figure.locator(".gl-tip");
+  await page.mouse.move(...(await center(node)));
+  expect((await tip.isVisible()) && (await tip.innerText()).trim() !== "", "a node does not answer the pointer");
+  const text = await tip.innerText();
+  await page.mouse.click(...(await center(node)));
+  await page.mouse.move(5, 5);
+  expect((await tip.isVisible()) && (await tip.innerText()) === text, "a click does not hold the node");
+  const drawing = figure.locator("svg");
+  await drawing.focus();
+  await drawing.press("ArrowUp");
+  expect((await tip.innerText()) !== text, "the arrow keys do not move the node");
+  await drawing.press("Escape");
+  expect(await tip.isHidden(), "Escape does not let go of the node");
 }
 
 async function checkAttention(page, figure, { trusted }) {
@@ -255,8 +277,8 @@ async function checkFeature(page, figure) {
     expect(await img.evaluate((e) => e.complete && e.naturalWidth > 0), "the histogram is not drawn");
 }
 
-// checkCircuit: a node answers the pointer, a click shows its links, a pinned one is kept.
-async function checkCircuit(page, figure, { trusted }) {
+// checkAttribution: a node answers the pointer, a click shows its links, a pinned one is kept.
+async function checkAttribution(page, figure, { trusted }) {
   const map = figure.locator(".gl-map img");
   expect(await map.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
   if (!trusted) return;
