@@ -1,6 +1,6 @@
 // Makes an attribution graph answer: nodes and links are drawn on canvases over the static picture's
 // grid; a node that is chosen tells its inputs, outputs and feature; nodes are pinned, named and
-// grouped. What the reader changes is kept by the browser and exported. See circuit_html.go.
+// grouped. What the reader changes is kept by the browser and exported. See attribution_html.go.
 const pi2 = 2 * Math.PI;
 
 // bytesOf unpacks what Go writes as bytes.
