@@ -76,7 +76,7 @@ func TestEnds(t *testing.T) {
 // TestSumsOverSources checks that the scores of a target's edges add up to the attribution of its
 // whole input: what nodes write adds up to what is read, as biases do not differ.
 func TestSumsOverSources(t *testing.T) {
-	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "native/attn_only_2l"} {
+	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "native/attn_only_2l", "native/attn_only_shortformer"} {
 		m := must(hooked.FromPretrained("../testdata/"+name, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 		clean, corrupted, answers := pairs(m, 2, 5)
 		task := edges.Task{Base: clean, Source: patching.FromTokens(corrupted), Metric: hooked.LogitDiff(answers)}
