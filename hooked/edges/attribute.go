@@ -1,6 +1,8 @@
 package edges
 
 import (
+	"slices"
+
 	"github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
@@ -48,6 +50,8 @@ func (t Task) Scores(m *hooked.Model, method Method, options ...Option) (*Scores
 	switch {
 	case method.score == nil:
 		return nil, brief.Errorf("edges: there is no method: give EAP(), EAPIG(5), EAPIGActivations(5) or Exact()")
+	case method.name != "Exact" && slices.Contains(set.given, "BatchBytes"):
+		return nil, brief.Errorf("edges: BatchBytes would do nothing: %s runs all prompts at once", method.name)
 	case method.steps < 1:
 		return nil, brief.Errorf("edges: %s of %d steps: want at least 1", method.name, method.steps)
 	}
