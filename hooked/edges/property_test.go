@@ -160,8 +160,8 @@ func TestPadded(t *testing.T) {
 	golden.Close(t, "scores", must(task.Scores(m, edges.EAPIG(2), edges.AttentionMask(mask)))(t).Float32s(), wantScores, golden.Tolerance{Abs: 2e-5, Rel: 1e-3})
 }
 
-// TestPrune checks that a pruned circuit computes what the whole did, and that its edges lie on ways
-// from the input to the logits.
+// TestPrune checks that a pruned circuit computes what the whole did, and that its edges lie on
+// ways from the input to the logits.
 func TestPrune(t *testing.T) {
 	m := must(hooked.FromPretrained("../testdata/arch/llama", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 	clean, corrupted, answers := pairs(m, 2, 5)
