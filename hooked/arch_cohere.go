@@ -16,9 +16,9 @@ var cohere = architecture{
 		}
 		return c
 	},
-	defaults: joined(cohereDefaults, map[string]any{"rope_theta": 500000, "use_qk_norm": false}),
-	ggufKeys: cohereGGUFKeys,
-	// llama.cpp normalizes q and k where the tensors are there
+	defaults:     joined(cohereDefaults, map[string]any{"rope_theta": 500000, "use_qk_norm": false}),
+	ggufKeys:     cohereGGUFKeys,
+	ggufTensors:  map[string]string{"blk.0.attn_q_norm.weight": "use_qk_norm"},
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
 	ignored:      []string{"attention_dropout", "pretraining_tp"},
@@ -27,7 +27,7 @@ var cohere = architecture{
 		{to: "blocks.%d.attn.q_norm.w", from: "layers.%d.self_attn.q_norm.weight", iff: "use_qk_norm"},
 		{to: "blocks.%d.attn.k_norm.w", from: "layers.%d.self_attn.k_norm.weight", iff: "use_qk_norm"},
 	}),
-	ggufWeights: cohereGGUFWeights,
+	ggufWeights: slices.Concat(cohereGGUFWeights, ownQKNormsGGUF),
 }
 
 // cohere2 reads Command R7B: three layers of four have a window and turn q and k, the fourth does
@@ -54,8 +54,9 @@ var cohere2 = architecture{
 		}
 		return c
 	},
-	defaults:     joined(cohereDefaults, map[string]any{"rope_theta": 10000, "sliding_window": 4096, "sliding_window_pattern": 4}),
-	ggufKeys:     joined(cohereGGUFKeys, map[string]string{"attention.sliding_window": "sliding_window"}),
+	defaults: joined(cohereDefaults, map[string]any{"rope_theta": 10000, "sliding_window": 4096, "sliding_window_pattern": 4}),
+	ggufKeys: joined(cohereGGUFKeys, map[string]string{"attention.sliding_window": "sliding_window",
+		"attention.sliding_window_pattern": ggufWindowsField}),
 	ggufDefaults: joined(llamaCPP, map[string]any{"sliding_window_pattern": 4}),
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
 	ignored: []string{"attention_dropout", "_sliding_window_pattern", "cache_implementation", "order_of_interleaved_layers", "position_embedding_type",
@@ -89,3 +90,9 @@ var cohereGGUFWeights = slices.Concat(omit(plainGGUFWeights, "ln2.", "unembed.")
 		{to: "blocks.%d.ln2.w", from: "blk.%d.attn_norm.weight"},
 		{to: "unembed.W_U", from: "output.weight", tied: "token_embd.weight", pattern: "v d -> d v", scale: "logit_scale"},
 	})
+
+// ownQKNormsGGUF are the weights of norms of each head of q and k, as GGUF files have them.
+var ownQKNormsGGUF = []weightRule{
+	{to: "blocks.%d.attn.q_norm.w", from: "blk.%d.attn_q_norm.weight"},
+	{to: "blocks.%d.attn.k_norm.w", from: "blk.%d.attn_k_norm.weight"},
+}

@@ -32,6 +32,37 @@ var granite = architecture{
 	}),
 }
 
+// graniteMoe reads IBM's Granite 3 with experts, whose gates sum to one.
+//
+// Source: transformers/models/granitemoe/modeling_granitemoe.py.
+var graniteMoe = architecture{
+	class: "GraniteMoeForCausalLM",
+	gguf:  "granitemoe",
+	noBOS: true,
+	config: func(f *fields) Config {
+		c := f.mixture(graniteConfig(f), "num_local_experts", NormalizedRouter)
+		c.DExpert = c.DMLP
+		f.want("position_embedding_type", "rope")
+		return c
+	},
+	defaults:       joined(graniteDefaults, map[string]any{"num_local_experts": 8, "num_experts_per_tok": 2}),
+	ggufKeys:       joined(graniteGGUFKeys, mixtureGGUFKeys("num_local_experts")),
+	ggufDefaults:   graniteCPP,
+	ggufFixed:      map[string]any{"hidden_act": "silu"},
+	ignored:        append([]string{"attention_dropout"}, mixtureIgnored...),
+	prefixes:       []string{"model."},
+	ignoredTensors: []string{ropeFactors},
+	weights: slices.Concat(omit(llamaWeights, "W_O", "embed.W_E", "mlp.", "W_U"), graniteScaled, qkvBiases("attention_bias"), []weightRule{
+		{to: "blocks.%d.attn.b_O", from: "layers.%d.self_attn.o_proj.bias", iff: "attention_bias", scale: "residual_multiplier"},
+		{to: "blocks.%d.mlp.W_router", from: "layers.%d.block_sparse_moe.router.layer.weight", pattern: "expert d -> d expert"},
+		{to: "blocks.%d.mlp.experts.W_{gate,in}", from: "layers.%d.block_sparse_moe.input_linear.weight", pattern: "expert (gate_up w) d -> gate_up expert d w"},
+		{to: "blocks.%d.mlp.experts.W_out", from: "layers.%d.block_sparse_moe.output_linear.weight", pattern: "expert d w -> expert w d", scale: "residual_multiplier"},
+	}),
+	ggufWeights: slices.Concat(omit(granite.ggufWeights, "mlp."), omit(expertGGUFWeights, "W_out"), []weightRule{
+		{to: "blocks.%d.mlp.experts.W_out", from: "blk.%d.ffn_down_exps.weight", pattern: "expert d w -> expert w d", scale: "residual_multiplier"},
+	}),
+}
+
 // graniteScaled are the weights that a multiplier is put into, but for MLPs.
 var graniteScaled = []weightRule{
 	{to: "embed.W_E", from: "embed_tokens.weight", scale: "embedding_multiplier"},

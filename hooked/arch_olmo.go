@@ -59,9 +59,10 @@ var olmo2 = architecture{
 //
 // Source: transformers/models/olmo3/modeling_olmo3.py.
 var olmo3 = architecture{
-	class: "Olmo3ForCausalLM",
-	gguf:  "olmo2", // with a window
-	noBOS: true,
+	class:    "Olmo3ForCausalLM",
+	gguf:     "olmo2",
+	ggufWhen: "attention.sliding_window",
+	noBOS:    true,
 	config: func(f *fields) Config {
 		c := llamaSizes(f)
 		c.Eps, c.Normalization = f.Positive("rms_norm_eps"), RMS
@@ -75,9 +76,14 @@ var olmo3 = architecture{
 		return normedAfter(c)
 	},
 	defaults: joined(olmoDefaults, map[string]any{"rms_norm_eps": 1e-5, "rope_theta": 500000, "sliding_window": 4096}),
-	ignored:  []string{"attention_dropout"},
-	prefixes: []string{"model."},
-	weights:  olmo2Weights,
+	ggufKeys: joined(llamaGGUFKeys, map[string]string{"attention.sliding_window": "sliding_window",
+		"attention.sliding_window_pattern": ggufWindowsField}),
+	ggufDefaults: llamaCPP,
+	ggufFixed:    map[string]any{"hidden_act": "silu"},
+	ignored:      []string{"attention_dropout"},
+	prefixes:     []string{"model."},
+	weights:      olmo2Weights,
+	ggufWeights:  olmo2GGUFWeights,
 }
 
 func normedAfter(c Config) Config {
@@ -97,10 +103,40 @@ var wholeQKNorms = []weightRule{
 	{to: "blocks.%d.attn.k_norm.w", from: "layers.%d.self_attn.k_norm.weight", pattern: "(kv e) -> kv e"},
 }
 
-var olmo2GGUFWeights = slices.Concat(omit(plainGGUFWeights, "ln1.", "ln2."),
+var wholeQKNormsGGUF = []weightRule{
+	{to: "blocks.%d.attn.q_norm.w", from: "blk.%d.attn_q_norm.weight", pattern: "(head e) -> head e"},
+	{to: "blocks.%d.attn.k_norm.w", from: "blk.%d.attn_k_norm.weight", pattern: "(kv e) -> kv e"},
+}
+
+var olmo2GGUFWeights = slices.Concat(omit(plainGGUFWeights, "ln1.", "ln2."), wholeQKNormsGGUF,
 	separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), []weightRule{
-		{to: "blocks.%d.attn.q_norm.w", from: "blk.%d.attn_q_norm.weight", pattern: "(head e) -> head e"},
-		{to: "blocks.%d.attn.k_norm.w", from: "blk.%d.attn_k_norm.weight", pattern: "(kv e) -> kv e"},
 		{to: "blocks.%d.ln1_post.w", from: "blk.%d.post_attention_norm.weight"},
 		{to: "blocks.%d.ln2_post.w", from: "blk.%d.post_ffw_norm.weight"},
 	})
+
+// olmoe reads OLMoE: experts whose gates do not sum to one, q and k normalized whole, norms where
+// Llama has them.
+//
+// Source: transformers/models/olmoe/modeling_olmoe.py.
+var olmoe = architecture{
+	class: "OlmoeForCausalLM",
+	gguf:  "olmoe",
+	noBOS: true,
+	config: func(f *fields) Config {
+		c := f.mixture(llamaLike(f, wholeRope), "num_experts", f.topRouter())
+		c.DExpert, c.UseQKNorm, c.QKNorm = c.DMLP, true, AllHeads
+		c.ClipQKV = f.PositiveOr("clip_qkv", 0)
+		return c
+	},
+	defaults: joined(olmoDefaults, map[string]any{"num_hidden_layers": 16, "hidden_size": 2048, "max_position_embeddings": 4096,
+		"num_attention_heads": 16, "intermediate_size": 2048, "rms_norm_eps": 1e-5, "num_experts": 64, "num_experts_per_tok": 8, "norm_topk_prob": false}),
+	aliases:      map[string]string{"num_local_experts": "num_experts"},
+	ggufKeys:     mixtureGGUFKeys("num_experts"),
+	ggufDefaults: llamaCPP,
+	ggufFixed:    map[string]any{"hidden_act": "silu", "norm_topk_prob": false},
+	ignored:      append([]string{"attention_dropout"}, mixtureIgnored...),
+	prefixes:     []string{"model."},
+	weights:      slices.Concat(omit(llamaWeights, "mlp."), qkvBiases("attention_bias"), oBias("attention_bias"), wholeQKNorms, qwenExperts),
+	ggufWeights: slices.Concat(omit(plainGGUFWeights, "mlp."), separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), expertGGUFWeights,
+		wholeQKNormsGGUF),
+}

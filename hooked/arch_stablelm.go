@@ -14,6 +14,9 @@ var stableLM = architecture{
 		c := llamaSizes(f)
 		c.Eps, c.Normalization = f.Positive("layer_norm_eps"), LN
 		c.ParallelAttnMLP = f.Bool("use_parallel_residual")
+		if f.gguf { // where llama.cpp goes by the tensors
+			c.ParallelAttnMLP = !f.Bool(stableLMInTurn)
+		}
 		if f.Bool("qk_layernorm") {
 			c.UseQKNorm, c.QKNorm = true, OwnLN
 		}
@@ -28,6 +31,7 @@ var stableLM = architecture{
 		"use_parallel_residual": "use_parallel_residual"}),
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
+	ggufTensors:  map[string]string{"blk.0.ffn_norm.weight": stableLMInTurn, "blk.0.attn_q_norm.weight": "qk_layernorm"},
 	aliases:      map[string]string{"norm_eps": "layer_norm_eps", "rope_pct": "partial_rotary_factor"},
 	ignored:      []string{"attention_dropout", "hidden_dropout"},
 	prefixes:     []string{"model."},
@@ -41,9 +45,13 @@ var stableLM = architecture{
 		{to: "blocks.%d.attn.k_norm.w", from: "layers.%d.self_attn.k_layernorm.norms.#.weight", iff: "qk_layernorm"},
 		{to: "ln_final.b", from: "norm.bias"},
 	}),
-	ggufWeights: slices.Concat(plainGGUFWeights, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), []weightRule{
+	ggufWeights: slices.Concat(omit(plainGGUFWeights, "ln2."), ownQKNormsGGUF, separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), []weightRule{
 		{to: "blocks.%d.ln1.b", from: "blk.%d.attn_norm.bias"},
-		{to: "blocks.%d.ln2.b", from: "blk.%d.ffn_norm.bias"},
+		{to: "blocks.%d.ln2.w", from: "blk.%d.ffn_norm.weight|blk.%d.attn_norm.weight"},
+		{to: "blocks.%d.ln2.b", from: "blk.%d.ffn_norm.bias|blk.%d.attn_norm.bias"},
 		{to: "ln_final.b", from: "output_norm.bias"},
 	}),
 }
+
+// stableLMInTurn says in GGUF files that a norm stands between attention and MLP.
+const stableLMInTurn = "norms_in_turn"

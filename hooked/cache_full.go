@@ -43,6 +43,9 @@ func (d *decomposition) addMLPs() error {
 	}
 	for l := range d.r.layer {
 		var err error
+		if d.c.m.cfg.sparse(l) && !d.r.has(WholeMLPs) {
+			return brief.Errorf("layer %d has a mixture of experts, whose neurons are not the same for all tokens: ask for WholeMLPs", l)
+		}
 		if d.r.has(WholeMLPs) {
 			err = d.add(fmt.Sprintf("%d_mlp_out", l), MLPOut.At(l))
 		} else {

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -16,7 +18,7 @@ import (
 // familyNames are the fixtures under testdata/families, whose numbers are Hugging Face's alone.
 func familyNames(t *testing.T) []string {
 	dirs, err := filepath.Glob("testdata/families/*/config.json")
-	if err != nil || len(dirs) < 19 {
+	if err != nil || len(dirs) < 27 {
 		t.Fatal("fixtures are missing in testdata/families", dirs, err)
 	}
 	var names []string
@@ -28,7 +30,7 @@ func familyNames(t *testing.T) []string {
 
 // onXLA are the fixtures that run on XLA in CI: they have between them the graphs that no family of
 // testdata/arch has.
-var onXLA = []string{"olmo2", "cohere2", "falcon_rw"}
+var onXLA = []string{"olmo2", "cohere2", "falcon_rw", "qwen2_moe", "gpt_oss"}
 
 // familyFile is a fixture's numbers, and how far from them a model may be.
 func familyFile(t *testing.T, name string) (*golden.File, golden.Tolerance) {
@@ -92,15 +94,140 @@ func comparePart(t *testing.T, file *golden.File, part string, l int, m *hooked.
 	if c := m.Config(); c.PostNorms() {
 		return // resid_post says what both add together
 	} else if c.Architecture == "GraniteForCausalLM" || c.Architecture == "GraniteMoeForCausalLM" {
-		for i := range want {
-			want[i] *= 0.22 // residual_multiplier
-		}
+		scaleBy(want, 0.22) // residual_multiplier, which stands in W_O and W_out
 	} else if c.Architecture == "MptForCausalLM" && part == "mlp_out" { // the residual stream included
 		for i, v := range cache.Get("resid_mid", l).Float32s() {
 			want[i] -= v
 		}
 	}
 	golden.Close(t, fmt.Sprint(part, "/", l), got, want, tol)
+}
+
+// expertSites are the activations of a mixture of experts, by their names in the fixtures.
+var expertSites = map[string]string{"in": "mlp.hook_in", "router_logits": "mlp.hook_router_logits", "experts": "mlp.hook_expert_indices",
+	"gates": "mlp.hook_expert_gates", "expert_out": "mlp.hook_expert_out", "routed_out": "mlp.hook_routed_out",
+	"shared_expert": "mlp.hook_shared_expert_out", "shared_expert_gate": "mlp.hook_shared_expert_gate"}
+
+// TestExperts compares the scores, the choice, the gates and the outputs of experts with Hugging
+// Face's. Another choice is an error, not rounding: no two scores of a fixture are near each other.
+func TestExperts(t *testing.T) {
+	forEachNewFamily(t, func(t *testing.T, be compute.Backend, name string) {
+		file, tol := familyFile(t, name)
+		m := loadFamily(t, name, hooked.NoProcessing, be)
+		if len(file.Names("moe/")) == 0 {
+			t.Skip("no experts")
+		}
+		sparse := 0
+		_, cache := hooked.Must2(m.RunWithCache(hooked.Tokens(file.Ints("tokens")), hooked.Names("*", "*.hook_in", "*.hook_expert_out")))
+		for l := range m.Config().NLayers {
+			for part, hook := range expertSites {
+				fixture := fmt.Sprint("moe/", l, "/", part)
+				if !file.Has(fixture) {
+					continue
+				}
+				sparse++
+				got := cache.Get(fmt.Sprint("blocks.", l, ".", hook)).Float32s()
+				want := valuesOf(t, file, fixture)
+				if m.Config().Architecture == "GraniteMoeForCausalLM" && strings.HasSuffix(part, "_out") {
+					scaleBy(want, 0.22) // residual_multiplier, which stands in W_out
+				}
+				golden.Close(t, fixture, got, want, tol)
+			}
+		}
+		if sparse < 6 {
+			t.Errorf("only %d tensors of experts were compared", sparse)
+		}
+	})
+}
+
+// valuesOf are a fixture's values, whole numbers as floats.
+func valuesOf(t *testing.T, file *golden.File, name string) []float32 {
+	t.Helper()
+	if !strings.HasSuffix(name, "/experts") && !strings.HasSuffix(name, "hook_expert_indices") {
+		values, _ := file.Floats(name)
+		return values
+	}
+	var values []float32
+	for _, row := range file.Ints(name) {
+		for _, v := range row {
+			values = append(values, float32(v))
+		}
+	}
+	return values
+}
+
+func scaleBy(values []float32, by float32) {
+	for i := range values {
+		values[i] *= by
+	}
+}
+
+// TestMixtralOfTransformerLens compares the activations that TransformerLens names too. Inside an
+// expert it has only the rows of the tokens that chose it, those that chose it first before the rest.
+func TestMixtralOfTransformerLens(t *testing.T) {
+	file, tol := familyFile(t, "mixtral")
+	m := loadFamily(t, "mixtral", hooked.NoProcessing, golden.PureGo(t))
+	c := m.Config()
+	_, cache := hooked.Must2(m.RunWithCache(hooked.Tokens(file.Ints("tokens")), hooked.Names("*", hooked.ExpertPre, hooked.ExpertPreLinear, hooked.ExpertPost)))
+	inside := map[string]string{"hook_gate": "pre", "hook_pre": "pre_linear", "hook_post": "post"}
+	for _, hook := range file.Names("cache/") {
+		if part, number, ok := strings.Cut(hook, "mlp.experts."); ok {
+			number, which, _ := strings.Cut(number, ".")
+			expert := float32(hooked.Must(strconv.Atoi(number)))
+			chosen := cache.Get(part + "mlp.hook_expert_indices").Float32s()
+			slots := cache.Get(part + "mlp.hook_expert_" + inside[which]).Float32s()
+			var rows []float32
+			for slot := range c.ExpertsPerToken {
+				for i := slot; i < len(chosen); i += c.ExpertsPerToken {
+					if chosen[i] == expert {
+						rows = append(rows, slots[i*c.DExpert:(i+1)*c.DExpert]...)
+					}
+				}
+			}
+			want, _ := file.Floats("cache/" + hook)
+			golden.Close(t, hook, rows, want, tol)
+			continue
+		}
+		golden.Close(t, hook, cache.Get(hook).Float32s(), valuesOf(t, file, "cache/"+hook), tol)
+	}
+}
+
+// TestRouting replaces which experts a token uses: with those that it chose nothing changes, and
+// with the other order of slots neither; with other experts the output is theirs, each with the
+// gate that its score gives it.
+func TestRouting(t *testing.T) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		file, tol := familyFile(t, "olmoe")
+		m := loadFamily(t, "olmoe", hooked.NoProcessing, be)
+		tokens := hooked.Tokens(file.Ints("tokens"))
+		logits, cache := hooked.Must2(m.RunWithCache(tokens))
+		site := hooked.ExpertIndices.At(0)
+		chosen := cache.Get(site)
+		run := func(indices *hooked.Tensor) *hooked.Tensor {
+			return hooked.Must(m.Run(tokens, hooked.Edit(site, hooked.Replace(indices))))
+		}
+		golden.Close(t, "the same experts", run(chosen).Float32s(), logits.Float32s(), tol)
+		other := hooked.Must(m.NewTensor(&hooked.Array{Shape: chosen.Shape(), Data: reversedSlots(chosen.Float32s(), 3)}, "batch pos slot"))
+		golden.Close(t, "in another order", run(other).Float32s(), logits.Float32s(), tol)
+		first := hooked.Must(m.NewTensor(hooked.NewArray(chosen.Shape()...), "batch pos slot")) // expert 0 three times
+		_, edited := hooked.Must2(m.RunWithCache(tokens, hooked.Edit(site, hooked.Replace(first)), hooked.Names("*", "*.hook_expert_out")))
+		weights, out := edited.Get(hooked.ExpertWeights.At(0)).Float32s(), edited.Get(hooked.ExpertOut.At(0)).Float32s()
+		c := m.Config()
+		want := make([]float32, len(weights)/c.NExperts*c.DModel)
+		for i := range want {
+			token, d := i/c.DModel, i%c.DModel
+			want[i] = 3 * weights[token*c.NExperts] * out[token*3*c.DModel+d]
+		}
+		golden.Close(t, "expert 0 alone", edited.Get(hooked.RoutedOut.At(0)).Float32s(), want, tol)
+	})
+}
+
+func reversedSlots(x []float32, slots int) []float32 {
+	out := slices.Clone(x)
+	for i := 0; i < len(out); i += slots {
+		slices.Reverse(out[i : i+slots])
+	}
+	return out
 }
 
 // TestFamiliesBeyondContext compares a text longer than the first training's.
@@ -115,6 +242,9 @@ func TestFamiliesBeyondContext(t *testing.T) {
 func TestFamiliesProcessed(t *testing.T) {
 	forEachNewFamily(t, func(t *testing.T, be compute.Backend, name string) {
 		file, tol := familyFile(t, name)
+		if !file.Has("loss_per_token") {
+			t.Skip("the same model as gpt_oss")
+		}
 		m := loadFamily(t, name, hooked.DefaultProcessing|hooked.RefactorFactored, be)
 		losses := hooked.Must(m.Loss(hooked.Tokens(file.Ints("tokens")), hooked.LossPerToken()))
 		compare(t, file, "loss_per_token", losses, golden.Tolerance{Abs: 4 * tol.Abs, Rel: tol.Rel})

@@ -19,6 +19,9 @@ func (b *builder) mlp(l int, x *Node) *Node {
 
 // mlpOut is what the MLP makes of an input that is normalized already.
 func (b *builder) mlpOut(l int, x *Node) *Node {
+	if b.cfg.sparse(l) {
+		return b.experts(l, x)
+	}
 	post := b.tap(MLPPost.At(l), b.neurons(l, x))
 	return dense(post, b.lw(l, "mlp.W_out"), b.bias(b.layerName(l, "mlp.b_out")))
 }

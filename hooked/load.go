@@ -138,7 +138,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, limit, put) }
-	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
+	if k, ok := be.(keeper); ok {
+		m.texts = newTextKeeper(k, key, where)
+	}
+	m.tok = m.texts.tokenizer(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
 }
 

@@ -16,6 +16,8 @@ import (
 type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
+	// the key that tells it from another family of that name, where it is there and not 0
+	ggufWhen string
 
 	config func(f *fields) Config
 	// of the fields that a config.json leaves out, as in the family's newest configuration class
@@ -30,9 +32,12 @@ type architecture struct {
 	ggufKeys     map[string]string
 	ggufDefaults map[string]any // of the fields that a GGUF file leaves out, as in llama.cpp
 	ggufFixed    map[string]any // fields that GGUF leaves to the family
+	// tensors that are there or not -> the field that says so
+	ggufTensors map[string]string
 
 	noBOS bool // texts get no BOS unless a call says so
 
+	unpacks        bool     // its checkpoints may hold tensors in MXFP4
 	prefixes       []string // that checkpoints may or may not put before their tensors' names
 	weights        []weightRule
 	ggufWeights    []weightRule
@@ -70,7 +75,7 @@ type weightRule struct {
 
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3,
-	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mpt, &bloom,
+	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom,
 	&bert, &bertMaskedLM}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
@@ -118,7 +123,8 @@ func badRows(c Config, a *Array) error {
 // axisSizes are the axes that a rule's pattern may name.
 func (c Config) axisSizes() map[string]int {
 	return map[string]int{"head": c.NHeads, "kv": c.NKeyValueHeads, "e": c.DHead, "half": 2, "qkv": 3, "gate_up": 2,
-		"d": c.DModel, "m": c.DMLP, "g": c.groupSize()}
+		"d": c.DModel, "m": c.DMLP, "g": c.groupSize(),
+		"expert": c.NExperts, "w": c.DExpert, "s": c.DSharedExpert}
 }
 
 // source is an open checkpoint seen through a family's names.
@@ -129,16 +135,22 @@ type source struct {
 	file  *weights.File
 	rules []weightRule
 	names map[string]string // a tensor's name without the family's prefix -> its name in the file
+	// of the names, those that stand for a tensor of blocks and one of scales
+	packed map[string]bool
 }
 
 func newSource(a *architecture, cfg Config, said checkpointFields, file *weights.File) *source {
-	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights, names: make(map[string]string)}
+	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights,
+		names: make(map[string]string), packed: make(map[string]bool)}
 	if file.Format() == weights.GGUF {
 		s.rules = a.ggufWeights
 	}
 	for _, name := range file.Names() {
 		if slices.Contains(said.absent, name) {
 			continue
+		}
+		if base, ok := s.unpacked(name); ok && a.unpacks {
+			name, s.packed[base] = base, true
 		}
 		short := name
 		for _, prefix := range a.prefixes {
@@ -297,6 +309,9 @@ func (s *source) read(names ...string) (*Array, error) {
 }
 
 func (s *source) readOne(name string) (*Array, error) {
+	if s.packed[name] {
+		return s.readPacked(name)
+	}
 	t, err := s.file.Tensor(name)
 	if err != nil {
 		return nil, err

@@ -162,7 +162,7 @@ func TestSparseDefaults(t *testing.T) {
 				}
 			}
 			// the class forgets it where it is switched off
-			if name == "sliding_window" && want == nil {
+			if name == "sliding_window" && (want == nil || want == 0.0) {
 				want = 4096.0
 			}
 			if name == "sliding_window_pattern" {

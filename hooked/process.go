@@ -130,8 +130,10 @@ func skipFoldLN(c Config) string {
 		return "the layer norms have no weights left to fold"
 	case c.PositionalEmbedding == ShortformerPositions:
 		return "shortformer positions are added after the norm"
-	case c.Normalization == LN && c.GatedMLP && !c.LNWithoutBias:
+	case c.Normalization == LN && !c.LNWithoutBias && c.GatedMLP && c.anyDense():
 		return "the norm's shift has no place in a gated MLP, whose b_in is added after the product"
+	case c.Normalization == LN && !c.LNWithoutBias && c.DSharedExpert > 0:
+		return "the norm's shift has no place in a shared expert, which has no biases"
 	}
 	return ""
 }

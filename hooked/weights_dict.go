@@ -113,7 +113,7 @@ func (c Config) weightSpecs() map[string]weightSpec {
 	}
 	fold := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, folded: true} }
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may, fold)
+		c.blockSpecs(l, need, may, fold)
 	}
 	c.normSpecs("ln_final", c.finalNorm(), c.DModel, fold)
 	need("unembed.W_U", c.DModel, c.DVocabOut)
@@ -123,13 +123,18 @@ func (c Config) weightSpecs() map[string]weightSpec {
 
 type specFunc func(name string, shape ...int)
 
-func (c Config) blockSpecs(p string, need, may, fold specFunc) {
+func (c Config) blockSpecs(l int, need, may, fold specFunc) {
+	p := blockPrefix(l)
 	c.attnSpecs(p, need, may)
 	c.normSpecs(p+"ln1", c.preNorm(), c.DModel, fold)
 	if c.AttnOnly {
 		return
 	}
 	c.normSpecs(p+"ln2", c.preNorm(), c.DModel, fold)
+	if c.sparse(l) {
+		c.expertSpecs(p+"mlp.", need, may)
+		return
+	}
 	need(p+"mlp.W_in", c.DModel, c.DMLP)
 	need(p+"mlp.W_out", c.DMLP, c.DModel)
 	may(p+"mlp.b_in", c.DMLP)
@@ -140,6 +145,23 @@ func (c Config) blockSpecs(p string, need, may, fold specFunc) {
 	}
 	if c.ActFn.hasLN() && c.Normalization.HasWeights() {
 		c.normSpecs(p+"mlp.ln", LN, c.DMLP, fold)
+	}
+}
+
+func (c Config) expertSpecs(p string, need, may specFunc) {
+	need(p+"W_router", c.DModel, c.NExperts)
+	may(p+"b_router", c.NExperts)
+	for _, which := range []string{"gate", "in"} {
+		need(p+"experts.W_"+which, c.NExperts, c.DModel, c.DExpert)
+		may(p+"experts.b_"+which, c.NExperts, c.DExpert)
+	}
+	need(p+"experts.W_out", c.NExperts, c.DExpert, c.DModel)
+	may(p+"experts.b_out", c.NExperts, c.DModel)
+	if s := c.DSharedExpert; s > 0 {
+		need(p+"shared.W_gate", c.DModel, s)
+		need(p+"shared.W_in", c.DModel, s)
+		need(p+"shared.W_out", s, c.DModel)
+		need(p+"W_shared_gate", c.DModel, 1)
 	}
 }
 
@@ -245,7 +267,7 @@ func (c Config) encoderSpecs(need, may specFunc) {
 	need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
 	c.normSpecs("embed.ln", LN, c.DModel, need)
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may, need)
+		c.blockSpecs(l, need, may, need)
 	}
 	need("mlm_head.W", c.DModel, c.DModel)
 	may("mlm_head.b", c.DModel)

@@ -1,6 +1,9 @@
 package plots_test
 
 import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"math"
 
@@ -65,6 +68,7 @@ func samples() []sample {
 		{"text_neurons", plots.TextNeuronActivations(prompt(16), neuronGrid(16, 2, 3), plots.Axes{Title: "Neurons of two layers", Facets: []string{"layer 3", "layer 7"}})},
 		{"feature", plots.Feature(featureData(), plots.Axes{Title: "Feature 123", Unit: "activation"})},
 		{"circuit", plots.CircuitGraph(wiring(5, 4), plots.Axes{Title: "A circuit", Unit: "logit difference"})},
+		{"attribution_graph", plots.AttributionGraph(graphDocument(), graphFeature, plots.Axes{Title: "What the answer comes of"})},
 		{"imshow_sequential", plots.Imshow([][]float64{{51.2, 52.3, 53.1}, {50.4, 54.9, 52.2}}, plots.Axes{Title: "Far from zero", Unit: "norm"})},
 	}
 }
@@ -130,6 +134,21 @@ func neuronTexts() []plots.TextSeries {
 		return plots.TextSeries{Layer: layer, Name: name, Texts: list}
 	}
 	return []plots.TextSeries{series("layer 5", "neuron 12", 0.7, false), series("layer 5", "neuron 340", 1.3, true), series("layer 9", "neuron 12", 2.1, false)}
+}
+
+//go:embed testdata/graph.json
+var tracedGraph []byte // circuit-tracer's of a model of random weights
+
+// graphDocument is the graph with a supernode.
+func graphDocument() json.RawMessage {
+	return bytes.Replace(tracedGraph, []byte(`"supernodes": []`), []byte(`"supernodes": [["the giver", "0_29_2", "E_313_1"]]`), 1)
+}
+
+// graphFeature knows some features.
+func graphFeature(layer, feature int) (plots.FeatureData, bool) {
+	d := featureData()
+	d.Number = feature
+	return d, layer < 2
 }
 
 // featureData is a feature with all that is known of one.

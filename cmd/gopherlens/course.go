@@ -1,45 +1,54 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"gopherlens/internal/course"
 	"gopherlens/internal/setup"
 )
 
-// runCourse brings a student's folder up to date and tells how far the student is.
-func runCourse(_ context.Context, args []string) error {
-	flags := flag.NewFlagSet("course", flag.ContinueOnError)
-	dir := flags.String("dir", "", "the student's `folder`; by default course, in the checkout")
-	if err := parse(flags, args, "", 0); err != nil {
-		return err
+func newCourse() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "course",
+		Short: "Make or renew a folder of the course's exercises, keep what was done there, and show how far that is",
+		Example: `  gopherlens course
+  gopherlens course --dir ~/interpretability`,
+		Args: operands(),
 	}
+	dir := c.Flags().String("dir", "", "the student's `folder`; by default course, in the checkout")
+	c.RunE = func(c *cobra.Command, _ []string) error { return updateCourse(c.OutOrStdout(), *dir) }
+	return c
+}
+
+// updateCourse brings a student's folder up to date and tells how far the student is.
+func updateCourse(w io.Writer, dir string) error {
 	repo, err := setup.FindRepo()
 	if err != nil {
 		return err
 	}
-	if *dir == "" {
-		*dir = filepath.Join(repo.Root, "course")
+	if dir == "" {
+		dir = filepath.Join(repo.Root, "course")
 	}
 	solutions, err := filepath.Glob(filepath.Join(repo.Root, "notebooks", "[0-9]*.ipynb"))
 	if err != nil || len(solutions) == 0 {
 		return fmt.Errorf("there are no notebooks in %s", filepath.Join(repo.Root, "notebooks"))
 	}
-	reports, err := course.Update(*dir, solutions)
+	reports, err := course.Update(dir, solutions)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n\n", *dir)
-	printProgress(reports)
+	fmt.Fprintf(w, "%s\n\n", dir)
+	printProgress(w, reports)
 	return nil
 }
 
 // printProgress prints a line for each notebook, and below it what is to be done next there.
-func printProgress(reports []course.Report) {
+func printProgress(w io.Writer, reports []course.Report) {
 	done, all := 0, 0
 	for _, r := range reports {
 		here, next := 0, ""
@@ -62,12 +71,12 @@ func printProgress(reports []course.Report) {
 				line += ", next: " + next
 			}
 		}
-		fmt.Println(line)
+		fmt.Fprintln(w, line)
 		if note := changesOf(r); note != "" {
-			fmt.Println("  " + note)
+			fmt.Fprintln(w, "  " + note)
 		}
 	}
-	fmt.Printf("\n%d of %d exercises are done\n", done, all)
+	fmt.Fprintf(w, "\n%d of %d exercises are done\n", done, all)
 }
 
 // barWidth is the width of a progress bar.

@@ -70,13 +70,13 @@ func (o Options) settled(layers, pos, width int) (Options, error) {
 	return o, nil
 }
 
-// Attribute makes the attribution graph of a prompt: text, or token ids, as [hooked.Model.Run] takes
-// them, of one prompt with its BOS.
+// Attribute makes the attribution graph of a prompt: text, or token ids, as [hooked.Model.Run]
+// takes them, of one prompt with its BOS.
 //
 // An edge is the direct effect of its source on its target in the local replacement model, in which
 // attention patterns, the denominators of norms and the errors of the transcoders are what they are
-// in this prompt. Into a feature it is what the source adds to the pre-activation, into a logit what
-// it adds to the logit less the mean of all logits, before a soft cap.
+// in this prompt. Into a feature it is what the source adds to the pre-activation, into a logit
+// what it adds to the logit less the mean of all logits, before a soft cap.
 func (r *Replacement) Attribute(prompt any, options ...Options) (*Graph, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -181,8 +181,7 @@ func (a *attribution) next(n int) []int {
 		return order
 	}
 	influence := a.influence()
-	// of equals the later, as PyTorch sorts them
-	slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(influence[j], influence[i]), j-i) })
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(influence[j], influence[i]) })
 	order = slices.DeleteFunc(order, func(i int) bool { return a.rows[i] != nil })
 	return order[:min(a.o.Rerank*a.o.Batch, n-len(a.chosen))]
 }

@@ -341,10 +341,17 @@ func (w *rower) rowsOf(targets []target) ([][]float32, error) {
 				return nil, fmt.Errorf("circuits: %w", err)
 			}
 		}
+		for _, row := range made {
+			if i := slices.IndexFunc(row, notFinite); i >= 0 {
+				return nil, brief.Errorf("circuits: an effect is %v: the model, or a transcoder, has weights that are no numbers or far too large", row[i])
+			}
+		}
 		rows = append(rows, made...)
 	}
 	return rows, nil
 }
+
+func notFinite(v float32) bool { return !(v-v == 0) }
 
 // contract adds the products of gradients [row, pos, d_model] with the sources to rows.
 func (s sources) contract(gradients *hooked.Tensor, rows [][]float32) error {

@@ -1,14 +1,16 @@
 package circuits
 
 import (
-	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/nearest"
 )
 
 // The kinds of transcoders, as circuit-tracer's config.yaml has them.
@@ -29,6 +31,9 @@ type config struct {
 	Paths []string `yaml:"transcoders,omitempty"` // files of per-layer ones, layer by layer
 }
 
+// configFields are the names of its fields.
+var configFields = []string{"model_name", "model_kind", "feature_input_hook", "feature_output_hook", "scan", "transcoders"}
+
 // largestConfig bounds what is read of a config.yaml, in bytes.
 const largestConfig = 1 << 20
 
@@ -48,10 +53,16 @@ func readConfig(path string) (config, error) {
 		return config{}, brief.Errorf("%s: larger than %d bytes, which no configuration is", configFile, largestConfig)
 	}
 	var c config
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&c); err != nil {
-		return c, brief.Errorf("%s: %w", configFile, err)
+	var all map[string]any
+	for _, into := range []any{&all, &c} {
+		if err := yaml.Unmarshal(data, into); err != nil {
+			return c, brief.Errorf("%s: %w", configFile, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !slices.Contains(configFields, name) {
+			return c, brief.Errorf("%s: field %q is not known%s; known: %s", configFile, name, nearest.Hint(name, configFields), brief.Names(configFields))
+		}
 	}
 	return c, c.check()
 }

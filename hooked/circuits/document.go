@@ -50,10 +50,10 @@ type View struct {
 	More map[string]json.RawMessage `json:"-"`
 }
 
-// A DocumentNode is a node. Its layer is a number, "E" of tokens, and of logits two more than that of
-// the last layer. Its feature is Cantor's pairing of layer and feature (see [DocumentNode.Feature]),
-// -1 of errors, the position of tokens and the token of logits. Ids of errors may be those of
-// features of layer 0, too: circuit-tracer's are so.
+// A DocumentNode is a node. Its layer is a number, "E" of tokens, and of logits two more than that
+// of the last layer. Its feature is Cantor's pairing of layer and feature (see
+// [DocumentNode.Feature]), -1 of errors, the position of tokens and the token of logits. Ids of
+// errors may be those of features of layer 0, too: circuit-tracer's are so.
 type DocumentNode struct {
 	ID              string   `json:"node_id"`
 	Paired          int      `json:"feature"`
@@ -223,8 +223,8 @@ func (d *Document) Save(path string) error {
 // largestDocument bounds the files that are read, in bytes.
 const largestDocument = 1 << 30
 
-// ReadDocument reads a graph's JSON file, of this package, circuit-tracer's or Neuronpedia's. Fields
-// that only others know are kept, see the fields More.
+// ReadDocument reads a graph's JSON file, of this package, circuit-tracer's or Neuronpedia's.
+// Fields that only others know are kept, see the fields More.
 func ReadDocument(path string) (*Document, error) {
 	d, err := readDocument(path)
 	if err != nil {
@@ -249,7 +249,24 @@ func readDocument(path string) (*Document, error) {
 	if err := json.Unmarshal(text, d); err != nil {
 		return nil, err
 	}
+	d.fill()
 	return d, d.check()
+}
+
+// fill puts empty lists where the file has none: others want lists.
+func (d *Document) fill() {
+	m, v := &d.Metadata, &d.View
+	for _, list := range []*[]string{&m.Transcoders, &m.PromptTokens, &v.Pinned} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	if v.Supernodes == nil {
+		v.Supernodes = [][]string{}
+	}
+	if d.Links == nil {
+		d.Links = []Link{}
+	}
 }
 
 // check reports a document that is no graph.

@@ -18,7 +18,7 @@ import (
 func TestGraphs(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range fixtures {
-			if golden.LeftOut(be, name, "gpt2_plt", "gemma2_clt") {
+			if golden.LeftOut(be, name, "gemma2_clt") {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func float32s(values []float64) []float32 {
 func TestInterventions(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, name := range fixtures {
-			if golden.LeftOut(be, name, "llama_plt_skip", "gemma2_clt") {
+			if golden.LeftOut(be, name, "llama_plt_skip") {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 // A Graph is an attribution graph: the features, errors and tokens that the prediction of a prompt
 // comes of, and what each adds to each. Its nodes are, in this order, the selected features (by
 // layer, position and index), the errors (one for each layer and position, layer by layer), the
-// tokens, and the logits. Its fields are exported so that [hooked.Once] keeps it; they are not meant
-// to be changed.
+// tokens, and the logits. Its fields are exported so that [hooked.Once] keeps it; they are not
+// meant to be changed.
 type Graph struct {
 	Tokens []int
 	Texts  []string // of the tokens
@@ -220,8 +220,9 @@ func (s shareOut) weight(i int) float64 {
 	return s.g.Logits[i-logits].Probability
 }
 
-// Influence is how much the targets depend on each node, by all paths: w A' + w A'^2 + ..., where A'
-// are the effects' sizes, of which those on a node sum to 1, and w the probabilities at the logits.
+// Influence is how much the targets depend on each node, by all paths: w A' + w A'^2 + ..., where
+// A' are the effects' sizes, of which those on a node sum to 1, and w the probabilities at the
+// logits.
 func (g *Graph) Influence() ([]float64, error) {
 	if err := g.check(); err != nil {
 		return nil, err
@@ -229,10 +230,10 @@ func (g *Graph) Influence() ([]float64, error) {
 	return g.shared(g.Adjacency).influence, nil
 }
 
-// Scores say how much of the computation the transcoders explain. The replacement score is the share
-// of the influence from the tokens on the targets that goes through features alone, beside that of the errors;
-// completeness is the share of what goes into a node that comes from features and tokens, averaged
-// over nodes by influence.
+// Scores say how much of the computation the transcoders explain. The replacement score is the
+// influence of the tokens over that of the tokens and the errors: how much of what ends in the
+// targets began in the prompt, and not where a transcoder failed. Completeness is the share of what
+// goes into a node that comes from features and tokens, averaged over nodes by influence.
 func (g *Graph) Scores() (replacement, completeness float64, err error) {
 	if err := g.check(); err != nil {
 		return 0, 0, err

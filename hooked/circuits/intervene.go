@@ -55,15 +55,15 @@ type Outcome struct {
 	Logits *hooked.Tensor // [d_vocab] at the last position
 	Clean  *hooked.Tensor // the same without the intervention
 
-	r     *Replacement
-	cache *hooked.Cache
-	zero  int
+	r            *Replacement
+	cache, clean *hooked.Cache
+	zero         int
 }
 
 // Intervene runs the model on one prompt with features set to other values: what that does to the
-// logits and to all other features. A feature's effect is the change of its activation times what it
-// writes. It answers whether what a graph says is so, in the replacement model ([FrozenAll]) and in
-// the model itself ([Free]).
+// logits and to all other features. A feature's effect is the change of its activation times what
+// it writes. It answers whether what a graph says is so, in the replacement model ([FrozenAll]) and
+// in the model itself ([Free]).
 func (r *Replacement) Intervene(prompt any, clamps []Clamp, options ...InterveneOptions) (*Outcome, error) {
 	if err := r.check(); err != nil {
 		return nil, err
@@ -358,7 +358,7 @@ func (i *intervention) run(edits []hooked.Option) (*Outcome, error) {
 	if err != nil {
 		return nil, brief.Errorf("circuits: the intervention: %w", err)
 	}
-	out := &Outcome{r: r, cache: cache, zero: i.rec.zero}
+	out := &Outcome{r: r, cache: cache, clean: i.rec.cache, zero: i.rec.zero}
 	err = hooked.Try(func() { out.Logits = logits.At(0, 0) })
 	if err != nil {
 		return nil, err
@@ -376,9 +376,27 @@ func (o *Outcome) Activations(layer int) (*hooked.Tensor, error) {
 }
 
 // Preactivations are those of a layer's features under the intervention, [pos, feature], before the
-// activation function: what the edges of a graph predict.
+// activation function.
 func (o *Outcome) Preactivations(layer int) (*hooked.Tensor, error) {
 	return o.features(layer, func(e *dictionary.Encoded) *graph.Node { return e.Pre })
+}
+
+// Changes are those of [Outcome.Preactivations] by the intervention: what the edges of a graph
+// predict.
+func (o *Outcome) Changes(layer int) (*hooked.Tensor, error) {
+	after, err := o.Preactivations(layer)
+	if err != nil {
+		return nil, err
+	}
+	without := *o
+	without.cache = o.clean
+	before, err := without.Preactivations(layer)
+	if err != nil {
+		return nil, err
+	}
+	var change *hooked.Tensor
+	err = hooked.Try(func() { change = after.Sub(before) })
+	return change, err
 }
 
 func (o *Outcome) features(layer int, of func(*dictionary.Encoded) *graph.Node) (*hooked.Tensor, error) {

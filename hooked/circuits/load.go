@@ -32,8 +32,8 @@ type LoadOptions struct {
 	Progress func(file string, done, total int64)
 }
 
-// Load is the transcoders in a folder, or in a folder of a repository on the Hugging Face hub, which
-// is kept in the hub's cache on disk:
+// Load is the transcoders in a folder, or in a folder of a repository on the Hugging Face hub,
+// which is kept in the hub's cache on disk:
 //
 //	t, err := circuits.Load("transcoders/smollm2")
 //	t, err := circuits.Load("mntss/transcoder-Llama-3.2-1B")
@@ -57,7 +57,11 @@ func Load(name string, options ...LoadOptions) (*Transcoders, error) {
 	}
 	t, err := l.load(folder)
 	if err != nil {
-		return nil, fault.Mark(brief.Errorf("loading the transcoders %s: %w", name, err), fault.ErrUnsupportedFile)
+		err = brief.Errorf("loading the transcoders %s: %w", name, err)
+		if l.fetched == nil { // the file's fault, and not the hub's
+			err = fault.Mark(err, fault.ErrUnsupportedFile)
+		}
+		return nil, err
 	}
 	t.Source = brief.Sprintf("read from %s", name)
 	return t, nil
@@ -68,6 +72,8 @@ type loader struct {
 	LoadOptions
 	name  string
 	local bool // the folder is one of this machine's, not the hub's
+
+	fetched error // of the last download
 }
 
 // findFolder is the folder with the config.yaml.
@@ -94,10 +100,22 @@ func (l *loader) fetch(folder string, files ...string) (string, error) {
 	}
 	o := hub.Options{Revision: l.Revision, Offline: l.Offline, Progress: l.Progress}
 	source, err := hub.ResolveFolder(ctx, folder, [][]string{files}, o)
+	l.fetched = err
 	return source.Path, err
 }
 
-// have makes sure that a file is in the folder, which ends where ok is false.
+// haveLayer is have for the files of a layer. Without the hub the layers end where its cache does:
+// whether that are all, the model knows.
+func (l *loader) haveLayer(layer int, folder string, files ...string) (ok bool, err error) {
+	ok, err = l.have(folder, files...)
+	if layer > 0 && errors.Is(err, hub.ErrOffline) {
+		l.fetched = nil
+		return false, nil
+	}
+	return ok, err
+}
+
+// have makes sure that files are in the folder; ok is false where there are none.
 func (l *loader) have(folder string, files ...string) (ok bool, err error) {
 	missing := ""
 	for _, file := range files {
@@ -109,6 +127,7 @@ func (l *loader) have(folder string, files ...string) (ok bool, err error) {
 		return missing == "", nil
 	}
 	if _, err = l.fetch(l.name, files...); errors.Is(err, fault.ErrUnsupportedFile) { // it is not there
+		l.fetched = nil
 		return false, nil
 	}
 	return err == nil, err
@@ -140,7 +159,7 @@ func (l *loader) layers(t *Transcoders, c config, folder string) error {
 			d, err = l.listed(c, folder, i)
 		} else {
 			file := fmt.Sprintf("layer_%d.safetensors", i)
-			ok, failed := l.have(folder, file)
+			ok, failed := l.haveLayer(i, folder, file)
 			if failed == nil && !ok {
 				return l.checkRest(folder, "layer_*.safetensors", i)
 			}
@@ -184,8 +203,8 @@ func (l *loader) listed(c config, folder string, layer int) (*dictionary.Diction
 	return readLayer(file, c, layer)
 }
 
-// loadGemmaScope reads a transcoder in Gemma Scope's layout. It stands where the configuration says,
-// whatever the names of its folders do.
+// loadGemmaScope reads a transcoder in Gemma Scope's layout. It stands where the configuration
+// says, whatever the names of its folders do.
 func loadGemmaScope(folder string, c config, layer int) (*dictionary.Dictionary, error) {
 	in, out := at(layer, c.In), at(layer, c.Out)
 	d, err := dictionary.Load(folder, dictionary.LoadOptions{Hook: in, HookOut: out})
@@ -223,6 +242,7 @@ func (l *loader) findFile(folder, name string) (string, error) {
 		files = append(files, "config.json")
 	}
 	at, err := from.fetch(path.Dir(uri), files...)
+	l.fetched = from.fetched
 	return filepath.Join(at, files[0]), err
 }
 
@@ -272,7 +292,7 @@ func newLayer(c config, layer int, named hooked.StateDict) (*dictionary.Dictiona
 func (l *loader) crossLayers(t *Transcoders, c config, folder string) error {
 	for i := 0; ; i++ {
 		files := []string{fmt.Sprintf("W_enc_%d.safetensors", i), fmt.Sprintf("W_dec_%d.safetensors", i)}
-		switch ok, err := l.have(folder, files...); {
+		switch ok, err := l.haveLayer(i, folder, files...); {
 		case err != nil:
 			return brief.Errorf("layer %d: %w", i, err)
 		case !ok && i == 0:
@@ -312,7 +332,7 @@ func readCrossLayer(c config, layer int, encoder, decoder string) (*dictionary.D
 	if across == nil || len(across.Shape) != 3 || across.Shape[1] == 0 {
 		return nil, nil, brief.Errorf("tensor %q is missing, or not [feature, layer, d_model]", fmt.Sprintf("W_dec_%d", layer))
 	}
-	if i := slices.IndexFunc(across.Data, func(v float32) bool { return !(v-v == 0) }); i >= 0 {
+	if i := slices.IndexFunc(across.Data, notFinite); i >= 0 {
 		return nil, nil, brief.Errorf("tensor %q: value %d is %v: weights must be finite", fmt.Sprintf("W_dec_%d", layer), i, across.Data[i])
 	}
 	named["W_dec"] = firstOf(across)

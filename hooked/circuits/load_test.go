@@ -1,6 +1,7 @@
 package circuits_test
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"gopherlens/hooked/circuits"
 	"gopherlens/hooked/dictionary"
 	"gopherlens/internal/golden"
+	"gopherlens/internal/hub"
 )
 
 // What is saved is what was loaded, file by file and tensor by tensor.
@@ -103,6 +105,57 @@ func TestGemmaScope(t *testing.T) {
 	}
 }
 
+// From the cache of the hub, by the names of repositories.
+func TestHub(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("HF_HUB_CACHE", cache)
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	repo := func(name, fixture string, config func(string) string) {
+		dir := filepath.Join(cache, "models--"+strings.ReplaceAll(name, "/", "--"))
+		to := filepath.Join(dir, "snapshots", commit, "set")
+		if err := os.CopyFS(to, os.DirFS(filepath.Join("testdata", fixture, "transcoders"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "refs"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := config(string(hooked.Must(os.ReadFile(filepath.Join(to, "config.yaml")))))
+		for path, text := range map[string]string{filepath.Join(dir, "refs", "main"): commit, filepath.Join(to, "config.yaml"): text} {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	asItIs := func(text string) string { return text }
+	repo("a/per-layer", "llama_plt_skip", asItIs)
+	repo("a/cross-layer", "llama_clt", asItIs)
+	repo("a/unlisted", "llama_plt_skip", func(text string) string { return text[:strings.Index(text, "transcoders:")] })
+	repo("a/elsewhere", "llama_plt_skip", func(text string) string {
+		return strings.ReplaceAll(text, "- layer", "- hf://a/per-layer/set/layer")
+	})
+	repo("a/nowhere", "llama_plt_skip", func(text string) string { return strings.ReplaceAll(text, "- layer", "- hf://a/b/set/layer") })
+	for name, fixture := range map[string]string{"per-layer": "llama_plt_skip", "cross-layer": "llama_clt", "unlisted": "llama_plt_skip", "elsewhere": "llama_plt_skip"} {
+		set, err := circuits.Load("a/" + name + "/set")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := hooked.Must(circuits.Load("testdata/" + fixture + "/transcoders"))
+		for l, d := range want.Layers {
+			if len(set.Layers) != len(want.Layers) || !slices.Equal(set.Layers[l].Weights["W_enc"].Float32s(), d.Weights["W_enc"].Float32s()) {
+				t.Errorf("%s: layer %d of %d differs", name, l, len(set.Layers))
+			}
+		}
+	}
+	if _, err := circuits.Load("a/nowhere/set"); !errors.Is(err, hub.ErrOffline) {
+		t.Errorf("%v, want ErrOffline", err)
+	}
+	if _, err := circuits.Load("testdata/llama_clt/transcoders", circuits.LoadOptions{Revision: "v1"}); err == nil {
+		t.Error("a folder with a revision is loaded")
+	}
+}
+
 // changed is a copy of a fixture's transcoders with one file changed.
 func changed(t *testing.T, name, file string, change func(text string) string) string {
 	t.Helper()
@@ -135,7 +188,7 @@ func TestRefusedFiles(t *testing.T) {
 		change        func(string) string
 		want          string
 	}{
-		"a field that nobody knows":  {"gpt2_plt", "config.yaml", replace("scan:", "normalize: true\nscan:"), "field normalize not found"},
+		"a field that nobody knows":  {"gpt2_plt", "config.yaml", replace("scan:", "normalize: true\nscan:"), `field "normalize" is not known`},
 		"another kind":               {"gpt2_plt", "config.yaml", replace("transcoder_set", "saes"), `"model_kind" = "saes" is not supported`},
 		"no kind":                    {"gpt2_plt", "config.yaml", replace("model_kind: transcoder_set\n", ""), `field "model_kind" is missing`},
 		"no YAML":                    {"gpt2_plt", "config.yaml", func(string) string { return "a: [" }, "config.yaml"},

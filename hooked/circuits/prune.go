@@ -28,8 +28,8 @@ type Pruned struct {
 
 // Prune keeps the nodes that together have the share nodes of all influence, with all tokens and
 // logits, and of the edges between them those that carry the share edges of it. What then leads
-// nowhere, or is a feature that nothing leads to, goes too. The usual shares are [NodeThreshold] and
-// [EdgeThreshold]; 1 keeps all that has any influence.
+// nowhere, or is a feature that nothing leads to, goes too. The usual shares are [NodeThreshold]
+// and [EdgeThreshold]; 1 keeps all that has any influence.
 func (g *Graph) Prune(nodes, edges float64) (*Pruned, error) {
 	if err := g.check(); err != nil {
 		return nil, err

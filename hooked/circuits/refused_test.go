@@ -90,3 +90,14 @@ func TestRefusedInterventions(t *testing.T) {
 		}
 	}
 }
+
+// Weights that overflow are told, not drawn.
+func TestOverflow(t *testing.T) {
+	f := openFixture(t, "gpt2_plt", golden.PureGo(t))
+	for _, d := range f.r.Transcoders().Layers {
+		d.Weights["W_enc"] = d.Weights["W_enc"].Scale(1e30)
+	}
+	if _, err := f.r.Attribute(f.tokens()); err == nil || !strings.Contains(err.Error(), "an effect is") {
+		t.Error(err)
+	}
+}

@@ -25,8 +25,8 @@ type Replacement struct {
 
 // Replace puts transcoders and the model that they were made for together. They must fit: one for
 // each layer, of the model's width, between sites that it has. Load the model without processing
-// (hooked.NoProcessing) unless the transcoders were trained on a processed one: folding and centring
-// change what they read and write.
+// (hooked.NoProcessing) unless the transcoders were trained on a processed one: folding and
+// centring change what they read and write.
 func Replace(model *hooked.Model, t *Transcoders) (*Replacement, error) {
 	if err := t.check(); err != nil {
 		return nil, err

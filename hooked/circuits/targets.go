@@ -31,6 +31,9 @@ type Logit struct {
 
 // targets are the nodes of the logits and their directions.
 func (rec *record) targets(o Options) ([]Logit, []target, error) {
+	if i := slices.IndexFunc(rec.logits, notFinite); i >= 0 {
+		return nil, nil, brief.Errorf("circuits: the logit of token %d is %v", i, rec.logits[i])
+	}
 	probabilities := softmax(rec.logits)
 	given := o.Targets
 	if len(given) == 0 {
@@ -174,7 +177,7 @@ func (t Target) values(i int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at := slices.IndexFunc(values, func(v float32) bool { return !(v-v == 0) }); at >= 0 {
+	if at := slices.IndexFunc(values, notFinite); at >= 0 {
 		return nil, brief.Errorf("circuits: target %d: entry %d of its direction is %v", i, at, values[at])
 	}
 	return slices.Clone(values), nil

@@ -218,6 +218,30 @@ func TestSomeFeatures(t *testing.T) {
 	}
 }
 
+// TestNodes knows the features that were found, and leaves an error to the figure.
+func TestNodes(t *testing.T) {
+	s := newSubject(t, "transcoder_mlp")
+	found := hooked.Must(dashboard.Find(t.Context(), s.m, s.d, s.contexts, everywhere, 91))
+	nodes := dashboard.Nodes(s.m, map[int]dashboard.Layer{1: {s.d, found}})
+	for _, c := range []struct {
+		layer, feature int
+		known          bool
+	}{{1, 91, true}, {1, 90, false}, {0, 91, false}} {
+		if data, ok := nodes(c.layer, c.feature); ok != c.known || ok && (data.Number != 91 || len(data.Groups) == 0) {
+			t.Errorf("feature %d of layer %d: %v, known %v", c.feature, c.layer, data, ok)
+		}
+	}
+	document := []byte(`{"metadata": {"prompt_tokens": ["a"]}, "links": [],
+		"nodes": [{"node_id": "1_91_0", "layer": "1", "ctx_idx": 0, "feature_type": "cross layer transcoder"}]}`)
+	if err := plots.AttributionGraph(document, nodes, plots.Axes{}).Err(); err != nil {
+		t.Error(err)
+	}
+	broken := dashboard.Nodes(nil, map[int]dashboard.Layer{1: {s.d, found}})
+	if err := plots.AttributionGraph(document, broken, plots.Axes{}).Err(); err == nil || !strings.Contains(err.Error(), "model is nil") {
+		t.Errorf("without a model: %v", err)
+	}
+}
+
 // TestRefuses names what is wrong before the contexts are read; an interruption leaves no file.
 func TestRefuses(t *testing.T) {
 	s := newSubject(t, "transcoder_mlp")
@@ -255,7 +279,7 @@ func TestRefuses(t *testing.T) {
 // TestZeros calls the package with what a failed step has left.
 func TestZeros(t *testing.T) {
 	zeros.CallFunctions(t, map[string]any{"Find": dashboard.Find, "FindStored": dashboard.FindStored, "Feature": dashboard.Feature,
-		"WritePage": dashboard.WritePage, "WriteFound": dashboard.WriteFound})
+		"Nodes": dashboard.Nodes, "WritePage": dashboard.WritePage, "WriteFound": dashboard.WriteFound})
 }
 
 // What one feature reads and writes, as a figure; the model here is a random one.

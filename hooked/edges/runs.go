@@ -37,7 +37,7 @@ func (t Task) runsOf(m *hooked.Model, set *settings) (*runs, error) {
 	if err := hooked.Try(func() { m.Config() }); err != nil {
 		return nil, err
 	}
-	w, err := t.writesOf(m, set, append(inside.Sites(m), hooked.ResidPost.At(-1))...)
+	w, err := t.writesOf(m, set)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ type writes struct {
 }
 
 // writesOf runs base and source.
-func (t Task) writesOf(m *hooked.Model, set *settings, record ...hooked.Site) (*writes, error) {
+func (t Task) writesOf(m *hooked.Model, set *settings) (*writes, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (t Task) writesOf(m *hooked.Model, set *settings, record ...hooked.Site) (*
 		return nil, err
 	}
 	sites := g.sites()
-	if w.base, err = m.Cache(t.Base, set.everyRun(hooked.Names(append(record, sites...)))...); err != nil {
-		return nil, brief.Errorf("edges: the base run: %w", err)
+	if w.base, err = patching.BaseRun(m, t.Base, sites, set.sources...); err != nil {
+		return nil, brief.Errorf("edges: %w", err)
 	}
 	find, err := patching.Replacements(m, t.Source, w.base, sites, set.sources...)
 	if err != nil {
@@ -192,10 +192,7 @@ func (w *writes) joined(l int, parts []*hooked.Tensor) (*hooked.Tensor, error) {
 // cut leaves out the positions before the first at which base and source differ: what comes before
 // is the same in every run.
 func (w *writes) cut() error {
-	w.from = w.pos - 1
-	if w.m.Config().AttentionDir != hooked.Causal {
-		w.from = 0
-	}
+	w.from = w.pos
 	for _, d := range w.diff {
 		far, err := tried(func() *hooked.Tensor { return d.Abs().Max("batch", "node", "d_model") })
 		if err != nil {
@@ -213,6 +210,12 @@ func (w *writes) cut() error {
 				break
 			}
 		}
+	}
+	switch {
+	case w.from == w.pos:
+		return brief.Errorf("every node writes the same in the source as in the base run: there is nothing to patch")
+	case w.m.Config().AttentionDir != hooked.Causal:
+		w.from = 0
 	}
 	for i := range w.diff {
 		err := hooked.Try(func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"gopherlens/internal/brief"
@@ -36,12 +37,7 @@ func (c Cell) IsCode() bool { return c.Type == "code" }
 func (c Cell) Tagged(tag string) bool {
 	var tags []string
 	_ = json.Unmarshal(c.Metadata["tags"], &tags) // what is no list has no tags
-	for _, t := range tags {
-		if t == tag {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(tags, tag)
 }
 
 // Code is what a code cell declares, and what stands below its %% and is run.
@@ -50,18 +46,32 @@ func (c Cell) Code() (declared, run string) {
 	return declared, run
 }
 
-// ReadFile reads a notebook.
-func ReadFile(path string) (*File, error) {
-	if err := isNotebook(path); err != nil {
-		return nil, err
+// oldestFormat is the notebooks' format since 2015.
+const oldestFormat = 4
+
+// tagged returns the first code cell with a tag.
+func (f *File) tagged(tag string) (Cell, bool) {
+	i := slices.IndexFunc(f.Cells, func(c Cell) bool { return c.IsCode() && c.Tagged(tag) })
+	if i < 0 {
+		return Cell{}, false
 	}
+	return f.Cells[i], true
+}
+
+// ReadFile reads a notebook. It refuses what Jupyter would, half a minute later, in a traceback.
+func ReadFile(path string) (*File, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	f := new(File)
 	if err := json.Unmarshal(content, f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, brief.Errorf("%w", err))
+		return nil, fmt.Errorf("%s is no notebook: %w; give a file that JupyterLab has saved, NAME.ipynb", path, brief.Errorf("%w", err))
+	}
+	var format int
+	_ = json.Unmarshal(f.rest["nbformat"], &format) // what is no number is no format
+	if f.Cells == nil || format < oldestFormat {
+		return nil, fmt.Errorf("%s is no notebook of format %d or newer; open it in JupyterLab and save it", path, oldestFormat)
 	}
 	return f, nil
 }
@@ -84,9 +94,12 @@ func (f *File) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &f.rest); err != nil {
 		return err
 	}
-	err := json.Unmarshal(f.rest["cells"], &f.Cells)
+	cells, ok := f.rest["cells"]
+	if !ok {
+		return nil
+	}
 	delete(f.rest, "cells")
-	return err
+	return json.Unmarshal(cells, &f.Cells)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -100,7 +113,7 @@ func (c *Cell) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	for name, into := range map[string]any{
-		"id": &c.ID, "cell_type": &c.Type, "metadata": &c.Metadata, "execution_count": &c.Count, "outputs": &c.Outputs, "source": (*text)(&c.Source),
+		"id": &c.ID, "cell_type": &c.Type, "metadata": &c.Metadata, "execution_count": &c.Count, "outputs": &c.Outputs, "source": (*source)(&c.Source),
 	} {
 		if raw, ok := c.rest[name]; ok {
 			if err := json.Unmarshal(raw, into); err != nil {
@@ -114,7 +127,7 @@ func (c *Cell) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON implements json.Marshaler.
 func (c Cell) MarshalJSON() ([]byte, error) {
-	fields := map[string]any{"cell_type": c.Type, "metadata": c.Metadata, "source": text(c.Source)}
+	fields := map[string]any{"cell_type": c.Type, "metadata": c.Metadata, "source": source(c.Source)}
 	if c.Metadata == nil {
 		fields["metadata"] = map[string]any{}
 	}
@@ -144,19 +157,19 @@ func plain(v any) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// text is a text that a notebook may hold as a list of lines, and that is written as one.
-type text string
+// source is a text that a notebook may hold as a list of lines, and that is written as one.
+type source string
 
-func (t *text) UnmarshalJSON(data []byte) error {
+func (t *source) UnmarshalJSON(data []byte) error {
 	var lines []string
 	if json.Unmarshal(data, &lines) == nil {
-		*t = text(strings.Join(lines, ""))
+		*t = source(strings.Join(lines, ""))
 		return nil
 	}
 	return json.Unmarshal(data, (*string)(t))
 }
 
-func (t text) MarshalJSON() ([]byte, error) {
+func (t source) MarshalJSON() ([]byte, error) {
 	lines := []string{}
 	for line := range strings.Lines(string(t)) {
 		lines = append(lines, line)

@@ -116,6 +116,7 @@ function tipsIn(box) {
     const next = all[{ ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[e.key]];
     if (!next) return;
     e.preventDefault();
+    e.stopPropagation(); // JupyterLab would move to another cell
     e.target.tabIndex = -1;
     next.tabIndex = 0;
     next.focus();

@@ -23,7 +23,7 @@
   const grid = columns.map((c) => c.width).join(" ");
 
   // The table's frame.
-  const left = element(main, "section"), detail = element(main, "section", "gl-detail");
+  const left = element(main, "section"), detail = element(main, "section", "gl-detail gl-card");
   detail.setAttribute("aria-live", "polite");
   const bar = element(left, "div", "gl-bar");
   const search = element(bar, "input");

@@ -98,7 +98,9 @@ func newGoldenRun(t *testing.T, be compute.Backend, g trainingGolden, name strin
 	return r
 }
 
-func (r *goldenRun) source() *fit.Source { return fit.FromBatches("blocks.1.hook_resid_pre", r.width, r.x) }
+func (r *goldenRun) source() *fit.Source {
+	return fit.FromBatches("blocks.1.hook_resid_pre", r.width, r.x)
+}
 
 func (r *goldenRun) deadMask() []bool {
 	values, _ := r.file.Floats("dead_mask")
