@@ -106,6 +106,12 @@ grokking: setup
 	@mkdir -p build/grokking
 	go run ./hooked/train/internal/grokking -folder build/grokking/run -csv build/grokking/curve.csv -svg build/grokking/curve.svg $(GROKKING_FLAGS)
 
+# The course's trained models that are not committed, into the user's cache; MODELS names some. With
+# MODELS_FLAGS='-into DIR' they are trained anew, committed or not.
+.PHONY: course-models
+course-models: setup
+	go run ./notebooks/models/make $(MODELS_FLAGS) $(MODELS)
+
 # What TransformerLens and Hugging Face compute for a tiny model of one family, for tests to
 # compare with: internal/golden/gen/README.md. It installs 7 GB of Python once.
 .PHONY: golden

@@ -1,8 +1,13 @@
 package models
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"gopherlens/hooked"
 )
 
 // TestBracketTexts holds that five texts of eight balance, that the labels are right by another rule
@@ -106,5 +111,112 @@ func TestOthelloLoss(t *testing.T) {
 				t.Errorf("game %d: the move that was played after %d is not legal", g, m)
 			}
 		}
+	}
+}
+
+// trained is a model that is committed; the test that asks is left out where it is not yet.
+func trained(t *testing.T, name string) *hooked.Model {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("weights", name)); err != nil {
+		t.Skip(err)
+	}
+	m, err := Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// TestBrackets holds that the committed model can do its task, on texts that it was not trained on.
+func TestBrackets(t *testing.T) {
+	m := trained(t, "brackets")
+	b := bracketBatch(BracketTexts(150, 31))
+	logits := hooked.Must(m.Run(b.Tokens, hooked.AttentionMask(b.Mask))).At(hooked.All, 0).Rows()
+	right := 0
+	for i, want := range b.Labels["balanced"].([]int) {
+		if (logits[i][1] > logits[i][0]) == (want == 1) {
+			right++
+		}
+	}
+	if right < 147 {
+		t.Errorf("%d of 150 texts are judged rightly", right)
+	}
+}
+
+// TestTwoLayers holds that the committed model says again what it has read once: the second time a
+// stretch costs little. Guessing among all words costs 4.8 nats.
+func TestTwoLayers(t *testing.T) {
+	m := trained(t, "two-layers")
+	rows := TwoLayersRepeats(8, 31)
+	for i, row := range rows { // twice the same 22 words
+		rows[i] = append(append([]int{0}, row[1:23]...), row[1:23]...)
+	}
+	second := hooked.Must(m.Loss(rows, hooked.LossPerToken())).At(hooked.All, hooked.Range{From: 22}).Mean().Item()
+	if !(second < 1) {
+		t.Errorf("the second time costs %.2f nats a word", second)
+	}
+}
+
+// TestGrokking holds that the committed model adds pairs that it was not trained on, and that it
+// could not at the first moment that was kept.
+func TestGrokking(t *testing.T) {
+	m := trained(t, "grokking")
+	_, unknown, err := GrokkingPairs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := func(m *hooked.Model) (n int) {
+		guesses := hooked.Must(m.Run(unknown.Tokens[:500], hooked.LogitsAt(-1))).At(hooked.All, 0).ArgMax("d_vocab_out").Ints()
+		for i, guess := range guesses {
+			if guess == unknown.Labels["sum"].([]int)[i] {
+				n++
+			}
+		}
+		return n
+	}
+	if n := right(m); n < 490 {
+		t.Errorf("%d of 500 sums are right", n)
+	}
+	moments, err := Moments("grokking")
+	if err != nil || len(moments) < 8 || len(moments) > 12 {
+		t.Fatalf("%d moments: %v", len(moments), err)
+	}
+	if n := right(hooked.Must(m.WithWeights(moments[0].Weights))); n > 50 {
+		t.Errorf("after %d steps %d of 500 sums are right already", moments[0].Step, n)
+	}
+}
+
+// TestOthello holds that the committed model's likeliest moves are legal.
+func TestOthello(t *testing.T) {
+	m := trained(t, "othello")
+	games := OthelloGames(20, 31)
+	right, all := 0, 0
+	for g, row := range hooked.Must(m.Run(games)).ArgMax("d_vocab").IntRows() {
+		for i, b := range OthelloBoards(games[g]) {
+			if all++; row[i] > 0 && b.IsLegal(OthelloSquare(row[i])) {
+				right++
+			}
+		}
+	}
+	if float64(right) < 0.95*float64(all) {
+		t.Errorf("%d of %d moves are legal", right, all)
+	}
+}
+
+// TestSize holds that what is committed stays small.
+func TestSize(t *testing.T) {
+	total := int64(0)
+	err := filepath.WalkDir("weights", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	if err != nil || total > 12e6 {
+		t.Errorf("%d bytes, %v: want at most 12 MB", total, err)
 	}
 }
