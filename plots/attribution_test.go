@@ -234,3 +234,17 @@ func TestGraphSize(t *testing.T) {
 		t.Errorf("%d bytes cannot hold 100000 links", len(page))
 	}
 }
+
+// FuzzDocument draws whatever is a graph, and refuses the rest without a panic.
+func FuzzDocument(f *testing.F) {
+	f.Add([]byte(tracedGraph))
+	f.Add([]byte(bigGraph(12, 8, 3, 2, func(i int) string { return hostileLabels()[i] })))
+	f.Add([]byte(`{"metadata": {"prompt_tokens": [""], "slug": 3}, "nodes": [{"node_id": "a", "ctx_idx": 0, "layer": 1e2, "influence": 1e999, "clerp": "\ud800"}], "links": null}`))
+	f.Add([]byte(`{"metadata": {"prompt_tokens": ["a"]}, "qParams": 7, "nodes": [{"node_id": "a", "ctx_idx": 0, "layer": 299}], "links": [{"source": "a", "target": "a", "weight": -1e38}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		figure := plots.AttributionGraph(text, graphFeature, plots.Axes{})
+		if figure.Err() == nil {
+			checkMarkup(t, "a document", figure)
+		}
+	})
+}

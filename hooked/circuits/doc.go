@@ -7,6 +7,7 @@
 //	replacement, completeness, err := g.Scores()
 //	pruned, err := g.Prune(circuits.NodeThreshold, circuits.EdgeThreshold)
 //	doc, err := pruned.Document("texas")             // doc.Save: JSON that Neuronpedia reads
+//	plots.AttributionGraph(doc, nil, plots.Axes{}).Show()
 //
 // # Transcoders
 //

@@ -19,6 +19,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
+	"gopherlens/hooked/circuits"
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/dashboard"
 	"gopherlens/hooked/dictionary"
@@ -246,6 +247,19 @@ func TestNodes(t *testing.T) {
 	broken := dashboard.Nodes(nil, map[int]dashboard.Layer{1: {s.d, found}})
 	if err := plots.AttributionGraph(document, broken, plots.Axes{}).Err(); err == nil || !strings.Contains(err.Error(), "model is nil") {
 		t.Errorf("without a model: %v", err)
+	}
+}
+
+// TestDocument draws a document of package circuits as the JSON that it was read from.
+func TestDocument(t *testing.T) {
+	const path = "../../plots/testdata/graph.json"
+	doc := hooked.Must(circuits.ReadDocument(path))
+	got := hooked.Must(plots.AttributionGraph(doc, nil, plots.Axes{}).HTML())
+	want := hooked.Must(plots.AttributionGraph(hooked.Must(os.ReadFile(path)), nil, plots.Axes{}).HTML())
+	// the page keeps the document as it was written: fields in its order, numbers with its digits
+	head := func(page []byte) string { before, _, _ := strings.Cut(string(page), `"Document":`); return before }
+	if head(got) != head(want) {
+		t.Error("the document is drawn otherwise than its file")
 	}
 }
 

@@ -52,7 +52,7 @@ function start(root) {
   try {
     const kept = JSON.parse(localStorage.getItem(key));
     if (kept && Array.isArray(kept.pinned) && Array.isArray(kept.supernodes)) {
-      view = { ...view, ...kept };
+      view = { ...view, ...kept, labels: Object(kept.labels) };
       view.pinned = view.pinned.filter((id) => places.has(id));
       view.supernodes = view.supernodes.map(([name, ...ids]) => [name, ...ids.filter((id) => places.has(id))]).filter((g) => g.length > 1);
     }
