@@ -105,6 +105,7 @@ func TestUsage(t *testing.T) {
 		{"stop what?", []string{"resident", "stop", "all"}, exitUsage, []string{`"all" is no number of a process`}},
 		{"stop whom?", []string{"resident", "stop", "1"}, exitFailed, []string{"process 1 is no worker of yours; gopherlens resident list"}},
 		{"stop too many", []string{"resident", "stop", "1", "2"}, exitUsage, []string{`"2" is one argument too many`}},
+		{"course", []string{"course", "--dir", t.TempDir()}, 0, []string{"04_arena_1_1_transformer_from_scratch", "░ 0 of ", "0 of "}},
 		{"no notebook", []string{"run", "main.go"}, exitFailed, []string{"main.go is no notebook", "NAME.ipynb"}},
 		{"harvest of nothing", []string{"harvest", "smollm2-135m"}, exitUsage, []string{"--corpus TEXTS is missing"}},
 		{"harvest nowhere", []string{"harvest", "smollm2-135m", "--corpus", "brown", "--site", "resid_post"}, exitUsage, []string{"-o FOLDER is missing"}},
