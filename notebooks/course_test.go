@@ -2,6 +2,7 @@ package notebooks_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,7 @@ import (
 
 // inKernel are the notebooks that tests run in a real kernel; the others are built as one program
 // each, which takes a tenth of the time. make notebooks runs all of them in the kernel.
-var inKernel = []string{"00_gallery.ipynb", "01_exploratory_analysis.ipynb"}
+var inKernel = []string{"01_exploratory_analysis.ipynb", "04_arena_1_1_transformer_from_scratch.ipynb"}
 
 // numbered are the notebooks of the course.
 func numbered(t *testing.T) []string {
@@ -107,7 +108,7 @@ func TestSolutions(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := runProgram(t, f, notebook.Program{})
+			text, err := runProgram(t, f, notebook.Program{}, linkXLA)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
@@ -141,7 +142,7 @@ func TestStubs(t *testing.T) {
 				Runs:   func(c notebook.Cell) bool { return len(checksOf(c)) > 0 },
 				Around: "cellOfStubs",
 				Extra:  cellOfStubs,
-			})
+			}, "")
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
@@ -156,6 +157,15 @@ func TestStubs(t *testing.T) {
 		})
 	}
 }
+
+// linkXLA is a file that has a program compute as a kernel's cells do, where set-up has installed
+// XLA.
+const linkXLA = `//go:build cgo
+
+package main
+
+import _ "gopherlens/xla"
+`
 
 // cellOfStubs runs what a cell has beside its check, in which a stub may panic, too.
 const cellOfStubs = `
@@ -182,8 +192,9 @@ func cellOfStubs(id string, run func()) {
 // patience is far more than a notebook's short form takes.
 const patience = 5 * time.Minute
 
-// runProgram builds a notebook's cells as one program and runs it, in its short form.
-func runProgram(t *testing.T, f *notebook.File, p notebook.Program) (output string, err error) {
+// runProgram builds a notebook's cells as one program, with another file if there is any, and runs
+// it, in its short form.
+func runProgram(t *testing.T, f *notebook.File, p notebook.Program, other string) (output string, err error) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds a program")
@@ -203,17 +214,19 @@ func runProgram(t *testing.T, f *notebook.File, p notebook.Program) (output stri
 		t.Fatalf("%v\n%s", err, source)
 	}
 	dir := t.TempDir()
-	program := build(t, repo, dir, strings.Replace(source, quick, "const quick = true", 1))
+	program := build(t, repo, dir, strings.Replace(source, quick, "const quick = true", 1), other)
 	return start(t, program, filepath.Dir(dir), "GOPHERLENS_RESIDENT=off")
 }
 
-// build makes a program of one file, in a workspace with this module.
-func build(t *testing.T, repo setup.Repo, dir, source string) (program string) {
+// build makes a program of one file, and another that may be empty, in a workspace with this
+// module.
+func build(t *testing.T, repo setup.Repo, dir, source, other string) (program string) {
 	t.Helper()
 	for name, content := range map[string]string{
-		"main.go": source,
-		"go.mod":  "module cells\n\ngo 1.26.5\n",
-		"go.work": fmt.Sprintf("go 1.26.5\n\nuse (\n\t.\n\t%q\n)\n", repo.Root),
+		"main.go":  source,
+		"other.go": cmp.Or(other, "package main\n"),
+		"go.mod":   "module cells\n\ngo 1.26.5\n",
+		"go.work":  fmt.Sprintf("go 1.26.5\n\nuse (\n\t.\n\t%q\n)\n", repo.Root),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)

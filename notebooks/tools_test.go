@@ -42,7 +42,7 @@ func asProgram(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	output, err := start(t, build(t, repo, dir, source), dir,
+	output, err := start(t, build(t, repo, dir, source, ""), dir,
 		"GOMLX_BACKEND=go", "GOPHERLENS_RESIDENT=off", "TMPDIR="+dir, cachedir.Variable+"="+dir)
 	cells := 0
 	for _, c := range f.Cells {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,10 @@ func bigGraph(nodes, links, tokens, layers int, label func(i int) string) json.R
 
 // graphModel is what the script of a page draws from.
 func graphModel(t *testing.T, f plots.Figure) (model struct {
-	Nodes                  struct{ Id, Title []string }
+	Nodes struct {
+		Id, Title []string
+		Card      []int
+	}
 	Source, Target, Weight []byte
 	Document               map[string]any
 	Cards                  []any
@@ -156,6 +160,12 @@ func TestGraphFeatures(t *testing.T) {
 	}
 	if known == 0 || len(model.Cards) != known {
 		t.Errorf("%d cards, want %d", len(model.Cards), known)
+	}
+	twice := []byte(`{"metadata": {"prompt_tokens": ["a", "b"]}, "nodes": [
+		{"node_id": "0_7_0", "layer": "0", "ctx_idx": 0, "feature_type": "cross layer transcoder"},
+		{"node_id": "0_7_1", "layer": "0", "ctx_idx": 1, "feature_type": "cross layer transcoder"}]}`)
+	if model := graphModel(t, plots.AttributionGraph(twice, graphFeature, plots.Axes{})); !slices.Equal(model.Nodes.Card, []int{0, 0}) {
+		t.Errorf("a feature at two positions has the cards %v", model.Nodes.Card)
 	}
 	f = plots.AttributionGraph(tracedGraph, func(layer, feature int) (plots.FeatureData, bool) { panic("a bug of the reader's") }, plots.Axes{})
 	if err := f.Err(); err == nil || !strings.Contains(err.Error(), "a bug of the reader's") {

@@ -15,8 +15,8 @@ const (
 	CircuitNodes = 600
 )
 
-// Wiring is nodes in rows and edges between them, as another package has them: the heads and MLPs of
-// a circuit. [WiringList] is the one of this package.
+// Wiring is nodes in rows and edges between them, as another package has them: the heads and MLPs
+// of a circuit. [WiringList] is the one of this package.
 type Wiring interface {
 	// WiringRows are the names of the rows, the lowest first.
 	WiringRows() []string
@@ -69,8 +69,8 @@ func (w WiringList) WiringEdges() (from, to []int, values []float32, words []str
 
 // CircuitGraph draws nodes in rows, the first row at the bottom, and the edges between them: the
 // head-to-head graph of a circuit. An edge is blue where its value is positive and red where it is
-// negative, wider and stronger the larger it is. In a notebook the pointer on a node shows its edges
-// alone and lists them, and a click holds it. Axes.Unit says what the values are.
+// negative, wider and stronger the larger it is. In a notebook the pointer on a node shows its
+// edges alone and lists them, and a click holds it. Axes.Unit says what the values are.
 func CircuitGraph(w Wiring, axes Axes) Figure {
 	g, err := newWired(w, axes)
 	return figure("CircuitGraph", g, err)

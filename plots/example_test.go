@@ -136,3 +136,19 @@ func ExampleTextActivations() {
 	fmt.Println(figure.Err())
 	// Output: <nil>
 }
+
+// A circuit of a head and an MLP. Package edges makes such a graph of scores.
+func ExampleCircuitGraph() {
+	figure := plots.CircuitGraph(plots.WiringList{
+		Rows:  []string{"input", "heads 0", "MLP 0", "logits"},
+		Nodes: []plots.WiredNode{{Name: "input"}, {Name: "a0.h3", Row: 1}, {Name: "m0", Row: 2}, {Name: "logits", Row: 3}},
+		Edges: []plots.Wire{{From: 0, To: 1, Value: 1.5, Word: "v"}, {From: 1, To: 2, Value: -0.4}, {From: 2, To: 3, Value: 0.9}},
+	}, plots.Axes{Title: "A circuit", Unit: "logit difference"})
+	bundle, err := figure.Bundle()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(bundle["text/plain"])
+	// Output: A circuit. Graph of 4 nodes and 3 edges in 4 rows. Strongest: input → a0.h3 v: 1.5; m0 → logits: 0.9; a0.h3 → m0: −0.4.
+}

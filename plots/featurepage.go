@@ -57,9 +57,8 @@ type featurePage struct {
 	words  *wordTable
 	seen   map[int]bool
 
-	chunk  list // features that are not written yet
-	chunks int
-	index  featureIndex
+	chunk list // features that are not written yet
+	index featureIndex
 }
 
 // featureIndex is what the table shows, a list for each column.
@@ -222,7 +221,7 @@ func (p *featurePage) flush() error {
 		return err
 	}
 	fmt.Fprintf(p.w, "<script type=\"application/octet-stream\">%s</script>\n", base64.StdEncoding.EncodeToString(packed.Bytes()))
-	p.chunk, p.chunks = p.chunk[:0], p.chunks+1
+	p.chunk = p.chunk[:0]
 	return p.w.Flush() // a full disk is noticed early
 }
 

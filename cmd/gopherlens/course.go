@@ -73,7 +73,7 @@ func printProgress(w io.Writer, reports []course.Report) {
 		}
 		fmt.Fprintln(w, line)
 		if note := changesOf(r); note != "" {
-			fmt.Fprintln(w, "  " + note)
+			fmt.Fprintln(w, "  "+note)
 		}
 	}
 	fmt.Fprintf(w, "\n%d of %d exercises are done\n", done, all)

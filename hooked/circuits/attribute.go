@@ -40,7 +40,7 @@ const (
 	defaultRerank      = 4
 	largestBatch       = 4096
 	bytesOfGradients   = 128 << 20
-	largestGraph       = 1 << 30 // entries of the rows of a graph, of 4 bytes
+	largestGraph       = 1 << 28 // entries of the rows of a graph, of 4 bytes
 )
 
 // settled are the options with their defaults.

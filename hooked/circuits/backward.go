@@ -1,6 +1,7 @@
 package circuits
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -212,27 +213,37 @@ func (w *rower) gradients(batch []target) ([]*hooked.Tensor, error) {
 	shape := map[string]shapes.Shape{inputDirections: shapes.Make(dtypes.Float32, n, d), inputLayers: shapes.Make(dtypes.Int32, n),
 		inputPositions: shapes.Make(dtypes.Int32, n)}
 	buffers := make([]compute.Buffer, len(w.program.inputs))
+	var own []compute.Buffer
 	for i, name := range w.program.inputs {
 		buffers[i] = w.fixed[name]
 		if flat := values[name]; flat != nil {
-			var err error
-			if buffers[i], err = be.BufferFromFlatData(0, flat, shape[name]); err != nil {
-				return nil, err
+			buffer, err := be.BufferFromFlatData(0, flat, shape[name])
+			if err != nil {
+				return nil, errors.Join(err, finalized(own))
 			}
+			buffers[i], own = buffer, append(own, buffer)
 		}
 	}
 	var results []*tensors.Tensor
-	if err := hooked.Try(func() { results = w.program.graph.RunWithBuffers(buffers, make([]bool, len(buffers)), 0) }); err != nil {
+	err := hooked.Try(func() { results = w.program.graph.RunWithBuffers(buffers, make([]bool, len(buffers)), 0) })
+	if err = errors.Join(err, finalized(own)); err != nil {
 		return nil, brief.Errorf("circuits: the backward pass: %w", err)
 	}
 	out := make([]*hooked.Tensor, len(results))
 	for i, t := range results {
-		var err error
 		if out[i], err = hooked.FromGoMLX(t, "row pos d_model"); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func finalized(buffers []compute.Buffer) error {
+	var errs []error
+	for _, b := range buffers {
+		errs = append(errs, b.Finalize())
+	}
+	return errors.Join(errs...)
 }
 
 // sources are what writes to one site: at each position some vectors, and the column of each.
@@ -338,6 +349,10 @@ func (w *rower) rowsOf(targets []target) ([][]float32, error) {
 		}
 		for i, g := range gradients {
 			if err := w.sources[i].contract(g, made); err != nil {
+				return nil, fmt.Errorf("circuits: %w", err)
+			}
+			// the collector does not see how large it is
+			if err := g.GoMLX().FinalizeAll(); err != nil {
 				return nil, fmt.Errorf("circuits: %w", err)
 			}
 		}

@@ -167,6 +167,13 @@ func TestPage(t *testing.T) {
 	}
 	for f, got := range features {
 		want := hooked.Must(dashboard.Feature(s.m, s.d, found, f))
+		if len(want.Groups) > 0 {
+			label, tokens, _ := want.Groups[0].Texts.Text(0)
+			text := got["Groups"].([]any)[0].(map[string]any)["Texts"].([]any)[0].([]any)
+			if text[0] != label || len(text[1].([]any)) != len(tokens) {
+				t.Errorf("feature %d: the first example is %v, want %q", f, text[0], label)
+			}
+		}
 		for k, r := range want.Up {
 			one := got["Up"].([]any)[k].([]any)
 			word := words[int(one[0].(float64))].(string)

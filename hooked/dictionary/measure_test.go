@@ -3,6 +3,7 @@ package dictionary_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -228,6 +229,15 @@ func TestLogitAttribution(t *testing.T) {
 			slices.Sort(difference)
 			near(t, "the largest", float64(up[0].Logit), float64(difference[len(difference)-1])-mean, 2e-5)
 			near(t, "the third from below", float64(down[2].Logit), float64(difference[2])-mean, 2e-5)
+			flat := *s.d
+			flat.Weights = maps.Clone(s.d.Weights)
+			flat.Weights["W_dec"] = hooked.NewZeros("feature d_out", s.d.Weights["W_dec"].Shape()...)
+			most, least := hooked.Must2(flat.LogitAttributions(s.m, []int{0}, 3))
+			for _, list := range [][][]dictionary.Promoted{most, least} {
+				if list[0][0].Token != 0 || list[0][1].Token != 1 || list[0][2].Token != 2 {
+					t.Errorf("of equal tokens %v come first", list)
+				}
+			}
 			features := []int{0, s.g.Feature, s.d.Config.Features - 1}
 			ups, downs, err := s.d.LogitAttributions(s.m, features, 3)
 			if err != nil {

@@ -13,9 +13,10 @@ import (
 // further from what the base run has. With [hooked.KLFrom] the base's own logits the metric is the
 // divergence that the paper takes.
 //
-// Targets are visited in the reverse of the forward pass, and of each the sources likewise: the last
-// first. What is cut depends on that order. Each edge is a run of the layers from its target on;
-// many are tried at once, as if all before them stayed cut, and again from the first that does not.
+// Targets are visited in the reverse of the forward pass, and of each the sources likewise: the
+// last first. What is cut depends on that order. Each edge is a run of the layers from its target
+// on; many are tried at once, as if all before them stayed cut, and again from the first that does
+// not. It is for small models, or much time: SmolLM2-135M has 70,000 edges.
 type ACDC struct {
 	Task
 	Threshold float64 // in the metric's units: 0 or more

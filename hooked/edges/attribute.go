@@ -1,6 +1,8 @@
 package edges
 
 import (
+	"slices"
+
 	"github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
@@ -22,12 +24,15 @@ func EAP() Method { return Method{"EAP", 1, Task.eap} }
 // EAPIG is edge attribution patching with integrated gradients (Hanna, Pezzelle, Belinkov 2024,
 // arXiv:2403.17806): the gradient is the mean over steps, in which what is embedded lies between
 // source and base, at source + k/steps (base - source) for k = 1 to steps. Five steps are what the
-// paper takes. One step is [EAP].
+// paper takes. One step is [EAP]. It is the paper's sum; the authors' code counts k
+// from 0 to steps - 1.
 func EAPIG(steps int) Method { return Method{"EAPIG", steps, Task.eapIG} }
 
 // EAPIGActivations is the same with what the nodes of each layer write in place of what is
 // embedded: an edge's gradient is that of runs in which the nodes of its source's layer, or its MLP
-// alone, lie between source and base. It takes so many steps for each layer's heads and each MLP.
+// alone, lie between source and base, as Marks et al. 2024 (arXiv:2403.19647) integrate for nodes.
+// It takes so many steps for each layer's heads and each MLP. (Hanna's code averages over the runs
+// of all layers for every edge.)
 func EAPIGActivations(steps int) Method {
 	return Method{"EAPIGActivations", steps, Task.eapIGActivations}
 }
@@ -48,6 +53,8 @@ func (t Task) Scores(m *hooked.Model, method Method, options ...Option) (*Scores
 	switch {
 	case method.score == nil:
 		return nil, brief.Errorf("edges: there is no method: give EAP(), EAPIG(5), EAPIGActivations(5) or Exact()")
+	case method.name != "Exact" && slices.Contains(set.given, "BatchBytes"):
+		return nil, brief.Errorf("edges: BatchBytes would do nothing: %s runs all prompts at once", method.name)
 	case method.steps < 1:
 		return nil, brief.Errorf("edges: %s of %d steps: want at least 1", method.name, method.steps)
 	}

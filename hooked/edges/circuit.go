@@ -161,8 +161,8 @@ func (c *Circuit) Without(edges ...Edge) (*Circuit, error) {
 }
 
 // Prune leaves of the circuit the edges that lie on a way from the input to the logits: a node that
-// reads nothing of the circuit, or that nothing of it reads, has no part in it. Where activations of
-// another run are what the rest gets, the circuit computes the same without those edges.
+// reads nothing of the circuit, or that nothing of it reads, has no part in it. Where activations
+// of another run are what the rest gets, the circuit computes the same without those edges.
 func (c *Circuit) Prune() *Circuit {
 	g := c.need().g
 	fed := map[Node]bool{{Kind: Input}: true} // reached from the input

@@ -33,6 +33,9 @@ func (t Task) Curve(m *hooked.Model, c Curving, options ...Option) (*Curve, erro
 		return nil, brief.Errorf("edges: a Curve needs Sizes and Pick, such as scores.Greedy, and a Random of 0 or more: there are %d sizes, Random is %d",
 			len(c.Sizes), c.Random)
 	}
+	if c.Random == 0 && c.Seed != 0 {
+		return nil, brief.Errorf("edges: a Curve's Seed would do nothing: there are no random circuits")
+	}
 	g, err := GraphOf(m)
 	if err != nil {
 		return nil, err

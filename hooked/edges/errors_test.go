@@ -49,6 +49,8 @@ func TestRefused(t *testing.T) {
 		"a mean and a norm": {run(gemma, with(patching.Mean{Of: corrupted, Over: "batch"})), "norm stands after the heads"},
 		"nil option":        {run(m, task, nil), "option 0 is nil"},
 		"an option twice":   {run(m, task, edges.BatchBytes(1), edges.BatchBytes(2)), "twice"},
+		"bytes of no runs":  {run(m, task, edges.BatchBytes(1)), "would do nothing"},
+		"a seed of nothing": {second(task.Curve(m, edges.Curving{Sizes: []int{3}, Pick: func(int) (*edges.Circuit, error) { return g.None(), nil }, Seed: 1})), "Seed"},
 		"no bytes":          {run(m, task, edges.BatchBytes(0)), "at least 1"},
 		"the right side":    {run(m, task, edges.PaddingSide(hooked.Right)), "hooked.Left"},
 		"cancelled":         {run(m, task, edges.WithContext(cancelled)), "canceled"},

@@ -9,7 +9,8 @@ import (
 	"gopherlens/plots"
 )
 
-// The edges that matter most for telling two prompts apart, and how much of the difference they keep.
+// The edges that matter most for telling two prompts apart, and how much of the difference they
+// keep.
 func ExampleTask_Scores() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	task := edges.Task{

@@ -76,7 +76,7 @@ func TestEnds(t *testing.T) {
 // TestSumsOverSources checks that the scores of a target's edges add up to the attribution of its
 // whole input: what nodes write adds up to what is read, as biases do not differ.
 func TestSumsOverSources(t *testing.T) {
-	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "native/attn_only_2l"} {
+	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "native/attn_only_2l", "native/attn_only_shortformer"} {
 		m := must(hooked.FromPretrained("../testdata/"+name, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 		clean, corrupted, answers := pairs(m, 2, 5)
 		task := edges.Task{Base: clean, Source: patching.FromTokens(corrupted), Metric: hooked.LogitDiff(answers)}
@@ -160,8 +160,8 @@ func TestPadded(t *testing.T) {
 	golden.Close(t, "scores", must(task.Scores(m, edges.EAPIG(2), edges.AttentionMask(mask)))(t).Float32s(), wantScores, golden.Tolerance{Abs: 2e-5, Rel: 1e-3})
 }
 
-// TestPrune checks that a pruned circuit computes what the whole did, and that its edges lie on ways
-// from the input to the logits.
+// TestPrune checks that a pruned circuit computes what the whole did, and that its edges lie on
+// ways from the input to the logits.
 func TestPrune(t *testing.T) {
 	m := must(hooked.FromPretrained("../testdata/arch/llama", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 	clean, corrupted, answers := pairs(m, 2, 5)

@@ -38,30 +38,28 @@ func TestRealCircuit(t *testing.T) {
 		swapped[i] = f.Tokens[i^1]
 	}
 	task := edges.Task{Base: f.Tokens, Source: patching.FromTokens(swapped), Metric: hooked.LogitDiff(f.AnswerTokens)}
-	since := time.Now()
-	lap := func(what string) {
-		t.Logf("%s: %s", what, time.Since(since).Round(time.Millisecond))
-		since = time.Now()
-	}
-	scores := must(task.Scores(m, edges.EAP()))(t)
-	lap(scores.Graph().String() + ", EAP")
-	integrated := must(task.Scores(m, edges.EAPIG(5)))(t)
-	lap("EAP-IG, 5 steps")
-	for _, c := range []struct {
-		name   string
-		scores *edges.Scores
-	}{{"EAP", scores}, {"EAP-IG", integrated}} {
-		curve := must(task.Curve(m, edges.Curving{Sizes: edges.Sizes(30, scores.Graph().Len(), 12), Pick: c.scores.Greedy, Random: 1}))(t)
-		lap(c.name + ", a curve of 36 circuits")
-		better := 0
-		for i, n := range curve.Sizes {
-			t.Logf("%6d edges: faithful %.3f, without it %.3f, random %.3f", n, curve.Faithfulness[i], curve.Completeness[i], curve.Random[i])
-			if n < scores.Graph().Len() && curve.Faithfulness[i] > curve.Random[i] {
-				better++
+	for name, method := range map[string]edges.Method{"EAP": edges.EAP(), "EAP-IG": edges.EAPIG(5)} {
+		t.Run(name, func(t *testing.T) {
+			since := time.Now()
+			lap := func(what string) {
+				t.Logf("%s: %s", what, time.Since(since).Round(time.Millisecond))
+				since = time.Now()
 			}
-		}
-		if better < len(curve.Sizes)/2 {
-			t.Errorf("%s: circuits of only %d sizes are more faithful than random ones", c.name, better)
-		}
+			scores := must(task.Scores(m, method))(t)
+			lap("scores of " + scores.Graph().String())
+			sizes := edges.Sizes(30, scores.Graph().Len(), 12)
+			curve := must(task.Curve(m, edges.Curving{Sizes: sizes, Pick: scores.Greedy, Random: 1}))(t)
+			lap("a curve of 36 circuits")
+			better := 0
+			for i, n := range sizes {
+				t.Logf("%6d edges: faithful %.3f, without it %.3f, random %.3f", n, curve.Faithfulness[i], curve.Completeness[i], curve.Random[i])
+				if n < scores.Graph().Len() && curve.Faithfulness[i] > curve.Random[i]+0.1 {
+					better++
+				}
+			}
+			if better < len(sizes)/2 {
+				t.Errorf("circuits of only %d sizes are more faithful than random ones by a tenth", better)
+			}
+		})
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// BaseRun is a run that records some sites, in the program in which [FromTokens] runs its own tokens:
-// where the two have the same tokens, they have the same activations to the bit.
+// BaseRun is a run that records some sites, in the program in which [FromTokens] runs its own
+// tokens: where the two have the same tokens, they have the same activations to the bit.
 func BaseRun(m *hooked.Model, tokens hooked.Tokens, sites []hooked.Site, options ...Option) (*hooked.Cache, error) {
 	set, err := newSettings(options, way{verb: "BaseRun", ignores: []string{"OnProgress", "BatchTokens"}})
 	if err != nil {
@@ -23,9 +23,9 @@ func BaseRun(m *hooked.Model, tokens hooked.Tokens, sites []hooked.Site, options
 	return base, nil
 }
 
-// Replacements are what a source has at some sites in place of the activations of a [BaseRun] of the
-// same sites, each of the same shape: for packages that patch in ways of their own. Of the options it takes those
-// about pads, contexts and edits.
+// Replacements are what a source has at some sites in place of the activations of a [BaseRun] of
+// the same sites, each of the same shape: for packages that patch in ways of their own. Of the
+// options it takes those about pads, contexts and edits.
 func Replacements(m *hooked.Model, source Source, base *hooked.Cache, sites []hooked.Site, options ...Option) (func(hooked.Site) (*hooked.Tensor, error), error) {
 	set, err := newSettings(options, way{verb: "Replacements", ignores: []string{"OnProgress", "BatchTokens"}})
 	if err != nil {

@@ -20,15 +20,16 @@ type InContext struct {
 	// has no Sites and no At.
 	Prompts probe.Collection
 	// Shuffled are the like, with the answers of the examples exchanged among them, so that they do
-	// not tell the task: Texts, or Tokens of any lengths without pads, and NoBOS where texts get none.
+	// not tell the task: Texts, or Tokens of any lengths without pads, and NoBOS where texts get
+	// none.
 	Shuffled probe.Collection
 	// Answers is the first token of the right answer to each of Shuffled.
 	Answers []int
 }
 
 // HeadEffects are the heads' average causal indirect effects, [layer, head] (Todd et al. 2024,
-// arXiv:2310.15213, section 2.3): by how much the probability of the right answer rises on average in
-// prompts with shuffled answers, when at the last token the head writes what it writes there on
+// arXiv:2310.15213, section 2.3): by how much the probability of the right answer rises on average
+// in prompts with shuffled answers, when at the last token the head writes what it writes there on
 // average in prompts with the right ones.
 //
 //	effects, err := steer.HeadEffects(ctx, model, antonyms)
@@ -90,7 +91,8 @@ func (task InContext) check(m *hooked.Model) error {
 	return nil
 }
 
-// padded are prompts as token rows of one length, with pads on the left, and the mask that tells them.
+// padded are prompts as token rows of one length, with pads on the left, and the mask that tells
+// them.
 func padded(m *hooked.Model, c probe.Collection) (rows hooked.Tokens, mask [][]int, err error) {
 	longest := 0
 	for i := range max(len(c.Texts), len(c.Tokens)) {

@@ -13,8 +13,8 @@ import (
 	"gopherlens/hooked/steer"
 )
 
-// capitals are the pairs of TestFunctionVectorOfCapitals. Those from heldOutFrom on are in no prompt
-// that the vector is made of.
+// capitals are the pairs of TestFunctionVectorOfCapitals. Those from heldOutFrom on are in no
+// prompt that the vector is made of.
 var capitals = strings.Fields(`France Paris Germany Berlin Italy Rome Spain Madrid Japan Tokyo China Beijing Russia Moscow Egypt Cairo
 	Greece Athens Portugal Lisbon Austria Vienna Poland Warsaw Ireland Dublin Norway Oslo Sweden Stockholm Finland Helsinki
 	Denmark Copenhagen Hungary Budapest Turkey Ankara India Delhi Iran Tehran Iraq Baghdad Syria Damascus Cuba Havana
@@ -24,9 +24,9 @@ var capitals = strings.Fields(`France Paris Germany Berlin Italy Rome Spain Madr
 const heldOutFrom = 24
 
 // TestFunctionVectorOfCapitals finds the heads that tell the capital of a country in SmolLM2-135M,
-// adds their function vector to prompts that only name a country, and tells how often the capital is
-// the likeliest next token, before and after, and with a random vector of the same length. It takes
-// the default model, and minutes.
+// adds their function vector to prompts that only name a country, and tells how often the capital
+// is the likeliest next token, before and after, and with a random vector of the same length. It
+// takes the default model, and minutes.
 func TestFunctionVectorOfCapitals(t *testing.T) {
 	if os.Getenv("GOPHERLENS_TEST_LONG") == "" {
 		t.Skip("GOPHERLENS_TEST_LONG is not set: it runs SmolLM2-135M for minutes")

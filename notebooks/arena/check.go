@@ -29,7 +29,10 @@ type verdict struct {
 
 // A T is what a check's function reports to. Its methods end the check at the first that does not
 // hold.
-type T struct{ tolerance float64 }
+type T struct {
+	tolerance float64 // in parts of the largest number that is wanted
+	amount    float64 // and in any case
+}
 
 // Where a check's line goes, and what ends the cell: tests have their own.
 var (

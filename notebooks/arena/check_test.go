@@ -73,6 +73,8 @@ func TestVerdicts(t *testing.T) {
 		{"no number", func(t *T) { t.Near("the loss", math.NaN(), 3) }, "wrong: the loss: NaN"},
 		{"about zero", func(t *T) { t.Near("the mean", 1e-9, 0) }, "✓"},
 		{"within", func(t *T) { t.Within(0.1).Near("the loss", 3.2, 3) }, "✓"},
+		{"by an amount", func(t *T) { t.By(0.01).Near("the share", 0.005, 0) }, "✓"},
+		{"by more", func(t *T) { t.By(0.01).Same("the shares", w.Shift(0.02), w) }, "every value is too large by 0.02"},
 		{"texts", func(t *T) { t.Equal("the word", " Mary", " John") }, "the word:  Mary, wanted is  John"},
 		{"too few", func(t *T) { t.Equal("tokens", []int{1}, []int{1, 2}) }, "wrong shape: tokens: 1 entries, wanted are 2"},
 		{"types", func(t *T) { t.Equal("n", int64(1), 1) }, "n is of type int64, wanted is int"},

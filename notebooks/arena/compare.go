@@ -17,7 +17,11 @@ const defaultTolerance = 1e-3
 
 // Within is t with another tolerance: how far a number may be off, in parts of the largest number
 // that is wanted. By default that is 1e-3.
-func (t *T) Within(tolerance float64) *T { return &T{tolerance} }
+func (t *T) Within(tolerance float64) *T { return &T{tolerance: tolerance, amount: t.amount} }
+
+// By is t with a number by which others may be off, however small they are: for shares, which are
+// differences of larger numbers.
+func (t *T) By(amount float64) *T { return &T{tolerance: t.tolerance, amount: amount} }
 
 // Holds checks a property, which what says: "every row of the pattern adds up to 1".
 func (t *T) Holds(what string, holds bool, look ...string) {
@@ -45,8 +49,8 @@ const shownText = 200
 
 // Near checks a number.
 func (t *T) Near(what string, got, want float64, look ...string) {
-	if !within(got, want, t.tolerance*math.Max(math.Abs(want), smallest)) {
-		n := numbers{got: []float32{float32(got)}, want: []float32{float32(want)}, tolerance: t.tolerance}
+	if !within(got, want, math.Max(t.amount, t.tolerance*math.Max(math.Abs(want), smallest))) {
+		n := numbers{got: []float32{float32(got)}, want: []float32{float32(want)}, tolerance: t.tolerance, amount: t.amount}
 		t.fail(wrong, slices.Concat(n.guesses(), look), "%s: %.6g, wanted is %.6g", what, got, want)
 	}
 }
@@ -73,7 +77,7 @@ func (t *T) Same(what string, got, want *hooked.Tensor, look ...string) {
 		look = slices.Concat(look, []string{"wanted is " + axes(want)})
 	}
 	t.Shape(what, got, want.Shape(), look...)
-	n := numbers{got: got.Float32s(), want: want.Float32s(), shape: want.Shape(), tolerance: t.tolerance}
+	n := numbers{got: got.Float32s(), want: want.Float32s(), shape: want.Shape(), tolerance: t.tolerance, amount: t.amount}
 	at, bad := n.worst()
 	if bad == 0 {
 		return

@@ -13,6 +13,7 @@ type numbers struct {
 	got, want []float32
 	shape     []int
 	tolerance float64
+	amount    float64
 }
 
 // most is how far apart two of them may be.
@@ -21,7 +22,7 @@ func (n numbers) most() float64 {
 	for _, w := range n.want {
 		largest = math.Max(largest, math.Abs(float64(w)))
 	}
-	return n.tolerance * largest
+	return math.Max(n.amount, n.tolerance*largest)
 }
 
 // worst is where the two differ most, and at how many places they do too much.
@@ -55,7 +56,7 @@ func (n numbers) place(at int) []int {
 // guesses are what the numbers show, the most certain first.
 func (n numbers) guesses() []string {
 	for _, look := range []func(numbers) string{
-		numbers.noNumbers, numbers.zeros, numbers.sign, numbers.factor, numbers.amount, numbers.swapped, numbers.bias, numbers.gain, numbers.rows,
+		numbers.noNumbers, numbers.zeros, numbers.sign, numbers.factor, numbers.shift, numbers.swapped, numbers.bias, numbers.gain, numbers.rows,
 	} {
 		if found := look(n); found != "" {
 			return []string{found}
@@ -141,7 +142,7 @@ func (n numbers) difference(places []int) float64 {
 	return sum / float64(len(places))
 }
 
-func (n numbers) amount() string {
+func (n numbers) shift() string {
 	by := n.difference(all(len(n.got)))
 	if len(n.got) < 2 || !n.all(func(i int) float64 { return float64(n.want[i]) + by }) {
 		return ""

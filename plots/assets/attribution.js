@@ -1,6 +1,6 @@
 // Makes an attribution graph answer: nodes and links are drawn on canvases over the static picture's
 // grid; a node that is chosen tells its inputs, outputs and feature; nodes are pinned, named and
-// grouped. What the reader changes is kept by the browser and exported. See circuit_html.go.
+// grouped. What the reader changes is kept by the browser and exported. See attribution_html.go.
 const pi2 = 2 * Math.PI;
 
 // bytesOf unpacks what Go writes as bytes.
@@ -45,7 +45,8 @@ function start(root) {
     const q = data.Document.qParams || {};
     const known = (ids) => (Array.isArray(ids) ? ids.filter((id) => places.has(id)) : []);
     const groups = (Array.isArray(q.supernodes) ? q.supernodes : []).filter(Array.isArray).map(([name, ...ids]) => [String(name), ...known(ids)]);
-    return { pinned: known(q.pinnedIds), supernodes: groups.filter((g) => g.length > 1), labels: {}, prune: 1, links: Math.min(m, 400) };
+    const prune = [q.pruningThreshold, (data.Document.metadata || {}).node_threshold].find((t) => typeof t === "number" && t > 0 && t <= 1) || 1;
+    return { pinned: known(q.pinnedIds), supernodes: groups.filter((g) => g.length > 1), labels: {}, prune, links: Math.min(m, 400) };
   }
   let view = given();
   try {
@@ -119,7 +120,7 @@ function start(root) {
   }
 
   function drawBase() {
-    for (let i = 0; i < n; i++) shown[i] = nodes.Kind[i] >= tokenKind || nodes.Influence[i] === null || nodes.Influence[i] <= view.prune || pinned(i) ? 1 : 0;
+    for (let i = 0; i < n; i++) shown[i] = nodes.Kind[i] >= tokenKind || nodes.Influence[i] === null || view.prune >= 1 || nodes.Influence[i] <= view.prune || pinned(i) ? 1 : 0;
     base.fillStyle = "#fff";
     base.fillRect(0, 0, data.Width, data.Height);
     base.strokeStyle = "#e3e3e3";
