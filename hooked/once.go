@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +131,16 @@ func fingerprint(f any) (print, file string, err error) {
 	}
 	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
 	file, line := fn.FileLine(fn.Entry())
-	return fmt.Sprint(fn.Name(), " ", file, ":", line), file, nil
+	return fmt.Sprint(ownName(fn), " ", file, ":", line), file, nil
+}
+
+// ownName is a function's name, "" of a literal: the compiler gives it one for each place that it
+// was inlined to, though it is the same function.
+func ownName(fn *runtime.Func) string {
+	if strings.Contains(fn.Name(), ".func") {
+		return ""
+	}
+	return fn.Name()
 }
 
 // settle completes the fingerprint of a function that is not the cell's own, before it is compared

@@ -75,6 +75,20 @@ type half struct {
 	secret int
 }
 
+// inlined is small enough for the compiler to put it, and the literal in it, into each caller.
+func inlined() int { return hooked.Once("inlined", func() int { return 7 }) }
+
+// TestOnceInlined holds that a literal stays the same function where what it is in was inlined.
+func TestOnceInlined(t *testing.T) {
+	alone(t)
+	forget(t, "inlined")
+	first := inlined()
+	second := func() int { return inlined() + 1 }()
+	if first != 7 || second != 8 {
+		t.Errorf("got %d and %d", first, second)
+	}
+}
+
 // TestOnceRefuses holds that what cannot be kept, or stands for two things, is an error, before the
 // function is called where that can be.
 func TestOnceRefuses(t *testing.T) {
