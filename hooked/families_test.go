@@ -91,7 +91,7 @@ func TestFamiliesOfHuggingFace(t *testing.T) {
 func comparePart(t *testing.T, file *golden.File, part string, l int, m *hooked.Model, cache *hooked.Cache, tol golden.Tolerance) {
 	got := cache.Get(part, l).Float32s()
 	want, _ := file.Floats(fmt.Sprint(part, "/", l))
-	if c := m.Config(); c.PostNorms() {
+	if c := m.Config(); c.NormalizesOutputs() {
 		return // resid_post says what both add together
 	} else if c.Architecture == "GraniteForCausalLM" || c.Architecture == "GraniteMoeForCausalLM" {
 		scaleBy(want, 0.22) // residual_multiplier, which stands in W_O and W_out
