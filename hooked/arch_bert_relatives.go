@@ -11,7 +11,9 @@ import (
 // Source: transformers/models/roberta/modeling_roberta.py. The head's gelu is the exact one whatever
 // hidden_act says.
 var roberta = architecture{
-	class: "RobertaForMaskedLM",
+	name:    "RoBERTa",
+	class:   "RobertaForMaskedLM",
+	encoder: true,
 	config: func(f *fields) Config {
 		c := bert.config(f)
 		c.PositionsAfter = f.CountOr("pad_token_id", 0) + 1
@@ -41,7 +43,9 @@ var roberta = architecture{
 // Source: transformers/models/distilbert/modeling_distilbert.py. Positions lie in the file, be they
 // made of sines or learned.
 var distilBERT = architecture{
-	class: "DistilBertForMaskedLM",
+	name:    "DistilBERT",
+	class:   "DistilBertForMaskedLM",
+	encoder: true,
 	config: func(f *fields) Config {
 		c := Config{
 			NLayers:             f.Int("n_layers"),

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/cohere/modeling_cohere.py.
 var cohere = architecture{
+	name:  "Command R and R+",
 	class: "CohereForCausalLM",
 	gguf:  "command-r",
 	config: func(f *fields) Config {
@@ -35,6 +36,7 @@ var cohere = architecture{
 //
 // Source: transformers/models/cohere2/modeling_cohere2.py.
 var cohere2 = architecture{
+	name:  "Command R7B and A",
 	class: "Cohere2ForCausalLM",
 	gguf:  "cohere2",
 	config: func(f *fields) Config {

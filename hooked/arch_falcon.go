@@ -9,6 +9,7 @@ import "slices"
 // Source: transformers/models/falcon/modeling_falcon.py. In the RW sizes the bias of the key's
 // distance is divided with the score, and rounded.
 var falcon = architecture{
+	name:   "Falcon",
 	class:  "FalconForCausalLM",
 	gguf:   "falcon",
 	noBOS:  true,

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/mixtral/modeling_mixtral.py.
 var mixtral = architecture{
+	name:     "Mixtral",
 	class:    "MixtralForCausalLM",
 	gguf:     "llama",
 	ggufWhen: "expert_count",

@@ -6,6 +6,7 @@ import "math"
 //
 // Source: transformers/models/mpt/modeling_mpt.py. Its gelu is the exact one.
 var mpt = architecture{
+	name:  "MPT",
 	class: "MptForCausalLM",
 	noBOS: true,
 	config: func(f *fields) Config {

@@ -5,6 +5,7 @@ package hooked
 //
 // Sources: transformers/models/phi3/modeling_phi3.py; for GGUF llama.cpp's convert_hf_to_gguf.py.
 var phi3 = architecture{
+	name:        "Phi 3 and 4",
 	class:       "Phi3ForCausalLM",
 	gguf:        "phi3",
 	config:      func(f *fields) Config { return windowed(f, llamaLike(f, partialRope)) },

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/qwen2_moe/modeling_qwen2_moe.py.
 var qwen2Moe = architecture{
+	name:  "Qwen 1.5 and 2 MoE",
 	class: "Qwen2MoeForCausalLM",
 	gguf:  "qwen2moe",
 	noBOS: true,
@@ -47,6 +48,7 @@ var qwen2Moe = architecture{
 //
 // Source: transformers/models/qwen3_moe/modeling_qwen3_moe.py.
 var qwen3Moe = architecture{
+	name:  "Qwen 3 MoE",
 	class: "Qwen3MoeForCausalLM",
 	gguf:  "qwen3moe",
 	noBOS: true,

@@ -6,6 +6,7 @@ import "slices"
 //
 // Source: transformers/models/smollm3/modeling_smollm3.py.
 var smolLM3 = architecture{
+	name:  "SmolLM 3",
 	class: "SmolLM3ForCausalLM",
 	gguf:  "smollm3",
 	config: func(f *fields) Config {

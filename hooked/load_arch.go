@@ -14,6 +14,7 @@ import (
 // An architecture is a model family as data: how its configuration becomes a [Config], and which of
 // its tensors becomes which canonical weight. The forward pass never asks for the family.
 type architecture struct {
+	name  string // of its models
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
 	// the key that tells it from another family of that name, where it is there and not 0
@@ -35,7 +36,8 @@ type architecture struct {
 	// tensors that are there or not -> the field that says so
 	ggufTensors map[string]string
 
-	noBOS bool // texts get no BOS unless a call says so
+	encoder bool // it is one
+	noBOS   bool // texts get no BOS unless a call says so
 
 	unpacks        bool     // its checkpoints may hold tensors in MXFP4
 	prefixes       []string // that checkpoints may or may not put before their tensors' names

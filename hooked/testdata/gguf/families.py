@@ -124,6 +124,7 @@ TABLE = {
     "qwen3_moe": (ARCH.QWEN3MOE, make.plain, merged, [experts]),
     "olmoe": (ARCH.OLMOE, make.plain, merged, [experts]),
     "granitemoe": (ARCH.GRANITE_MOE, make.llama, granite_moe, [experts, multipliers, rotary(1)]),
+    "phimoe": (ARCH.PHIMOE, make.plain, merged, [experts, rotary(1)]),
     "gpt_oss": (ARCH.GPT_OSS, make.plain, gpt_oss, [experts, wide_experts]),
 }
 
