@@ -8,6 +8,7 @@ import "math"
 var mpt = architecture{
 	name:  "MPT",
 	class: "MptForCausalLM",
+	also:  []string{"MPTForCausalLM"}, // as the first files say
 	noBOS: true,
 	config: func(f *fields) Config {
 		c := Config{

@@ -26,7 +26,7 @@ var olmo = architecture{
 		"attention.clamp_kqv": "clip_qkv"}),
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
-	ignored:      []string{"attention_dropout"},
+	ignored:      []string{"attention_dropout", "pretraining_tp"},
 	prefixes:     []string{"model."},
 	weights:      slices.Concat(omit(llamaWeights, "ln"), qkvBiases("attention_bias"), oBias("attention_bias")),
 	ggufWeights:  slices.Concat(omit(plainGGUFWeights, "ln"), permutedQK),

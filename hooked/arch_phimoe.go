@@ -9,6 +9,7 @@ import "slices"
 var phiMoe = architecture{
 	name:  "Phi 3.5 MoE",
 	class: "PhimoeForCausalLM",
+	also:  []string{"PhiMoEForCausalLM"}, // as the published files say
 	gguf:  "phimoe",
 	config: func(f *fields) Config {
 		c := llamaSizes(f)

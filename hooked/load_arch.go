@@ -14,9 +14,10 @@ import (
 // An architecture is a model family as data: how its configuration becomes a [Config], and which of
 // its tensors becomes which canonical weight. The forward pass never asks for the family.
 type architecture struct {
-	name  string // of its models
-	class string // config.json's architectures[0]
-	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
+	name  string   // of its models
+	class string   // config.json's architectures[0]
+	also  []string // other names of it that files have
+	gguf  string   // general.architecture in GGUF files, empty if llama.cpp has it not
 	// the key that tells it from another family of that name, where it is there and not 0
 	ggufWhen string
 
