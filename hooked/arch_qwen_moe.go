@@ -40,7 +40,7 @@ var qwen2Moe = architecture{
 		{to: "blocks.%d.mlp.shared.W_gate", from: "blk.%d.ffn_gate_shexp.weight", pattern: "s d -> d s"},
 		{to: "blocks.%d.mlp.shared.W_in", from: "blk.%d.ffn_up_shexp.weight", pattern: "s d -> d s"},
 		{to: "blocks.%d.mlp.shared.W_out", from: "blk.%d.ffn_down_shexp.weight", pattern: "d s -> s d"},
-		{to: "blocks.%d.mlp.W_shared_gate", from: "blk.%d.ffn_gate_inp_shexp.weight", pattern: "(d 1) -> d 1"},
+		{to: "blocks.%d.mlp.W_shared_gate", from: "blk.%d.ffn_gate_inp_shexp.weight", reorder: flat, pattern: "(d 1) -> d 1"},
 	}),
 }
 
@@ -123,4 +123,9 @@ func (f *fields) listOr(name string) []float64 {
 		return nil
 	}
 	return f.floats(name)
+}
+
+// flat is a as a vector: files have a matrix with one row or that row.
+func flat(_ Config, a *Array) (*Array, error) {
+	return &Array{Shape: []int{len(a.Data)}, Data: a.Data}, nil
 }
