@@ -8,8 +8,8 @@ import (
 // roberta reads Meta's RoBERTa: BERT whose positions are counted from the pad's number on, and with
 // another head.
 //
-// Source: transformers/models/roberta/modeling_roberta.py. The head's gelu is the exact one whatever
-// hidden_act says.
+// Source: transformers/models/roberta/modeling_roberta.py. The head's gelu is the exact one
+// whatever hidden_act says.
 var roberta = architecture{
 	name:    "RoBERTa",
 	class:   "RobertaForMaskedLM",

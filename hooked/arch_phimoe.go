@@ -45,8 +45,9 @@ var phiMoe = architecture{
 	}),
 }
 
-// phiScales gives the objects of rotary settings, which have a factor of sines and cosines for short
-// texts and one for long ones, the field that other families have. Two that differ are refused.
+// phiScales gives the objects of rotary settings, which have a factor of sines and cosines for
+// short texts and one for long ones, the field that other families have. Two that differ are
+// refused.
 func (f *fields) phiScales() {
 	for _, name := range []string{"rope_scaling", "rope_parameters"} {
 		object, ok := f.values[name].(map[string]any)

@@ -88,8 +88,8 @@ var qwenExperts = []weightRule{
 	{to: "blocks.%d.mlp.experts.W_out", from: "layers.%d.mlp.experts.#.down_proj.weight", pattern: "expert d w -> expert w d"},
 }
 
-// qwenMixture reads the experts, and which layers have any: every so many, but for those that a list
-// names. In GGUF files all have.
+// qwenMixture reads the experts, and which layers have any: every so many, but for those that a
+// list names. In GGUF files all have.
 func qwenMixture(f *fields, c Config, experts string) Config {
 	c = f.mixture(c, experts, f.topRouter())
 	if c.DExpert = f.Int("moe_intermediate_size"); f.gguf {

@@ -390,8 +390,8 @@ func (c Config) rotates(l int) bool {
 	return c.PositionalEmbedding == RotaryPositions && (len(c.RotaryLayers) == 0 || c.RotaryLayers[l])
 }
 
-// NormalizesOutputs reports whether what attention and MLP write is normalized before it is added to the
-// residual stream.
+// NormalizesOutputs reports whether what attention and MLP write is normalized before it is added
+// to the residual stream.
 func (c Config) NormalizesOutputs() bool {
 	return c.NormalizationBeforeAndAfter || c.NormalizationAfterOnly
 }

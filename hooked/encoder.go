@@ -8,9 +8,10 @@ import (
 	"gopherlens/tokenize"
 )
 
-// An Encoder is a BERT or one of its relatives, RoBERTa and DistilBERT: it reads a text in both directions at once, and predicts tokens that were
-// masked. Hooks, caches and options are those of [Model]; sites have the names of TransformerLens'
-// HookedEncoder. Its norms stand after the parts, so no weight processing applies to it.
+// An Encoder is a BERT or one of its relatives, RoBERTa and DistilBERT: it reads a text in both
+// directions at once, and predicts tokens that were masked. Hooks, caches and options are those of
+// [Model]; sites have the names of TransformerLens' HookedEncoder. Its norms stand after the
+// parts, so no weight processing applies to it.
 //
 // Sources: Devlin et al. 2018 (arXiv:1810.04805); transformers/models/bert/modeling_bert.py.
 type Encoder struct{ m *Model }
@@ -95,10 +96,10 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 	return tokens, append([]Option{found}, options...), err
 }
 
-// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], or of an encoder
-// that has none ([Config.Headless]) what its last layer gives, [batch, pos, d_model], of an input in
-// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among
-// token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
+// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], or of an
+// encoder that has none ([Config.Headless]) what its last layer gives, [batch, pos, d_model], of
+// an input in any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The
+// pads among token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {

@@ -8,8 +8,8 @@ type Family struct {
 	Encoder bool   // loaded by EncoderFromPretrained
 }
 
-// Families lists what can be loaded, one entry a class. What else may stand in the files of a family is
-// in its configuration's class: fields that are not known are refused by name.
+// Families lists what can be loaded, one entry a class. What else may stand in the files of a
+// family is in its configuration's class: fields that are not known are refused by name.
 func Families() []Family {
 	var all []Family
 	for _, a := range architectures {

@@ -164,7 +164,8 @@ func scaleBy(values []float32, by float32) {
 }
 
 // TestMixtralOfTransformerLens compares the activations that TransformerLens names too. Inside an
-// expert it has only the rows of the tokens that chose it, those that chose it first before the rest.
+// expert it has only the rows of the tokens that chose it, those that chose it first before the
+// rest.
 func TestMixtralOfTransformerLens(t *testing.T) {
 	file, tol := familyFile(t, "mixtral")
 	m := loadFamily(t, "mixtral", hooked.NoProcessing, golden.PureGo(t))
@@ -308,8 +309,8 @@ func TestFamiliesSaved(t *testing.T) {
 	}
 }
 
-// TestFamilyGradients compares gradients of the loss with how it changes when the activation moves a
-// little: through norms of all heads, sinks, routers and experts. The choice of experts stays.
+// TestFamilyGradients compares gradients of the loss with how it changes when the activation moves
+// a little: through norms of all heads, sinks, routers and experts. The choice of experts stays.
 func TestFamilyGradients(t *testing.T) {
 	for name, sites := range map[string][]hooked.Site{
 		"olmoe":   {hooked.ResidPre.At(1), hooked.RouterLogits.At(0), hooked.ExpertPre.At(0), hooked.ExpertOut.At(1), hooked.QNormNormalized.At(0)},
