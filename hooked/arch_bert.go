@@ -5,7 +5,9 @@ package hooked
 // Source: transformers/models/bert/modeling_bert.py. Checkpoints converted from TensorFlow call a
 // norm's weights gamma and beta.
 var bert = architecture{
-	class: "BertForPreTraining",
+	name:    "BERT",
+	class:   "BertForPreTraining",
+	encoder: true,
 	config: func(f *fields) Config {
 		c := Config{
 			NLayers:             f.Int("num_hidden_layers"),

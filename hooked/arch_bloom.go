@@ -6,6 +6,7 @@ package hooked
 // Source: transformers/models/bloom/modeling_bloom.py; its gelu is the tanh approximation. The
 // context of 2048 is that of training: nothing in the model depends on it.
 var bloom = architecture{
+	name:  "BLOOM",
 	class: "BloomForCausalLM",
 	gguf:  "bloom",
 	noBOS: true,

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/cohere/modeling_cohere.py.
 var cohere = architecture{
+	name:  "Command R and R+",
 	class: "CohereForCausalLM",
 	gguf:  "command-r",
 	config: func(f *fields) Config {
@@ -21,7 +22,7 @@ var cohere = architecture{
 	ggufTensors:  map[string]string{"blk.0.attn_q_norm.weight": "use_qk_norm"},
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
-	ignored:      []string{"attention_dropout", "pretraining_tp"},
+	ignored:      []string{"attention_dropout", "pretraining_tp", "model_max_length"},
 	prefixes:     []string{"model."},
 	weights: slices.Concat(cohereWeights, []weightRule{
 		{to: "blocks.%d.attn.q_norm.w", from: "layers.%d.self_attn.q_norm.weight", iff: "use_qk_norm"},
@@ -35,6 +36,7 @@ var cohere = architecture{
 //
 // Source: transformers/models/cohere2/modeling_cohere2.py.
 var cohere2 = architecture{
+	name:  "Command R7B and A",
 	class: "Cohere2ForCausalLM",
 	gguf:  "cohere2",
 	config: func(f *fields) Config {
@@ -60,7 +62,7 @@ var cohere2 = architecture{
 	ggufDefaults: joined(llamaCPP, map[string]any{"sliding_window_pattern": 4}),
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
 	ignored: []string{"attention_dropout", "_sliding_window_pattern", "cache_implementation", "order_of_interleaved_layers", "position_embedding_type",
-		"rotary_pct", "use_embedding_sharing", "use_gated_activation", "use_parallel_block", "use_parallel_embedding"},
+		"rotary_pct", "layer_switch", "use_embedding_sharing", "use_gated_activation", "use_parallel_block", "use_parallel_embedding"},
 	prefixes:    []string{"model."},
 	weights:     cohereWeights,
 	ggufWeights: cohereGGUFWeights,

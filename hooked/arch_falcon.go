@@ -9,6 +9,7 @@ import "slices"
 // Source: transformers/models/falcon/modeling_falcon.py. In the RW sizes the bias of the key's
 // distance is divided with the score, and rounded.
 var falcon = architecture{
+	name:   "Falcon",
 	class:  "FalconForCausalLM",
 	gguf:   "falcon",
 	noBOS:  true,
@@ -23,7 +24,7 @@ var falcon = architecture{
 		"attention.layer_norm_epsilon": "layer_norm_epsilon", "rope.freq_base": "rope_theta", "tensor_data_layout": ""},
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"activation": "gelu", "parallel_attn": true, "new_decoder_architecture": true},
-	ignored:      []string{"attention_dropout", "hidden_dropout", "apply_residual_connection_post_layernorm", "num_ln_in_parallel_attn"},
+	ignored:      []string{"attention_dropout", "hidden_dropout", "apply_residual_connection_post_layernorm", "num_ln_in_parallel_attn", "ff_factor"},
 	prefixes:     []string{"transformer."},
 	weights: slices.Concat([]weightRule{
 		{to: "embed.W_E", from: "word_embeddings.weight"},

@@ -12,6 +12,7 @@ import (
 // Sources: transformers/models/gemma/modeling_gemma.py; for GGUF llama.cpp's convert_hf_to_gguf.py
 // and its graphs.
 var gemma = architecture{
+	name:   "Gemma",
 	class:  "GemmaForCausalLM",
 	gguf:   "gemma",
 	config: gemma1Config,
@@ -29,6 +30,7 @@ var gemma = architecture{
 // window in every second layer, the first included (TransformerLens begins with a global layer; the
 // checkpoint's own list is right).
 var gemma2 = architecture{
+	name:   "Gemma 2",
 	class:  "Gemma2ForCausalLM",
 	gguf:   "gemma2",
 	config: gemma2Config,
@@ -47,6 +49,7 @@ var gemma2 = architecture{
 //
 // Source: transformers/models/gemma3/modeling_gemma3.py.
 var gemma3 = architecture{
+	name:   "Gemma 3 (text)",
 	class:  "Gemma3ForCausalLM",
 	gguf:   "gemma3",
 	config: gemma3Config,

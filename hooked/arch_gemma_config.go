@@ -85,9 +85,10 @@ func everyNth(n int) func(layer int) AttentionKind {
 	}
 }
 
-// ropeByKind reads the rotary settings of Gemma 3 and OLMo 3: one base for global layers, which may be stretched,
-// and one for those with a window, in the newer spelling (rope_parameters by kind of layer) or the
-// older (rope_scaling of the global layers, and a field of its own for the base of the others).
+// ropeByKind reads the rotary settings of Gemma 3 and OLMo 3: one base for global layers, which
+// may be stretched, and one for those with a window, in the newer spelling (rope_parameters by
+// kind of layer) or the older (rope_scaling of the global layers, and a field of its own for the
+// base of the others).
 func (f *fields) ropeByKind(c *Config, localBase string) {
 	byKind := orEmpty(f.sub("rope_parameters"))
 	global, local := orEmpty(byKind.sub("full_attention")), orEmpty(byKind.sub("sliding_attention"))

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/glm/modeling_glm.py.
 var glm = architecture{
+	name:     "GLM 4 (2024)",
 	class:    "GlmForCausalLM",
 	noBOS:    true,
 	config:   glmConfig,
@@ -20,6 +21,7 @@ var glm = architecture{
 //
 // Sources: transformers/models/glm4/modeling_glm4.py; for GGUF llama.cpp's convert_hf_to_gguf.py.
 var glm4 = architecture{
+	name:  "GLM 4 (2025)",
 	class: "Glm4ForCausalLM",
 	gguf:  "glm4",
 	noBOS: true,

@@ -5,6 +5,7 @@ package hooked
 // Source: transformers/models/gpt2/modeling_gpt2.py. Linear layers are Conv1D, that is [in, out],
 // so nothing is transposed, and q, k and v lie side by side in c_attn.
 var gpt2 = architecture{
+	name:  "GPT-2",
 	class: "GPT2LMHeadModel",
 	gguf:  "gpt2",
 	config: func(f *fields) Config {

@@ -5,6 +5,7 @@ package hooked
 //
 // Source: transformers/models/gptj/modeling_gptj.py.
 var gptJ = architecture{
+	name:  "GPT-J",
 	class: "GPTJForCausalLM",
 	config: func(f *fields) Config {
 		c := Config{

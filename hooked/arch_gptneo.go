@@ -5,6 +5,7 @@ package hooked
 //
 // Source: transformers/models/gpt_neo/modeling_gpt_neo.py.
 var gptNeo = architecture{
+	name:  "GPT-Neo",
 	class: "GPTNeoForCausalLM",
 	config: func(f *fields) Config {
 		c := Config{

@@ -6,6 +6,7 @@ package hooked
 // together; for GGUF, llama.cpp's convert_hf_to_gguf.py, which puts all q before all k before all
 // v.
 var gptNeoX = architecture{
+	name:  "GPT-NeoX and Pythia",
 	class: "GPTNeoXForCausalLM",
 	gguf:  "gptneox",
 	config: func(f *fields) Config {

@@ -9,6 +9,7 @@ import "slices"
 // Source: transformers/models/gpt_oss/modeling_gpt_oss.py. Gate and linear part of an expert
 // alternate; one is added to the latter, and both are cut off.
 var gptOSS = architecture{
+	name:  "gpt-oss",
 	class: "GptOssForCausalLM",
 	gguf:  "gpt-oss",
 	noBOS: true,

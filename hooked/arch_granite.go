@@ -8,6 +8,7 @@ import "slices"
 //
 // Source: transformers/models/granite/modeling_granite.py.
 var granite = architecture{
+	name:           "Granite 3",
 	class:          "GraniteForCausalLM",
 	gguf:           "granite",
 	noBOS:          true,
@@ -36,6 +37,7 @@ var granite = architecture{
 //
 // Source: transformers/models/granitemoe/modeling_granitemoe.py.
 var graniteMoe = architecture{
+	name:  "Granite 3 MoE",
 	class: "GraniteMoeForCausalLM",
 	gguf:  "granitemoe",
 	noBOS: true,

@@ -8,6 +8,7 @@ import "slices"
 // convert_hf_to_gguf.py, which stores the rows of q and k so that the two halves of a rotary pair
 // lie side by side; the pattern undoes it.
 var llama = architecture{
+	name:   "Llama 1 to 3, SmolLM 1 and 2",
 	class:  "LlamaForCausalLM",
 	gguf:   "llama",
 	config: llamaConfig,

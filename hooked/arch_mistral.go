@@ -5,6 +5,7 @@ package hooked
 //
 // Source: transformers/models/mistral/modeling_mistral.py.
 var mistral = architecture{
+	name:   "Mistral",
 	class:  "MistralForCausalLM",
 	config: mistralConfig,
 	defaults: map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, "max_position_embeddings": 131072, "num_attention_heads": 32,

@@ -2,11 +2,12 @@ package hooked
 
 import "slices"
 
-// mixtral reads Mistral's Mixtral: Mistral with a mixture of experts in every layer, whose gates sum
-// to one. llama.cpp writes it as a llama with experts.
+// mixtral reads Mistral's Mixtral: Mistral with a mixture of experts in every layer, whose gates
+// sum to one. llama.cpp writes it as a llama with experts.
 //
 // Source: transformers/models/mixtral/modeling_mixtral.py.
 var mixtral = architecture{
+	name:     "Mixtral",
 	class:    "MixtralForCausalLM",
 	gguf:     "llama",
 	ggufWhen: "expert_count",
@@ -29,7 +30,8 @@ var mixtral = architecture{
 	ggufWeights:    slices.Concat(omit(plainGGUFWeights, "mlp."), permutedQK, expertGGUFWeights),
 }
 
-// mixtralExperts are the tensors of Mixtral's and Phi's experts: w1 is the gate, w3 the linear part.
+// mixtralExperts are the tensors of Mixtral's and Phi's experts: w1 is the gate, w3 the linear
+// part.
 var mixtralExperts = []weightRule{
 	{to: "blocks.%d.mlp.W_router", from: "layers.%d.block_sparse_moe.gate.weight|layers.%d.mlp.gate.weight", pattern: "expert d -> d expert"},
 	{to: "blocks.%d.mlp.experts.W_gate", from: "layers.%d.block_sparse_moe.experts.#.w1.weight", pattern: "expert w d -> expert d w"},

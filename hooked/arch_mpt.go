@@ -6,7 +6,9 @@ import "math"
 //
 // Source: transformers/models/mpt/modeling_mpt.py. Its gelu is the exact one.
 var mpt = architecture{
+	name:  "MPT",
 	class: "MptForCausalLM",
+	also:  []string{"MPTForCausalLM"}, // as the first files say
 	noBOS: true,
 	config: func(f *fields) Config {
 		c := Config{

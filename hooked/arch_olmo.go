@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/olmo/modeling_olmo.py.
 var olmo = architecture{
+	name:  "OLMo 1",
 	class: "OlmoForCausalLM",
 	gguf:  "olmo",
 	noBOS: true,
@@ -25,7 +26,7 @@ var olmo = architecture{
 		"attention.clamp_kqv": "clip_qkv"}),
 	ggufDefaults: llamaCPP,
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
-	ignored:      []string{"attention_dropout"},
+	ignored:      []string{"attention_dropout", "pretraining_tp"},
 	prefixes:     []string{"model."},
 	weights:      slices.Concat(omit(llamaWeights, "ln"), qkvBiases("attention_bias"), oBias("attention_bias")),
 	ggufWeights:  slices.Concat(omit(plainGGUFWeights, "ln"), permutedQK),
@@ -40,6 +41,7 @@ var olmoDefaults = map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, 
 //
 // Source: transformers/models/olmo2/modeling_olmo2.py.
 var olmo2 = architecture{
+	name:         "OLMo 2",
 	class:        "Olmo2ForCausalLM",
 	gguf:         "olmo2",
 	noBOS:        true,
@@ -59,6 +61,7 @@ var olmo2 = architecture{
 //
 // Source: transformers/models/olmo3/modeling_olmo3.py.
 var olmo3 = architecture{
+	name:     "OLMo 3",
 	class:    "Olmo3ForCausalLM",
 	gguf:     "olmo2",
 	ggufWhen: "attention.sliding_window",
@@ -119,6 +122,7 @@ var olmo2GGUFWeights = slices.Concat(omit(plainGGUFWeights, "ln1.", "ln2."), who
 //
 // Source: transformers/models/olmoe/modeling_olmoe.py.
 var olmoe = architecture{
+	name:  "OLMoE",
 	class: "OlmoeForCausalLM",
 	gguf:  "olmoe",
 	noBOS: true,

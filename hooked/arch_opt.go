@@ -5,6 +5,7 @@ package hooked
 //
 // Source: transformers/models/opt/modeling_opt.py.
 var opt = architecture{
+	name:  "OPT",
 	class: "OPTForCausalLM",
 	config: func(f *fields) Config {
 		c := Config{

@@ -8,6 +8,7 @@ import "slices"
 // Sources: transformers/models/phi/modeling_phi.py; for GGUF ("phi2") llama.cpp's
 // convert_hf_to_gguf.py.
 var phi = architecture{
+	name:  "Phi 1 to 2",
 	class: "PhiForCausalLM",
 	gguf:  "phi2",
 	config: func(f *fields) Config {

@@ -5,9 +5,15 @@ package hooked
 //
 // Sources: transformers/models/phi3/modeling_phi3.py; for GGUF llama.cpp's convert_hf_to_gguf.py.
 var phi3 = architecture{
-	class:       "Phi3ForCausalLM",
-	gguf:        "phi3",
-	config:      func(f *fields) Config { return windowed(f, llamaLike(f, partialRope)) },
+	name:  "Phi 3 and 4",
+	class: "Phi3ForCausalLM",
+	gguf:  "phi3",
+	config: func(f *fields) Config {
+		for _, name := range []string{"full_attn_mod", "interpolate_factor"} { // Phi 4 mini's, which no class reads
+			f.want(name, 1.0)
+		}
+		return windowed(f, llamaLike(f, partialRope))
+	},
 	ropeAliases: map[string]RopeKind{"su": LongRope, "yarn": LongRope}, // what the first files said
 	ggufKeys: map[string]string{"block_count": "num_hidden_layers", "embedding_length": "hidden_size",
 		"context_length": "max_position_embeddings", "feed_forward_length": "intermediate_size",

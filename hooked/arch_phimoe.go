@@ -7,7 +7,9 @@ import "slices"
 //
 // Source: transformers/models/phimoe/modeling_phimoe.py.
 var phiMoe = architecture{
+	name:  "Phi 3.5 MoE",
 	class: "PhimoeForCausalLM",
+	also:  []string{"PhiMoEForCausalLM"}, // as the published files say
 	gguf:  "phimoe",
 	config: func(f *fields) Config {
 		c := llamaSizes(f)
@@ -23,6 +25,16 @@ var phiMoe = architecture{
 		"num_key_value_heads": 8, "intermediate_size": 6400, "vocab_size": 32064, "rms_norm_eps": 1e-5, "hidden_act": "silu", "rope_theta": 1e6,
 		"attention_bias": false, "lm_head_bias": false, "num_local_experts": 16, "num_experts_per_tok": 2, "router_jitter_noise": 0.01,
 		"tie_word_embeddings": false},
+	ggufKeys:       joined(mixtureGGUFKeys("num_local_experts"), phi3.ggufKeys),
+	ggufDefaults:   llamaCPP,
+	ggufFixed:      map[string]any{"hidden_act": "silu", "router_jitter_noise": 0.01},
+	ignoredTensors: []string{longRopeLong, longRopeShort},
+	ggufWeights: slices.Concat(omit(plainGGUFWeights, "mlp."), separateQKV("blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", ""), expertGGUFWeights, []weightRule{
+		{to: "blocks.%d.ln1.b", from: "blk.%d.attn_norm.bias"},
+		{to: "blocks.%d.ln2.b", from: "blk.%d.ffn_norm.bias"},
+		{to: "ln_final.b", from: "output_norm.bias"},
+		{to: "unembed.b_U", from: "output.bias"},
+	}),
 	ignored:  []string{"attention_dropout", "hidden_dropout", "input_jitter_noise", "output_router_logits", "router_aux_loss_coef", "original_max_position_embeddings"},
 	prefixes: []string{"model."},
 	weights: slices.Concat(omit(llamaWeights, "mlp."), qkvBiases("attention_bias"), oBias("attention_bias"), mixtralExperts, []weightRule{
@@ -33,8 +45,9 @@ var phiMoe = architecture{
 	}),
 }
 
-// phiScales gives the objects of rotary settings, which have a factor of sines and cosines for short
-// texts and one for long ones, the field that other families have. Two that differ are refused.
+// phiScales gives the objects of rotary settings, which have a factor of sines and cosines for
+// short texts and one for long ones, the field that other families have. Two that differ are
+// refused.
 func (f *fields) phiScales() {
 	for _, name := range []string{"rope_scaling", "rope_parameters"} {
 		object, ok := f.values[name].(map[string]any)

@@ -10,6 +10,7 @@ import (
 //
 // Source: transformers/models/qwen2/modeling_qwen2.py.
 var qwen2 = architecture{
+	name:           "Qwen 2 and 2.5",
 	class:          "Qwen2ForCausalLM",
 	gguf:           "qwen2",
 	noBOS:          true,
@@ -36,6 +37,7 @@ var qwenDefaults = map[string]any{"num_hidden_layers": 32, "hidden_size": 4096, 
 //
 // Source: transformers/models/qwen3/modeling_qwen3.py.
 var qwen3 = architecture{
+	name:  "Qwen 3",
 	class: "Qwen3ForCausalLM",
 	gguf:  "qwen3",
 	noBOS: true,

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/qwen2_moe/modeling_qwen2_moe.py.
 var qwen2Moe = architecture{
+	name:  "Qwen 1.5 and 2 MoE",
 	class: "Qwen2MoeForCausalLM",
 	gguf:  "qwen2moe",
 	noBOS: true,
@@ -39,7 +40,7 @@ var qwen2Moe = architecture{
 		{to: "blocks.%d.mlp.shared.W_gate", from: "blk.%d.ffn_gate_shexp.weight", pattern: "s d -> d s"},
 		{to: "blocks.%d.mlp.shared.W_in", from: "blk.%d.ffn_up_shexp.weight", pattern: "s d -> d s"},
 		{to: "blocks.%d.mlp.shared.W_out", from: "blk.%d.ffn_down_shexp.weight", pattern: "d s -> s d"},
-		{to: "blocks.%d.mlp.W_shared_gate", from: "blk.%d.ffn_gate_inp_shexp.weight", pattern: "(d 1) -> d 1"},
+		{to: "blocks.%d.mlp.W_shared_gate", from: "blk.%d.ffn_gate_inp_shexp.weight", reorder: flat, pattern: "(d 1) -> d 1"},
 	}),
 }
 
@@ -47,6 +48,7 @@ var qwen2Moe = architecture{
 //
 // Source: transformers/models/qwen3_moe/modeling_qwen3_moe.py.
 var qwen3Moe = architecture{
+	name:  "Qwen 3 MoE",
 	class: "Qwen3MoeForCausalLM",
 	gguf:  "qwen3moe",
 	noBOS: true,
@@ -86,8 +88,8 @@ var qwenExperts = []weightRule{
 	{to: "blocks.%d.mlp.experts.W_out", from: "layers.%d.mlp.experts.#.down_proj.weight", pattern: "expert d w -> expert w d"},
 }
 
-// qwenMixture reads the experts, and which layers have any: every so many, but for those that a list
-// names. In GGUF files all have.
+// qwenMixture reads the experts, and which layers have any: every so many, but for those that a
+// list names. In GGUF files all have.
 func qwenMixture(f *fields, c Config, experts string) Config {
 	c = f.mixture(c, experts, f.topRouter())
 	if c.DExpert = f.Int("moe_intermediate_size"); f.gguf {
@@ -121,4 +123,9 @@ func (f *fields) listOr(name string) []float64 {
 		return nil
 	}
 	return f.floats(name)
+}
+
+// flat is a as a vector: files have a matrix with one row or that row.
+func flat(_ Config, a *Array) (*Array, error) {
+	return &Array{Shape: []int{len(a.Data)}, Data: a.Data}, nil
 }

@@ -6,6 +6,7 @@ import "slices"
 //
 // Source: transformers/models/smollm3/modeling_smollm3.py.
 var smolLM3 = architecture{
+	name:  "SmolLM 3",
 	class: "SmolLM3ForCausalLM",
 	gguf:  "smollm3",
 	config: func(f *fields) Config {
@@ -29,7 +30,7 @@ var smolLM3 = architecture{
 	ggufKeys:     llamaGGUFKeys,
 	ggufDefaults: joined(llamaCPP, map[string]any{"no_rope_layer_interval": 4}), // llama.cpp knows no other
 	ggufFixed:    map[string]any{"hidden_act": "silu"},
-	ignored:      []string{"attention_dropout", "pretraining_tp"},
+	ignored:      []string{"attention_dropout", "pretraining_tp", "max_window_layers"},
 	prefixes:     []string{"model."},
 	weights:      slices.Concat(llamaWeights, qkvBiases("attention_bias"), oBias("attention_bias")),
 	ggufWeights:  slices.Concat(plainGGUFWeights, permutedQK),

@@ -7,6 +7,7 @@ import "slices"
 //
 // Source: transformers/models/stablelm/modeling_stablelm.py.
 var stableLM = architecture{
+	name:  "StableLM",
 	class: "StableLmForCausalLM",
 	gguf:  "stablelm",
 	noBOS: true,

@@ -6,6 +6,7 @@ import "slices"
 //
 // Source: transformers/models/starcoder2/modeling_starcoder2.py.
 var starCoder2 = architecture{
+	name:  "StarCoder 2",
 	class: "Starcoder2ForCausalLM",
 	gguf:  "starcoder2",
 	noBOS: true,
@@ -47,6 +48,7 @@ var starCoder2 = architecture{
 //
 // Source: transformers/models/gpt_bigcode/modeling_gpt_bigcode.py.
 var gptBigCode = architecture{
+	name:  "StarCoder 1 and SantaCoder",
 	class: "GPTBigCodeForCausalLM",
 	gguf:  "starcoder",
 	noBOS: true,

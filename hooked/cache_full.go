@@ -16,7 +16,7 @@ import (
 func (c *Cache) FullResidDecomposition(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: MLPInput | WholeMLPs | ApplyLN, axes: axesStack, projection: true}
 	return c.decompose("FullResidDecomposition", takes, options, func(d *decomposition) error {
-		if c.m.cfg.PostNorms() {
+		if c.m.cfg.NormalizesOutputs() {
 			return brief.Errorf("heads and neurons of this family (%s) do not add up: their sum is normalized again. Use DecomposeResid",
 				c.m.cfg.Architecture)
 		}

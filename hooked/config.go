@@ -130,8 +130,12 @@ type Config struct {
 	ScaleAttnByInverseLayerIdx bool      // and by the layer's number, from 1
 	AttentionDir               Direction // causal but for encoders
 	AttnOnly                   bool      // no MLPs
-	// BERT: kinds of tokens, which have an embedding of their own
+	// BERT: kinds of tokens, which have an embedding of their own; 0 for none
 	NTokenTypes int
+	// RoBERTa: rows of W_pos before that of the first token. The last of them is the pads', whose
+	// token has its number; positions count the tokens that are none
+	PositionsAfter int
+	Headless       bool // an encoder that predicts no tokens, as those of sentences are saved
 	// of local layers, in tokens, the query's own included
 	WindowSize          int
 	AttnTypes           []AttentionKind // per layer; empty when all are global
@@ -242,7 +246,9 @@ func (c Config) Validate() error {
 	}{{"AttnScoresSoftCap", c.AttnScoresSoftCap}, {"OutputLogitsSoftCap", c.OutputLogitsSoftCap}} {
 		check(f.cap == 0 || positive(f.cap), "%s must be positive, or 0 for none, got %v", f.name, f.cap)
 	}
-	check(!c.PostNorm || c.NTokenTypes > 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 1 to %d, got %d", maxSize, c.NTokenTypes)
+	check(c.NTokenTypes >= 0 && c.NTokenTypes <= maxSize, "NTokenTypes must be 0 to %d, got %d", maxSize, c.NTokenTypes)
+	check(c.PositionsAfter >= 0 && c.PositionsAfter <= maxSize, "PositionsAfter must be 0 to %d, got %d", maxSize, c.PositionsAfter)
+	check(c.PostNorm || c.NTokenTypes == 0 && c.PositionsAfter == 0 && !c.Headless, "NTokenTypes, PositionsAfter and Headless are of encoders (PostNorm)")
 	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
 	check(slices.Contains([]Normalization{NoNorm, LN, LNPre, RMS, RMSPre}, c.Normalization), "unknown Normalization %q", c.Normalization)
 	check(slices.Contains([]PositionalEmbedding{StandardPositions, ShortformerPositions, RotaryPositions, ALiBiPositions}, c.PositionalEmbedding),
@@ -384,9 +390,11 @@ func (c Config) rotates(l int) bool {
 	return c.PositionalEmbedding == RotaryPositions && (len(c.RotaryLayers) == 0 || c.RotaryLayers[l])
 }
 
-// PostNorms reports whether what attention and MLP write is normalized before it is added to the
-// residual stream.
-func (c Config) PostNorms() bool { return c.NormalizationBeforeAndAfter || c.NormalizationAfterOnly }
+// NormalizesOutputs reports whether what attention and MLP write is normalized before it is added
+// to the residual stream.
+func (c Config) NormalizesOutputs() bool {
+	return c.NormalizationBeforeAndAfter || c.NormalizationAfterOnly
+}
 
 // preNorm is the norm through which attention and MLP read the residual stream.
 func (c Config) preNorm() Normalization {

@@ -81,4 +81,4 @@
 // Mathematical Framework for Transformer Circuits", for the view of a transformer behind them.
 package hooked
 
-//go:generate go test -run TestDocumentedSites -update
+//go:generate go test -run TestDocumented -update

@@ -8,9 +8,10 @@ import (
 	"gopherlens/tokenize"
 )
 
-// An Encoder is a BERT: it reads a text in both directions at once, and predicts tokens that were
-// masked. Hooks, caches and options are those of [Model]; sites have the names of TransformerLens'
-// HookedEncoder. Its norms stand after the parts, so no weight processing applies to it.
+// An Encoder is a BERT or one of its relatives, RoBERTa and DistilBERT: it reads a text in both
+// directions at once, and predicts tokens that were masked. Hooks, caches and options are those of
+// [Model]; sites have the names of TransformerLens' HookedEncoder. Its norms stand after the
+// parts, so no weight processing applies to it.
 //
 // Sources: Devlin et al. 2018 (arXiv:1810.04805); transformers/models/bert/modeling_bert.py.
 type Encoder struct{ m *Model }
@@ -95,9 +96,10 @@ func (e *Encoder) masked(input any, options []Option) (any, []Option, error) {
 	return tokens, append([]Option{found}, options...), err
 }
 
-// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], of an input in
-// any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The pads among
-// token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
+// Run computes the logits of the masked-language-model head, [batch, pos, d_vocab], or of an
+// encoder that has none ([Config.Headless]) what its last layer gives, [batch, pos, d_model], of
+// an input in any of the forms of [Model.Run]: text, texts, token ids, or a residual stream. The
+// pads among token ids are told by [AttentionMask], the second of two texts by [TokenTypes].
 func (e *Encoder) Run(input any, options ...Option) (*Tensor, error) {
 	input, options, err := e.masked(input, options)
 	if err != nil {
@@ -149,9 +151,9 @@ const inputTokenTypes = "input.token_types"
 // setTokenTypes uploads the token types of an encoder's run.
 func (r *run) setTokenTypes() error {
 	types := r.req.tokenTypes
-	if !r.m.cfg.PostNorm || r.plan.fromResidual {
+	if r.m.cfg.NTokenTypes == 0 || r.plan.fromResidual {
 		if types != nil {
-			return brief.Errorf("TokenTypes is for encoders that read tokens")
+			return brief.Errorf("TokenTypes is for encoders that read tokens and know types of them")
 		}
 		return nil
 	}
@@ -189,24 +191,36 @@ func (b *builder) encode() {
 	for l := b.plan.start; l < b.plan.stop; l++ {
 		resid = b.encoderBlock(l, resid)
 	}
-	switch {
-	case b.plan.residual:
-		b.residual = resid
-	case b.plan.stop == b.cfg.NLayers:
+	if b.plan.stop == b.cfg.NLayers {
 		b.encoderHeads(resid)
+	}
+	if b.plan.residual {
+		b.residual = resid
 	}
 }
 
-// encoderEmbed is the norm of the sum of three embeddings: of the token, of its position and of its
-// type. Positions are plain indices, whatever is padded.
+// encoderEmbed is the norm of the sum of the embeddings: of the token, of its position and, where
+// the model has any, of its type.
 func (b *builder) encoderEmbed() *Node {
 	token := b.tap(EncoderEmbed, wide(Gather(b.rawWeight("embed.embed.W_E"), InsertAxes(b.tokens(), -1))))
-	table := InsertAxes(SliceAxis(b.w("embed.pos_embed.W_pos"), 0, AxisRange(0, b.pos)), 0)
-	position := b.tap(EncoderPosEmbed, BroadcastToDims(table, token.Shape().Dimensions...))
-	types := b.input(inputTokenTypes, dtypes.Int32, b.batch, b.pos)
-	kind := b.tap(TokenTypeEmbed, Gather(b.w("embed.token_type_embed.W_token_type"), InsertAxes(types, -1)))
-	sum := Add(Add(token, position), kind)
+	sum := Add(token, b.tap(EncoderPosEmbed, b.encoderPositions(token.Shape().Dimensions)))
+	if b.cfg.NTokenTypes > 0 {
+		types := b.input(inputTokenTypes, dtypes.Int32, b.batch, b.pos)
+		sum = Add(sum, b.tap(TokenTypeEmbed, Gather(b.w("embed.token_type_embed.W_token_type"), InsertAxes(types, -1))))
+	}
 	return b.tap(FullEmbed, b.norm(LN, "embed.ln", embedLNSites, sum))
+}
+
+// encoderPositions are the vectors of the positions, [batch, pos, d_model]. In BERT these are plain
+// indices, whatever is padded; RoBERTa counts the tokens that are no pads, whatever the mask says.
+func (b *builder) encoderPositions(dims []int) *Node {
+	table, after := b.w("embed.pos_embed.W_pos"), b.cfg.PositionsAfter
+	if after == 0 {
+		return BroadcastToDims(InsertAxes(SliceAxis(table, 0, AxisRange(0, b.pos)), 0), dims...)
+	}
+	pad := Scalar(b.g, dtypes.Int32, after-1)
+	real := ConvertDType(NotEqual(b.tokens(), pad), dtypes.Int32)
+	return Gather(table, InsertAxes(AddScalar(Mul(CumSum(real, 1), real), int32(after-1)), -1))
 }
 
 // encoderBlock is block l: each part reads the residual stream as it is, and what it adds is
@@ -226,7 +240,9 @@ func (b *builder) encoderHeads(resid *Node) {
 	if b.wants(PoolerOut) || b.wants(NSPOut) {
 		first := Squeeze(SliceAxis(resid, 1, AxisElem(0)), 1) // the token [CLS]
 		pooled := b.tap(PoolerOut, Tanh(dense(first, b.w("pooler.W"), b.bias("pooler.b"))))
-		b.tap(NSPOut, dense(pooled, b.w("nsp_head.W"), b.bias("nsp_head.b")))
+		if b.wants(NSPOut) {
+			b.tap(NSPOut, dense(pooled, b.w("nsp_head.W"), b.bias("nsp_head.b")))
+		}
 	}
 	if !b.plan.logits && !b.wants(MLMLNScale) && !b.wants(MLMLNNormalized) {
 		return

@@ -2,6 +2,7 @@ package hooked_test
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -91,7 +92,7 @@ func TestFamiliesOfHuggingFace(t *testing.T) {
 func comparePart(t *testing.T, file *golden.File, part string, l int, m *hooked.Model, cache *hooked.Cache, tol golden.Tolerance) {
 	got := cache.Get(part, l).Float32s()
 	want, _ := file.Floats(fmt.Sprint(part, "/", l))
-	if c := m.Config(); c.PostNorms() {
+	if c := m.Config(); c.NormalizesOutputs() {
 		return // resid_post says what both add together
 	} else if c.Architecture == "GraniteForCausalLM" || c.Architecture == "GraniteMoeForCausalLM" {
 		scaleBy(want, 0.22) // residual_multiplier, which stands in W_O and W_out
@@ -163,7 +164,8 @@ func scaleBy(values []float32, by float32) {
 }
 
 // TestMixtralOfTransformerLens compares the activations that TransformerLens names too. Inside an
-// expert it has only the rows of the tokens that chose it, those that chose it first before the rest.
+// expert it has only the rows of the tokens that chose it, those that chose it first before the
+// rest.
 func TestMixtralOfTransformerLens(t *testing.T) {
 	file, tol := familyFile(t, "mixtral")
 	m := loadFamily(t, "mixtral", hooked.NoProcessing, golden.PureGo(t))
@@ -282,4 +284,87 @@ func TestFamilyConfigs(t *testing.T) {
 			t.Errorf("%s: activation %q", name, newer.ActFn)
 		}
 	}
+}
+
+// TestFamiliesSaved checks that what a model is saved as gives the same logits, and that it is
+// refused nothing of its configuration on the way.
+func TestFamiliesSaved(t *testing.T) {
+	for _, name := range familyNames(t) {
+		t.Run(name, func(t *testing.T) {
+			file, tol := familyFile(t, name)
+			m := loadFamily(t, name, hooked.DefaultProcessing, golden.PureGo(t))
+			dir := filepath.Join(t.TempDir(), "saved")
+			if err := m.Save(dir); err != nil {
+				t.Fatal(err)
+			}
+			again := hooked.Must(hooked.FromPretrained(dir, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+			a, b := m.Config(), again.Config()
+			a.ModelName, b.ModelName = "", ""
+			if !reflect.DeepEqual(a, b) {
+				t.Errorf("\nsaved %+v\n  got %+v", a, b)
+			}
+			tokens := hooked.Tokens(file.Ints("tokens"))
+			golden.Close(t, "logits", hooked.Must(again.Run(tokens)).Float32s(), hooked.Must(m.Run(tokens)).Float32s(), tol)
+		})
+	}
+}
+
+// TestFamilyGradients compares gradients of the loss with how it changes when the activation moves
+// a little: through norms of all heads, sinks, routers and experts. The choice of experts stays.
+func TestFamilyGradients(t *testing.T) {
+	for name, sites := range map[string][]hooked.Site{
+		"olmoe":   {hooked.ResidPre.At(1), hooked.RouterLogits.At(0), hooked.ExpertPre.At(0), hooked.ExpertOut.At(1), hooked.QNormNormalized.At(0)},
+		"gpt_oss": {hooked.ResidPre.At(1), hooked.AttnScores.At(0), hooked.ExpertGates.At(0), hooked.ExpertPost.At(1)},
+		"phimoe":  {hooked.ResidPre.At(1), hooked.ExpertGates.At(1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, _ := familyFile(t, name)
+			m := loadFamily(t, name, hooked.NoProcessing, golden.PureGo(t))
+			tokens := hooked.Tokens(file.Ints("tokens"))
+			_, cache, grads, err := m.LossWithGradients(tokens, hooked.Names(selectorsOf(sites)...), hooked.Gradients(selectorsOf(sites)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, site := range sites {
+				grad, value := grads.Get(site).Float32s(), cache.Get(site)
+				step := make([]float32, len(grad)) // along the gradient
+				var square float64
+				for i, g := range grad {
+					square += float64(g) * float64(g)
+					step[i] = g
+				}
+				length := math.Sqrt(square)
+				const small = 3e-4
+				moved := func(sign float32) float64 {
+					x := slices.Clone(value.Float32s())
+					for i := range x {
+						x[i] += sign * small * step[i] / float32(length)
+					}
+					tensor := hooked.Must(m.NewTensor(&hooked.Array{Shape: value.Shape(), Data: x}, strings.Join(value.AxisNames(), " ")))
+					return float64(hooked.Must(m.Loss(tokens, hooked.Edit(site, hooked.Replace(tensor)))).Float32s()[0])
+				}
+				if got := (moved(1) - moved(-1)) / (2 * small); !(math.Abs(got-length) < 0.02*length+1e-3) {
+					t.Errorf("%s: the loss changes by %v a step, the gradient says %v", site, got, length)
+				}
+			}
+		})
+	}
+}
+
+// TestExpertsHalved runs a mixture of experts in bfloat16: near the logits of float32.
+func TestExpertsHalved(t *testing.T) {
+	file, _ := familyFile(t, "olmoe")
+	tokens := hooked.Tokens(file.Ints("tokens")[:1])
+	dir := "testdata/families/olmoe"
+	half := hooked.Must(hooked.FromPretrained(dir, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t), DType: hooked.BF16}))
+	whole := loadFamily(t, "olmoe", hooked.NoProcessing, golden.PureGo(t))
+	golden.Close(t, "logits", hooked.Must(half.Run(tokens)).Float32s(), hooked.Must(whole.Run(tokens)).Float32s(), golden.Tolerance{Abs: 0.15, Rel: 0.05})
+}
+
+func selectorsOf(sites []hooked.Site) []hooked.Selector {
+	var out []hooked.Selector
+	for _, s := range sites {
+		out = append(out, s)
+	}
+	return out
 }

@@ -52,8 +52,7 @@ func (b *builder) qkNorm(name string, sites normSites, x *Node, axes ...string) 
 		return b.norm(RMS, name, sites, x, axes...)
 	case AllHeads:
 		mean := ReduceAndKeep(ReduceAndKeep(Mul(x, x), reduceMean, -1), reduceMean, -2)
-		scale := b.tap(sites.scale, Squeeze(b.root(mean), -1), "batch", "pos", "1")
-		x = Div(x, InsertAxes(scale, -1))
+		x = Div(x, b.tap(sites.scale, b.root(mean), lastAxisOne(axes)...)) // one entry for all heads
 	case OwnLN:
 		x = Sub(x, ReduceAndKeep(x, reduceMean, -1))
 		scale := b.root(ReduceAndKeep(Mul(x, x), reduceMean, -1))

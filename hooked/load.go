@@ -207,7 +207,7 @@ func readConfigFile(path string) (*architecture, Config, checkpointFields, error
 	if classes := f.Strings("architectures"); len(classes) > 0 {
 		class = classes[0]
 	}
-	arch, err := findArchitecture(func(a *architecture) bool { return a.class == class }, class)
+	arch, err := findArchitecture(func(a *architecture) bool { return a.class == class || slices.Contains(a.also, class) }, class)
 	if err != nil {
 		return nil, Config{}, none, err
 	}

@@ -14,8 +14,10 @@ import (
 // An architecture is a model family as data: how its configuration becomes a [Config], and which of
 // its tensors becomes which canonical weight. The forward pass never asks for the family.
 type architecture struct {
-	class string // config.json's architectures[0]
-	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
+	name  string   // of its models
+	class string   // config.json's architectures[0]
+	also  []string // other names of it that files have
+	gguf  string   // general.architecture in GGUF files, empty if llama.cpp has it not
 	// the key that tells it from another family of that name, where it is there and not 0
 	ggufWhen string
 
@@ -35,7 +37,8 @@ type architecture struct {
 	// tensors that are there or not -> the field that says so
 	ggufTensors map[string]string
 
-	noBOS bool // texts get no BOS unless a call says so
+	encoder bool // it is one
+	noBOS   bool // texts get no BOS unless a call says so
 
 	unpacks        bool     // its checkpoints may hold tensors in MXFP4
 	prefixes       []string // that checkpoints may or may not put before their tensors' names
@@ -76,7 +79,7 @@ type weightRule struct {
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3,
 	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom,
-	&bert, &bertMaskedLM}
+	&bert, &bertMaskedLM, &bertAlone, &roberta, &robertaAlone, &distilBERT, &distilBERTAlone}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
 // bookkeeping of the base class of configurations, and the settings of generation that it held

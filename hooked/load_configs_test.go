@@ -1,10 +1,14 @@
 package hooked_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"gopherlens/hooked"
+	"gopherlens/internal/golden"
 )
 
 // TestPublishedConfigs reads configurations of real models with all the fields that these carry
@@ -39,5 +43,43 @@ func TestPublishedConfigs(t *testing.T) {
 	}
 	if !pythia.ParallelAttnMLP || !pythia.DefaultPrependBOS || !gemma.UseQKNorm {
 		t.Errorf("switches are off: %+v %+v", pythia, gemma)
+	}
+}
+
+// TestConfigsOfFamilies reads a configuration of each newer family with the fields that published
+// files carry, as far as they were remembered (testdata/configs/families.json): each must be
+// understood.
+func TestConfigsOfFamilies(t *testing.T) {
+	var configs map[string]json.RawMessage
+	golden.JSON(t, "testdata/configs/families.json", &configs)
+	if len(configs) < 28 {
+		t.Fatalf("only %d configurations", len(configs))
+	}
+	for name, text := range configs {
+		path := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := hooked.ReadConfigFile(path); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]func(hooked.Config) bool{
+		"falcon-11b":  func(c hooked.Config) bool { return c.ParallelAttnMLP && c.NKeyValueHeads == 8 },
+		"gpt-oss-20b": func(c hooked.Config) bool { return c.AttnSinks && !c.RotaryScaling.Truncate && c.NExperts == 32 },
+		"olmo3-7b":    func(c hooked.Config) bool { return c.RotaryBaseLocal == 5e5 && c.RotaryScaling.Factor == 8 },
+		"phi35moe": func(c hooked.Config) bool {
+			return c.RotaryScaling.AttnFactor == 1.243163121016122 && c.Router == hooked.SparseMixer
+		},
+		"stablelm-2-12b": func(c hooked.Config) bool { return c.QKNorm == hooked.OwnLN && c.ParallelAttnMLP },
+		"smollm3":        func(c hooked.Config) bool { return slices.Equal(c.RotaryLayers[:4], []bool{true, true, true, false}) },
+	} {
+		path := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(path, configs[name], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if c := hooked.Must(hooked.ReadConfigFile(path)); !want(c) {
+			t.Errorf("%s: %+v", name, c)
+		}
 	}
 }

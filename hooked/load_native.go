@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"gopherlens/internal/brief"
 )
@@ -137,15 +136,17 @@ func nativeWindows(f *fields, c *Config) {
 
 // nativeRules are the rules of a state dict in canonical names: each weight is its own source.
 func nativeRules(c Config) []weightRule {
-	const first = "blocks.0."
 	var rules []weightRule
+	known := make(map[string]bool) // layers need not have the same weights
 	for _, name := range slices.Sorted(maps.Keys(c.weightSpecs())) {
 		to := name
-		if rest, ok := strings.CutPrefix(name, first); ok {
+		if _, rest, ok := cutLayer("blocks.", name); ok {
 			to = "blocks.%d." + rest
-		} else if strings.HasPrefix(name, "blocks.") {
-			continue // as in the first layer
 		}
+		if known[to] {
+			continue
+		}
+		known[to] = true
 		from := to
 		if grouped := c.lensName(to); grouped != to {
 			from = grouped + "|" + to

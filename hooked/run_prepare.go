@@ -110,6 +110,12 @@ func (r *run) setLayers() error {
 		}
 		r.plan.residual, r.plan.logits, r.plan.loss = true, false, false
 	}
+	if c.Headless && r.plan.logits {
+		r.plan.residual, r.plan.logits = true, false
+		if len(r.req.logitsAt) > 0 {
+			return fmt.Errorf("LogitsAt: the encoder has no head, and so no logits")
+		}
+	}
 	if s := r.req.start; s != nil {
 		l, err := c.layer(*s)
 		if err != nil {

@@ -109,13 +109,13 @@ var (
 var (
 	EncoderEmbed        = newSite("embed.hook_embed", "batch pos d_model", nil, 0)
 	EncoderPosEmbed     = newSite("embed.hook_pos_embed", "batch pos d_model", nil, 0)
-	TokenTypeEmbed      = newSite("embed.hook_token_type_embed", "batch pos d_model", nil, 0)
+	TokenTypeEmbed      = newSite("embed.hook_token_type_embed", "batch pos d_model", hasTokenTypes, 0)
 	FullEmbed           = newSite("hook_full_embed", "batch pos d_model", nil, 0)
 	NormalizedResidPost = newSite("blocks.%d.hook_normalized_resid_post", "batch pos d_model", nil, 0)
-	MLMLNScale          = newSite("mlm_head.ln.hook_scale", "batch pos 1", nil, inFloat32|afterAll)
-	MLMLNNormalized     = newSite("mlm_head.ln.hook_normalized", "batch pos d_model", nil, afterAll)
+	MLMLNScale          = newSite("mlm_head.ln.hook_scale", "batch pos 1", hasHead, inFloat32|afterAll)
+	MLMLNNormalized     = newSite("mlm_head.ln.hook_normalized", "batch pos d_model", hasHead, afterAll)
 	PoolerOut           = newSite("pooler.hook_pooler_out", "batch d_model", nil, onRequest|afterAll)
-	NSPOut              = newSite("nsp_head.hook_nsp_out", "batch next", nil, onRequest|afterAll)
+	NSPOut              = newSite("nsp_head.hook_nsp_out", "batch next", hasHead, onRequest|afterAll)
 )
 
 // encoderSiteList is every site of an encoder in the order of its forward pass, in which norms
@@ -167,7 +167,7 @@ func hasRotary(c Config) bool          { return c.PositionalEmbedding == RotaryP
 func hasQKNorm(c Config) bool          { return c.UseQKNorm }
 func hasAttnIn(c Config) bool          { return c.groupSize() == 1 }
 func hasPreNorm(c Config) bool         { return c.preNorm() != NoNorm }
-func hasPostNorms(c Config) bool       { return c.PostNorms() }
+func hasPostNorms(c Config) bool       { return c.NormalizesOutputs() }
 func hasMLP(c Config) bool             { return !c.AttnOnly }
 func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasPreNorm(c) }
 func hasGate(c Config) bool            { return hasMLP(c) && c.GatedMLP }
@@ -175,6 +175,8 @@ func hasMLPLN(c Config) bool           { return hasMLP(c) && c.ActFn.hasLN() }
 func hasExperts(c Config) bool         { return hasMLP(c) && c.NExperts > 0 }
 func hasExpertWeights(c Config) bool   { return hasExperts(c) && c.Router != SparseMixer }
 func hasSharedExpert(c Config) bool    { return hasExperts(c) && c.DSharedExpert > 0 }
+func hasTokenTypes(c Config) bool      { return c.NTokenTypes > 0 }
+func hasHead(c Config) bool            { return !c.Headless }
 func hasResidMid(c Config) bool        { return hasMLP(c) && !c.ParallelAttnMLP }
 
 func (i *siteInfo) perLayer() bool { return strings.Contains(i.path, "%d") }

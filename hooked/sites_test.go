@@ -10,15 +10,20 @@ import (
 
 // siteModels are configurations that between them have every site.
 var siteModels = map[string]hooked.Config{
-	"solu_ln":    {Normalization: hooked.LN, ActFn: hooked.SoLULN},
-	"folded":     {Normalization: hooked.LNPre, ActFn: hooked.SoLULN},
-	"no norm":    {ActFn: "relu"},
-	"attn only":  {Normalization: hooked.LN, AttnOnly: true},
-	"parallel":   {Normalization: hooked.LN, ActFn: "gelu", ParallelAttnMLP: true, PositionalEmbedding: hooked.RotaryPositions, RotaryDim: 2},
-	"shortform":  {Normalization: hooked.LN, ActFn: "relu", PositionalEmbedding: hooked.ShortformerPositions},
-	"bloom":      {Normalization: hooked.LN, ActFn: "gelu_new", PositionalEmbedding: hooked.ALiBiPositions, PostEmbeddingLN: true},
-	"both ways":  {Normalization: hooked.LN, ActFn: "relu", AttentionDir: hooked.Bidirectional},
-	"grouped":    {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, NKeyValueHeads: 2, PositionalEmbedding: hooked.RotaryPositions, UseQKNorm: true},
+	"solu_ln":   {Normalization: hooked.LN, ActFn: hooked.SoLULN},
+	"folded":    {Normalization: hooked.LNPre, ActFn: hooked.SoLULN},
+	"no norm":   {ActFn: "relu"},
+	"attn only": {Normalization: hooked.LN, AttnOnly: true},
+	"parallel":  {Normalization: hooked.LN, ActFn: "gelu", ParallelAttnMLP: true, PositionalEmbedding: hooked.RotaryPositions, RotaryDim: 2},
+	"shortform": {Normalization: hooked.LN, ActFn: "relu", PositionalEmbedding: hooked.ShortformerPositions},
+	"bloom":     {Normalization: hooked.LN, ActFn: "gelu_new", PositionalEmbedding: hooked.ALiBiPositions, PostEmbeddingLN: true},
+	"both ways": {Normalization: hooked.LN, ActFn: "relu", AttentionDir: hooked.Bidirectional},
+	"grouped":   {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, NKeyValueHeads: 2, PositionalEmbedding: hooked.RotaryPositions, UseQKNorm: true},
+	"experts": {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, PositionalEmbedding: hooked.RotaryPositions, UseQKNorm: true,
+		QKNorm: hooked.OwnLN, AttnSinks: true, NExperts: 7, ExpertsPerToken: 2, DExpert: 13, DSharedExpert: 10, Router: hooked.NormalizedRouter,
+		SparseLayers: []bool{true, false}},
+	"after only": {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, NormalizationAfterOnly: true, PositionalEmbedding: hooked.RotaryPositions,
+		RotaryLayers: []bool{true, false}, ClipQKV: 0.5},
 	"post norms": {Normalization: hooked.RMS, ActFn: "silu", GatedMLP: true, NormalizationBeforeAndAfter: true, PositionalEmbedding: hooked.RotaryPositions},
 }
 
@@ -67,7 +72,8 @@ func TestEverySite(t *testing.T) {
 func checkAxes(t *testing.T, model string, cfg hooked.Config, s hooked.Site, x *hooked.Tensor, split bool) {
 	t.Helper()
 	sizes := map[string]int{"batch": 3, "pos": 5, "query": 5, "key": 5, "head": cfg.NHeads, "kv_head": cfg.NKeyValueHeads,
-		"d_model": cfg.DModel, "d_head": cfg.DHead, "d_mlp": cfg.DMLP, "1": 1}
+		"d_model": cfg.DModel, "d_head": cfg.DHead, "d_mlp": cfg.DMLP, "1": 1,
+		"expert": cfg.NExperts, "slot": cfg.ExpertsPerToken, "d_expert": cfg.DExpert}
 	axes := s.Axes()
 	if split && strings.Contains(s.Name(), ".ln1.") {
 		axes = slices.Insert(axes, 2, "head")

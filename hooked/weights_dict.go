@@ -180,7 +180,7 @@ func (c Config) attnSpecs(p string, need, may specFunc) {
 	if c.AttnSinks {
 		need(p+"attn.sinks", c.NHeads)
 	}
-	if c.PostNorms() {
+	if c.NormalizesOutputs() {
 		c.normSpecs(p+"ln1_post", c.postNorm(), c.DModel, need)
 		c.normSpecs(p+"ln2_post", c.postNorm(), c.DModel, need)
 	}
@@ -263,18 +263,25 @@ func isBuffer(name string) bool {
 // encoderSpecs lists the weights of an encoder.
 func (c Config) encoderSpecs(need, may specFunc) {
 	need("embed.embed.W_E", c.DVocab, c.DModel)
-	need("embed.pos_embed.W_pos", c.NCtx, c.DModel)
-	need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
+	need("embed.pos_embed.W_pos", c.PositionsAfter+c.NCtx, c.DModel)
+	if c.NTokenTypes > 0 {
+		need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
+	}
 	c.normSpecs("embed.ln", LN, c.DModel, need)
 	for l := range c.NLayers {
 		c.blockSpecs(l, need, may, need)
+	}
+	for name, shape := range map[string][]int{"pooler.W": {c.DModel, c.DModel}, "pooler.b": {c.DModel}} {
+		may(name, shape...) // a checkpoint for masked words alone has none
+	}
+	if c.Headless {
+		return
 	}
 	need("mlm_head.W", c.DModel, c.DModel)
 	may("mlm_head.b", c.DModel)
 	c.normSpecs("mlm_head.ln", LN, c.DModel, need)
 	need("unembed.W_U", c.DModel, c.DVocabOut)
 	may("unembed.b_U", c.DVocabOut)
-	for name, shape := range map[string][]int{"pooler.W": {c.DModel, c.DModel}, "pooler.b": {c.DModel}, "nsp_head.W": {c.DModel, 2}, "nsp_head.b": {2}} {
-		may(name, shape...) // a checkpoint for masked words alone has none
-	}
+	may("nsp_head.W", c.DModel, 2)
+	may("nsp_head.b", 2)
 }

@@ -35,8 +35,8 @@ var obstacles = []struct {
 		"heads normalize their queries and keys (UseQKNorm), so that no product of weights gives scores"},
 	{givesScores | givesLogits, func(c hooked.Config) bool { return c.ClipQKV > 0 },
 		"queries, keys and values are cut off (ClipQKV), so that heads are not linear in what they read"},
-	{givesLogits, hooked.Config.PostNorms,
-		"what heads write is normalized before it is added (Config.PostNorms)"},
+	{givesLogits, hooked.Config.NormalizesOutputs,
+		"what heads write is normalized before it is added (Config.NormalizesOutputs)"},
 }
 
 // check refuses a model that the circuit cannot be told of.

@@ -78,9 +78,10 @@ func entriesOf(axis string, i int) []hooked.Entries {
 
 // TestCellsAreRuns compares cells of sweeps at every site of a layer with one explicit run each
 // that replaces the same entries: with norms after the parts, local attention and capped scores,
-// with grouped heads and norms of keys, with attention and MLP in parallel.
+// with grouped heads and norms of keys, with attention and MLP in parallel, with experts, norms of
+// all heads together and sinks.
 func TestCellsAreRuns(t *testing.T) {
-	for _, family := range []string{"gpt2", "gemma2", "qwen3", "gptj"} {
+	for _, family := range []string{"gpt2", "gemma2", "qwen3", "gptj", "../families/olmoe", "../families/gpt_oss"} {
 		t.Run(family, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, uint64(len(family))))
 			p := newTrial(t, family, random)

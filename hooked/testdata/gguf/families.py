@@ -124,9 +124,14 @@ TABLE = {
     "qwen3_moe": (ARCH.QWEN3MOE, make.plain, merged, [experts]),
     "olmoe": (ARCH.OLMOE, make.plain, merged, [experts]),
     "granitemoe": (ARCH.GRANITE_MOE, make.llama, granite_moe, [experts, multipliers, rotary(1)]),
+    "phimoe": (ARCH.PHIMOE, make.plain, merged, [experts, rotary(1)]),
     "gpt_oss": (ARCH.GPT_OSS, make.plain, gpt_oss, [experts, wide_experts]),
 }
 
 make.HERE.joinpath("../gguf_families").mkdir(exist_ok=True)
 for fixture, (arch, change, all_of_them, more) in TABLE.items():
     make.convert(fixture, arch, change, source=f"../families/{fixture}", where="../gguf_families", all_of_them=all_of_them, more=more)
+
+# llama.cpp knows no layers without experts in Qwen 2: the first layer alone, which has them
+first = lambda tensors: merged({name: w for name, w in tensors.items() if ".layers." not in name or ".layers.0." in name})
+make.convert("qwen2_moe", ARCH.QWEN2MOE, make.plain, source="../families/qwen2_moe", where="../gguf_families", all_of_them=first, more=[experts], layers=1)

@@ -126,17 +126,18 @@ def scaling(out, c):
             out.add_tensor(f"rope_factors_{which}.weight", np.array(r[f"{which}_factor"], dtype=np.float32))
 
 
-def convert(name, arch, change, source=None, config="config.json", leave_out=(), where=".", all_of_them=dict, more=()):
+def convert(name, arch, change, source=None, config="config.json", leave_out=(), where=".", all_of_them=dict, more=(), layers=None):
     source = HERE / (source or f"../arch/{name}")
     c = json.loads((source / config).read_text())
+    if layers:
+        c["num_hidden_layers"] = layers
     tensors = all_of_them(load_file(source / "model.safetensors"))
     out = gguf.GGUFWriter(HERE / where / f"{name}.gguf", gguf.MODEL_ARCH_NAMES[arch])
     metadata(out, {k: v for k, v in c.items() if k not in leave_out})
     scaling(out, c)
     for add in more:
         add(out, c)
-    layers = c.get("num_hidden_layers") or c["n_layer"]
-    names = gguf.get_tensor_name_map(arch, layers)
+    names = gguf.get_tensor_name_map(arch, c.get("num_hidden_layers") or c["n_layer"])
     for key in sorted(tensors):
         w = change(key, tensors[key], c)
         short = key.removeprefix("transformer.")  # BloomModel.modify_tensors
