@@ -16,7 +16,7 @@ TEST_FLAGS ?= -timeout=30m
 gopherlens = bin/gopherlens
 packages   = ./...
 
-.PHONY: demo lab test check setup notebooks build clean
+.PHONY: demo lab course test check setup notebooks build clean
 
 # Run the first notebook in a real Jupyter kernel, on a real model.
 demo: setup
@@ -27,6 +27,10 @@ demo: setup
 # is only run.
 lab: setup bin/lab/gopls
 	@$(gopherlens) lab $(LAB_FLAGS)
+
+# The exercises of notebooks/ without solutions, in course/; what was done there is kept.
+course: setup
+	@$(gopherlens) course $(COURSE_FLAGS)
 
 # GOPHERLENS_SETUP tells tests that what set-up installs must be there.
 test: setup

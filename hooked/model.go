@@ -82,7 +82,10 @@ func (m *Model) String() string {
 	if c.groupSize() > 1 {
 		fmt.Fprintf(&b, " over %d key-value heads", c.NKeyValueHeads)
 	}
-	if !c.AttnOnly {
+	switch {
+	case c.NExperts > 0:
+		fmt.Fprintf(&b, ", %d of %d experts of %d (%s)", c.ExpertsPerToken, c.NExperts, c.DExpert, c.ActFn)
+	case !c.AttnOnly:
 		fmt.Fprintf(&b, ", d_mlp %d (%s)", c.DMLP, c.ActFn)
 	}
 	fmt.Fprintf(&b, ", vocabulary %d, context %d\n", c.DVocab, c.NCtx)

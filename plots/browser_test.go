@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gopherlens/plots"
 )
 
 // The browser check needs node, Chromium and JupyterLab, so it has a tag of its
@@ -116,7 +118,7 @@ func notebooks(t *testing.T, root string) []book {
 	if *notebook != "" {
 		books := []book{{"given_trusted_true.ipynb", true, 1}, {"given.ipynb", false, 1}}
 		for _, b := range books {
-			copyFile(t, *notebook, filepath.Join(root, b.Path))
+			copyNotebook(t, *notebook, filepath.Join(root, b.Path))
 		}
 		return books
 	}
@@ -128,10 +130,24 @@ func notebooks(t *testing.T, root string) []book {
 	return books
 }
 
-func copyFile(t *testing.T, from, to string) {
+// copyNotebook copies a notebook with its name in its metadata: Jupyter trusts contents, so that a
+// plain copy of a trusted one is trusted, too.
+func copyNotebook(t *testing.T, from, to string) {
 	t.Helper()
 	content, err := os.ReadFile(from)
 	if err != nil {
+		t.Fatal(err)
+	}
+	var book map[string]any
+	if err := json.Unmarshal(content, &book); err != nil {
+		t.Fatal(err)
+	}
+	metadata, ok := book["metadata"].(map[string]any)
+	if !ok {
+		t.Fatalf("%s has no metadata", from)
+	}
+	metadata["copy"] = filepath.Base(to)
+	if content, err = json.Marshal(book); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(to, content, 0o666); err != nil {
@@ -149,7 +165,22 @@ func pages(t *testing.T, root string) []string {
 		}
 		urls = append(urls, "file://"+path)
 	}
-	return urls
+	return append(urls, "file://"+featurePage(t, filepath.Join(root, "features.html")))
+}
+
+// featurePage writes a page of many features whose tokens are hostile.
+func featurePage(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	labels := hostileLabels()
+	if err := plots.FeaturePage(f, plots.PageConfig{Title: labels[16], Unit: "activation"}, wholeDictionary(500, func(i int) string { return labels[i%len(labels)] })); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // startLab starts a JupyterLab of our own, with no settings but the theme, on a

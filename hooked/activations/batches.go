@@ -19,7 +19,10 @@ type Reading struct {
 	Seed    uint64
 
 	SkipFirst bool // without the first position of each row
-	Epochs    int  // how often everything is read; 1 unless given, -1 for ever
+	// Exclude leaves out the activations of these tokens, such as a BOS between two documents. What
+	// is left is noted beforehand, in 8 bytes of memory for each.
+	Exclude []int
+	Epochs  int // how often everything is read; 1 unless given, -1 for ever
 
 	// From leaves out so many batches, without reading them: [Batch.Next] of the last one read goes
 	// on after it.
@@ -69,6 +72,7 @@ type order struct {
 	n       int // activations in an epoch
 	batches int // in an epoch
 	epochs  int
+	places  []int // of what Exclude leaves; nil for all
 }
 
 func (s *Store) order(at hooked.Selector, r Reading) (*order, error) {
@@ -83,6 +87,10 @@ func (s *Store) order(at hooked.Selector, r Reading) (*order, error) {
 	if r.SkipFirst {
 		o.n -= s.Rows()
 	}
+	if len(r.Exclude) > 0 {
+		o.places = s.without(r)
+		o.n = len(o.places)
+	}
 	if o.epochs == 0 {
 		o.epochs = 1
 	}
@@ -95,6 +103,8 @@ func (s *Store) order(at hooked.Selector, r Reading) (*order, error) {
 		return nil, brief.Errorf("Reading.From is %d: want the number of batches to leave out", r.From)
 	case r.Epochs < -1:
 		return nil, brief.Errorf("Reading.Epochs is %d: want a number, or -1 for ever", r.Epochs)
+	case o.n == 0 && len(r.Exclude) > 0:
+		return nil, brief.Errorf("Reading.Exclude leaves nothing: all %d activations are of its tokens", s.Tokens())
 	case o.n == 0:
 		return nil, brief.Errorf("rows of one token have nothing besides their first position")
 	}
@@ -105,6 +115,23 @@ func (s *Store) order(at hooked.Selector, r Reading) (*order, error) {
 		return nil, brief.Errorf("the store has %d activations, and no full batch of %d: want smaller ones, or no DropLast", o.n, r.Size)
 	}
 	return o, nil
+}
+
+// without are the places of the activations that a reading leaves.
+func (s *Store) without(r Reading) []int {
+	a := s.index.About
+	excluded := make(map[int]bool)
+	for _, id := range r.Exclude {
+		excluded[id] = true
+	}
+	var places []int
+	for place := range s.Tokens() {
+		sh, at := s.shards[place/(a.Shard*a.Context)], place%(a.Shard*a.Context)
+		if !excluded[sh.token(at)] && !(r.SkipFirst && place%a.Context == 0) {
+			places = append(places, place)
+		}
+	}
+	return places
 }
 
 // batch is the batch of a number, counted over all epochs.
@@ -120,7 +147,9 @@ func (o *order) batch(number int) (*Batch, error) {
 		if o.r.Shuffle {
 			places[i] = shuffled.At(from + i)
 		}
-		if o.r.SkipFirst { // the i-th of those that are left
+		if o.places != nil {
+			places[i] = o.places[places[i]]
+		} else if o.r.SkipFirst { // the i-th of those that are left
 			places[i] += places[i]/(o.store.index.About.Context-1) + 1
 		}
 	}
@@ -171,4 +200,25 @@ func (b *Batch) Tensor() (*hooked.Tensor, error) {
 	}
 	shape := append([]int{len(b.Rows)}, b.Site.Shape...)
 	return hooked.NewTensor(&hooked.Array{Shape: shape, Data: b.Values}, strings.Join(append([]string{"batch"}, b.Site.Axes...), " "))
+}
+
+// ReadRows reads the activations of a site in whole rows, from one row up to another, which is not
+// read.
+func (s *Store) ReadRows(at hooked.Selector, from, to int) (*Batch, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	site, err := s.index.About.site(at)
+	if err != nil {
+		return nil, err
+	}
+	if from < 0 || to <= from || to > s.Rows() {
+		return nil, brief.Errorf("there are no rows from %d to before %d: the store has %d", from, to, s.Rows())
+	}
+	length := s.index.About.Context
+	places := make([]int, (to-from)*length)
+	for i := range places {
+		places[i] = from*length + i
+	}
+	return s.read(site, places), nil
 }

@@ -107,3 +107,26 @@ func TestReadingGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// TestReadRows reads what an ordered reading reads, from any row to any other, across shards.
+func TestReadRows(t *testing.T) {
+	s := harvest(t, tiny(t, golden.PureGo(t)), rowsOf(t, 10, 9), activations.Config{Sites: []string{"resid_post"}, Batch: 2, Shard: 4})
+	whole := collect(t, s, "blocks.1.hook_resid_post", activations.Reading{Size: 90})[0]
+	width := whole.Site.Width()
+	for _, part := range [][2]int{{0, 10}, {3, 9}, {4, 5}, {9, 10}} {
+		b, err := s.ReadRows("blocks.1.hook_resid_post", part[0], part[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, to := part[0]*9, part[1]*9
+		if !slices.Equal(b.Values, whole.Values[from*width:to*width]) || !slices.Equal(b.Tokens, whole.Tokens[from:to]) ||
+			!slices.Equal(b.Rows, whole.Rows[from:to]) || !slices.Equal(b.Positions, whole.Positions[from:to]) {
+			t.Errorf("rows %v are read otherwise", part)
+		}
+	}
+	for _, part := range [][2]int{{0, 11}, {-1, 2}, {3, 3}, {5, 4}} {
+		if _, err := s.ReadRows("blocks.1.hook_resid_post", part[0], part[1]); err == nil {
+			t.Errorf("rows %v of 10 are read", part)
+		}
+	}
+}

@@ -29,7 +29,8 @@
 //
 // [Dictionary.Measure] runs a model over contexts of package corpus: L0, explained variance, loss
 // recovered against zero and mean ablation, how often each feature fires. [Dictionary.Cosines] and
-// [Dictionary.LogitAttribution] look at the directions themselves.
+// [Dictionary.LogitAttribution] look at the directions themselves. Package dashboard shows what
+// features read and write.
 //
 // # In graphs
 //

@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"gopherlens/hooked/dictionary/internal/largest"
 )
 
 // A Pass builds a dictionary into a graph, whoever the weights belong to: inputs of a program that
@@ -177,7 +179,7 @@ func aboveThreshold(p Pass, _, pre *graph.Node) *graph.Node {
 // largestOfRows keeps the k largest features of each position.
 func largestOfRows(p Pass, _, pre *graph.Node) *graph.Node {
 	acts := relu(p.rescaled(pre))
-	return where(largest(acts, int(p.Config.K)), acts)
+	return where(largest.Of(acts, int(p.Config.K)), acts)
 }
 
 // largestOfBatch keeps the k n largest features of all n positions together.
@@ -185,7 +187,7 @@ func largestOfBatch(p Pass, _, pre *graph.Node) *graph.Node {
 	acts := relu(p.rescaled(pre))
 	rows := acts.Shape().Size() / p.Config.Features
 	all := graph.Reshape(acts, 1, acts.Shape().Size())
-	chosen := largest(all, int(p.Config.K*float64(rows)))
+	chosen := largest.Of(all, int(p.Config.K*float64(rows)))
 	return where(graph.Reshape(chosen, acts.Shape().Dimensions...), acts)
 }
 

@@ -3,6 +3,7 @@ package dictionary_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -190,6 +191,10 @@ func TestCosines(t *testing.T) {
 	}
 }
 
+func samePromoted(a, b dictionary.Promoted) bool {
+	return a.Token == b.Token && a.Text == b.Text && math.Abs(float64(a.Logit-b.Logit)) < 1e-5
+}
+
 // What a feature adds to the logits by the direct path is what its direction adds when the final
 // norm keeps its scale.
 func TestLogitAttribution(t *testing.T) {
@@ -224,6 +229,26 @@ func TestLogitAttribution(t *testing.T) {
 			slices.Sort(difference)
 			near(t, "the largest", float64(up[0].Logit), float64(difference[len(difference)-1])-mean, 2e-5)
 			near(t, "the third from below", float64(down[2].Logit), float64(difference[2])-mean, 2e-5)
+			flat := *s.d
+			flat.Weights = maps.Clone(s.d.Weights)
+			flat.Weights["W_dec"] = hooked.NewZeros("feature d_out", s.d.Weights["W_dec"].Shape()...)
+			most, least := hooked.Must2(flat.LogitAttributions(s.m, []int{0}, 3))
+			for _, list := range [][][]dictionary.Promoted{most, least} {
+				if list[0][0].Token != 0 || list[0][1].Token != 1 || list[0][2].Token != 2 {
+					t.Errorf("of equal tokens %v come first", list)
+				}
+			}
+			features := []int{0, s.g.Feature, s.d.Config.Features - 1}
+			ups, downs, err := s.d.LogitAttributions(s.m, features, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range features {
+				one, other, err := s.d.LogitAttribution(s.m, f, 3)
+				if err != nil || !slices.EqualFunc(ups[i], one, samePromoted) || !slices.EqualFunc(downs[i], other, samePromoted) {
+					t.Errorf("feature %d promotes %v among others, and %v alone: %v", f, ups[i], one, err)
+				}
+			}
 		})
 	}
 }

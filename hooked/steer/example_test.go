@@ -74,3 +74,19 @@ func ExampleFunctionVector() {
 	fmt.Println(v, logits.Shape())
 	// Output: steer.Vector: 24 entries at hook_resid_post of layers [1] [1 1 336]
 }
+
+// The heads whose mean outputs bring back the answer in prompts with shuffled labels make the
+// function vector. The model here is a random one, and the task none that it knows.
+func ExampleHeadEffects() {
+	ctx, model := context.Background(), hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
+	task := steer.InContext{
+		Prompts:  probe.Collection{Texts: []string{"bag: Mary, cat: mat, park:", "park: Tom, bag: John, mat:"}},
+		Shuffled: probe.Collection{Texts: []string{"bag: mat, cat: Mary, park:"}},
+		Answers:  []int{296}, // a token
+	}
+	effects := hooked.Must(steer.HeadEffects(ctx, model, task))
+	heads := hooked.Must(steer.TopHeads(effects, 2))
+	v := hooked.Must(steer.FunctionVector(ctx, model, task.Prompts, heads, 1))
+	fmt.Println(effects.Shape(), len(heads), v)
+	// Output: [3 3] 2 steer.Vector: 24 entries at hook_resid_post of layers [1]
+}

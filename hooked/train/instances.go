@@ -46,6 +46,14 @@ type Instances struct {
 	Loss   func(*Vars) *Node            // what is to become small: [instance] float32
 	OnStep func(*InstancesReport) error // called after each step; [ErrStop] ends the training
 
+	// State are variables that no gradient changes, such as counts and running means, of any shape
+	// and type. The loss reads them with [Vars.Var] and replaces them with [Vars.Set].
+	State map[string]*tensors.Tensor
+
+	// InputsFrom stands in for Inputs where these can begin anywhere: what the steps after this one
+	// read, without end. A resumption then reads nothing that was read before.
+	InputsFrom func(step int) iter.Seq2[Inputs, error]
+
 	Steps        int
 	LearningRate float64
 	Schedule     Schedule  // [Constant] unless given
@@ -61,18 +69,43 @@ type Instances struct {
 	Every  int
 }
 
-// Inputs are arrays of a step by name, in the forms of [Batch.Labels]. Their shapes stay the same:
-// others would be another program.
+// Inputs are arrays of a step by name, in the forms of [Batch.Labels]. Other shapes, and other
+// names, are another program: a step may leave out what it does not need ([Vars.Has]).
 type Inputs map[string]any
 
 // Vars are the nodes that the loss of [Instances] reads.
 type Vars struct {
 	vars, inputs map[string]*Node
 	step         *Node
+	state        map[string]*Node // that Set gives
+	notes        map[string]*Node // that Note gives
+	start        map[string]*Node // the variables that are trained, as Set changes them
 }
 
-// Var is a variable, [instance, ...].
+// Var is a variable, [instance, ...], or one of [Instances.State].
 func (v *Vars) Var(name string) *Node { return named(v.vars, name, "variable") }
+
+// Has reports whether the step has an input of this name.
+func (v *Vars) Has(input string) bool { return v.inputs[input] != nil }
+
+// Set gives one of [Instances.State] the value that it has after the step. A variable that is
+// trained gets the value that the step begins with in the place of its own, such as one that is
+// moved to where it may be: gradient and optimizer then start there, and so does [Vars.Var].
+func (v *Vars) Set(name string, x *Node) {
+	was := named(v.vars, name, "variable")
+	if x == nil || !x.Shape().Equal(was.Shape()) {
+		exceptions.Panicf("Set(%q) gets %v for a variable of shape %s", name, x, was.Shape())
+	}
+	if v.start[name] != nil {
+		v.vars[name], v.start[name] = x, x
+		return
+	}
+	v.state[name] = x
+}
+
+// Note has a number of each instance told after the step, [instance] float32: a term of the loss,
+// or a measure. See [InstancesPoint.Notes].
+func (v *Vars) Note(name string, x *Node) { v.notes[name] = x }
 
 // Input is one of the step's inputs.
 func (v *Vars) Input(name string) *Node { return named(v.inputs, name, "input") }
@@ -94,6 +127,7 @@ type InstancesPoint struct {
 	Losses        []float64 // before the step
 	GradientNorms []float64 // before clipping
 	LearningRate  float64
+	Notes         map[string][]float64 // what the loss has told of the step, see [Vars.Note]
 }
 
 // An InstancesReport is what [Instances.OnStep] gets.
@@ -105,11 +139,15 @@ type InstancesReport struct {
 // Variables are copies of the variables after the step.
 func (r *InstancesReport) Variables() (map[string]*hooked.Array, error) { return r.many.variables() }
 
+// State are copies of [Instances.State] after the step.
+func (r *InstancesReport) State() (map[string]*tensors.Tensor, error) { return r.many.states() }
+
 // Fitted are instances that were trained.
 type Fitted struct {
-	Variables map[string]*hooked.Array // [instance, ...]
-	Steps     int                      // taken in all
-	Curve     []InstancesPoint         // of the steps that were taken in this process
+	Variables map[string]*hooked.Array   // [instance, ...]
+	State     map[string]*tensors.Tensor // of [Instances.State]
+	Steps     int                        // taken in all
+	Curve     []InstancesPoint           // of the steps that were taken in this process
 }
 
 // Instance are the variables of one, without the axis of instances.
@@ -148,6 +186,9 @@ func fitInstances(ctx context.Context, in Instances, resume bool) (*Fitted, erro
 	if out.Variables, err = m.variables(); err != nil {
 		return nil, wrapped(errors.Join(failed, err))
 	}
+	if out.State, err = m.states(); err != nil {
+		return nil, wrapped(errors.Join(failed, err))
+	}
 	if failed == nil || !errors.Is(failed, ErrDiverged) {
 		failed = errors.Join(failed, m.save())
 	}
@@ -167,16 +208,21 @@ type manyFit struct {
 	rate    *model.Variable
 	step    int  // taken
 	spent   bool // a step has failed that had taken the variables over
+
+	traced *Vars               // of the graph that is being built
+	noted  map[layout][]string // what a program notes
 }
 
 // Paths of what a step leaves for each instance.
 const (
 	lossesPath = "/train/losses"
 	normsPath  = "/train/gradient_norms"
+	notesScope = "/train/notes"
+	stateScope = "/state"
 )
 
 func newManyFit(in Instances, resume bool) (*manyFit, error) {
-	m := &manyFit{Instances: in, store: model.NewStore(), names: slices.Sorted(maps.Keys(in.Start))}
+	m := &manyFit{Instances: in, store: model.NewStore(), names: slices.Sorted(maps.Keys(in.Start)), noted: make(map[layout][]string)}
 	if err := m.settle(); err != nil {
 		return nil, err
 	}
@@ -191,6 +237,9 @@ func newManyFit(in Instances, resume bool) (*manyFit, error) {
 		if _, err := m.store.CreateVariable(model.JoinPath(mainScope, name), tensors.FromFlatDataAndDimensions(slices.Clone(a.Data), a.Shape...)); err != nil {
 			return nil, err
 		}
+	}
+	if err := m.beginState(); err != nil {
+		return nil, err
 	}
 	m.trainer = mltrain.NewTrainer(m.Backend, m.store, m.modelFn, nil, guardedInstances{m.Optimizer, m}, nil, nil)
 	m.rate = optimizer.LearningRateVarWithValue(m.store.RootScope(), dtypes.Float32, m.LearningRate)
@@ -208,6 +257,8 @@ func (m *manyFit) settle() error {
 	switch {
 	case m.Loss == nil:
 		return brief.Errorf("Instances.Loss is nil: give the loss of each instance")
+	case m.Inputs != nil && m.InputsFrom != nil:
+		return brief.Errorf("Instances has both Inputs and InputsFrom: give one of them")
 	case len(m.names) == 0:
 		return brief.Errorf("Instances.Start is empty: give the variables' first values, each [instance, ...]")
 	}
@@ -250,14 +301,24 @@ func (m *manyFit) variable(name string) *model.Variable {
 // modelFn is a step's graph for GoMLX's trainer, up to the loss.
 func (m *manyFit) modelFn(scope *model.Scope, spec any, in []*Node) []*Node {
 	g := in[0].Graph()
-	v := &Vars{vars: make(map[string]*Node), inputs: make(map[string]*Node), step: in[0]}
+	v := &Vars{vars: make(map[string]*Node), inputs: make(map[string]*Node), step: in[0],
+		state: make(map[string]*Node), notes: make(map[string]*Node), start: make(map[string]*Node)}
 	for i, name := range spec.(layout).names()[1:] {
 		v.inputs[name] = in[i+1]
 	}
 	for _, name := range m.names {
 		v.vars[name] = m.variable(name).NodeValue(g)
+		v.start[name] = v.vars[name]
+	}
+	for name := range m.State {
+		v.vars[name] = m.stateVariable(name).NodeValue(g)
 	}
 	losses := m.Loss(v)
+	m.traced = v
+	m.note(spec.(layout), v)
+	for name, x := range v.start {
+		m.variable(name).SetNodeValue(x)
+	}
 	switch {
 	case losses == nil:
 		exceptions.Panicf("the loss is nil")
@@ -280,9 +341,10 @@ func (m *manyFit) modelFn(scope *model.Scope, spec any, in []*Node) []*Node {
 
 // loop takes the steps.
 func (m *manyFit) loop(ctx context.Context, out *Fitted) error {
-	next, stop := iter.Pull2(epochs(m.inputs()))
+	inputs, read := m.inputs()
+	next, stop := iter.Pull2(epochs(inputs))
 	defer stop()
-	for range m.step { // what the steps before a resumption have read
+	for range read { // what the steps before a resumption have read
 		if ctx.Err() != nil {
 			break // which the loop below tells
 		}
@@ -324,11 +386,15 @@ func (m *manyFit) loop(ctx context.Context, out *Fitted) error {
 	return nil
 }
 
-func (m *manyFit) inputs() iter.Seq2[Inputs, error] {
-	if m.Inputs != nil {
-		return m.Inputs
+// inputs are what steps read, and how many of them are for steps that were taken before.
+func (m *manyFit) inputs() (inputs iter.Seq2[Inputs, error], read int) {
+	switch {
+	case m.InputsFrom != nil:
+		return m.InputsFrom(m.step), 0
+	case m.Inputs != nil:
+		return m.Inputs, m.step
 	}
-	return func(yield func(Inputs, error) bool) { yield(nil, nil) }
+	return func(yield func(Inputs, error) bool) { yield(nil, nil) }, 0
 }
 
 func mean(all []float64) float64 {
@@ -375,6 +441,9 @@ func (m *manyFit) train(inputs Inputs) (InstancesPoint, error) {
 		return point, err
 	}
 	if point.GradientNorms, err = m.perInstance(normsPath); err != nil {
+		return point, err
+	}
+	if point.Notes, err = m.notes(in.layout()); err != nil {
 		return point, err
 	}
 	if err := point.check(); err != nil {

@@ -48,6 +48,10 @@ func (o guardedInstances) UpdateGraphWithGradients(scope *model.Scope, grads []*
 	for i, v := range trained {
 		v.SetNodeValue(Where(good, v.NodeValue(g), before[i]))
 	}
+	for name, x := range o.many.traced.state {
+		v := o.many.stateVariable(name)
+		v.SetNodeValue(Where(good, x, v.NodeValue(g)))
+	}
 }
 
 // perInstance is a variable that holds a number for each of n instances after a step.

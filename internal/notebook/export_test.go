@@ -1,6 +1,7 @@
 package notebook
 
 import (
+	"encoding/json"
 	"io"
 
 	"gopherlens/internal/progress"
@@ -14,8 +15,11 @@ func Show(r io.Reader, status *progress.Status) error {
 }
 
 // Inject is the source of the cell that gives parameters other values, for a notebook of one cell.
-func Inject(tags []string, source_ string, assignments ...string) (string, error) {
-	one := cell{Type: "code", Source: source(source_)}
-	one.Metadata.Tags = tags
-	return file{Cells: &[]cell{one}}.inject(assignments)
+func Inject(tags []string, source string, assignments ...string) (string, error) {
+	raw, err := json.Marshal(tags)
+	if err != nil {
+		return "", err
+	}
+	one := Cell{Type: "code", Source: source, Metadata: map[string]json.RawMessage{"tags": raw}}
+	return new(File).With([]Cell{one}).inject(assignments)
 }

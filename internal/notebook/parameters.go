@@ -29,7 +29,7 @@ type parameter struct {
 
 // inject returns the source of a cell that gives parameters other values: the kernel takes the
 // newest declaration of a name.
-func (f file) inject(assignments []string) (source string, err error) {
+func (f *File) inject(assignments []string) (source string, err error) {
 	if len(assignments) == 0 {
 		return "", nil
 	}
@@ -38,7 +38,7 @@ func (f file) inject(assignments []string) (source string, err error) {
 		return "", fmt.Errorf("no code cell has the tag %q, so that parameters would do nothing; "+
 			"in JupyterLab, the panel of the two cogwheels adds tags to a cell", parametersTag)
 	}
-	declared, err := parametersOf(string(tagged.Source))
+	declared, err := parametersOf(tagged.Source)
 	if err != nil {
 		return "", err
 	}

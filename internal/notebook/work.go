@@ -30,7 +30,7 @@ type pending struct{ temp, path string }
 
 // prepare finds at once what run.py would only say in Python's way.
 func (o Options) prepare(path string) (w work, err error) {
-	notebook, err := readFile(path)
+	notebook, err := ReadFile(path)
 	if err != nil {
 		return w, err
 	}

@@ -1,0 +1,132 @@
+//go:build linux
+
+// Command dictionary compares a sparse dictionary's encoding and a step of its training with
+// SAELens: the same TopK dictionary, the same batch, by turns, in processes of their own.
+//
+//	dictionary [-runs 3] [-repeats 5] [-batch 1024] [-out bench/DICTIONARY.md] PYTHON   # both sides
+//	dictionary ours FOLDER REPEATS                                                      # ours alone
+//
+// PYTHON is one that has SAELens: build/golden/bin/python. `make bench` makes it and runs this.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	dIn      = 576
+	features = 8 * dIn
+	k        = 32
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// measurement is the line that either side writes: seconds, the least and the median.
+type measurement struct {
+	Encode, Step, Dead [2]float64
+	Loss               float64 // of the first step, to see that both do the same
+}
+
+var sides = [2]string{"SAELens 6.54.12", "Gopherlens"}
+
+func run() error {
+	if len(os.Args) == 4 && os.Args[1] == "ours" {
+		repeats, err := strconv.Atoi(os.Args[3])
+		if err != nil {
+			return err
+		}
+		return ours(os.Args[2], repeats)
+	}
+	runs := flag.Int("runs", 3, "runs of each side")
+	repeats := flag.Int("repeats", 5, "encodings and steps in a run")
+	batch := flag.Int("batch", 1024, "activations of a batch")
+	out := flag.String("out", "bench/DICTIONARY.md", "where the table goes")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		return fmt.Errorf("want the Python interpreter that has SAELens: build/golden/bin/python")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "dictionary")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	folder := filepath.Join(temp, "made")
+	sizes := []string{strconv.Itoa(dIn), strconv.Itoa(features), strconv.Itoa(k), strconv.Itoa(*batch), strconv.Itoa(*repeats)}
+	var found [2][]measurement
+	for i := range *runs {
+		for side, command := range [][]string{
+			append([]string{flag.Arg(0), filepath.Join("bench", "dictionary", "peer.py"), folder}, sizes...),
+			{self, "ours", folder, strconv.Itoa(*repeats)},
+		} {
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
+			m, err := measure(command)
+			if err != nil {
+				return fmt.Errorf("%s: %w", sides[side], err)
+			}
+			found[side] = append(found[side], m)
+		}
+	}
+	return os.WriteFile(*out, []byte(table(found, *runs, *repeats, *batch)), 0o644)
+}
+
+func measure(command []string) (m measurement, err error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	if err := cmd.Run(); err != nil {
+		text := log.String()
+		return m, fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):])
+	}
+	for scanner := bufio.NewScanner(&out); scanner.Scan(); {
+		if json.Unmarshal(scanner.Bytes(), &m) == nil && m.Loss > 0 {
+			return m, nil
+		}
+	}
+	return m, fmt.Errorf("it has written no measurement")
+}
+
+func table(found [2][]measurement, runs, repeats, batch int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# A sparse dictionary beside SAELens\n\n")
+	fmt.Fprintf(&b, "Written by `go run ./bench/dictionary` on %s: a TopK dictionary, d_in %d, %d features, k = %d, batches of %d,\n",
+		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), dIn, features, k, batch)
+	load, _ := os.ReadFile("/proc/loadavg") // left out where there is none
+	fmt.Fprintf(&b, "%d runs of each side by turns, %d repeats in each. %d processors; load average when done: %s.\n\n", runs, repeats, runtime.NumCPU(),
+		strings.TrimSpace(string(load)))
+	b.WriteString("| | encode, s | training step, s | with dead features, s | first loss |\n|---|---|---|---|---|\n")
+	for side, all := range found {
+		var encode, step, dead []float64
+		for _, m := range all {
+			encode, step, dead = append(encode, m.Encode[0]), append(step, m.Step[0]), append(dead, m.Dead[0])
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f |\n", sides[side], told(encode), told(step), told(dead), all[0].Loss)
+	}
+	b.WriteString("\nOf each run the least counts, which other work on the machine disturbs least; told are the least and the median of the runs.\n" +
+		"A step is forward pass, loss, gradients, clipping and Adam, as SAELens' trainer takes it.\n")
+	return b.String()
+}
+
+func told(values []float64) string {
+	both := leastAndMedian(values)
+	return fmt.Sprintf("%.3f, %.3f", both[0], both[1])
+}
