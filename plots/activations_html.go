@@ -23,7 +23,7 @@ func (a *activations) fragment() string {
 			b.WriteString(a.staticSeries(&a.series[i], n))
 		}
 	}
-	b.WriteString("</div>\n" + jsonScript(a.model()) + inlineScript(activationsScript) + "</div>")
+	b.WriteString("</div>\n" + fragmentLive(a.model(), activationsScript))
 	return b.String()
 }
 

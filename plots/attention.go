@@ -142,7 +142,7 @@ func (a *attention) fragment() string {
 	fmt.Fprintf(&b, "<div class=\"gl-big\" style=\"position:relative\"><img class=\"gl-map\" alt=\"%s\" width=\"%s\" height=\"%s\" src=\"data:image/svg+xml;base64,%s\"></div>\n",
 		escape(a.describe()), coord(s.w), coord(s.h), base64.StdEncoding.EncodeToString(s.svg()))
 	a.writeTokens(&b)
-	b.WriteString(jsonScript(a.model(s)) + inlineScript(attentionScript) + "</div>")
+	b.WriteString(fragmentLive(a.model(s), attentionScript))
 	return b.String()
 }
 

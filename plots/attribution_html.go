@@ -25,7 +25,7 @@ func (c *circuit) fragment() string {
 	s := c.scene()
 	fmt.Fprintf(&b, "<div class=\"gl-map\" style=\"position:relative;overflow-x:auto\"><img alt=\"%s\" width=\"%s\" height=\"%s\" style=\"max-width:none;display:block\" src=\"data:image/svg+xml;base64,%s\"></div>\n",
 		escape(c.describe()), coord(s.w), coord(s.h), base64.StdEncoding.EncodeToString(s.svg()))
-	b.WriteString(jsonScript(c.model()) + inlineScript(withCard(attributionScript)) + "</div>")
+	b.WriteString(fragmentLive(c.model(), withCard(attributionScript)))
 	return b.String()
 }
 

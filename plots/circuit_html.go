@@ -17,7 +17,7 @@ func (g *wired) fragment() string {
 	b.WriteString(fragmentOpen("gl-circuit", ""))
 	fmt.Fprintf(&b, "<img class=\"gl-map\" alt=\"%s\" width=\"%s\" height=\"%s\" src=\"data:image/svg+xml;base64,%s\">\n",
 		escape(g.describe()), coord(s.w), coord(s.h), base64.StdEncoding.EncodeToString(s.svg()))
-	b.WriteString(jsonScript(g.model(s)) + inlineScript(circuitScript) + "</div>")
+	b.WriteString(fragmentLive(g.model(s), circuitScript))
 	return b.String()
 }
 

@@ -33,7 +33,7 @@ func (t *lensTable) fragment() string {
 		}
 		b.WriteString("</tr>\n")
 	}
-	b.WriteString("</tbody></table></div>\n" + jsonScript(t.model()) + inlineScript(lensScript) + "</div>")
+	b.WriteString("</tbody></table></div>\n" + fragmentLive(t.model(), lensScript))
 	return b.String()
 }
 

@@ -205,7 +205,7 @@ func (t *tokenText) fragment() string {
 		}
 		b.WriteString("</div></div>\n")
 	}
-	b.WriteString(jsonScript(t.tips()) + inlineScript(tokensScript) + "</div>")
+	b.WriteString(fragmentLive(t.tips(), tokensScript))
 	return b.String()
 }
 

@@ -112,6 +112,7 @@ func TestRunFailingCell(t *testing.T) {
 		name, source, want string
 	}{
 		{"does not compile", "%%\nunused := 3", "declared and not used: unused"},
+		{"forgets what runs it", "fmt.Println(3)", "What is to be run stands below a line with %% alone"},
 		{"panics", "%%\nvar none []int\nfmt.Println(none[7])", "index out of range [7] with length 0"},
 		{"exits", "%%\nfmt.Println(\"bye\")\nos.Exit(3)", "exit status 3"},
 	}

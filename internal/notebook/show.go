@@ -85,13 +85,7 @@ func (s *show) failed(e event) {
 	s.failure = colours.ReplaceAllString(e.Text, "")
 	s.text(s.failure)
 	s.endLine()
-	if strings.Contains(s.failure, "expected declaration, found") {
-		s.text(noPercent)
-	}
 }
-
-// noPercent explains what the kernel says of a cell whose %% was forgotten.
-const noPercent = "what a cell is to run stands below a line with %% alone; above it stand declarations\n"
 
 func (s *show) output(e event) { s.text(colours.ReplaceAllString(e.Text, "")) }
 

@@ -23,8 +23,6 @@ func TestShow(t *testing.T) {
 		{"figures", `{"event": "figure", "types": ["image/png"]}` + "\n" +
 			`{"event": "figure", "types": ["text/html", "text/plain"], "text": "a heat map"}`,
 			"    <image/png>\n    a heat map\n"},
-		{"a forgotten %%", `{"event": "error", "text": "main.go:3:1: expected declaration, found fmt"}`,
-			"    main.go:3:1: expected declaration, found fmt\n    what a cell is to run stands below a line with %% alone; above it stand declarations\n"},
 		{"an error without its colours", `{"event": "error", "text": "\u001b[31mno\u001b[0m"}`, "    no\n"},
 		{"a kind of a later version", `{"event": "progress"}`, ""},
 	}

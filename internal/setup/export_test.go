@@ -43,3 +43,11 @@ func (r Repo) Requirements() string { return r.requirements() }
 
 // Pip is a call of pip for packages with checksums.
 func (s *Setup) Pip(verb string, args ...string) []string { return s.pip(verb, args...) }
+
+// CopyPatched copies GoNB's source to a folder and applies patches to it; Carried are those that
+// set-up applies.
+func (s *Setup) CopyPatched(ctx context.Context, folder string, patches []string) error {
+	return s.copyPatched(ctx, folder, patches)
+}
+
+var Carried = carried

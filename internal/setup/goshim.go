@@ -15,7 +15,7 @@ import (
 // GoNB runs a bare "go get", which takes about 0.3 s and may ask the network;
 // %noautoget turns that off, but only from within a notebook. The kernel's
 // workspace already holds every module that this repository uses. The command also
-// explains an error that nobody would understand.
+// explains errors that somebody new to Go, or to GoNB, would not understand.
 const goShimText = `#!/bin/sh
 # Written by gopherlens setup. GoNB runs a bare "go get" before each cell; all
 # that a cell needs is in its workspace, so that one is left out. To add a module
@@ -38,12 +38,21 @@ if [ -n "$output" ]; then printf '%s\n' "$output"; fi
 if [ $status = 0 ]; then
 	sed -n 's/^var /	/; s/^	\([A-Za-z_0-9]*\(, *[A-Za-z_0-9]*\)\{1,\}\) = .*/\1/p' main.go >>"$pairs"
 else
-	for name in $(printf '%s\n' "$output" | sed -n 's/^.*: undefined: \([A-Za-z_0-9]*\)$/\1/p' | sort -u); do
+	undefined=$(printf '%s\n' "$output" | sed -n 's/^.*: undefined: \([A-Za-z_0-9]*\)$/\1/p' | sort -u)
+	for name in $undefined; do
 		together=$(grep -w -s -- "$name" "$pairs" | tail -n 1)
 		if [ -n "$together" ]; then
 			echo "$name was declared together with others ($together): when a cell declares one of them anew, the kernel drops all"
+		elif grep -q -E "(^|[^A-Za-z0-9_.])$name\.[A-Z]" main.go; then
+			echo "$name: no package of this name that is known here has what the cell takes from it: look at the name behind the dot, or import the package"
 		fi
 	done
+	case "$output" in *': declared and not used: '*)
+		echo "Go builds nothing with a variable that nobody reads: use it, take it out, or write _ in its place" ;;
+	esac
+	case "$output" in *' is not used'*)
+		echo "a cell shows only what it prints: fmt.Println(...), or the Show method of a figure" ;;
+	esac
 fi
 exit $status
 `

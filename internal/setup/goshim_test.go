@@ -40,6 +40,16 @@ func TestGoShim(t *testing.T) {
 	if err == nil || !strings.Contains(out, "undefined: cache\n") || !strings.Contains(out, "cache was declared together with others (logits, cache): when") {
 		t.Errorf("%v, printed\n%s", err, out)
 	}
+	for _, c := range []struct{ source, want, lacks string }{
+		{"func main() { x := 3 }", "declared and not used: x\nGo builds nothing with a variable that nobody reads: use it", "prints"},
+		{"var x = 3\nfunc main() { x }", "is not used\na cell shows only what it prints: fmt.Println(...)", "nobody reads"},
+		{"func main() { fmt.Printn(3) }", "undefined: fmt\nfmt: no package of this name that is known here has what the cell takes from it", "together"},
+		{"func main() { var x int = \"a\" ; _ = x }", "cannot use", "Go builds nothing"},
+	} {
+		if out, err := build(c.source); err == nil || !strings.Contains(out, c.want) || strings.Contains(out, c.lacks) {
+			t.Errorf("%s: %v, printed\n%s\nwant %q and no %q", c.source, err, out, c.want, c.lacks)
+		}
+	}
 	if strings.Contains(out, "caches was declared") {
 		t.Errorf("a name that was never declared is explained:\n%s", out)
 	}

@@ -87,4 +87,7 @@ func (r Repo) GoVersion() (string, error) {
 
 func (r Repo) venv() string         { return filepath.Join(r.Root, ".venv") }
 func (r Repo) requirements() string { return filepath.Join(r.Root, "notebooks", "requirements.txt") }
-func (r Repo) shims() string        { return filepath.Join(r.Bin(), "kernel") }
+func (r Repo) upstream(patch string) string {
+	return filepath.Join(r.Root, "docs", "upstream", patch)
+}
+func (r Repo) shims() string { return filepath.Join(r.Bin(), "kernel") }

@@ -233,3 +233,35 @@ func TestTwoCheckouts(t *testing.T) {
 		t.Error("it is there twice")
 	}
 }
+
+// The patches in docs/upstream are of the GoNB that go.mod names, and those that are carried are there.
+func TestPatchesApply(t *testing.T) {
+	repo, err := setup.FindRepo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &setup.Setup{Repo: repo}
+	paths, err := filepath.Glob(filepath.Join(repo.Root, "docs", "upstream", "gonb-*.patch"))
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("%q, %v", paths, err)
+	}
+	var names []string
+	for _, path := range paths {
+		names = append(names, filepath.Base(path))
+	}
+	for _, patch := range setup.Carried {
+		if !slices.Contains(names, patch) {
+			t.Errorf("%s is carried and not there", patch)
+		}
+	}
+	folder := filepath.Join(t.TempDir(), "gonb")
+	if err := s.CopyPatched(t.Context(), folder, names); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "internal", "goexec", "parser_explain_test.go")); err != nil {
+		t.Errorf("the patch was not applied: %v", err)
+	}
+	if err := s.CopyPatched(t.Context(), filepath.Join(t.TempDir(), "gonb"), []string{"none.patch"}); err == nil {
+		t.Error("a patch that is not there was applied")
+	}
+}

@@ -31,7 +31,11 @@ func (s *Setup) toolsStamp() string { return filepath.Join(s.Repo.Bin(), "tools.
 // toolsSum stands for everything that the tools are built from but the
 // compiler, which is the one that built this program.
 func (s *Setup) toolsSum() (string, error) {
-	sum, err := sumOf(filepath.Join(s.Repo.Root, "go.mod"), filepath.Join(s.Repo.Root, "go.sum"))
+	files := []string{filepath.Join(s.Repo.Root, "go.mod"), filepath.Join(s.Repo.Root, "go.sum")}
+	for _, patch := range carried {
+		files = append(files, s.Repo.upstream(patch))
+	}
+	sum, err := sumOf(files...)
 	return sum + " " + runtime.Version(), err
 }
 
@@ -51,6 +55,9 @@ func installTools(ctx context.Context, s *Setup) error {
 		if _, err := build.run(ctx); err != nil {
 			return err
 		}
+	}
+	if err := s.buildPatched(ctx); err != nil {
+		return err
 	}
 	return writeStamp(s.toolsStamp(), sum)
 }
