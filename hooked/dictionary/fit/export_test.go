@@ -91,3 +91,30 @@ func RunOn(ctx context.Context, be compute.Backend, s *Source, c Config) (*Resul
 		return train.Fit(ctx, in)
 	})
 }
+
+// ResumeOn is [Resume] on a backend.
+func ResumeOn(ctx context.Context, be compute.Backend, s *Source, c Config) (*Result, error) {
+	return run(ctx, s, c, func(ctx context.Context, in train.Instances) (*train.Fitted, error) {
+		in.Backend = be
+		return train.ResumeFit(ctx, in)
+	})
+}
+
+// Batches are the first of a source.
+func (s *Source) Batches(size, from, n int) (x, target [][]float32, err error) {
+	if err := s.check(); err != nil {
+		return nil, nil, err
+	}
+	for p, err := range s.batches(context.Background(), size, from) {
+		if err != nil {
+			return x, target, err
+		}
+		if x, target = append(x, p.x), append(target, p.target); len(x) == n {
+			break
+		}
+	}
+	return x, target, nil
+}
+
+// MedianOf is the point whose distances from rows have the smallest sum.
+func MedianOf(rows []float32, width int) []float64 { return geometricMedian(rows, width) }
