@@ -25,4 +25,4 @@ RUN make setup bin/lab/gopls SETUP_FLAGS="$SETUP_FLAGS"
 
 EXPOSE 8888
 # Jupyter asks for the token that it prints, or for $JUPYTER_TOKEN.
-CMD ["make", "lab", "LAB_FLAGS=--ip=0.0.0.0 --no-browser"]
+CMD ["make", "lab", "LAB_FLAGS=--host 0.0.0.0 --no-browser"]

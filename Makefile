@@ -16,16 +16,21 @@ TEST_FLAGS ?= -timeout=30m
 gopherlens = bin/gopherlens
 packages   = ./...
 
-.PHONY: demo lab test check setup notebooks build clean
+.PHONY: demo lab course test check setup notebooks build clean
 
 # Run the first notebook in a real Jupyter kernel, on a real model.
 demo: setup
 	@$(gopherlens) run -o build/$(notdir $(NOTEBOOK)) $(NOTEBOOK)
 
-# Open JupyterLab with the Go kernel. gopls completes and explains code there; it
-# has a folder of its own, as nobody needs it when a notebook is only run.
+# Open JupyterLab with the Go kernel; bin/gopherlens lab --help tells what LAB_FLAGS may say. gopls
+# completes and explains code there; it has a folder of its own, as nobody needs it when a notebook
+# is only run.
 lab: setup bin/lab/gopls
-	PATH="$(CURDIR)/bin/lab:$$PATH" .venv/bin/jupyter lab --MultiKernelManager.default_kernel_name=gonb $(LAB_FLAGS)
+	@$(gopherlens) lab $(LAB_FLAGS)
+
+# The exercises of notebooks/ without solutions, in course/; what was done there is kept.
+course: setup
+	@$(gopherlens) course $(COURSE_FLAGS)
 
 # GOPHERLENS_SETUP tells tests that what set-up installs must be there.
 test: setup
@@ -63,13 +68,13 @@ lint:
 	@scripts/watch "go vet" go vet $(packages)
 	@scripts/watch "staticcheck" go tool staticcheck $(packages)
 
-# Install what is missing, and only that. SETUP_FLAGS='-plugin cuda13' adds Nvidia cards.
+# Install what is missing, and only that. SETUP_FLAGS='--plugin cuda13' adds Nvidia cards.
 setup: build
 	@$(gopherlens) setup $(SETUP_FLAGS)
 
 # Run every notebook and keep the new outputs in it.
 notebooks: setup
-	@for notebook in $(NOTEBOOKS); do $(gopherlens) run -inplace $$notebook || exit 1; done
+	@for notebook in $(NOTEBOOKS); do $(gopherlens) run --inplace $$notebook || exit 1; done
 
 # Go decides by itself what is to be compiled anew; mostly nothing. The commit is left out
 # of the program: each new one would make it another build, and end the workers of open notebooks.

@@ -102,10 +102,11 @@ var (
 var gemmaIgnored = []string{"attention_dropout", "cache_implementation", "sliding_window_size"}
 
 var gemma2GGUFKeys = joined(llamaGGUFKeys, map[string]string{
-	"attention.sliding_window": "sliding_window",
-	"rope.freq_base_swa":       "rope_local_base_freq", // Gemma 3's
-	"attn_logit_softcapping":   "attn_logit_softcapping",
-	"final_logit_softcapping":  "final_logit_softcapping",
+	"attention.sliding_window":         "sliding_window",
+	"rope.freq_base_swa":               "rope_local_base_freq", // Gemma 3's
+	"attn_logit_softcapping":           "attn_logit_softcapping",
+	"final_logit_softcapping":          "final_logit_softcapping",
+	"attention.sliding_window_pattern": ggufWindowsField,
 })
 
 // onePlus turns w into 1 + w.

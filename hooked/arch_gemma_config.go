@@ -59,7 +59,7 @@ func gemma3Config(f *fields) Config {
 	}
 	f.said("sliding_window_pattern")
 	f.attnTypes(&c, "layer_types", everyNth(nth))
-	f.ropeByKind(&c)
+	f.ropeByKind(&c, "rope_local_base_freq")
 	return c
 }
 
@@ -85,17 +85,17 @@ func everyNth(n int) func(layer int) AttentionKind {
 	}
 }
 
-// ropeByKind reads Gemma 3's rotary settings: one base for global layers, which may be stretched,
+// ropeByKind reads the rotary settings of Gemma 3 and OLMo 3: one base for global layers, which may be stretched,
 // and one for those with a window, in the newer spelling (rope_parameters by kind of layer) or the
-// older (rope_scaling of the global layers, rope_local_base_freq).
-func (f *fields) ropeByKind(c *Config) {
+// older (rope_scaling of the global layers, and a field of its own for the base of the others).
+func (f *fields) ropeByKind(c *Config, localBase string) {
 	byKind := orEmpty(f.sub("rope_parameters"))
 	global, local := orEmpty(byKind.sub("full_attention")), orEmpty(byKind.sub("sliding_attention"))
 	if older := f.sub("rope_scaling"); older != nil {
 		global = newFields(joined(global.values, older.values))
 	}
 	c.RotaryBase = f.ropeNumber(global, "rope_theta", "rope_theta")
-	c.RotaryBaseLocal = f.ropeNumber(local, "rope_theta", "rope_local_base_freq")
+	c.RotaryBaseLocal = f.ropeNumber(local, "rope_theta", localBase)
 	c.RotaryDim = f.rotaryDim(c, global, "")
 	global.ropeScaling(c, f)
 	var windowed Config

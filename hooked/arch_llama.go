@@ -114,6 +114,14 @@ func llamaConfig(f *fields) Config { return llamaLike(f, wholeRope) }
 
 // llamaLike reads the fields that Llama and its relatives share.
 func llamaLike(f *fields, names ropeNames) Config {
+	c := llamaSizes(f)
+	c.Eps, c.Normalization = f.Positive("rms_norm_eps"), RMS
+	f.rope(&c, names)
+	return c
+}
+
+// llamaSizes reads the fields of Llama's relatives but for norms and rotary settings.
+func llamaSizes(f *fields) Config {
 	c := Config{
 		NLayers:             f.Int("num_hidden_layers"),
 		DModel:              f.Int("hidden_size"),
@@ -122,14 +130,11 @@ func llamaLike(f *fields, names ropeNames) Config {
 		NKeyValueHeads:      f.keyValueHeads(),
 		DMLP:                f.Int("intermediate_size"),
 		DVocab:              f.Int("vocab_size"),
-		Eps:                 f.Positive("rms_norm_eps"),
 		ActFn:               f.Activation("hidden_act"),
-		Normalization:       RMS,
 		PositionalEmbedding: RotaryPositions,
 		GatedMLP:            true,
 	}
 	c.DHead = f.headWidth(c)
 	f.want("mlp_bias", false)
-	f.rope(&c, names)
 	return c
 }

@@ -241,7 +241,7 @@ func (b *branches) remembered(g *builder, l int) {
 	heads := g.kvHeads()
 	k := g.input(inputBaseK, dtypes.Float32, b.batch, b.pos, heads, c.DHead)
 	if c.UseQKNorm { // the site lies before the norm's weight
-		k = Mul(k, g.rowWeight(g.layerName(l, "attn.k_norm.w"), k))
+		k = g.clipped(Mul(k, g.qkNormWeight(g.layerName(l, "attn.k_norm"), k)))
 	}
 	g.byName[kvName(l, "k")] = Gather(k, rows)
 	g.byName[kvName(l, "v")] = Gather(g.input(inputBaseV, dtypes.Float32, b.batch, b.pos, heads, c.DHead), rows)

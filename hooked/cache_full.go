@@ -16,7 +16,7 @@ import (
 func (c *Cache) FullResidDecomposition(options ...StackOption) (stack *Tensor, labels []string, err error) {
 	takes := stackTakes{flags: MLPInput | WholeMLPs | ApplyLN, axes: axesStack, projection: true}
 	return c.decompose("FullResidDecomposition", takes, options, func(d *decomposition) error {
-		if c.m.cfg.NormalizationBeforeAndAfter {
+		if c.m.cfg.PostNorms() {
 			return brief.Errorf("heads and neurons of this family (%s) do not add up: their sum is normalized again. Use DecomposeResid",
 				c.m.cfg.Architecture)
 		}
@@ -43,6 +43,9 @@ func (d *decomposition) addMLPs() error {
 	}
 	for l := range d.r.layer {
 		var err error
+		if d.c.m.cfg.sparse(l) && !d.r.has(WholeMLPs) {
+			return brief.Errorf("layer %d has a mixture of experts, whose neurons are not the same for all tokens: ask for WholeMLPs", l)
+		}
 		if d.r.has(WholeMLPs) {
 			err = d.add(fmt.Sprintf("%d_mlp_out", l), MLPOut.At(l))
 		} else {

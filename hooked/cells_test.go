@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gopherlens/internal/cachedir"
 	"gopherlens/resident"
@@ -22,6 +23,7 @@ type notebook struct {
 	dir   string
 	decls []string
 	built string // the source of the program that is there
+	tags  string // with which it is built
 }
 
 // newNotebook has a worker of its own, which computes in pure Go, and a cache folder of its own.
@@ -73,7 +75,7 @@ func (n *notebook) run(code string) (output string, failed bool) {
 		if err := os.WriteFile(path, []byte(source), 0o644); err != nil {
 			n.t.Fatal(err)
 		}
-		if out, err := exec.Command("go", "build", "-ldflags=-w", "-o", program, path).CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags=-w", "-tags="+n.tags, "-o", program, path).CombinedOutput(); err != nil {
 			n.t.Fatalf("%v\n%s\n%s", err, out, source)
 		}
 		n.built = source
@@ -144,6 +146,11 @@ func TestOneBackend(t *testing.T) {
 			t.Errorf("%s: printed\n%s\nwant %q", c.env, out, c.want)
 		}
 	}
+	// As the kernel builds cells they have none of their own, and compute in the worker all the same.
+	n.tags, n.built = "gopherlens_cell", ""
+	n.want(code, "resident true true\n[1 2 336]\n")
+	t.Setenv("GOPHERLENS_RESIDENT", "off")
+	n.fails(code, `no backend "go" in this program; it has: resident`)
 }
 
 // TestFailedDeclaration runs a declaration that fails, as GoNB does again in every cell.
@@ -170,4 +177,52 @@ func TestFailedDeclaration(t *testing.T) {
 	n.declare("shape", "")
 	n.declare("m2", `var m2 = 3`)
 	n.want(`fmt.Println(use())`, "3\n")
+}
+
+// TestTextsBetweenCells asks for tokens in cells: later ones have the answers without reading the
+// tokenizer, and another text, or another tokenizer in its place, gets its own.
+func TestTextsBetweenCells(t *testing.T) {
+	n := newNotebook(t)
+	folder := filepath.Join(n.dir, "model")
+	if err := os.CopyFS(folder, os.DirFS("testdata/arch/llama")); err != nil {
+		t.Fatal(err)
+	}
+	n.declare("model", fmt.Sprintf("var model = hooked.Must(hooked.FromPretrained(%q, hooked.NoProcessing))", folder))
+	n.declare("ask", `func ask(text string) {
+	tokens := hooked.Must(model.ToTokens([]string{text}))
+	fmt.Println(tokens, fmt.Sprintf("%q", hooked.Must(model.ToStrTokens(text))))
+}`)
+	answers := map[string]string{}
+	for range 3 { // loaded, attached, answered
+		for _, text := range []string{"Mary and John", "caf\u00e9", ""} {
+			out, failed := n.run(fmt.Sprintf("ask(%q)", text))
+			if failed || answers[text] != "" && answers[text] != out {
+				t.Errorf("%q: failed: %t, printed %q, at first %q", text, failed, out, answers[text])
+			}
+			answers[text] = out
+		}
+	}
+	if len(answers["Mary and John"]) < 20 || answers["Mary and John"] == answers["caf\u00e9"] {
+		t.Errorf("printed %q", answers)
+	}
+	n.want(`fmt.Println(len(hooked.Must(model.ToTokens([]string{"Mary"}))[0]) - len(hooked.Must(model.ToTokens([]string{"Mary"}, hooked.PrependBOS(false)))[0]))`, "1\n")
+	// Where the tokenizer's file cannot be read and looks unchanged, what was asked is answered, and
+	// nothing else is.
+	path := filepath.Join(folder, "tokenizer.json")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, make([]byte, info.Size()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	n.want(`ask("Mary and John")`, answers["Mary and John"])
+	n.fails(`ask("Mary and Bob")`, "tokenizer.json")
+	if err := os.Chtimes(path, info.ModTime(), info.ModTime().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n.fails(`ask("Mary and John")`, "tokenizer.json")
 }

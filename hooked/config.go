@@ -77,6 +77,26 @@ const (
 	LocalAttention  AttentionKind = "local"  // the last [Config.WindowSize] positions
 )
 
+// QKNorm says how q and k are normalized, before they are turned.
+type QKNorm string
+
+// The kinds of norm of q and k.
+const (
+	EachHead QKNorm = ""    // RMS of each head, with the same weights for all of them
+	AllHeads QKNorm = "all" // OLMo 2: RMS of all heads together
+	OwnLN    QKNorm = "own" // Command R+: layer norm of each head, with weights of its own
+)
+
+// Router says how the gates of a mixture of experts follow from the router's scores.
+type Router string
+
+// The kinds of router. In all but the last each token uses the experts with the largest scores.
+const (
+	SoftmaxRouter    Router = "softmax"     // gates are a softmax over all experts
+	NormalizedRouter Router = "normalized"  // over the chosen ones, so that they sum to one
+	SparseMixer      Router = "sparsemixer" // Phi: a softmax for each slot over those nearly as good as the best left
+)
+
 // A Config says everything that the forward pass needs to know of a model: sizes, and which of the
 // known variants of each part it has. Field names are TransformerLens' in Go's case. It is a value:
 // a model never changes its own.
@@ -99,6 +119,8 @@ type Config struct {
 	Eps                         float64       // inside the square root of the norms
 	FinalRMS                    bool          // the last norm is RMS whatever the others are
 	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
+	NormalizationAfterOnly      bool          // OLMo 2: norms after attention and MLP, none before them
+	LNWithoutBias               bool          // Cohere, MPT: layer norms scale and do not shift
 	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
 	// BERT: norms stand after the parts; such a model is an [Encoder]
 	PostNorm bool
@@ -115,7 +137,10 @@ type Config struct {
 	AttnTypes           []AttentionKind // per layer; empty when all are global
 	AttnScoresSoftCap   float64         // c: scores become c*tanh(scores/c); 0 for none
 	OutputLogitsSoftCap float64         // the same for logits
-	UseQKNorm           bool            // RMS norm of each head's q and k
+	UseQKNorm           bool            // a norm of q and k
+	QKNorm              QKNorm          // which; [EachHead] unless the family says otherwise
+	ClipQKV             float64         // q, k and v are cut off at plus and minus it; 0 for none
+	AttnSinks           bool            // gpt-oss: each head may look at nothing, with a learned score
 
 	PositionalEmbedding PositionalEmbedding
 	RotaryDim           int          // leading entries of a head that are turned
@@ -125,6 +150,24 @@ type Config struct {
 	// GGUF: what each pair's positions are divided by in global layers
 	RotaryFactors       []float64
 	RotaryAdjacentPairs bool // GPT-J: pairs (0,1), (2,3), ...; else (0,n/2), (1,n/2+1), ...
+	// per layer: whether q and k are turned (SmolLM3, Cohere 2); empty when all are
+	RotaryLayers []bool
+	// ALiBi: how much a score falls with each position, per head; empty for the paper's slopes
+	ALiBiSlopes []float64
+	// Falcon: the bias is the key's position times the slope, each rounded to bfloat16, and is
+	// divided by AttnScale with the score
+	ALiBiRounded bool
+
+	// a mixture of experts in place of an MLP; 0 for none
+	NExperts        int
+	ExpertsPerToken int     // that each token chooses
+	DExpert         int     // hidden width of an expert
+	DSharedExpert   int     // Qwen 2: of one more that all tokens use; 0 for none
+	SparseLayers    []bool  // per layer: whether it has one; empty when all have
+	Router          Router  // how gates follow from scores
+	RouterJitter    float64 // of [SparseMixer]: how much less than the best an expert may be
+	// gpt-oss: gate and linear part are cut off at it, and one is added to the latter; 0 for none
+	SwiGLULimit float64
 
 	ParallelAttnMLP bool // attention and MLP read the same residual stream
 	GatedMLP        bool // act(x W_gate) * (x W_in)
@@ -163,8 +206,9 @@ func (c Config) withDefaults() Config {
 // Bounds of a configuration's sizes, well above any model's: what is larger is a damaged file, and
 // must not make anyone count to it.
 const (
-	maxLayers = 1 << 12
-	maxSize   = 1 << 24
+	maxLayers  = 1 << 12
+	maxExperts = 1 << 12
+	maxSize    = 1 << 24
 )
 
 // Validate reports every field that makes no sense, each by name.
@@ -211,6 +255,14 @@ func (c Config) Validate() error {
 	check(c.NKeyValueHeads > 0 && c.NHeads%c.NKeyValueHeads == 0, "NHeads %d is no multiple of NKeyValueHeads %d", c.NHeads, c.NKeyValueHeads)
 	check(len(c.AttnTypes) == 0 || len(c.AttnTypes) == c.NLayers, "AttnTypes has %d entries for %d layers", len(c.AttnTypes), c.NLayers)
 	check(len(c.AttnTypes) == 0 || c.WindowSize > 0, "AttnTypes needs a positive WindowSize, got %d", c.WindowSize)
+	check(len(c.RotaryLayers) == 0 || len(c.RotaryLayers) == c.NLayers, "RotaryLayers has %d entries for %d layers", len(c.RotaryLayers), c.NLayers)
+	check(len(c.ALiBiSlopes) == 0 || len(c.ALiBiSlopes) == c.NHeads, "ALiBiSlopes has %d entries for %d heads", len(c.ALiBiSlopes), c.NHeads)
+	check(slices.IndexFunc(c.ALiBiSlopes, func(v float64) bool { return !positive(v) }) < 0, "ALiBiSlopes must be positive, got %v", c.ALiBiSlopes)
+	check(c.ClipQKV == 0 || positive(c.ClipQKV), "ClipQKV must be positive, or 0 for none, got %v", c.ClipQKV)
+	check(slices.Contains([]QKNorm{EachHead, AllHeads, OwnLN}, c.QKNorm), "unknown QKNorm %q", c.QKNorm)
+	check(c.UseQKNorm || c.QKNorm == EachHead, "QKNorm is %q and UseQKNorm false", c.QKNorm)
+	check(!c.NormalizationAfterOnly || !c.NormalizationBeforeAndAfter, "NormalizationAfterOnly and NormalizationBeforeAndAfter exclude each other")
+	errs = append(errs, c.validateExperts())
 	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
 	if len(c.RotaryFactors) > 0 {
 		errs = append(errs, factors("RotaryFactors", c.RotaryFactors, c.RotaryDim))
@@ -238,6 +290,12 @@ func (c Config) firstLayers(n int) (Config, error) {
 	}
 	if !slices.Contains(c.AttnTypes, LocalAttention) {
 		c.AttnTypes, c.WindowSize = nil, 0
+	}
+	if len(c.SparseLayers) > 0 {
+		c.SparseLayers = slices.Clone(c.SparseLayers[:n])
+	}
+	if len(c.RotaryLayers) > 0 {
+		c.RotaryLayers = slices.Clone(c.RotaryLayers[:n])
 	}
 	return c, nil
 }
@@ -277,6 +335,65 @@ func (c Config) AttnScaleAt(l int) float64 {
 		return c.AttnScale * float64(l+1)
 	}
 	return c.AttnScale
+}
+
+// validateExperts reports what makes no sense in the mixture of experts.
+func (c Config) validateExperts() error {
+	if c.NExperts == 0 {
+		if c.ExpertsPerToken != 0 || c.DExpert != 0 || c.DSharedExpert != 0 || len(c.SparseLayers) > 0 || c.Router != "" || c.SwiGLULimit != 0 {
+			return brief.Errorf("config: a model without experts (NExperts is 0) has none of the fields of experts")
+		}
+		return nil
+	}
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, brief.Errorf("config: "+format, args...))
+		}
+	}
+	check(!c.AttnOnly && c.GatedMLP, "NExperts is %d: experts stand in place of gated MLPs", c.NExperts)
+	check(c.NExperts > 0 && c.NExperts <= maxExperts, "NExperts must be 1 to %d, got %d", maxExperts, c.NExperts)
+	check(c.ExpertsPerToken > 0 && c.ExpertsPerToken <= c.NExperts, "ExpertsPerToken must be 1 to NExperts %d, got %d", c.NExperts, c.ExpertsPerToken)
+	check(c.DExpert > 0 && c.DExpert <= maxSize, "DExpert must be 1 to %d, got %d", maxSize, c.DExpert)
+	check(c.DSharedExpert >= 0 && c.DSharedExpert <= maxSize, "DSharedExpert must be 0 to %d, got %d", maxSize, c.DSharedExpert)
+	check(len(c.SparseLayers) == 0 || len(c.SparseLayers) == c.NLayers, "SparseLayers has %d entries for %d layers", len(c.SparseLayers), c.NLayers)
+	check(slices.Contains([]Router{SoftmaxRouter, NormalizedRouter, SparseMixer}, c.Router), "unknown Router %q", c.Router)
+	check(c.Router != SparseMixer || c.ExpertsPerToken <= 2 && c.RouterJitter >= 0, "SparseMixer chooses at most 2 experts with a RouterJitter of 0 or more, got %d and %v",
+		c.ExpertsPerToken, c.RouterJitter)
+	check(c.SwiGLULimit == 0 || positive(c.SwiGLULimit), "SwiGLULimit must be positive, or 0 for none, got %v", c.SwiGLULimit)
+	return errors.Join(errs...)
+}
+
+// sparse reports whether layer l has a mixture of experts.
+func (c Config) sparse(l int) bool {
+	return c.NExperts > 0 && (len(c.SparseLayers) == 0 || c.SparseLayers[l])
+}
+
+// anyDense reports whether a layer has an MLP for all tokens.
+func (c Config) anyDense() bool {
+	for l := range min(c.NLayers, maxLayers) {
+		if !c.AttnOnly && !c.sparse(l) {
+			return true
+		}
+	}
+	return false
+}
+
+// rotates reports whether layer l turns q and k.
+func (c Config) rotates(l int) bool {
+	return c.PositionalEmbedding == RotaryPositions && (len(c.RotaryLayers) == 0 || c.RotaryLayers[l])
+}
+
+// PostNorms reports whether what attention and MLP write is normalized before it is added to the
+// residual stream.
+func (c Config) PostNorms() bool { return c.NormalizationBeforeAndAfter || c.NormalizationAfterOnly }
+
+// preNorm is the norm through which attention and MLP read the residual stream.
+func (c Config) preNorm() Normalization {
+	if c.NormalizationAfterOnly {
+		return NoNorm
+	}
+	return c.Normalization
 }
 
 // local reports whether layer l attends to a window only.

@@ -44,6 +44,17 @@
 //	blocks.L.mlp.ln.hook_scale                 batch pos 1
 //	blocks.L.mlp.ln.hook_normalized            batch pos d_mlp
 //	blocks.L.mlp.hook_post                     batch pos d_mlp
+//	blocks.L.mlp.hook_router_logits            batch pos expert
+//	blocks.L.mlp.hook_expert_weights           batch pos expert
+//	blocks.L.mlp.hook_expert_indices           batch pos slot
+//	blocks.L.mlp.hook_expert_gates             batch pos slot
+//	blocks.L.mlp.hook_expert_pre               batch pos slot d_expert    on request
+//	blocks.L.mlp.hook_expert_pre_linear        batch pos slot d_expert    on request
+//	blocks.L.mlp.hook_expert_post              batch pos slot d_expert    on request
+//	blocks.L.mlp.hook_expert_out               batch pos slot d_model     on request
+//	blocks.L.mlp.hook_routed_out               batch pos d_model
+//	blocks.L.mlp.hook_shared_expert_out        batch pos d_model
+//	blocks.L.mlp.hook_shared_expert_gate       batch pos 1
 //	blocks.L.ln2_post.hook_scale               batch pos 1
 //	blocks.L.ln2_post.hook_normalized          batch pos d_model
 //	blocks.L.hook_mlp_out                      batch pos d_model

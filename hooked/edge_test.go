@@ -24,7 +24,7 @@ var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.Tensor{}, hooked
 	hooked.Range{}, hooked.Tokens{}, hooked.StateDict{}, hooked.Sampling{}, hooked.Generation{}, hooked.GenerationStep{},
 	hooked.LoadOptions{}, hooked.RopeScaling{}, hooked.SkippedStep{}, hooked.Check{}, hooked.StackFlag(0), hooked.Processing(0),
 	hooked.DType(""), hooked.Activation(""), hooked.Normalization(""), hooked.PositionalEmbedding(""), hooked.Direction(""),
-	hooked.AttentionKind(""), hooked.RopeKind(""), hooked.CompositionMode(""),
+	hooked.AttentionKind(""), hooked.QKNorm(""), hooked.Router(""), hooked.RopeKind(""), hooked.CompositionMode(""),
 	hooked.SaveOptions{}, hooked.NotebookModel{}, hooked.NotebookCache{}, hooked.Sizes{}, hooked.Order(0), hooked.OnceValue{}}
 
 // exportedFunctions are functions that a program may call with what a failed step has left.

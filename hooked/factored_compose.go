@@ -61,7 +61,9 @@ func (m *Model) composes(mode CompositionMode) error {
 	switch c := m.cfg; {
 	case c.Normalization.HasWeights():
 		return fmt.Errorf("the norms of the model have weights of their own, which stand between heads: load it with FoldLN")
-	case c.NormalizationBeforeAndAfter:
+	case c.ClipQKV > 0:
+		return fmt.Errorf("in this model (%s) queries, keys and values are cut off (ClipQKV)", c.Architecture)
+	case c.PostNorms():
 		return fmt.Errorf("in this model (%s) what heads write is normalized before it is added", c.Architecture)
 	case c.UseQKNorm && mode != VComposition:
 		return fmt.Errorf("in this model (%s) heads normalize their queries and keys: only VComposition is told by weights", c.Architecture)

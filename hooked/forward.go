@@ -31,7 +31,7 @@ func graphModelOf(model any) (forward.Model, error) {
 		return nil, err
 	}
 	if m.cfg.DType.halved() {
-		return nil, brief.Errorf("the weights are in %s, and training needs float32: load the model with LoadOptions{DType: hooked.F32}", m.cfg.DType)
+		return nil, brief.Errorf("the weights are in %s, and a training or an attribution graph needs float32: load the model with LoadOptions{DType: hooked.F32}", m.cfg.DType)
 	}
 	return graphModel{m}, m.weights.ready(context.Background())
 }

@@ -1,9 +1,6 @@
 package hooked
 
 import (
-	"math"
-
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -21,20 +18,36 @@ func (b *builder) attention(l int, resid *Node) *Node { return b.attend(l, b.att
 
 // attend is attention to inputs that are normalized already.
 func (b *builder) attend(l int, in attnInputs) *Node {
-	q := b.tap(AttnQ.At(l), b.project(l, "Q", in.q))
-	k := b.tap(AttnK.At(l), b.ungroup(b.project(l, "K", in.k)), b.kvAxes("d_head")...)
-	v := b.tap(AttnV.At(l), b.ungroup(b.project(l, "V", in.v)), b.kvAxes("d_head")...)
+	q := b.tap(AttnQ.At(l), b.clippedUnlessNormed(b.project(l, "Q", in.q)))
+	k := b.tap(AttnK.At(l), b.ungroup(b.clippedUnlessNormed(b.project(l, "K", in.k))), b.kvAxes("d_head")...)
+	v := b.tap(AttnV.At(l), b.ungroup(b.clipped(b.project(l, "V", in.v))), b.kvAxes("d_head")...)
 	if b.cfg.UseQKNorm {
-		q = b.norm(RMS, b.layerName(l, "attn.q_norm"), qNormSites.at(l), q, "batch", "pos", "head", "d_head")
-		k = b.norm(RMS, b.layerName(l, "attn.k_norm"), kNormSites.at(l), k, b.kvAxes("d_head")...)
+		q = b.clipped(b.qkNorm(b.layerName(l, "attn.q_norm"), qNormSites.at(l), q, "batch", "pos", "head", "d_head"))
+		k = b.clipped(b.qkNorm(b.layerName(l, "attn.k_norm"), kNormSites.at(l), k, b.kvAxes("d_head")...))
 	}
 	k, v = b.remember(l, k, v)
-	if b.cfg.PositionalEmbedding == RotaryPositions {
+	if b.cfg.PositionalEmbedding == RotaryPositions { // in layers without rotation these are q and k
 		q = b.tap(AttnRotQ.At(l), b.rotate(l, q, b.posIDs))
 		k = b.tap(AttnRotK.At(l), b.rotate(l, k, b.keyIDs()), "batch", "key", b.kvAxes("")[2], "d_head")
 	}
 	z := b.tap(AttnZ.At(l), b.weightedValues(l, b.spreadPrefixes(q), b.spreadPrefixes(k), b.spreadPrefixes(v)))
 	return b.headsOut(l, b.cut(l, b.oncePerPrefix(z)))
+}
+
+// clipped is x cut off at plus and minus [Config.ClipQKV].
+func (b *builder) clipped(x *Node) *Node {
+	if c := b.cfg.ClipQKV; c > 0 {
+		return MinScalar(MaxScalar(x, -c), c)
+	}
+	return x
+}
+
+// clippedUnlessNormed leaves the clipping of q or k to what follows their norm, if they have one.
+func (b *builder) clippedUnlessNormed(x *Node) *Node {
+	if b.cfg.UseQKNorm {
+		return x
+	}
+	return b.clipped(x)
 }
 
 // weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch,
@@ -52,7 +65,7 @@ func (b *builder) attnInputs(l int, resid *Node) attnInputs {
 	name, sites := b.layerName(l, "ln1"), ln1Sites.at(l)
 	if b.wants(AttnIn.At(l)) {
 		x := b.tap(AttnIn.At(l), perHead(resid, b.cfg.NHeads))
-		x = b.norm(b.cfg.Normalization, name, sites, x, "batch", "pos", "head", "d_model")
+		x = b.norm(b.cfg.preNorm(), name, sites, x, "batch", "pos", "head", "d_model")
 		return b.shortformer(attnInputs{x, x, x})
 	}
 	split := func(s Site, axis string, heads int) *Node {
@@ -71,10 +84,10 @@ func (b *builder) attnInputs(l int, resid *Node) attnInputs {
 	var whole *Node
 	normed := func(x *Node, axis string) *Node {
 		if x != nil {
-			return b.norm(b.cfg.Normalization, name, sites, x, "batch", "pos", axis, "d_model")
+			return b.norm(b.cfg.preNorm(), name, sites, x, "batch", "pos", axis, "d_model")
 		}
 		if whole == nil {
-			whole = b.norm(b.cfg.Normalization, name, sites, resid)
+			whole = b.norm(b.cfg.preNorm(), name, sites, resid)
 		}
 		return whole
 	}
@@ -161,10 +174,11 @@ func perHead(x *Node, heads int) *Node {
 	return BroadcastToDims(InsertAxes(x, 2), d[0], d[1], heads, d[2])
 }
 
-// pattern is how much each query looks at each key, [batch, head, query, key]; rows sum to one.
+// pattern is how much each query looks at each key, [batch, head, query, key]; rows sum to one, or
+// to less where a sink takes the rest.
 func (b *builder) pattern(l int, q, k *Node) *Node {
 	scores := b.tap(AttnScores.At(l), b.scores(l, q, k, span{0, q.Shape().Dim(1)}, span{0, k.Shape().Dim(1)}))
-	return b.tap(AttnPattern.At(l), b.softmax(scores))
+	return b.tap(AttnPattern.At(l), b.softmax(l, scores))
 }
 
 // A span is a range of queries or keys: from, and up to but not including to.
@@ -195,7 +209,7 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 		scores = softCap(scores, c)
 	}
 	if b.cfg.PositionalEmbedding == ALiBiPositions {
-		scores = Add(scores, b.alibi(queries, keys))
+		scores = Add(scores, b.alibi(l, queries, keys))
 	}
 	mask := b.maskOf(l)
 	if mask == nil {
@@ -207,7 +221,10 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 
 // softmax is over keys. A query that may look at nothing, as that of a pad may, gets a row of
 // zeros, not NaN.
-func (b *builder) softmax(scores *Node) *Node {
+func (b *builder) softmax(l int, scores *Node) *Node {
+	if b.cfg.AttnSinks {
+		return b.softmaxWithSink(l, scores)
+	}
 	if b.padding == nil {
 		return softmaxAlong(scores, -1)
 	}
@@ -215,6 +232,22 @@ func (b *builder) softmax(scores *Node) *Node {
 	open = BroadcastToDims(GreaterThan(open, Infinity(b.g, scores.DType(), -1)), scores.Shape().Dimensions...)
 	zero := ScalarZero(b.g, scores.DType())
 	return Where(open, softmaxAlong(Where(open, scores, zero), -1), zero)
+}
+
+// softmaxWithSink is a softmax over keys and the head's sink, which is left out of what comes back.
+func (b *builder) softmaxWithSink(l int, scores *Node) *Node {
+	weights, sums := b.sinkWeights(l, scores)
+	return Div(weights, sums)
+}
+
+// sinkWeights are the exponentials of scores [batch, head, query, key], and their sum with the
+// sink's [batch, head, query, 1].
+func (b *builder) sinkWeights(l int, scores *Node) (weights, sums *Node) {
+	dims := leading(scores)
+	sink := BroadcastToDims(Reshape(b.lw(l, "attn.sinks"), 1, b.cfg.NHeads, 1, 1), append(dims, 1)...)
+	top := StopGradient(Max(ReduceAndKeep(scores, ReduceMax, -1), sink))
+	weights = Exp(Sub(scores, top))
+	return weights, Add(ReduceAndKeep(weights, reduceSum, -1), Exp(Sub(sink, top)))
 }
 
 // mix moves values along the pattern: [batch, query, head, d_head].
@@ -240,27 +273,3 @@ func (b *builder) headsOut(l int, z *Node) *Node {
 }
 
 func softCap(x *Node, c float64) *Node { return MulScalar(Tanh(DivScalar(x, c)), c) }
-
-// alibi is the bias [1, head, query, key] that lowers a score with the distance of its key.
-func (b *builder) alibi(queries, keys span) *Node {
-	slopes := make([]float32, b.cfg.NHeads)
-	for h := range slopes {
-		slopes[h] = float32(alibiSlope(h, b.cfg.NHeads))
-	}
-	at := queries.of(b.queryIndex(queries.to), 0)
-	// [query, key], negative
-	distance := Sub(InsertAxes(b.arange(keys.from, keys.to-keys.from), 0), InsertAxes(at, 1))
-	distance = MinScalar(ConvertDType(distance, dtypes.Float32), 0.0)
-	return InsertAxes(Mul(Reshape(b.constant(slopes), b.cfg.NHeads, 1, 1), InsertAxes(distance, 0)), 0)
-}
-
-// alibiSlope is the slope of head h of n: a geometric series, which for n no power of two takes
-// every second term of the next longer series for what is left over. Source:
-// transformers/models/bloom/modeling_bloom.py, build_alibi_tensor.
-func alibiSlope(h, n int) float64 {
-	power := 1 << int(math.Floor(math.Log2(float64(n))))
-	if h < power {
-		return math.Pow(2, -8*float64(h+1)/float64(power))
-	}
-	return math.Pow(2, -4*float64(2*(h-power)+1)/float64(power))
-}

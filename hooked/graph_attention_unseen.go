@@ -40,7 +40,7 @@ func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
 	var parts []*Node
 	for _, queries := range querySpans(q.Shape().Dim(1)) {
 		keys := b.visible(l, queries, k.Shape().Dim(1))
-		parts = append(parts, b.mixUnseen(b.scores(l, q, k, queries, keys), keys.of(v, 1)))
+		parts = append(parts, b.mixUnseen(l, b.scores(l, q, k, queries, keys), keys.of(v, 1)))
 	}
 	if len(parts) == 1 {
 		return parts[0]
@@ -50,9 +50,12 @@ func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
 
 // mixUnseen is the mix of the scores' softmax. Its division comes last: z is smaller than the
 // pattern.
-func (b *builder) mixUnseen(scores, v *Node) *Node {
+func (b *builder) mixUnseen(l int, scores, v *Node) *Node {
+	if b.cfg.AttnSinks {
+		return b.mix(b.softmaxWithSink(l, scores), v)
+	}
 	if b.padding != nil { // a row may be masked altogether
-		return b.mix(b.softmax(scores), v)
+		return b.mix(b.softmax(l, scores), v)
 	}
 	weights := Exp(Sub(scores, StopGradient(ReduceAndKeep(scores, ReduceMax, -1))))
 	// [batch, query, head, 1]

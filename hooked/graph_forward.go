@@ -115,7 +115,7 @@ func (b *builder) block(l int, resid *Node) *Node {
 
 // postNorm is Gemma 2's norm of what a part writes, where the family has it.
 func (b *builder) postNorm(l int, name string, sites normSites, x *Node) *Node {
-	if !b.cfg.NormalizationBeforeAndAfter {
+	if !b.cfg.PostNorms() {
 		return x
 	}
 	return b.norm(b.cfg.postNorm(), b.layerName(l, name), sites.at(l), x)

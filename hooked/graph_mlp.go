@@ -10,7 +10,7 @@ func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
-	x = b.norm(b.cfg.Normalization, b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	x = b.norm(b.cfg.preNorm(), b.layerName(l, "ln2"), ln2Sites.at(l), x)
 	if b.wants(MLPHookIn.At(l)) {
 		x = b.tap(MLPHookIn.At(l), branch(x))
 	}
@@ -19,6 +19,9 @@ func (b *builder) mlp(l int, x *Node) *Node {
 
 // mlpOut is what the MLP makes of an input that is normalized already.
 func (b *builder) mlpOut(l int, x *Node) *Node {
+	if b.cfg.sparse(l) {
+		return b.experts(l, x)
+	}
 	post := b.tap(MLPPost.At(l), b.neurons(l, x))
 	return dense(post, b.lw(l, "mlp.W_out"), b.bias(b.layerName(l, "mlp.b_out")))
 }

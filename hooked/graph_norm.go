@@ -33,17 +33,48 @@ func (b *builder) norm(kind Normalization, name string, sites normSites, x *Node
 	if kind.Centred() {
 		x = Sub(x, ReduceAndKeep(x, reduceMean, -1))
 	}
-	scale := Sqrt(AddScalar(ReduceAndKeep(Mul(x, x), reduceMean, -1), b.cfg.Eps))
+	scale := b.root(ReduceAndKeep(Mul(x, x), reduceMean, -1))
 	scale = b.tap(sites.scale, scale, lastAxisOne(axes)...)
 	x = Div(x, scale)
 	switch kind {
 	case LN:
-		return b.tap(sites.normalized, addBias(Mul(x, b.rowWeight(name+".w", x)), b.w(name+".b")), axes...)
+		return b.tap(sites.normalized, addBias(Mul(x, b.rowWeight(name+".w", x)), b.bias(name+".b")), axes...)
 	case RMS:
 		return Mul(b.tap(sites.normalized, x, axes...), b.rowWeight(name+".w", x))
 	}
 	return b.tap(sites.normalized, x, axes...)
 }
+
+// qkNorm is the norm of q or k [batch, pos, head, d_head] over each head or over all together.
+func (b *builder) qkNorm(name string, sites normSites, x *Node, axes ...string) *Node {
+	switch b.cfg.QKNorm {
+	case EachHead:
+		return b.norm(RMS, name, sites, x, axes...)
+	case AllHeads:
+		mean := ReduceAndKeep(ReduceAndKeep(Mul(x, x), reduceMean, -1), reduceMean, -2)
+		scale := b.tap(sites.scale, Squeeze(b.root(mean), -1), "batch", "pos", "1")
+		x = Div(x, InsertAxes(scale, -1))
+	case OwnLN:
+		x = Sub(x, ReduceAndKeep(x, reduceMean, -1))
+		scale := b.root(ReduceAndKeep(Mul(x, x), reduceMean, -1))
+		x = Div(x, b.tap(sites.scale, scale, lastAxisOne(axes)...))
+	}
+	x = b.tap(sites.normalized, x, axes...)
+	return Mul(x, b.qkNormWeight(name, x))
+}
+
+// qkNormWeight is the weight of the norm of q or k [batch, pos, head, d_head]; keys may be
+// ungrouped.
+func (b *builder) qkNormWeight(name string, x *Node) *Node {
+	w := b.w(name + ".w")
+	if w.Rank() == 2 && w.Shape().Dim(0) != x.Shape().Dim(2) {
+		w = b.repeat(w, 0)
+	}
+	return ExpandLeftToRank(w, x.Rank())
+}
+
+// root is the scale of a norm, of the mean of squares.
+func (b *builder) root(mean *Node) *Node { return Sqrt(AddScalar(mean, b.cfg.Eps)) }
 
 // rowWeight is a weight of the last axis, with leading axes of size one to fit x.
 func (b *builder) rowWeight(name string, x *Node) *Node { return ExpandLeftToRank(b.w(name), x.Rank()) }

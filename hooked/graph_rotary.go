@@ -12,6 +12,9 @@ import (
 // that grow with the position (Su et al. 2021, arXiv:2104.09864). positions is [1 or batch, pos]
 // int32.
 func (b *builder) rotate(l int, x, positions *Node) *Node {
+	if !b.cfg.rotates(l) {
+		return x
+	}
 	sin, cos := b.angles(l, positions)
 	return b.turn(x, sin, cos)
 }

@@ -138,7 +138,10 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, limit, put) }
-	m.tok = sync.OnceValues(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
+	if k, ok := be.(keeper); ok {
+		m.texts = newTextKeeper(k, key, where)
+	}
+	m.tok = m.texts.tokenizer(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
 	return m, nil
 }
 
@@ -217,11 +220,33 @@ func readConfigFile(path string) (*architecture, Config, checkpointFields, error
 type checkpointFields struct {
 	tied  bool            // the unembedding is the embedding, where there is no other
 	flags map[string]bool // the fields that say whether some tensors are there
+	// the fields that weights are multiplied by or divided
+	numbers map[string]float64
 	// the family's class tells which tensors there are; else biases may be absent
 	strict    bool
 	defaulted []string   // fields that the file leaves to the family's defaults, with these
 	applied   Processing // what the weights in the file went through before they were saved
 	absent    []string   // tensors that are zeros for biases which the model does without
+}
+
+// factor is what a rule's scale says.
+func (c checkpointFields) factor(scale string) float64 {
+	field, divides := strings.CutPrefix(scale, "/")
+	if divides {
+		return 1 / c.numbers[field]
+	}
+	return c.numbers[field]
+}
+
+// holds reports whether all of a rule's conditions hold.
+func (c checkpointFields) holds(iff string) bool {
+	for _, field := range strings.Fields(iff) {
+		name, negated := strings.CutPrefix(field, "!")
+		if c.flags[name] == negated {
+			return false
+		}
+	}
+	return true
 }
 
 // read turns a configuration file's fields into a checked Config.
@@ -245,14 +270,24 @@ func (a *architecture) read(f *fields) (Config, checkpointFields, error) {
 // checkpointFields reads what f says of tensors. GGUF files say nothing: what is in the file is in
 // the model, and a file without an unembedding means the embedding.
 func (a *architecture) checkpointFields(f *fields) checkpointFields {
-	said := checkpointFields{flags: make(map[string]bool)}
+	said := checkpointFields{flags: make(map[string]bool), numbers: make(map[string]float64)}
+	rules := a.weights
+	if f.gguf {
+		rules = a.ggufWeights
+	}
+	for _, r := range rules {
+		if field := strings.TrimPrefix(r.scale, "/"); field != "" {
+			said.numbers[field] = f.Positive(field)
+		}
+	}
 	if f.gguf {
 		said.tied = true
 	} else {
 		said.tied = f.Bool("tie_word_embeddings")
 		for _, r := range a.weights {
-			if r.iff != "" {
-				said.flags[r.iff] = f.Bool(r.iff)
+			for _, field := range strings.Fields(r.iff) {
+				field = strings.TrimPrefix(field, "!")
+				said.flags[field] = f.Bool(field)
 			}
 		}
 	}
@@ -334,7 +369,9 @@ func (s *source) checkNames(a *architecture) error {
 		if !ok && s.needs(r) {
 			return s.missing(r)
 		}
-		used[name] = true
+		for _, member := range s.members(r, name) {
+			used[member] = true
+		}
 	}
 	for _, short := range slices.Sorted(maps.Keys(s.names)) {
 		if !used[s.names[short]] && !matchesAny(a.ignoredTensors, short) {
@@ -368,7 +405,7 @@ func (s *source) stray(a *architecture, short string) error {
 	name := s.names[short]
 	for _, r := range s.rules {
 		if pattern := strings.ReplaceAll(r.from, "%d", "*"); r.iff != "" && matchesAny([]string{pattern}, short) {
-			return brief.Errorf("the checkpoint has the tensor %q although %s is false in config.json or by the family's default", name, r.iff)
+			return brief.Errorf("the checkpoint has the tensor %q although %s does not hold in config.json or by the family's default", name, r.iff)
 		}
 	}
 	return brief.Errorf("the checkpoint's tensor %q belongs to no known part of %s", name, a.class)

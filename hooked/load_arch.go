@@ -16,6 +16,8 @@ import (
 type architecture struct {
 	class string // config.json's architectures[0]
 	gguf  string // general.architecture in GGUF files, empty if llama.cpp has it not
+	// the key that tells it from another family of that name, where it is there and not 0
+	ggufWhen string
 
 	config func(f *fields) Config
 	// of the fields that a config.json leaves out, as in the family's newest configuration class
@@ -30,9 +32,12 @@ type architecture struct {
 	ggufKeys     map[string]string
 	ggufDefaults map[string]any // of the fields that a GGUF file leaves out, as in llama.cpp
 	ggufFixed    map[string]any // fields that GGUF leaves to the family
+	// tensors that are there or not -> the field that says so
+	ggufTensors map[string]string
 
 	noBOS bool // texts get no BOS unless a call says so
 
+	unpacks        bool     // its checkpoints may hold tensors in MXFP4
 	prefixes       []string // that checkpoints may or may not put before their tensors' names
 	weights        []weightRule
 	ggufWeights    []weightRule
@@ -45,10 +50,13 @@ type architecture struct {
 // file has not is an error.
 type weightRule struct {
 	// "blocks.%d.attn.W_Q"; "W_{Q,K,V}" stands for three weights that lie in one tensor
-	to   string
-	from string // the family's name; alternatives are separated by |
+	to string
+	// the family's name; alternatives are separated by |. A # stands for every number from 0 on:
+	// these tensors are stacked along a new first axis
+	from string
 	tied string // what stands in for it where the configuration ties the two
-	// the field of config.json that says whether there is such a tensor; empty if there always is
+	// the fields of config.json that say whether there is such a tensor: "use_bias", or "alibi
+	// !multi_query" for those where the one is true and the other is not; empty if there always is
 	iff     string
 	mayLack bool // a head that some checkpoints of the class do not have
 	// einops, with the axes named in axisSizes; for several targets the first axis on the right
@@ -58,11 +66,17 @@ type weightRule struct {
 
 	// several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
 	sideBySide bool
-	adjust     func(Config, []float32)
+	// what brings the tensor into another order first
+	reorder func(Config, *Array) (*Array, error)
+	adjust  func(Config, []float32)
+	// the field of config.json that the weight is multiplied by, or with a slash before it divided
+	scale string
 }
 
 // architectures lists the families that can be loaded.
-var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3, &phi, &phi3, &bloom, &bert, &bertMaskedLM}
+var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3,
+	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom,
+	&bert, &bertMaskedLM}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
 // bookkeeping of the base class of configurations, and the settings of generation that it held
@@ -94,10 +108,23 @@ func findArchitecture(match func(*architecture) bool, name string) (*architectur
 	return nil, brief.Errorf("architecture %q is not supported%s", name, nearest.Hint(name, known))
 }
 
+// omit gives the rules but those whose targets hold one of the words.
+func omit(rules []weightRule, words ...string) []weightRule {
+	return slices.DeleteFunc(slices.Clone(rules), func(r weightRule) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(r.to, w) })
+	})
+}
+
+// badRows is the error about a matrix of q, k and v together that is not of the heads' size.
+func badRows(c Config, a *Array) error {
+	return brief.Errorf("a tensor of shape %v does not hold %d query heads and %d key-value heads of %d", a.Shape, c.NHeads, c.NKeyValueHeads, c.DHead)
+}
+
 // axisSizes are the axes that a rule's pattern may name.
 func (c Config) axisSizes() map[string]int {
 	return map[string]int{"head": c.NHeads, "kv": c.NKeyValueHeads, "e": c.DHead, "half": 2, "qkv": 3, "gate_up": 2,
-		"d": c.DModel, "m": c.DMLP, "g": c.groupSize()}
+		"d": c.DModel, "m": c.DMLP, "g": c.groupSize(),
+		"expert": c.NExperts, "w": c.DExpert, "s": c.DSharedExpert}
 }
 
 // source is an open checkpoint seen through a family's names.
@@ -108,16 +135,22 @@ type source struct {
 	file  *weights.File
 	rules []weightRule
 	names map[string]string // a tensor's name without the family's prefix -> its name in the file
+	// of the names, those that stand for a tensor of blocks and one of scales
+	packed map[string]bool
 }
 
 func newSource(a *architecture, cfg Config, said checkpointFields, file *weights.File) *source {
-	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights, names: make(map[string]string)}
+	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights,
+		names: make(map[string]string), packed: make(map[string]bool)}
 	if file.Format() == weights.GGUF {
 		s.rules = a.ggufWeights
 	}
 	for _, name := range file.Names() {
 		if slices.Contains(said.absent, name) {
 			continue
+		}
+		if base, ok := s.unpacked(name); ok && a.unpacks {
+			name, s.packed[base] = base, true
 		}
 		short := name
 		for _, prefix := range a.prefixes {
@@ -133,7 +166,7 @@ func newSource(a *architecture, cfg Config, said checkpointFields, file *weights
 func (s *source) rulesOf(layer int) []weightRule {
 	var out []weightRule
 	for _, r := range s.rules {
-		if strings.Contains(r.to, "%d") != (layer >= 0) || r.iff != "" && !s.said.flags[r.iff] {
+		if strings.Contains(r.to, "%d") != (layer >= 0) || !s.said.holds(r.iff) {
 			continue
 		}
 		if layer >= 0 {
@@ -182,12 +215,17 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 	if !ok {
 		return nil // it may be absent: see [source.missing]
 	}
-	a, err := s.read(name)
+	a, err := s.read(s.members(r, name)...)
 	if err != nil {
 		return err
 	}
 	if r.skip > 0 {
 		if a, err = a.withoutRows(r.skip); err != nil {
+			return brief.Errorf("tensor %q: %w", name, err)
+		}
+	}
+	if r.reorder != nil {
+		if a, err = r.reorder(s.cfg, a); err != nil {
 			return brief.Errorf("tensor %q: %w", name, err)
 		}
 	}
@@ -208,6 +246,9 @@ func (s *source) layOut(r weightRule, a *Array, sd StateDict) (err error) {
 		}
 		if r.adjust != nil {
 			r.adjust(s.cfg, a.Data)
+		}
+		if r.scale != "" {
+			a.scale(s.said.factor(r.scale))
 		}
 		return a, nil
 	}
@@ -245,7 +286,32 @@ func (r weightRule) devicePattern() string {
 	return left + "-> " + ungroup(to)
 }
 
-func (s *source) read(name string) (*Array, error) {
+// read reads a tensor, or several alike as one with a new first axis.
+func (s *source) read(names ...string) (*Array, error) {
+	if len(names) == 1 {
+		return s.readOne(names[0])
+	}
+	var whole *Array
+	for i, name := range names {
+		a, err := s.readOne(name)
+		if err != nil {
+			return nil, err
+		}
+		if whole == nil {
+			whole = NewArray(append([]int{len(names)}, a.Shape...)...)
+		}
+		if !slices.Equal(a.Shape, whole.Shape[1:]) {
+			return nil, brief.Errorf("tensor %q has shape %v, %q has %v", name, a.Shape, names[0], whole.Shape[1:])
+		}
+		copy(whole.Data[i*len(a.Data):], a.Data)
+	}
+	return whole, nil
+}
+
+func (s *source) readOne(name string) (*Array, error) {
+	if s.packed[name] {
+		return s.readPacked(name)
+	}
 	t, err := s.file.Tensor(name)
 	if err != nil {
 		return nil, err
@@ -261,9 +327,27 @@ func (s *source) read(name string) (*Array, error) {
 	return a, nil
 }
 
-// find is the tensor that a rule reads.
+// numbered stands in a rule for every number from 0 on.
+const numbered = "#"
+
+// members are the tensors of a rule that reads several, of which name is the first; else name.
+func (s *source) members(r weightRule, name string) []string {
+	if !strings.Contains(r.from, numbered) {
+		return []string{name}
+	}
+	var names []string
+	for {
+		next, ok := s.names[strings.ReplaceAll(r.from, numbered, fmt.Sprint(len(names)))]
+		if !ok {
+			return names
+		}
+		names = append(names, next)
+	}
+}
+
+// find is the tensor that a rule reads, or the first of them.
 func (s *source) find(r weightRule) (string, bool) {
-	for _, name := range strings.Split(r.from, "|") {
+	for _, name := range strings.Split(strings.ReplaceAll(r.from, numbered, "0"), "|") {
 		if full, ok := s.names[name]; ok {
 			return full, true
 		}
@@ -281,12 +365,15 @@ func (s *source) distribute(a *Array, targets []string, sd StateDict) error {
 	return s.share(a, targets, sd, func(target string) []int { return deviceShape(target, s.specs[target].shape) })
 }
 
-// distributeRows gives each target as many rows of a, a matrix, as it fills.
+// distributeRows gives each target as many rows of a, a matrix or a vector, as it fills.
 func (s *source) distributeRows(a *Array, targets []string, sd StateDict) error {
-	if len(a.Shape) != 2 || a.Shape[1] == 0 {
+	if len(a.Shape) < 1 || len(a.Shape) > 2 || sizeOf(a.Shape) == 0 {
 		return brief.Errorf("a tensor of shape %v is no matrix of the rows of %v", a.Shape, targets)
 	}
-	return s.share(a, targets, sd, func(target string) []int { return []int{sizeOf(s.specs[target].shape) / a.Shape[1], a.Shape[1]} })
+	cols := sizeOf(a.Shape[1:])
+	return s.share(a, targets, sd, func(target string) []int {
+		return append([]int{sizeOf(s.specs[target].shape) / cols}, a.Shape[1:]...)
+	})
 }
 
 // share cuts a's values into the shapes of the targets.

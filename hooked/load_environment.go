@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 
-	_ "gopherlens/internal/purego" // computes where no XLA is at hand
-
 	"gopherlens/internal/backend"
 	"gopherlens/internal/hub"
 	_ "gopherlens/resident" // keeps models alive between notebook cells

@@ -73,6 +73,11 @@ func (f *fields) has(name string) bool {
 	return ok
 }
 
+// derive puts beside the file's fields one that follows from them, for the conditions of rules.
+func (f *fields) derive(name string, value bool) {
+	f.values[name], f.read[name] = value, true
+}
+
 func (f *fields) fail(format string, args ...any) {
 	f.errs = append(f.errs, brief.Errorf("config: "+format, args...))
 }

@@ -26,6 +26,10 @@ func ggufConfig(file *weights.File) (*architecture, Config, checkpointFields, er
 	if err := f.longFactors(file); err != nil {
 		return nil, Config{}, none, err
 	}
+	for tensor, field := range arch.ggufTensors {
+		_, err := file.Tensor(tensor)
+		f.derive(field, err == nil)
+	}
 	cfg, said, err := arch.read(f)
 	if err != nil {
 		return nil, Config{}, none, err
@@ -84,7 +88,14 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	if !ok {
 		return nil, nil, brief.Errorf("the GGUF file does not say its general.architecture")
 	}
-	arch, err := findArchitecture(func(a *architecture) bool { return a.gguf != "" && a.gguf == name }, name)
+	told := func(a *architecture) bool { // apart, by its own key
+		v, ok := metadata[name+"."+a.ggufWhen]
+		return a.ggufWhen != "" && ok && plainJSON(v) != 0.0
+	}
+	arch, err := findArchitecture(func(a *architecture) bool { return a.gguf == name && told(a) }, name)
+	if err != nil {
+		arch, err = findArchitecture(func(a *architecture) bool { return a.gguf != "" && a.gguf == name && a.ggufWhen == "" }, name)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,6 +108,8 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 		}
 		field, known := arch.ggufKeys[short]
 		switch {
+		case known && field == ggufWindowsField:
+			f.putWindows(value)
 		case !known:
 			f.values[key] = plainJSON(value) // left unread, it stops the load
 		case field != "":
@@ -108,6 +121,26 @@ func ggufFields(metadata map[string]any) (*architecture, *fields, error) {
 	}
 	f.values["vocab_size"] = float64(reflectLen(metadata["tokenizer.ggml.tokens"]))
 	return arch, f, nil
+}
+
+// ggufWindowsField is where [ggufFields] finds which layers have a window.
+const ggufWindowsField = "layers with a window in GGUF"
+
+// putWindows sets which layers have a window: a truth value for each, or every how many has none.
+func (f *fields) putWindows(value any) {
+	list := reflect.ValueOf(value)
+	if list.Kind() != reflect.Slice {
+		f.put("sliding_window_pattern", plainJSON(value))
+		return
+	}
+	kinds := make([]any, list.Len())
+	for i := range kinds {
+		kinds[i] = "full_attention"
+		if v := list.Index(i); reflect.DeepEqual(v.Interface(), true) {
+			kinds[i] = "sliding_attention"
+		}
+	}
+	f.put("layer_types", kinds)
 }
 
 // put sets a field; in "rope_scaling.factor" it is one of an object.

@@ -29,6 +29,33 @@ func TestGGUF(t *testing.T) {
 	}
 }
 
+// TestGGUFFamilies loads GGUF files that testdata/gguf/families.py wrote, likewise.
+func TestGGUFFamilies(t *testing.T) {
+	files, err := filepath.Glob("testdata/gguf_families/*.gguf")
+	if err != nil || len(files) < 20 {
+		t.Fatal("fixtures are missing in testdata/gguf_families", files, err)
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".gguf")
+		t.Run(name, func(t *testing.T) {
+			m, err := hooked.FromPretrained(path, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			file, tol := familyFile(t, name)
+			tokens := hooked.Tokens(file.Ints("tokens"))
+			if name == "gpt_oss" { // GGUF files say no limit: it is 7
+				dir := copied(t, "testdata/families/gpt_oss")
+				editConfig(t, dir, map[string]any{"swiglu_limit": 7})
+				same := hooked.Must(hooked.FromPretrained(dir, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))
+				golden.Close(t, name, hooked.Must(m.Run(tokens)).Float32s(), hooked.Must(same.Run(tokens)).Float32s(), tol)
+				return
+			}
+			compare(t, file, "hf_logits", hooked.Must(m.Run(tokens)), tol)
+		})
+	}
+}
+
 // TestGGUFOptional loads files that leave out what llama.cpp has a default for, or scale their
 // rotary angles.
 func TestGGUFOptional(t *testing.T) {
@@ -96,7 +123,7 @@ func TestGGUFMetadata(t *testing.T) {
 	} {
 		_, err := read("llama3_rope", map[string]any{key: value})
 		name := key[strings.LastIndex(key, ".")+1:]
-		for short, long := range map[string]string{"layer_norm_rms_epsilon": "rms_norm_eps", "type": "spiral", "head_count": "num_attention_heads", "value_length": "value width"} {
+		for short, long := range map[string]string{"layer_norm_rms_epsilon": "rms_norm_eps", "type": "spiral", "head_count": "num_attention_heads", "value_length": "value width", "expert_count": "num_experts_per_tok"} {
 			if name == short {
 				name = long
 			}

@@ -80,3 +80,19 @@ func TestStateDictErrors(t *testing.T) {
 		}
 	}
 }
+
+// Each name that WeightNames gives is one that Weight knows, and the state dict holds the same.
+func TestWeightNames(t *testing.T) {
+	m := hooked.Must(hooked.New(hooked.Config{NLayers: 2, DModel: 8, NHeads: 2, DHead: 4, DMLP: 16, ActFn: hooked.ReLU, NCtx: 8, DVocab: 5,
+		Normalization: hooked.LN, InitMode: "gpt2", InitializerRange: 0.1}))
+	names := hooked.Must(m.WeightNames())
+	state := hooked.Must(m.StateDict())
+	if len(names) != len(state) || !slices.IsSorted(names) {
+		t.Fatalf("%d names %q of %d weights", len(names), names, len(state))
+	}
+	for _, name := range names {
+		if w := hooked.Must(m.Weight(name)); !slices.Equal(w.Float32s(), state[name].Data) {
+			t.Errorf("%s is not what the state dict holds", name)
+		}
+	}
+}

@@ -18,6 +18,7 @@ type Model struct {
 	weights *weightStore
 	tok     func() (*tokenize.Tokenizer, error)
 
+	texts    *textKeeper         // of earlier cells' tokenizer; nil where nothing is kept
 	givenTok *tokenize.Tokenizer // by WithTokenizer; nil for that of the model's files, or none
 
 	applied Processing
@@ -81,7 +82,10 @@ func (m *Model) String() string {
 	if c.groupSize() > 1 {
 		fmt.Fprintf(&b, " over %d key-value heads", c.NKeyValueHeads)
 	}
-	if !c.AttnOnly {
+	switch {
+	case c.NExperts > 0:
+		fmt.Fprintf(&b, ", %d of %d experts of %d (%s)", c.ExpertsPerToken, c.NExperts, c.DExpert, c.ActFn)
+	case !c.AttnOnly:
 		fmt.Fprintf(&b, ", d_mlp %d (%s)", c.DMLP, c.ActFn)
 	}
 	fmt.Fprintf(&b, ", vocabulary %d, context %d\n", c.DVocab, c.NCtx)

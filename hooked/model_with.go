@@ -98,6 +98,6 @@ func (m *Model) WithTokenizer(tok *tokenize.Tokenizer) (*Model, error) {
 		return nil, brief.Errorf("WithTokenizer: the tokenizer has %d tokens, the model reads %d", n, m.cfg.DVocab)
 	}
 	out := *m
-	out.tok, out.givenTok = func() (*tokenize.Tokenizer, error) { return tok, nil }, tok
+	out.tok, out.givenTok, out.texts = func() (*tokenize.Tokenizer, error) { return tok, nil }, tok, nil
 	return noteModel(&out), nil
 }

@@ -635,6 +635,15 @@ func (nb *NotebookModel) Weight(name string) *Tensor {
 	return v1
 }
 
+// WeightNames is [Model.WeightNames], and panics with its error.
+func (nb *NotebookModel) WeightNames() []string {
+	v1, err := nb.model().WeightNames()
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // WeightsHash is [Model.WeightsHash], and panics with its error.
 func (nb *NotebookModel) WeightsHash() string {
 	v1, err := nb.model().WeightsHash()

@@ -42,7 +42,7 @@ var processingSteps = []processingStep{
 	{FoldLN, "fold_ln", skipFoldLN, foldLN},
 	{CenterWriting, "center_writing_weights", skipCenterWriting, centerWriting},
 	{CenterUnembed, "center_unembed", skipCenterUnembed, centerUnembed},
-	{FoldValueBiases, "fold_value_biases", nil, foldValueBiases},
+	{FoldValueBiases, "fold_value_biases", skipFoldValueBiases, foldValueBiases},
 	{RefactorFactored, "refactor_factored_attn_matrices", skipRefactor, refactorFactored},
 }
 
@@ -130,6 +130,20 @@ func skipFoldLN(c Config) string {
 		return "the layer norms have no weights left to fold"
 	case c.PositionalEmbedding == ShortformerPositions:
 		return "shortformer positions are added after the norm"
+	case c.Normalization == LN && !c.LNWithoutBias && c.GatedMLP && c.anyDense():
+		return "the norm's shift has no place in a gated MLP, whose b_in is added after the product"
+	case c.Normalization == LN && !c.LNWithoutBias && c.DSharedExpert > 0:
+		return "the norm's shift has no place in a shared expert, which has no biases"
+	}
+	return ""
+}
+
+func skipFoldValueBiases(c Config) string {
+	switch {
+	case c.AttnSinks:
+		return "rows of a pattern do not sum to one, since sinks take a part"
+	case c.ClipQKV > 0:
+		return "values are cut off with their biases (ClipQKV)"
 	}
 	return ""
 }
@@ -164,6 +178,12 @@ func skipRefactor(c Config) string {
 	switch {
 	case c.PositionalEmbedding == RotaryPositions:
 		return "with rotary positions the QK circuit depends on where query and key stand"
+	case c.UseQKNorm:
+		return "queries and keys are normalized"
+	case c.ClipQKV > 0:
+		return "queries, keys and values are cut off (ClipQKV)"
+	case c.AttnSinks:
+		return "values' biases cannot be folded, since sinks take a part of each pattern"
 	case c.groupSize() > 1:
 		return "grouped heads share their keys and values"
 	}

@@ -34,6 +34,11 @@ func foldBlock(c Config, sd StateDict, p string) {
 		return
 	}
 	ln2 := norm{sd: sd, name: p + "ln2", shift: centred}
+	if sd[p+"mlp.W_router"] != nil {
+		ln2.intoExperts(p+"mlp.", centred)
+		ln2.remove()
+		return
+	}
 	ln2.into(p+"mlp.W_in", p+"mlp.b_in", centred)
 	if c.GatedMLP {
 		ln2.into(p+"mlp.W_gate", p+"mlp.b_gate", false)
@@ -78,6 +83,36 @@ func (n norm) into(weight, bias string, center bool) {
 	scaleRows(w.Data, scale.Data, cols)
 	if center {
 		centerColumns(w.Data, rows, cols)
+	}
+}
+
+// intoExperts folds the norm into all that reads it in a mixture of experts.
+func (n norm) intoExperts(p string, center bool) {
+	n.into(p+"W_router", p+"b_router", center)
+	for _, which := range []string{"gate", "in"} {
+		n.into(p+"shared.W_"+which, p+"shared.b_"+which, center)
+		n.intoEach(p+"experts.W_"+which, p+"experts.b_"+which, center)
+	}
+	n.into(p+"W_shared_gate", p+"b_shared_gate", center)
+}
+
+// intoEach folds the norm into each matrix of a weight [expert, d_model, out].
+func (n norm) intoEach(weight, bias string, center bool) {
+	w := n.sd[weight]
+	if w == nil {
+		return
+	}
+	experts, in, out := w.Shape[0], w.Shape[1], w.Shape[2]
+	if n.sd[bias] == nil && n.shift && n.sd[n.name+".b"] != nil {
+		n.sd[bias] = NewArray(experts, out)
+	}
+	for e := range experts {
+		one := StateDict{n.name + ".w": n.sd[n.name+".w"], n.name + ".b": n.sd[n.name+".b"],
+			weight: {Shape: []int{in, out}, Data: w.Data[e*in*out : (e+1)*in*out]}}
+		if b := n.sd[bias]; b != nil {
+			one[bias] = &Array{Shape: []int{out}, Data: b.Data[e*out : (e+1)*out]}
+		}
+		norm{sd: one, name: n.name, shift: n.shift}.into(weight, bias, center)
 	}
 }
 
@@ -139,7 +174,7 @@ func centerWriting(c Config, sd StateDict) {
 		names = append(names, "pos_embed.W_pos")
 	}
 	for l := range c.NLayers {
-		for _, name := range []string{"attn.W_O", "attn.b_O", "mlp.W_out", "mlp.b_out"} {
+		for _, name := range []string{"attn.W_O", "attn.b_O", "mlp.W_out", "mlp.b_out", "mlp.experts.W_out", "mlp.experts.b_out", "mlp.shared.W_out"} {
 			names = append(names, blockPrefix(l)+name)
 		}
 	}
@@ -187,18 +222,27 @@ func foldHeads(c Config, bO, bV, wO []float32) {
 	}
 }
 
+// foldedInto are the biases of layer l that take up the shifts of its norms.
+func (c Config) foldedInto(l int) []string {
+	names := []string{"attn.b_Q", "attn.b_K", "attn.b_V"}
+	if c.sparse(l) {
+		return append(names, "mlp.b_router", "mlp.experts.b_gate", "mlp.experts.b_in")
+	}
+	return append(names, "mlp.b_in")
+}
+
 // biases are the optional weights that a model has after processing, given those that its
 // checkpoint has: folding makes new ones, and does away with b_V.
 func (p Processing) biases(c Config, has map[string]bool) map[string]bool {
 	out := maps.Clone(has)
 	fold := p&FoldLN != 0
-	if fold && c.finalNorm() == LN {
+	if fold && c.finalNorm() == LN && !c.LNWithoutBias {
 		out["unembed.b_U"] = true
 	}
 	for l := range c.NLayers {
 		at := blockPrefix(l)
-		if fold && c.Normalization == LN {
-			for _, name := range []string{"attn.b_Q", "attn.b_K", "attn.b_V", "mlp.b_in"} {
+		if fold && c.preNorm() == LN && !c.LNWithoutBias {
+			for _, name := range c.foldedInto(l) {
 				out[at+name] = true
 			}
 			if c.ActFn.hasLN() {

@@ -29,7 +29,8 @@ func (r *run) deferring() bool {
 func (r *run) axisSizes() map[string]int {
 	c := r.m.cfg
 	return map[string]int{"batch": r.plan.batch, "pos": r.plan.pos, "query": r.plan.pos, "key": r.plan.pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
-		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP}
+		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP, "expert": c.NExperts,
+		"slot": c.ExpertsPerToken, "d_expert": c.DExpert}
 }
 
 // leaveForLater takes out of a step's plan what need not be computed now. An edited layer has

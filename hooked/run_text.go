@@ -26,15 +26,14 @@ func (m *Model) tokensOf(input any, r request) (Tokens, error) {
 }
 
 func (m *Model) toTokens(texts []string, r request) (Tokens, error) {
-	tok, err := m.Tokenizer()
-	if err != nil {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
-	prepend := tokenize.NoBOS
+	o := tokenize.Options{PrependBOS: tokenize.NoBOS, PaddingSide: r.padding}
 	if m.wantsBOS(r) {
-		prepend = tokenize.PrependBOS
+		o.PrependBOS = tokenize.PrependBOS
 	}
-	return tok.ToTokens(texts, tokenize.Options{PrependBOS: prepend, PaddingSide: r.padding})
+	return askTokenizer(m, question("tokens", texts, o), func(tok *tokenize.Tokenizer) (Tokens, error) { return tok.ToTokens(texts, o) })
 }
 
 // ToTokens turns texts into token ids [batch][pos], with a BOS first unless [PrependBOS] or the
@@ -94,11 +93,10 @@ func (m *Model) ToStrTokens(text string, options ...Option) ([]string, error) {
 // StrTokens are token ids as strings, each decoded on its own; "" for an id that the tokenizer does
 // not have, as models with a padded vocabulary emit.
 func (m *Model) StrTokens(ids []int) ([]string, error) {
-	tok, err := m.Tokenizer()
-	if err != nil {
+	if err := m.check(); err != nil {
 		return nil, err
 	}
-	return tok.StrTokens(ids)
+	return askTokenizer(m, question("strings", ids), func(tok *tokenize.Tokenizer) ([]string, error) { return tok.StrTokens(ids) })
 }
 
 // ToString decodes token ids; one that the tokenizer does not have is no text.
@@ -113,11 +111,10 @@ func (m *Model) ToString(ids []int) (string, error) {
 // ToSingleToken is the id of a text that is exactly one token; an error that shows the tokens if it
 // is not.
 func (m *Model) ToSingleToken(text string) (int, error) {
-	tok, err := m.Tokenizer()
-	if err != nil {
+	if err := m.check(); err != nil {
 		return 0, err
 	}
-	return tok.ToSingleToken(text)
+	return askTokenizer(m, question("single", text), func(tok *tokenize.Tokenizer) (int, error) { return tok.ToSingleToken(text) })
 }
 
 // ToSingleTokens is [Model.ToSingleToken] for a table of texts, such as the right and the wrong
@@ -136,18 +133,22 @@ func (m *Model) ToSingleTokens(texts [][]string) (Tokens, error) {
 	return out, nil
 }
 
-func (m *Model) padToken() (int, bool) {
-	if tok, err := m.Tokenizer(); err == nil {
-		return tok.Pad()
-	}
-	return 0, false
-}
+func (m *Model) padToken() (int, bool) { return m.specialToken("pad", (*tokenize.Tokenizer).Pad) }
 
-func (m *Model) bosToken() (int, bool) {
-	if tok, err := m.Tokenizer(); err == nil {
-		return tok.BOS()
+func (m *Model) bosToken() (int, bool) { return m.specialToken("bos", (*tokenize.Tokenizer).BOS) }
+
+// specialToken asks for a token that a tokenizer may not have; nor may the model have a tokenizer.
+func (m *Model) specialToken(name string, of func(*tokenize.Tokenizer) (int, bool)) (int, bool) {
+	ids, err := askTokenizer(m, question(name), func(tok *tokenize.Tokenizer) ([]int, error) {
+		if id, ok := of(tok); ok {
+			return []int{id}, nil
+		}
+		return nil, nil
+	})
+	if err != nil || len(ids) == 0 {
+		return 0, false
 	}
-	return 0, false
+	return ids[0], true
 }
 
 // wantsBOS reports whether a run's texts get a BOS.

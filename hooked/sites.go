@@ -3,6 +3,7 @@ package hooked
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,12 +37,15 @@ const (
 	onRequest traits = 1 << iota // costs memory, so it is built only when a run names it
 	// whatever the model's precision: rounded, it would spoil everything after it
 	inFloat32
-	afterAll // met only after the last layer
+	afterAll  // met only after the last layer
+	ofDense   // in layers with an MLP for all tokens
+	ofExperts // in layers with a mixture of experts
 )
 
 // The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a
 // token), query and key (positions as attention sees them), head, kv_head (fewer than heads in
-// grouped-query attention), d_model, d_head, d_mlp, and 1.
+// grouped-query attention), d_model, d_head, d_mlp, expert, slot (the experts that a token chose,
+// best first), d_expert (an expert's width), and 1.
 var (
 	TokenIDs          = site("hook_tokens", "batch pos", nil, onRequest)
 	EmbedLNScale      = site("embed.ln.hook_scale", "batch pos 1", hasPostEmbeddingLN, inFloat32)
@@ -53,8 +57,8 @@ var (
 	QInput            = site("blocks.%d.hook_q_input", "batch pos head d_model", nil, onRequest)
 	KInput            = site("blocks.%d.hook_k_input", "batch pos kv_head d_model", nil, onRequest)
 	VInput            = site("blocks.%d.hook_v_input", "batch pos kv_head d_model", nil, onRequest)
-	LN1Scale          = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasNorm, inFloat32)
-	LN1Normalized     = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasNorm, 0)
+	LN1Scale          = site("blocks.%d.ln1.hook_scale", "batch pos 1", hasPreNorm, inFloat32)
+	LN1Normalized     = site("blocks.%d.ln1.hook_normalized", "batch pos d_model", hasPreNorm, 0)
 	AttnQ             = site("blocks.%d.attn.hook_q", "batch pos head d_head", nil, 0)
 	AttnK             = site("blocks.%d.attn.hook_k", "batch pos kv_head d_head", nil, 0)
 	AttnV             = site("blocks.%d.attn.hook_v", "batch pos kv_head d_head", nil, 0)
@@ -76,12 +80,23 @@ var (
 	LN2Scale          = site("blocks.%d.ln2.hook_scale", "batch pos 1", hasMLPNorm, inFloat32)
 	LN2Normalized     = site("blocks.%d.ln2.hook_normalized", "batch pos d_model", hasMLPNorm, 0)
 	MLPHookIn         = site("blocks.%d.mlp.hook_in", "batch pos d_model", hasMLP, onRequest) // after all of the norm
-	MLPPre            = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP, 0)
-	MLPPreLinear      = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate, 0)
-	MLPMid            = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN, 0)
-	MLPLNScale        = site("blocks.%d.mlp.ln.hook_scale", "batch pos 1", hasMLPLN, inFloat32)
-	MLPLNNormalized   = site("blocks.%d.mlp.ln.hook_normalized", "batch pos d_mlp", hasMLPLN, 0)
-	MLPPost           = site("blocks.%d.mlp.hook_post", "batch pos d_mlp", hasMLP, 0)
+	MLPPre            = site("blocks.%d.mlp.hook_pre", "batch pos d_mlp", hasMLP, ofDense)
+	MLPPreLinear      = site("blocks.%d.mlp.hook_pre_linear", "batch pos d_mlp", hasGate, ofDense)
+	MLPMid            = site("blocks.%d.mlp.hook_mid", "batch pos d_mlp", hasMLPLN, ofDense)
+	MLPLNScale        = site("blocks.%d.mlp.ln.hook_scale", "batch pos 1", hasMLPLN, inFloat32|ofDense)
+	MLPLNNormalized   = site("blocks.%d.mlp.ln.hook_normalized", "batch pos d_mlp", hasMLPLN, ofDense)
+	MLPPost           = site("blocks.%d.mlp.hook_post", "batch pos d_mlp", hasMLP, ofDense)
+	RouterLogits      = site("blocks.%d.mlp.hook_router_logits", "batch pos expert", hasExperts, inFloat32|ofExperts)
+	ExpertWeights     = site("blocks.%d.mlp.hook_expert_weights", "batch pos expert", hasExpertWeights, inFloat32|ofExperts)
+	ExpertIndices     = site("blocks.%d.mlp.hook_expert_indices", "batch pos slot", hasExperts, inFloat32|ofExperts) // whole numbers
+	ExpertGates       = site("blocks.%d.mlp.hook_expert_gates", "batch pos slot", hasExperts, inFloat32|ofExperts)
+	ExpertPre         = site("blocks.%d.mlp.hook_expert_pre", "batch pos slot d_expert", hasExperts, onRequest|ofExperts)
+	ExpertPreLinear   = site("blocks.%d.mlp.hook_expert_pre_linear", "batch pos slot d_expert", hasExperts, onRequest|ofExperts)
+	ExpertPost        = site("blocks.%d.mlp.hook_expert_post", "batch pos slot d_expert", hasExperts, onRequest|ofExperts)
+	ExpertOut         = site("blocks.%d.mlp.hook_expert_out", "batch pos slot d_model", hasExperts, onRequest|ofExperts)
+	RoutedOut         = site("blocks.%d.mlp.hook_routed_out", "batch pos d_model", hasExperts, ofExperts)
+	SharedExpertOut   = site("blocks.%d.mlp.hook_shared_expert_out", "batch pos d_model", hasSharedExpert, ofExperts)
+	SharedExpertGate  = site("blocks.%d.mlp.hook_shared_expert_gate", "batch pos 1", hasSharedExpert, ofExperts) // before its sigmoid
 	LN2PostScale      = site("blocks.%d.ln2_post.hook_scale", "batch pos 1", hasPostNorms, inFloat32)
 	LN2PostNormalized = site("blocks.%d.ln2_post.hook_normalized", "batch pos d_model", hasPostNorms, 0)
 	MLPOut            = site("blocks.%d.hook_mlp_out", "batch pos d_model", hasMLP, 0)
@@ -151,11 +166,15 @@ func hasPostEmbeddingLN(c Config) bool { return c.PostEmbeddingLN }
 func hasRotary(c Config) bool          { return c.PositionalEmbedding == RotaryPositions }
 func hasQKNorm(c Config) bool          { return c.UseQKNorm }
 func hasAttnIn(c Config) bool          { return c.groupSize() == 1 }
-func hasPostNorms(c Config) bool       { return c.NormalizationBeforeAndAfter }
+func hasPreNorm(c Config) bool         { return c.preNorm() != NoNorm }
+func hasPostNorms(c Config) bool       { return c.PostNorms() }
 func hasMLP(c Config) bool             { return !c.AttnOnly }
-func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasNorm(c) }
+func hasMLPNorm(c Config) bool         { return hasMLP(c) && hasPreNorm(c) }
 func hasGate(c Config) bool            { return hasMLP(c) && c.GatedMLP }
 func hasMLPLN(c Config) bool           { return hasMLP(c) && c.ActFn.hasLN() }
+func hasExperts(c Config) bool         { return hasMLP(c) && c.NExperts > 0 }
+func hasExpertWeights(c Config) bool   { return hasExperts(c) && c.Router != SparseMixer }
+func hasSharedExpert(c Config) bool    { return hasExperts(c) && c.DSharedExpert > 0 }
 func hasResidMid(c Config) bool        { return hasMLP(c) && !c.ParallelAttnMLP }
 
 func (i *siteInfo) perLayer() bool { return strings.Contains(i.path, "%d") }
@@ -225,9 +244,21 @@ func (c Config) Sites() []Site {
 	}
 	sites := expand(nil, before, 0)
 	for l := range c.NLayers {
-		sites = expand(sites, blocks, l)
+		here := slices.DeleteFunc(slices.Clone(blocks), func(i *siteInfo) bool { return !i.presentAt(c, l) })
+		sites = expand(sites, here, l)
 	}
 	return expand(sites, after, 0)
+}
+
+// presentAt reports whether layer l has the site, of those that some layers have.
+func (i *siteInfo) presentAt(c Config, l int) bool {
+	switch {
+	case i.traits&ofDense != 0:
+		return !c.sparse(l)
+	case i.traits&ofExperts != 0:
+		return c.sparse(l)
+	}
+	return true
 }
 
 func expand(sites []Site, infos []*siteInfo, layer int) []Site {

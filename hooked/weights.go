@@ -65,12 +65,17 @@ func (m *Model) WOut() (*Tensor, error) { return m.stacked("mlp.W_out") }
 // BOut are the output biases of all MLPs, [layer, d_model].
 func (m *Model) BOut() (*Tensor, error) { return m.stacked("mlp.b_out") }
 
-// weightAxes are the axes of weights by what follows the last dot of their names.
+// weightAxes are the axes of weights by the end of their names, the longest that fits.
 var weightAxes = map[string][]string{
 	"W_E": {"d_vocab", "d_model"}, "W_pos": {"pos", "d_model"}, "W_U": {"d_model", "d_vocab_out"}, "b_U": {"d_vocab_out"},
 	"W_Q": {"head", "d_model", "d_head"}, "W_K": {"head", "d_model", "d_head"}, "W_V": {"head", "d_model", "d_head"},
 	"W_O": {"head", "d_head", "d_model"}, "b_Q": {"head", "d_head"}, "b_K": {"head", "d_head"}, "b_V": {"head", "d_head"},
 	"b_O": {"d_model"}, "W_in": {"d_model", "d_mlp"}, "W_gate": {"d_model", "d_mlp"}, "W_out": {"d_mlp", "d_model"},
+	"W_router": {"d_model", "expert"}, "b_router": {"expert"}, "W_shared_gate": {"d_model", "1"},
+	"experts.W_gate": {"expert", "d_model", "d_expert"}, "experts.W_in": {"expert", "d_model", "d_expert"},
+	"experts.W_out": {"expert", "d_expert", "d_model"}, "experts.b_gate": {"expert", "d_expert"}, "experts.b_in": {"expert", "d_expert"},
+	"experts.b_out": {"expert", "d_model"}, "shared.W_gate": {"d_model", "d_expert"}, "shared.W_in": {"d_model", "d_expert"},
+	"shared.W_out": {"d_expert", "d_model"}, "sinks": {"head"}, "q_norm.w": {"head", "d_head"}, "k_norm.w": {"head", "d_head"},
 	"b_in": {"d_mlp"}, "b_gate": {"d_mlp"}, "b_out": {"d_model"},
 }
 
@@ -97,6 +102,15 @@ func (m *Model) Weight(name string) (*Tensor, error) {
 	}
 	err = Try(func() { t = t.permuted([]int{1, 0, 2}, m.cfg.axesOf(name, spec.shape)) })
 	return t, err
+}
+
+// WeightNames are the names of the weights that [Model.Weight] gives, sorted: what PyTorch calls
+// named_parameters.
+func (m *Model) WeightNames() ([]string, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(m.weights.specs)), nil
 }
 
 // permuted is t with its axes in another order, under new names.
@@ -139,14 +153,18 @@ func (m *Model) kvHeadOf() []int {
 
 // axesOf are the axes of a weight of this name and shape.
 func (c Config) axesOf(name string, shape []int) []string {
+	known := ""
 	for suffix, axes := range weightAxes {
-		if len(axes) == len(shape) && strings.HasSuffix(name, "."+suffix) {
-			axes = slices.Clone(axes)
-			if strings.HasPrefix(name, "unembed.") {
-				axes[len(axes)-1] = c.logitAxis()
-			}
-			return axes
+		if len(axes) == len(shape) && strings.HasSuffix(name, "."+suffix) && len(suffix) > len(known) {
+			known = suffix
 		}
 	}
-	return []string{"d_model", "d_mlp", "d_head"}[:len(shape)]
+	if known == "" {
+		return []string{"d_model", "d_mlp", "d_head"}[:len(shape)]
+	}
+	axes := slices.Clone(weightAxes[known])
+	if strings.HasPrefix(name, "unembed.") {
+		axes[len(axes)-1] = c.logitAxis()
+	}
+	return axes
 }

@@ -66,6 +66,13 @@ func (a *Array) finite() error {
 	return brief.Errorf("entry %d of %d is %v: weights must be finite", at, len(a.Data), a.Data[at])
 }
 
+// scale multiplies all values by v.
+func (a *Array) scale(v float64) {
+	for i, x := range a.Data {
+		a.Data[i] = float32(float64(x) * v)
+	}
+}
+
 func sizeOf(shape []int) int {
 	n := 1
 	for _, d := range shape {
@@ -106,7 +113,7 @@ func (c Config) weightSpecs() map[string]weightSpec {
 	}
 	fold := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, folded: true} }
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may, fold)
+		c.blockSpecs(l, need, may, fold)
 	}
 	c.normSpecs("ln_final", c.finalNorm(), c.DModel, fold)
 	need("unembed.W_U", c.DModel, c.DVocabOut)
@@ -116,13 +123,18 @@ func (c Config) weightSpecs() map[string]weightSpec {
 
 type specFunc func(name string, shape ...int)
 
-func (c Config) blockSpecs(p string, need, may, fold specFunc) {
+func (c Config) blockSpecs(l int, need, may, fold specFunc) {
+	p := blockPrefix(l)
 	c.attnSpecs(p, need, may)
-	c.normSpecs(p+"ln1", c.Normalization, c.DModel, fold)
+	c.normSpecs(p+"ln1", c.preNorm(), c.DModel, fold)
 	if c.AttnOnly {
 		return
 	}
-	c.normSpecs(p+"ln2", c.Normalization, c.DModel, fold)
+	c.normSpecs(p+"ln2", c.preNorm(), c.DModel, fold)
+	if c.sparse(l) {
+		c.expertSpecs(p+"mlp.", need, may)
+		return
+	}
 	need(p+"mlp.W_in", c.DModel, c.DMLP)
 	need(p+"mlp.W_out", c.DMLP, c.DModel)
 	may(p+"mlp.b_in", c.DMLP)
@@ -136,6 +148,23 @@ func (c Config) blockSpecs(p string, need, may, fold specFunc) {
 	}
 }
 
+func (c Config) expertSpecs(p string, need, may specFunc) {
+	need(p+"W_router", c.DModel, c.NExperts)
+	may(p+"b_router", c.NExperts)
+	for _, which := range []string{"gate", "in"} {
+		need(p+"experts.W_"+which, c.NExperts, c.DModel, c.DExpert)
+		may(p+"experts.b_"+which, c.NExperts, c.DExpert)
+	}
+	need(p+"experts.W_out", c.NExperts, c.DExpert, c.DModel)
+	may(p+"experts.b_out", c.NExperts, c.DModel)
+	if s := c.DSharedExpert; s > 0 {
+		need(p+"shared.W_gate", c.DModel, s)
+		need(p+"shared.W_in", c.DModel, s)
+		need(p+"shared.W_out", s, c.DModel)
+		need(p+"W_shared_gate", c.DModel, 1)
+	}
+}
+
 func (c Config) attnSpecs(p string, need, may specFunc) {
 	heads := map[string]int{"Q": c.NHeads, "K": c.NKeyValueHeads, "V": c.NKeyValueHeads}
 	for which, n := range heads {
@@ -145,20 +174,31 @@ func (c Config) attnSpecs(p string, need, may specFunc) {
 	need(p+"attn.W_O", c.NHeads, c.DHead, c.DModel)
 	may(p+"attn.b_O", c.DModel)
 	if c.UseQKNorm {
-		need(p+"attn.q_norm.w", c.DHead)
-		need(p+"attn.k_norm.w", c.DHead)
+		need(p+"attn.q_norm.w", c.qkNormShape(c.NHeads)...)
+		need(p+"attn.k_norm.w", c.qkNormShape(c.NKeyValueHeads)...)
 	}
-	if c.NormalizationBeforeAndAfter {
+	if c.AttnSinks {
+		need(p+"attn.sinks", c.NHeads)
+	}
+	if c.PostNorms() {
 		c.normSpecs(p+"ln1_post", c.postNorm(), c.DModel, need)
 		c.normSpecs(p+"ln2_post", c.postNorm(), c.DModel, need)
 	}
+}
+
+// qkNormShape is the shape of the weights of the norm of q or k with so many heads.
+func (c Config) qkNormShape(heads int) []int {
+	if c.QKNorm == EachHead {
+		return []int{c.DHead}
+	}
+	return []int{heads, c.DHead}
 }
 
 func (c Config) normSpecs(name string, kind Normalization, width int, need specFunc) {
 	if kind.HasWeights() {
 		need(name+".w", width)
 	}
-	if kind == LN {
+	if kind == LN && !c.LNWithoutBias {
 		need(name+".b", width)
 	}
 }
@@ -227,7 +267,7 @@ func (c Config) encoderSpecs(need, may specFunc) {
 	need("embed.token_type_embed.W_token_type", c.NTokenTypes, c.DModel)
 	c.normSpecs("embed.ln", LN, c.DModel, need)
 	for l := range c.NLayers {
-		c.blockSpecs(blockPrefix(l), need, may, need)
+		c.blockSpecs(l, need, may, need)
 	}
 	need("mlm_head.W", c.DModel, c.DModel)
 	may("mlm_head.b", c.DModel)

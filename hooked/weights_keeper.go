@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/gomlx/compute"
 
@@ -45,15 +44,20 @@ func keeperKey(name, where string, processing Processing, o LoadOptions) (string
 	return key, nil
 }
 
-// settings tells apart states of the configuration files beside the weights: their names, sizes and
-// times. A weights' file that needs none, such as GGUF, has them in it; what happens to lie beside
-// it costs at most another load.
-func settings(where string) string {
-	paths, _ := filepath.Glob(filepath.Join(folderOf(where), "*.json")) // sorted
+// settings tells apart states of the configuration files beside the weights. A weights' file that
+// needs none, such as GGUF, has them in it; what happens to lie beside it costs at most another load.
+func settings(where string) string { return filesState(where, "*.json") }
+
+// filesState tells apart states of the files beside the weights that match the patterns: their names,
+// sizes and times.
+func filesState(where string, patterns ...string) string {
 	var b strings.Builder
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			fmt.Fprintln(&b, filepath.Base(path), info.Size(), info.ModTime().UnixNano())
+	for _, pattern := range patterns {
+		paths, _ := filepath.Glob(filepath.Join(folderOf(where), pattern)) // sorted
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil {
+				fmt.Fprintln(&b, filepath.Base(path), info.Size(), info.ModTime().UnixNano())
+			}
 		}
 	}
 	sum := sha256.Sum256([]byte(b.String()))
@@ -93,7 +97,14 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 		m.weights.buffers[name] = buffers[i]
 	}
 	m.weights.load = func(context.Context, putFunc) error { return nil }
-	m.tok = tokenizerOf(where)
+	m.texts = newTextKeeper(k, key, where)
+	m.tok = m.texts.tokenizer(func() (*tokenize.Tokenizer, error) {
+		file, err := weights.Open(where)
+		if err != nil {
+			return nil, err
+		}
+		return readTokenizer(where, file)
+	})
 	return m, nil
 }
 
@@ -139,15 +150,4 @@ func (k modelRecord) graphID() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
-}
-
-// tokenizerOf reads a checkpoint's tokenizer when it is first needed.
-func tokenizerOf(where string) func() (*tokenize.Tokenizer, error) {
-	return sync.OnceValues(func() (*tokenize.Tokenizer, error) {
-		file, err := weights.Open(where)
-		if err != nil {
-			return nil, err
-		}
-		return readTokenizer(where, file)
-	})
 }

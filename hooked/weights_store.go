@@ -70,7 +70,7 @@ func (s *weightStore) likes() []int {
 	s.alike.Do(func() {
 		first := make(map[string]int)
 		for l := range s.cfg.NLayers {
-			kind := fmt.Sprint(s.cfg.local(l), s.cfg.AttnScaleAt(l), s.weightsOf(l))
+			kind := fmt.Sprint(s.cfg.local(l), s.cfg.rotates(l), s.cfg.AttnScaleAt(l), s.weightsOf(l))
 			if _, known := first[kind]; !known {
 				first[kind] = l
 			}
@@ -213,6 +213,9 @@ func (s *weightStore) table(name string, length int) (compute.Buffer, error) {
 		return b, nil
 	}
 	a := s.cfg.rotaryTable(name, key.length)
+	if a == nil {
+		a = s.cfg.alibiTable(name)
+	}
 	if a == nil {
 		return nil, brief.Errorf("the model has no weight %q", name)
 	}

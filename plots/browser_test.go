@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gopherlens/plots"
 )
 
 // The browser check needs node, Chromium and JupyterLab, so it has a tag of its
@@ -149,7 +151,22 @@ func pages(t *testing.T, root string) []string {
 		}
 		urls = append(urls, "file://"+path)
 	}
-	return urls
+	return append(urls, "file://"+featurePage(t, filepath.Join(root, "features.html")))
+}
+
+// featurePage writes a page of many features whose tokens are hostile.
+func featurePage(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	labels := hostileLabels()
+	if err := plots.FeaturePage(f, plots.PageConfig{Title: labels[16], Unit: "activation"}, wholeDictionary(500, func(i int) string { return labels[i%len(labels)] })); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // startLab starts a JupyterLab of our own, with no settings but the theme, on a

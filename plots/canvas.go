@@ -69,7 +69,12 @@ func (c *canvas) device(p point) point { return point{p.x * c.scale, p.y * c.sca
 // fill paints an outline. The rasteriser works on the outline's own bounds, so
 // that a small letter does not cost a whole page.
 func (c *canvas) fill(o outline, col rgb, opacity float64) {
-	bounds := o.bounds().Intersect(c.img.Bounds())
+	c.fillWithin(o, o.bounds(), col, opacity)
+}
+
+// fillWithin paints what of an outline lies in a rectangle.
+func (c *canvas) fillWithin(o outline, bounds image.Rectangle, col rgb, opacity float64) {
+	bounds = bounds.Intersect(c.img.Bounds())
 	if bounds.Empty() || opacity == 0 {
 		return
 	}
@@ -151,6 +156,10 @@ func (c *canvas) circle(center point, r float64) []curve {
 
 // paint draws each piece of the line as a rectangle, with round joints.
 func (p polyline) paint(c *canvas) {
+	if len(p.points) == 2 && len(p.dash) == 0 {
+		c.straight(p.points[0], p.points[1], p.width, p.color)
+		return
+	}
 	var o outline
 	for _, piece := range dashed(p.points, p.dash) {
 		for i := 1; i < len(piece); i++ {
@@ -161,6 +170,26 @@ func (p polyline) paint(c *canvas) {
 		}
 	}
 	c.fill(o, p.color, 1)
+}
+
+// straight paints one line band by band: the rectangle around a slanting line is almost empty, and
+// the rasteriser's work is its area.
+func (c *canvas) straight(a, b point, width float64, color rgb) {
+	const band = 32 // pixels
+	o := outline{c.stroke(a, b, width)}
+	bounds := o.bounds()
+	if bounds.Dy() <= band || bounds.Dx() <= band {
+		c.fill(o, color, 1)
+		return
+	}
+	a, b = c.device(a), c.device(b)
+	slope := (b.x - a.x) / (b.y - a.y)
+	reach := width*c.scale*math.Hypot(1, slope) + 2
+	for y := bounds.Min.Y; y < bounds.Max.Y; y += band {
+		from, to := a.x+(float64(y)-a.y)*slope, a.x+(float64(y+band)-a.y)*slope
+		part := image.Rect(int(math.Floor(min(from, to)-reach)), y, int(math.Ceil(max(from, to)+reach)), y+band)
+		c.fillWithin(o, part.Intersect(bounds), color, 1)
+	}
 }
 
 // stroke is the rectangle around a piece of line, turning as circle turns.

@@ -21,8 +21,13 @@
 //	ColoredTokens      tokens and [token] or [quantity, token]
 //	TextActivations    series of texts, a number at each token: neurons, heads, features
 //	TextNeuronActivations tokens and [token, layer, neuron]
+//	CircuitGraph       nodes in rows and the edges between them: heads and MLPs of a circuit
+//	Feature            what is known of a feature, a [FeatureData]
+//	AttributionGraph   the JSON of circuit-tracer and Neuronpedia
 //	TokenLogProbs      tokens, [token], and the best guesses in each place
 //	TopTokens          lists of ranked tokens, as Top makes them
+//
+// [FeaturePage] writes a page of all features of a dictionary, in which they are looked up and sorted.
 //
 // [Live] shows one figure after the other in one place, [LiveLine] lines that grow.
 //

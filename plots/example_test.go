@@ -1,6 +1,7 @@
 package plots_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -84,6 +85,45 @@ func ExampleLiveLine() {
 	live.End()
 	fmt.Println(live.Figure().Err())
 	// Output: <nil>
+}
+
+// A page of a whole dictionary; package dashboard makes the features of what it finds in a corpus.
+func ExampleFeaturePage() {
+	features := func(yield func(plots.FeatureData, error) bool) {
+		for i := range 1000 {
+			texts := plots.TextList{{Label: "row 17", Tokens: []string{"The", " cat", " sat"}, Values: []float32{0, 3.2, 0.1}}}
+			f := plots.FeatureData{Number: i, Density: 0.01, Groups: []plots.TextSeries{{Name: "strongest", Texts: texts}}}
+			if !yield(f, nil) {
+				return
+			}
+		}
+	}
+	var page strings.Builder
+	err := plots.FeaturePage(&page, plots.PageConfig{Title: "A dictionary"}, features)
+	fmt.Println(page.Len() < 150_000, err)
+	// Output: true <nil>
+}
+
+// The document is the JSON that circuit-tracer writes and Neuronpedia reads, or a circuits.Document.
+func ExampleAttributionGraph() {
+	document := json.RawMessage(`{
+		"metadata": {"slug": "capital", "prompt_tokens": ["The", " capital"]},
+		"qParams": {"pinnedIds": [], "supernodes": []},
+		"nodes": [
+			{"node_id": "E_5_1", "layer": "E", "ctx_idx": 1, "feature_type": "embedding", "influence": 0.4},
+			{"node_id": "0_7_1", "layer": "0", "ctx_idx": 1, "feature_type": "cross layer transcoder", "influence": 0.2, "activation": 3.1},
+			{"node_id": "2_9_1", "layer": "2", "ctx_idx": 1, "feature_type": "logit", "clerp": "Output \" of\" (p=0.6)"}],
+		"links": [
+			{"source": "E_5_1", "target": "0_7_1", "weight": 2.5},
+			{"source": "0_7_1", "target": "2_9_1", "weight": 1.5}]}`)
+	figure := plots.AttributionGraph(document, nil, plots.Axes{Title: "Of what"})
+	bundle, err := figure.Bundle()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(bundle["text/plain"])
+	// Output: Of what. Attribution graph of 2 tokens: 1 feature, 0 errors, 1 token node, 1 logit and 2 links. Strongest: token ·capital into feature 7 of layer 0 at ·capital, 2.5; feature 7 of layer 0 at ·capital into Output " of" (p=0.6), 1.5.
 }
 
 // What two neurons read: texts with the neurons' activations, and pickers in a notebook.

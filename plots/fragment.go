@@ -21,8 +21,8 @@ var (
 // fragmentOpen opens a fragment with its title; the caller closes the div.
 func fragmentOpen(class, title string) string {
 	label := orElse(visible(title), "Figure")
-	open := fmt.Sprintf("<style>\n%s</style>\n<div class=\"gl %s\" role=\"group\" aria-label=\"%s\" style=\"position:relative;line-height:1.7\">\n",
-		fragmentStyle, class, escape(label))
+	open := fmt.Sprintf("<style>\n%s</style>\n<div class=\"gl %s\" role=\"group\" aria-label=\"%s\" style=\"position:relative;line-height:1.7;font-family:%s\">\n",
+		fragmentStyle, class, escape(label), fontFamily)
 	if title != "" {
 		open += fmt.Sprintf("<div style=\"font-weight:bold;font-size:14px\">%s</div>\n", escape(visible(title)))
 	}

@@ -1,6 +1,10 @@
 package plots_test
 
 import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
 	"math"
 
 	"gopherlens/plots"
@@ -62,8 +66,34 @@ func samples() []sample {
 		{"token_log_probs", plots.TokenLogProbs(prompt(16), logProbs(15), guesses(15), plots.Axes{Title: "What the model foresaw"})},
 		{"text_activations", plots.TextActivations(neuronTexts(), plots.Axes{Title: "What three neurons read", Unit: "activation"})},
 		{"text_neurons", plots.TextNeuronActivations(prompt(16), neuronGrid(16, 2, 3), plots.Axes{Title: "Neurons of two layers", Facets: []string{"layer 3", "layer 7"}})},
+		{"feature", plots.Feature(featureData(), plots.Axes{Title: "Feature 123", Unit: "activation"})},
+		{"circuit", plots.CircuitGraph(wiring(5, 4), plots.Axes{Title: "A circuit", Unit: "logit difference"})},
+		{"attribution_graph", plots.AttributionGraph(graphDocument(), graphFeature, plots.Axes{Title: "What the answer comes of"})},
 		{"imshow_sequential", plots.Imshow([][]float64{{51.2, 52.3, 53.1}, {50.4, 54.9, 52.2}}, plots.Axes{Title: "Far from zero", Unit: "norm"})},
 	}
+}
+
+// wiring is a circuit of some layers with some heads and an MLP each.
+func wiring(layers, heads int) plots.WiringList {
+	w := plots.WiringList{Rows: []string{"input"}, Nodes: []plots.WiredNode{{Name: "input"}}}
+	for l := range layers {
+		w.Rows = append(w.Rows, fmt.Sprintf("heads %d", l), fmt.Sprintf("MLP %d", l))
+		for h := range heads {
+			w.Nodes = append(w.Nodes, plots.WiredNode{Name: fmt.Sprintf("a%d.h%d", l, h), Row: 1 + 2*l})
+		}
+		w.Nodes = append(w.Nodes, plots.WiredNode{Name: fmt.Sprintf("m%d", l), Row: 2 + 2*l})
+	}
+	w.Rows = append(w.Rows, "logits")
+	w.Nodes = append(w.Nodes, plots.WiredNode{Name: "logits", Row: 1 + 2*layers})
+	for to := range w.Nodes {
+		for from := range to {
+			k := from*31 + to*17
+			if w.Nodes[from].Row < w.Nodes[to].Row && k%9 == 0 {
+				w.Edges = append(w.Edges, plots.Wire{From: from, To: to, Value: math.Round(1e3*math.Sin(float64(k))) / 1e3, Word: []string{"q", "k", "v", ""}[k%4]})
+			}
+		}
+	}
+	return w
 }
 
 // lensGrid are predictions that grow surer from row to row.
@@ -104,6 +134,37 @@ func neuronTexts() []plots.TextSeries {
 		return plots.TextSeries{Layer: layer, Name: name, Texts: list}
 	}
 	return []plots.TextSeries{series("layer 5", "neuron 12", 0.7, false), series("layer 5", "neuron 340", 1.3, true), series("layer 9", "neuron 12", 2.1, false)}
+}
+
+//go:embed testdata/graph.json
+var tracedGraph []byte // circuit-tracer's of a model of random weights
+
+// graphDocument is the graph with a supernode.
+func graphDocument() json.RawMessage {
+	return bytes.Replace(tracedGraph, []byte(`"supernodes": []`), []byte(`"supernodes": [["the giver", "0_29_2", "E_313_1"]]`), 1)
+}
+
+// graphFeature knows some features.
+func graphFeature(layer, feature int) (plots.FeatureData, bool) {
+	d := featureData()
+	d.Number = feature
+	return d, layer < 2
+}
+
+// featureData is a feature with all that is known of one.
+func featureData() plots.FeatureData {
+	groups := neuronTexts()[:1]
+	groups[0].Layer, groups[0].Name = "", "strongest"
+	groups = append(groups, plots.TextSeries{Name: "of the middle", Texts: plots.TextList{{Label: "row 9, 1.1 at position 3", Tokens: prompt(8), Values: []float32{0, 0, 0.2, 1.1, 0, 0, 0, 0.4}}}})
+	d := plots.FeatureData{Number: 123, About: "the giver's name", Density: 0.0123, Groups: groups,
+		Up:   []plots.Ranked{{Token: " Mary", Value: 1.91}, {Token: " John", Value: 1.52}, {Token: "\n", Value: 0.7}, {Token: "</script>", Value: 0.1}},
+		Down: []plots.Ranked{{Token: " the", Value: -1.2}, {Token: "\xe2", Value: -0.8}, {Token: " electroencephalograms and their like", Value: -0.6}, {Token: "☃", Value: -0.05}}}
+	for i, edge := 0, 0.125; i < 12; i++ {
+		d.Edges, d.Counts = append(d.Edges, edge), append(d.Counts, 900-75*i)
+		edge *= []float64{1.5, 4.0 / 3}[i%2]
+	}
+	d.Edges = append(d.Edges, 8)
+	return d
 }
 
 // neuronGrid is [token, layer, neuron].

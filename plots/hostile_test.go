@@ -72,6 +72,12 @@ func hostileFigures(label func(i int) string) []sample {
 		{"text_neurons", plots.TextNeuronActivations(l(4), neuronGrid(4, 2, 2), axes(plots.Axes{Unit: label(1), Series: l(2)}))},
 		{"logit_lens_table", plots.LogitLensTable(plots.RankedGrid{{{{Token: label(0), Value: 0.5}}, {{Token: label(1), Value: 1}, {Token: label(2), Value: 0}}}},
 			axes(plots.Axes{X: l(2), Y: l(1), XName: label(3), YName: label(2), Unit: label(1)}))},
+		{"attribution_graph", plots.AttributionGraph(bigGraph(24, 20, 4, 2, label), func(_, feature int) (plots.FeatureData, bool) {
+			return plots.FeatureData{Number: feature, About: label(1), Up: ranked}, true
+		}, axes(plots.Axes{}))},
+		{"feature", plots.Feature(plots.FeatureData{About: label(1), Up: ranked, Down: ranked, Groups: []plots.TextSeries{{Name: label(2), Texts: plots.TextList{{Label: label(3), Tokens: l(4), Values: []float32{1, -2, 0, 3}}}}}}, axes(plots.Axes{Unit: label(3)}))},
+		{"circuit", plots.CircuitGraph(plots.WiringList{Rows: l(2), Nodes: []plots.WiredNode{{Name: label(0)}, {Name: label(1), Row: 1}, {Name: label(2), Row: 1}},
+			Edges: []plots.Wire{{From: 0, To: 1, Value: 1, Word: label(2)}, {From: 0, To: 2, Value: -1, Word: label(3)}}}, axes(plots.Axes{Unit: label(1)}))},
 		{"token_log_probs", plots.TokenLogProbs(l(4), logProbs(3), [][]plots.Ranked{ranked, ranked, ranked}, axes(plots.Axes{}))},
 	}
 }

@@ -34,8 +34,8 @@ func (f Figure) HTML() ([]byte, error) {
 }
 
 func page(title, content string) string {
-	return fmt.Sprintf("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>\n%s</style>\n</head>\n<body>\n%s\n</body>\n</html>\n",
-		escape(orElse(title, "Figure")), pageStyle, content)
+	return fmt.Sprintf("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>%s</title>\n<style>\n%s</style>\n</head>\n<body style=\"font-family:%s\">\n%s\n</body>\n</html>\n",
+		escape(orElse(title, "Figure")), pageStyle, fontFamily, content)
 }
 
 // interactive is the picture with its spots and the script that serves them.

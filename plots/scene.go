@@ -14,6 +14,7 @@ type scene struct {
 type shape interface {
 	svg(*svgWriter)
 	paint(*canvas)
+	moved(by point) shape
 }
 
 type point struct{ x, y float64 }
@@ -83,6 +84,47 @@ type cells struct {
 }
 
 func (s *scene) add(shapes ...shape) { s.shapes = append(s.shapes, shapes...) }
+
+// place adds another picture with its top left corner at a point.
+func (s *scene) place(other *scene, at point) {
+	for _, shape := range other.shapes {
+		s.add(shape.moved(at))
+	}
+	for _, spot := range other.spots {
+		s.spots = append(s.spots, spot.moved(at))
+	}
+}
+
+func (p point) plus(q point) point { return point{p.x + q.x, p.y + q.y} }
+
+func movedPoints(points []point, by point) []point {
+	out := make([]point, len(points))
+	for i, p := range points {
+		out[i] = p.plus(by)
+	}
+	return out
+}
+
+func (r rect) plus(by point) rect { return rect{r.x + by.x, r.y + by.y, r.w, r.h} }
+
+func (b box) moved(by point) shape   { b.rect = b.rect.plus(by); return b }
+func (c cells) moved(by point) shape { c.rect = c.rect.plus(by); return c }
+func (d dot) moved(by point) shape   { d.center = d.center.plus(by); return d }
+func (t text) moved(by point) shape  { t.at = t.at.plus(by); return t }
+
+func (p polyline) moved(by point) shape { p.points = movedPoints(p.points, by); return p }
+func (a area) moved(by point) shape     { a.points = movedPoints(a.points, by); return a }
+
+func (s spot) moved(by point) spot {
+	if s.Grid != nil {
+		grid := *s.Grid
+		grid.X, grid.Y = grid.X+by.x, grid.Y+by.y
+		s.Grid = &grid
+		return s
+	}
+	s.X, s.Y = s.X+by.x, s.Y+by.y
+	return s
+}
 
 // spot is a place of the picture that answers the pointer and the keyboard: a
 // single mark, or a grid of cells.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// fontFamily asks for what a system has anyway; widths are measured in the Go
-// font, which is as wide as the widest of these.
+// fontFamily is that of every picture, chart and page. It asks for what a system has anyway; widths
+// are measured in the Go font, which is as wide as the widest of these.
 const fontFamily = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 
 // svgWriter builds an SVG document. Every string passes through escape.

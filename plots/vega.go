@@ -29,6 +29,7 @@ func vegaChart(title string, notes []string, about string, marks int) object {
 		"description": about,
 		"autosize":    object{"type": "pad"},
 		"config": object{
+			"font":   fontFamily,
 			"axis":   object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
 			"legend": object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
 			"header": object{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},

@@ -53,6 +53,10 @@ func Stop() error {
 	if err != nil {
 		return err
 	}
+	return where.stop()
+}
+
+func (where place) stop() error {
 	unlock, err := lockFile(where.lock()) // what is removed below must not be a successor's
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (p place) start() error {
 	defer ready.Close()
 	log := openLog(p.log())
 	defer log.Close()
-	cmd := exec.Command(bin, "resident", "serve", "-dir", p.dir, "-watch", strconv.Itoa(p.watch), "-ready")
+	cmd := exec.Command(bin, "resident", "serve", "--dir", p.dir, "--watch", strconv.Itoa(p.watch), "--ready")
 	cmd.Dir = "/"
 	cmd.Env = backend.WithDebug(workerEnv(os.Environ()))
 	cmd.Stdout, cmd.Stderr = log, log

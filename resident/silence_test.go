@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -209,6 +210,10 @@ func TestAllWorkers(t *testing.T) {
 	dirs := []string{newSession(t), newSession(t), newSession(t)} // the last is this session's
 	for i, dir := range dirs {
 		t.Setenv(resident.DirEnv, dir)
+		t.Setenv("JPY_SESSION_NAME", "")
+		if i == 0 {
+			t.Setenv("JPY_SESSION_NAME", "/home/gopher/first.ipynb")
+		}
 		b := connect(t, "go:")
 		upload(t, b, 1000*(i+1), 1)
 	}
@@ -229,6 +234,8 @@ func TestAllWorkers(t *testing.T) {
 	}
 	if got := seen[dirs[0]]; got.Err != nil || got.State.Bytes != 4000 || got.PID == 0 {
 		t.Errorf("the first: %+v", got)
+	} else if runtime.GOOS == "linux" && (got.Notebook != "/home/gopher/first.ipynb" || got.Memory < 1<<20 || got.Memory > 1<<34) {
+		t.Errorf("the first serves %q and takes %d bytes", got.Notebook, got.Memory)
 	}
 	checkSilent(t, "the second", suspended, seen[dirs[1]].Err)
 	if got := seen[dirs[2]]; got.Err != nil || got.State.Bytes != 12000 {
@@ -236,9 +243,12 @@ func TestAllWorkers(t *testing.T) {
 	}
 	resume()
 	for _, dir := range dirs[:2] {
-		t.Setenv(resident.DirEnv, dir)
-		if err := resident.Stop(); err != nil {
+		w := seen[dir]
+		if err := w.Stop(); err != nil {
 			t.Error(err)
+		}
+		if err := w.Stop(); !errors.Is(err, resident.ErrNoWorker) {
+			t.Errorf("stopped twice: %v", err)
 		}
 	}
 	t.Setenv(resident.DirEnv, dirs[2])

@@ -9,11 +9,13 @@ import (
 
 // A Worker is one of this user's, of any session.
 type Worker struct {
-	Dir   string // the folder of its socket and log
-	PID   int
-	Own   bool  // this session's
-	State State // what it holds
-	Err   error // why that cannot be told: it does not answer, or is of another build
+	Dir      string // the folder of its socket and log
+	PID      int
+	Own      bool   // this session's
+	Memory   int64  // bytes of the machine's memory that its process takes, 0 where that is not known
+	Notebook string // whose kernel it serves, where Jupyter says so
+	State    State  // what it holds
+	Err      error  // why that cannot be told: it does not answer, or is of another build
 }
 
 // Workers asks all of this user's workers what they hold: notebooks have one each, and so
@@ -42,6 +44,12 @@ func Workers() ([]Worker, error) {
 	return workers, nil
 }
 
+// notebookEnv is where Jupyter's server names a kernel's notebook: jupyter_server, get_kernel_env.
+const notebookEnv = "JPY_SESSION_NAME"
+
+// Stop ends the worker, as [Stop] does this session's.
+func (w Worker) Stop() error { return place{dir: w.Dir}.stop() }
+
 // realPath is a folder's name without links in it, where that can be told.
 func realPath(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -56,6 +64,9 @@ func lookAt(dir string, own bool) *Worker {
 	w := &Worker{Dir: dir, Own: own}
 	if w.Err = noWorker(checkPrivate(dir)); w.Err == nil {
 		w.PID, w.State, w.Err = where.look()
+	}
+	if w.PID > 0 {
+		w.Memory, w.Notebook = memoryOf(w.PID), variableOf(w.PID, notebookEnv)
 	}
 	if errors.Is(w.Err, ErrNoWorker) {
 		return nil

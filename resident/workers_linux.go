@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -36,8 +38,44 @@ func workerDirs() (dirs []string) {
 
 // servedDir returns the folder from a worker's arguments, or "" for another process's.
 func servedDir(args []string) string {
-	if len(args) > 4 && args[1] == "resident" && args[2] == "serve" && args[3] == "-dir" {
+	if len(args) > 4 && args[1] == "resident" && args[2] == "serve" && args[3] == "--dir" {
 		return args[4]
 	}
 	return ""
+}
+
+// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be told.
+func memoryOf(pid int) int64 {
+	status, err := os.ReadFile(processFile(pid, "status"))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(status), "\nVmRSS:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	kilobytes, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kilobytes << 10
+}
+
+// variableOf returns an environment variable that a process was begun with, or "".
+func variableOf(pid int, name string) string {
+	environment, err := os.ReadFile(processFile(pid, "environ"))
+	if err != nil {
+		return ""
+	}
+	for entry := range strings.SplitSeq(string(environment), "\x00") {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func processFile(pid int, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }

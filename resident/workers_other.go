@@ -7,10 +7,11 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // served matches a worker in the list of processes.
-var served = regexp.MustCompile(`(?m) resident serve -dir (.*) -watch [0-9]+ -ready$`)
+var served = regexp.MustCompile(`(?m) resident serve --dir (.*) --watch [0-9]+ --ready$`)
 
 // workerDirs returns the folders of the user's workers: they name them in their arguments.
 func workerDirs() (dirs []string) {
@@ -23,3 +24,20 @@ func workerDirs() (dirs []string) {
 	}
 	return dirs
 }
+
+// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be told.
+func memoryOf(pid int) int64 {
+	kilobytes, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(kilobytes)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n << 10
+}
+
+// variableOf returns an environment variable that a process was begun with, or "": this system
+// does not tell it reliably.
+func variableOf(int, string) string { return "" }

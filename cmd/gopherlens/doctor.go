@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os/exec"
-	"runtime"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/codecache"
@@ -18,103 +20,116 @@ import (
 
 // A finding is one line of the doctor's report.
 type finding struct {
-	name   string
-	detail string
-	mend   string // what to do, if something is missing
-	needed bool   // whether notebooks fail without it
+	Name   string `json:"name"`
+	Detail string `json:"detail"`
+	Mend   string `json:"mend,omitempty"` // what to do, if something is missing
+	Needed bool   `json:"needed"`         // whether notebooks fail without it
 }
 
 // checks are what the doctor looks at, in the order of its report.
 var checks = []func(context.Context, *setup.Setup) []finding{
 	checkGo,
+	checkCompiler,
+	checkPython,
+	checkGopls,
 	checkSetup,
 	checkModel,
 	checkCorpora,
 	checkToken,
 	checkBackend,
 	checkPrograms,
+	checkDisk,
+	checkMemory,
 }
 
 // errUnwell is the doctor's error when something needed is missing; the report
 // says what.
 var errUnwell = errors.New("something needed is missing")
 
-// runDoctor prints the report.
-func runDoctor(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("doctor", flag.ContinueOnError)
-	probe := flags.Bool("probe", false, "only open the backend and multiply two matrices (used by setup and doctor)")
-	if err := parse(flags, args, "", 0); err != nil {
-		return err
+func newDoctor() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what is installed, which backend will compute and why, and how to mend what is missing",
+		Long: `Try what notebooks need (the go command, the C compiler, Python, gopls, the backend), say which
+backend will compute and why, what room there is, and how to mend what is missing. The status
+is 1 if something is missing that notebooks cannot do without.`,
+		Example: `  gopherlens doctor
+  gopherlens doctor --json | jq '.[] | select(.mend)'`,
+		Args: operands(),
 	}
-	if *probe {
-		return probeBackend()
+	asJSON := jsonFlag(c)
+	probe := c.Flags().Bool("probe", false, "only open the backend and multiply two matrices")
+	if err := c.Flags().MarkHidden("probe"); err != nil { // for setup, and the doctor itself
+		panic(err)
 	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if *probe {
+			return probeBackend()
+		}
+		return runDoctor(c.Context(), c.OutOrStdout(), *asJSON)
+	}
+	return c
+}
+
+// runDoctor prints the report, each line as soon as it is known.
+func runDoctor(ctx context.Context, w io.Writer, asJSON bool) error {
 	s, err := newSetup()
 	if err != nil {
 		return err
 	}
-	unwell := false
+	var all []finding
 	for _, check := range checks {
 		for _, f := range check(ctx, s) {
-			report(f)
-			unwell = unwell || f.needed && f.mend != ""
+			all = append(all, f)
+			if !asJSON {
+				report(w, f)
+			}
 		}
 	}
-	if unwell {
+	if asJSON {
+		if err := printJSON(w, all); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(all, func(f finding) bool { return f.Needed && f.Mend != "" }) {
 		return errUnwell
 	}
 	return nil
 }
 
 // report prints one finding.
-func report(f finding) {
-	mark := "ok"
+func report(w io.Writer, f finding) {
+	mark, c := "ok", green
 	switch {
-	case f.mend != "" && f.needed:
-		mark = "MISSING"
-	case f.mend != "":
-		mark = "without"
+	case f.Mend != "" && f.Needed:
+		mark, c = "MISSING", red
+	case f.Mend != "":
+		mark, c = "without", yellow
 	}
-	fmt.Printf("%-8s %-29s %s\n", mark, f.name, f.detail)
-	if f.mend != "" {
-		fmt.Printf("%-8s %-29s %s\n", "", "", "-> "+f.mend)
+	fmt.Fprintf(w, "%s %-38s %s\n", paint(w, c, fmt.Sprintf("%-8s", mark)), f.Name, f.Detail)
+	if f.Mend != "" {
+		fmt.Fprintf(w, "%-8s %-38s %s\n", "", "", "-> "+f.Mend)
 	}
-}
-
-// checkGo looks for the go command, which compiles every cell.
-func checkGo(context.Context, *setup.Setup) []finding {
-	f := finding{name: "Go", needed: true, detail: runtime.Version()}
-	path, err := exec.LookPath("go")
-	if err != nil {
-		f.detail, f.mend = "no go command in PATH", "install Go 1.26.5 or newer and put its bin folder into PATH"
-		return []finding{f}
-	}
-	f.detail += ", " + path
-	if !strings.Contains(runtime.Version(), "simd") {
-		f.mend = "build with GOEXPERIMENT=simd, as make does: the pure Go backend is ten times slower without"
-		f.needed = false
-	}
-	return []finding{f}
 }
 
 // checkSetup tells how each step of set-up stands.
 func checkSetup(ctx context.Context, s *setup.Setup) []finding {
 	var findings []finding
 	for _, state := range s.States(ctx) {
-		f := finding{name: state.Name, detail: state.Where, needed: state.Optional == ""}
+		f := finding{Name: state.Name, Detail: state.Where, Needed: state.Optional == ""}
 		switch {
 		case state.Err != nil:
-			f.detail, f.mend = state.Err.Error(), "make setup"
+			f.Detail, f.Mend = state.Err.Error(), "make setup"
 		case state.Done:
 		case state.Skipped != "":
-			f.detail = "not installed; " + state.Skipped
+			f.Detail = "not installed; " + state.Skipped
 		case state.Optional != "":
-			f.detail, f.mend = "not installed; without it "+state.Optional, "make setup"
+			f.Detail, f.Mend = "not installed; without it "+state.Optional, "make setup"
 		default:
-			f.detail, f.mend = "not installed, or not as this checkout needs it: "+state.Where, "make setup"
+			f.Detail, f.Mend = "not installed, or not as this checkout needs it: "+state.Where, "make setup"
 		}
 		if state.Untried {
-			f.detail += " (untried: nobody has run it for this repository)"
+			f.Detail += " (untried: nobody has run it for this repository)"
 		}
 		findings = append(findings, f)
 	}
@@ -130,16 +145,16 @@ func checkModel(_ context.Context, _ *setup.Setup) []finding {
 	if err == nil {
 		err = setup.DefaultModel.Verify()
 	}
-	f := finding{name: "its checksum", detail: "as pinned", needed: true}
+	f := finding{Name: "its checksum", Detail: "as pinned", Needed: true}
 	if err != nil {
-		f.detail, f.mend = err.Error(), "remove the file, then: make setup"
+		f.Detail, f.Mend = err.Error(), "remove the file, then: make setup"
 	}
 	return []finding{f}
 }
 
 // checkCorpora tells which corpora are here. None is needed: what reads one fetches it.
 func checkCorpora(context.Context, *setup.Setup) []finding {
-	f := finding{name: "corpora", detail: "none; gopherlens corpus lists what can be fetched"}
+	f := finding{Name: "corpora", Detail: "none; gopherlens corpus lists what can be fetched"}
 	var here []string
 	for _, c := range corpora.Table {
 		present, err := c.Lines.Present()
@@ -147,7 +162,7 @@ func checkCorpora(context.Context, *setup.Setup) []finding {
 			err = c.Lines.Verify()
 		}
 		if err != nil {
-			f.detail, f.mend = err.Error(), "remove the file, then: gopherlens corpus fetch "+c.Name
+			f.Detail, f.Mend = err.Error(), "remove the file, then: gopherlens corpus fetch "+c.Name
 			return []finding{f}
 		}
 		if present {
@@ -155,16 +170,16 @@ func checkCorpora(context.Context, *setup.Setup) []finding {
 		}
 	}
 	if len(here) > 0 {
-		f.detail = strings.Join(here, ", ")
+		f.Detail = strings.Join(here, ", ")
 	}
 	return []finding{f}
 }
 
 // checkToken tells where a Hugging Face token was found, never what it is.
 func checkToken(context.Context, *setup.Setup) []finding {
-	f := finding{name: "Hugging Face token", detail: "none; gated models on the hub need one, the default model does not"}
+	f := finding{Name: "Hugging Face token", Detail: "none; gated models on the hub need one, the default model does not"}
 	if source := hub.TokenSource(); source != "" {
-		f.detail = "in " + source
+		f.Detail = "in " + source
 	}
 	return []finding{f}
 }
@@ -172,43 +187,43 @@ func checkToken(context.Context, *setup.Setup) []finding {
 // checkBackend says which backend models will run on, and tries it in a child:
 // a plugin that does not fit this machine ends its process.
 func checkBackend(ctx context.Context, s *setup.Setup) []finding {
-	f := finding{name: "backend", needed: true}
+	f := finding{Name: "backend", Needed: true}
 	choice, err := backend.Choose()
 	if err != nil {
-		f.detail, f.mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
 		return []finding{f}
 	}
-	f.detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
-	output, err := exec.CommandContext(ctx, s.Self, "doctor", "-probe").CombinedOutput()
+	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
+	output, err := exec.CommandContext(ctx, s.Self, "doctor", "--probe").CombinedOutput()
 	if err != nil {
-		f.detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
-		f.mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
+		f.Detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
+		f.Mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
 	}
 	return []finding{f, checkNotebooks()}
 }
 
 // checkNotebooks says what computes in a notebook's cell.
 func checkNotebooks() finding {
-	f := finding{name: "backend in notebooks", needed: true}
+	f := finding{Name: "backend in notebooks", Needed: true}
 	choice, err := backend.ChooseInNotebook()
-	f.detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
+	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
 	if err != nil {
-		f.detail, f.mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
 	}
 	return f
 }
 
 // checkPrograms tells where XLA's compiled programs are kept from process to process, and how many.
 func checkPrograms(context.Context, *setup.Setup) []finding {
-	f := finding{name: "compiled programs"}
+	f := finding{Name: "compiled programs"}
 	st, err := codecache.Look()
 	switch {
 	case err != nil:
-		f.detail, f.mend = "every process compiles its own: "+err.Error(), "mend that, or set "+codecache.OffEnv+"=off to do without"
+		f.Detail, f.Mend = "every process compiles its own: "+err.Error(), "mend that, or set "+codecache.OffEnv+"=off to do without"
 	case st.Limit == 0:
-		f.detail = fmt.Sprintf("not kept, as %s or %s says", codecache.OffEnv, codecache.LimitEnv)
+		f.Detail = fmt.Sprintf("not kept, as %s or %s says", codecache.OffEnv, codecache.LimitEnv)
 	default:
-		f.detail = fmt.Sprintf("%d, %s of at most %s, in %s", st.Entries, size(st.Bytes), size(st.Limit), st.Folder)
+		f.Detail = fmt.Sprintf("%d, %s of at most %s, in %s", st.Entries, size(st.Bytes), size(st.Limit), st.Folder)
 	}
 	return []finding{f}
 }

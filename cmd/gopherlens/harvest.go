@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"github.com/spf13/cobra"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
@@ -21,20 +22,44 @@ import (
 
 // harvestFlags are what `gopherlens harvest` is told.
 type harvestFlags struct {
-	corpus, field, sites, folder, dtype   string
-	context, tokens, batch, shard         int
-	unprocessed, noCovariance, show, sums bool
+	corpus, field, folder, dtype    string
+	sites                           []string
+	context, tokens, batch, shard   int
+	unprocessed, noCovariance, json bool
 }
 
-// runHarvest keeps a model's activations in a folder, or tells what one holds.
-func runHarvest(ctx context.Context, args []string) error {
+func newHarvest() *cobra.Command {
 	var f harvestFlags
-	flags := flag.NewFlagSet("harvest", flag.ContinueOnError)
-	flags.StringVar(&f.corpus, "corpus", "", "the `texts`: a corpus that a package ships ("+strings.Join(corpus.PackageNames(), ", ")+
+	c := &cobra.Command{
+		Use:   "harvest MODEL",
+		Short: "Keep a model's activations on texts in a folder, for dictionaries, probes and lenses",
+		Long: `Keep a model's activations on texts in a folder, for dictionaries, probes and lenses. One that
+was stopped goes on where it was when it is called again.`,
+		Example: `  gopherlens harvest smollm2-135m --corpus brown --site resid_post --tokens 100000 -o acts
+  gopherlens harvest gpt2-small --corpus 'texts/*.jsonl' --field body --site blocks.5.hook_resid_post -o acts
+  gopherlens harvest show acts --verify`,
+		Args:              operands("MODEL"),
+		ValidArgsFunction: offerOnce(modelNames),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return f.harvest(c.Context(), c.OutOrStdout(), args[0])
+		},
+	}
+	f.register(c)
+	c.AddCommand(newHarvestShow())
+	return c
+}
+
+// register adds the flags to a command.
+func (f *harvestFlags) register(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.corpus, "corpus", "", "the `TEXTS`: a corpus that a package ships ("+strings.Join(corpus.PackageNames(), ", ")+
 		"), or files, globs and folders, separated by commas; .jsonl files, also .gz or .zst, have a document in each line, .parquet files in each row")
-	flags.StringVar(&f.field, "field", "", "the `name` of the text in JSON lines and Parquet files (default \"text\")")
-	flags.StringVar(&f.sites, "site", "", "the `hooks` to keep, separated by commas: blocks.12.hook_resid_post, resid_post, *.hook_z")
-	flags.StringVar(&f.folder, "o", "", "the `folder` of the activations; one that holds a part of this harvest goes on")
+	flags.StringVar(&f.field, "field", "", "the `NAME` of the text in JSON lines and Parquet files (default \"text\")")
+	flags.StringSliceVar(&f.sites, "site", nil, "the `HOOKS` to keep, separated by commas: blocks.12.hook_resid_post, resid_post, *.hook_z")
+	flags.StringVarP(&f.folder, "output", "o", "", "the `FOLDER` of the activations; one that holds a part of this harvest goes on")
 	flags.StringVar(&f.dtype, "dtype", string(hooked.BF16), "precision on disk: float32, bfloat16 or float16")
 	flags.IntVar(&f.context, "context", 128, "tokens in a row, the BOS at its beginning included")
 	flags.IntVar(&f.tokens, "tokens", 0, "how many tokens at most; 0 for all that the texts have")
@@ -42,29 +67,24 @@ func runHarvest(ctx context.Context, args []string) error {
 	flags.IntVar(&f.shard, "shard", 0, "rows in a file; 0 chooses some 64 MB")
 	flags.BoolVar(&f.unprocessed, "no-processing", false, "take the weights as they were trained (no folded norms)")
 	flags.BoolVar(&f.noCovariance, "no-covariance", false, "leave out covariances")
-	flags.BoolVar(&f.show, "show", false, "tell what a folder holds, in place of a harvest")
-	flags.BoolVar(&f.sums, "verify", false, "with -show: compare every file with its checksum")
-	if len(args) > 1 && !strings.HasPrefix(args[0], "-") { // the model may stand first
-		args = append(slices.Clone(args[1:]), args[0])
-	}
-	if err := parse(flags, args, "MODEL | -show FOLDER", 1); err != nil {
-		return err
-	}
-	if f.show {
-		return f.showStore(ctx, flags)
-	}
-	for _, needed := range []struct{ value, flag string }{{f.corpus, "-corpus"}, {f.sites, "-site"}, {f.folder, "-o"}} {
-		if needed.value == "" {
-			return fmt.Errorf("%s is missing; see gopherlens harvest -h", needed.flag)
-		}
-	}
-	if f.sums {
-		return fmt.Errorf("-verify goes with -show FOLDER")
-	}
-	return f.harvest(ctx, flags.Arg(0))
+	flags.BoolVar(&f.json, "json", false, "print what the folder holds as JSON, for programs")
+	complete(c, "dtype", dtypes)
 }
 
-func (f *harvestFlags) harvest(ctx context.Context, name string) error {
+// check refuses a call that lacks something.
+func (f *harvestFlags) check() error {
+	for _, needed := range []struct {
+		missing bool
+		flag    string
+	}{{f.corpus == "", "--corpus TEXTS"}, {len(f.sites) == 0, "--site HOOKS"}, {f.folder == "", "-o FOLDER"}} {
+		if needed.missing {
+			return misused("%s is missing", needed.flag)
+		}
+	}
+	return nil
+}
+
+func (f *harvestFlags) harvest(ctx context.Context, w io.Writer, name string) error {
 	texts, err := f.texts(ctx)
 	if err != nil {
 		return err
@@ -89,7 +109,7 @@ func (f *harvestFlags) harvest(ctx context.Context, name string) error {
 		}
 		return "loading and compiling"
 	})
-	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: f.folder, Sites: strings.Split(f.sites, ","), Tokens: f.tokens,
+	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: f.folder, Sites: f.sites, Tokens: f.tokens,
 		DType: hooked.DType(f.dtype), Batch: f.batch, Shard: f.shard, NoCovariance: f.noCovariance,
 		Progress: func(p activations.Progress) { now.Store(&p) }})
 	stop()
@@ -98,18 +118,18 @@ func (f *harvestFlags) harvest(ctx context.Context, name string) error {
 	}
 	defer store.Close()
 	if p := now.Load(); p != nil {
-		fmt.Printf("harvested %d tokens, %.0f a second\n", p.Fresh, p.PerSecond())
+		status.Printf("harvested %d tokens, %.0f a second\n", p.Fresh, p.PerSecond())
 	} else {
-		fmt.Println("nothing was missing")
+		status.Printf("nothing was missing\n")
 	}
-	return show(store, f.folder)
+	return showStore(w, store, f.folder, f.json)
 }
 
 // texts opens the corpus.
 func (f *harvestFlags) texts(ctx context.Context) (corpus.Texts, error) {
 	if slices.Contains(corpus.PackageNames(), f.corpus) {
 		if f.field != "" {
-			return nil, brief.Errorf("-field would do nothing: corpus %s has its texts by itself", f.corpus)
+			return nil, brief.Errorf("--field would do nothing: corpus %s has its texts by itself", f.corpus)
 		}
 		return corpus.Package(ctx, f.corpus)
 	}
@@ -119,7 +139,7 @@ func (f *harvestFlags) texts(ctx context.Context) (corpus.Texts, error) {
 	}
 	for _, path := range paths[1:] {
 		if kindOf(path) != kindOf(paths[0]) {
-			return nil, brief.Errorf("-corpus means files of several kinds (%s and %s): harvest one kind, such as 'FOLDER/*.jsonl'", paths[0], path)
+			return nil, brief.Errorf("--corpus means files of several kinds (%s and %s): harvest one kind, such as 'FOLDER/*.jsonl'", paths[0], path)
 		}
 	}
 	fields := corpus.Fields{Text: f.field}
@@ -130,7 +150,7 @@ func (f *harvestFlags) texts(ctx context.Context) (corpus.Texts, error) {
 		return parquet.Files(fields, paths...)
 	}
 	if f.field != "" {
-		return nil, brief.Errorf("-field would do nothing: %s is plain text, which has no fields", paths[0])
+		return nil, brief.Errorf("--field would do nothing: %s is plain text, which has no fields", paths[0])
 	}
 	return corpus.Files(paths...)
 }
@@ -150,63 +170,4 @@ func kindOf(path string) fileKind {
 		path = strings.TrimSuffix(path, packed)
 	}
 	return map[string]fileKind{".jsonl": jsonLines, ".ndjson": jsonLines, ".parquet": tables}[filepath.Ext(path)]
-}
-
-// showStore tells what a folder holds.
-func (f *harvestFlags) showStore(ctx context.Context, flags *flag.FlagSet) error {
-	var useless []string
-	flags.Visit(func(given *flag.Flag) {
-		if given.Name != "show" && given.Name != "verify" {
-			useless = append(useless, "-"+given.Name)
-		}
-	})
-	if len(useless) > 0 {
-		return fmt.Errorf("%s would do nothing with -show", brief.Names(useless))
-	}
-	folder := flags.Arg(0)
-	store, err := activations.Open(folder)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	if err := show(store, folder); err != nil || !f.sums {
-		return err
-	}
-	if err := store.Verify(ctx); err != nil {
-		return err
-	}
-	fmt.Println("every file has its checksum")
-	return nil
-}
-
-func show(store *activations.Store, folder string) error {
-	about, err := store.About()
-	if err != nil {
-		return err
-	}
-	bytes, err := sizeOf(folder)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s: %d tokens in %d rows of %d, %s in %s\n", folder, store.Tokens(), store.Rows(), about.Context, about.DType, size(bytes))
-	fmt.Printf("  model %s (%s), computed with %s\n  texts %s\n", about.Model.ModelName, about.Processing, about.Backend, brief.Text(about.Corpus))
-	fmt.Printf("  %-36s %-18s %21s %33s\n", "", "", "first position", "others")
-	fmt.Printf("  %-36s %-18s %21s %11s %10s %10s\n", "site", "shape", "mean norm", "mean norm", "median", "largest")
-	for _, site := range about.Sites {
-		st, err := store.Statistics(site.Name)
-		if err != nil {
-			return err
-		}
-		shape := fmt.Sprint(site.Axes, site.Shape)
-		if st.Rest.Count == 0 {
-			fmt.Printf("  %-36s %-18s %21.4g\n", site.Name, shape, st.First.Norms.Mean)
-			continue
-		}
-		median, err := st.Rest.Norms.Quantile(0.5)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("  %-36s %-18s %21.4g %11.4g %10.4g %10.4g\n", site.Name, shape, st.First.Norms.Mean, st.Rest.Norms.Mean, median, st.Rest.Norms.Max)
-	}
-	return nil
 }

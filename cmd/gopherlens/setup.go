@@ -2,32 +2,41 @@ package main
 
 import (
 	"context"
-	"flag"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
+	"github.com/spf13/cobra"
 
 	"gopherlens/internal/progress"
 	"gopherlens/internal/setup"
 )
 
-// runSetup installs what is missing.
-func runSetup(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("setup", flag.ContinueOnError)
-	plugin := flags.String("plugin", "", "install XLA's plugin for another device too, with its libraries (gigabytes): "+
-		strings.Join(setup.PluginNames(), ", ")+"; several with commas between them")
-	if err := parse(flags, args, "", 0); err != nil {
-		return err
+func newSetupCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "setup",
+		Short: "Install what notebooks need: JupyterLab, the Go kernel, XLA's plugin, the default model",
+		Long: `Install what notebooks need, and of that only what is missing: JupyterLab in .venv, the Go
+kernel, XLA's plugin for the CPU, the default model. Everything has a version and a checksum.`,
+		Example: `  gopherlens setup
+  gopherlens setup --plugin cuda13     XLA's plugin for Nvidia cards too`,
+		Args: operands(),
 	}
+	plugins := c.Flags().StringSlice("plugin", nil, "install XLA's plugin for another `DEVICE` too, with its libraries (gigabytes): "+
+		strings.Join(setup.PluginNames(), ", ")+"; several with commas between them")
+	complete(c, "plugin", setup.PluginNames)
+	c.RunE = func(c *cobra.Command, _ []string) error { return runSetup(c.Context(), *plugins) }
+	return c
+}
+
+// runSetup installs what is missing.
+func runSetup(ctx context.Context, plugins []string) error {
 	s, err := newSetup()
 	if err != nil {
 		return err
 	}
-	if *plugin != "" {
-		s.Plugins = strings.Split(*plugin, ",")
-	}
+	s.Plugins = plugins
 	if err := setup.CheckPlugins(s.Plugins); err != nil {
 		return err
 	}

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // told lists the modules whose version decides what a model computes.
@@ -16,20 +17,26 @@ var told = []string{
 	"github.com/gomlx/go-xla",
 }
 
-// runVersion prints what this program was built from and with.
-func runVersion(_ context.Context, args []string) error {
-	if err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, "", 0); err != nil {
-		return err
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print this program's version and what it was built with",
+		Args:  operands(),
+		RunE:  func(c *cobra.Command, _ []string) error { return printVersion(c.OutOrStdout()) },
 	}
+}
+
+// printVersion tells what this program was built from and with.
+func printVersion(w io.Writer) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return fmt.Errorf("this program was built without module information")
 	}
-	fmt.Println(strings.TrimSpace("gopherlens " + info.Main.Version + " " + revision(info)))
-	fmt.Println(info.GoVersion)
+	fmt.Fprintln(w, strings.TrimSpace("gopherlens "+info.Main.Version+" "+revision(info)))
+	fmt.Fprintln(w, info.GoVersion)
 	for _, module := range info.Deps {
 		if slices.Contains(told, module.Path) {
-			fmt.Println(module.Path, module.Version)
+			fmt.Fprintln(w, module.Path, module.Version)
 		}
 	}
 	return nil

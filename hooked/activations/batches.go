@@ -201,3 +201,24 @@ func (b *Batch) Tensor() (*hooked.Tensor, error) {
 	shape := append([]int{len(b.Rows)}, b.Site.Shape...)
 	return hooked.NewTensor(&hooked.Array{Shape: shape, Data: b.Values}, strings.Join(append([]string{"batch"}, b.Site.Axes...), " "))
 }
+
+// ReadRows reads the activations of a site in whole rows, from one row up to another, which is not
+// read.
+func (s *Store) ReadRows(at hooked.Selector, from, to int) (*Batch, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	site, err := s.index.About.site(at)
+	if err != nil {
+		return nil, err
+	}
+	if from < 0 || to <= from || to > s.Rows() {
+		return nil, brief.Errorf("there are no rows from %d to before %d: the store has %d", from, to, s.Rows())
+	}
+	length := s.index.About.Context
+	places := make([]int, (to-from)*length)
+	for i := range places {
+		places[i] = from*length + i
+	}
+	return s.read(site, places), nil
+}

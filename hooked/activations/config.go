@@ -93,7 +93,8 @@ func siteOf(c hooked.Config, s hooked.Site) (Site, error) {
 	if len(axes) < 3 || axes[0] != "batch" || !axis.IsPosition(axes[1]) || slices.ContainsFunc(axes[2:], axis.IsPosition) {
 		return Site{}, brief.Errorf("%s has axes %v: only sites [batch pos ...] have an activation for each token that could be kept", s, axes)
 	}
-	sizes := map[string]int{"head": c.NHeads, "kv_head": c.NKeyValueHeads, "d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP, "1": 1}
+	sizes := map[string]int{"head": c.NHeads, "kv_head": c.NKeyValueHeads, "d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP, "1": 1,
+		"expert": c.NExperts, "slot": c.ExpertsPerToken, "d_expert": c.DExpert}
 	out := Site{Name: s.Name(), Axes: axes[2:]}
 	for _, name := range out.Axes {
 		size, ok := sizes[name]

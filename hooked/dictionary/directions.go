@@ -1,6 +1,7 @@
 package dictionary
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -65,78 +66,105 @@ type Promoted struct {
 	Logit float32 // that an activation of 1 adds, before the final norm divides by its scale
 }
 
+// ErrNoPath says that what a dictionary gives is not added to the residual stream, so that there is
+// no direct path from it to the logits.
+var ErrNoPath = errors.New("there is no direct path to the logits")
+
 // LogitAttribution are the tokens whose logits a feature raises and lowers most by the direct path
 // from its site to the logits, k of each, the strongest first. Logits are less their mean over the
 // vocabulary, which changes no probability. The decoder's direction passes the heads' W_O if the
-// site is hook_z, then the final norm's centring and weights, and the unembedding.
+// site is hook_z, then the final norm's centring and weights, and the unembedding. Of other sites
+// that are not added to the residual stream the error is [ErrNoPath].
 func (d *Dictionary) LogitAttribution(m *hooked.Model, feature, k int) (up, down []Promoted, err error) {
-	if err := d.check(); err != nil {
-		return nil, nil, err
-	}
-	if m == nil {
-		return nil, nil, brief.Errorf("LogitAttribution: the model is nil")
-	}
-	if err := d.checkFeatures("LogitAttribution", feature); err != nil {
-		return nil, nil, err
-	}
-	logits, err := d.promotes(m, feature)
+	ups, downs, err := d.LogitAttributions(m, []int{feature}, k)
 	if err != nil {
 		return nil, nil, err
 	}
-	if k < 1 || k > len(logits) {
-		return nil, nil, brief.Errorf("LogitAttribution: k is %d, want 1 up to the %d tokens", k, len(logits))
-	}
-	order := make([]int, len(logits))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case logits[a] > logits[b]:
-			return -1
-		case logits[a] < logits[b]:
-			return 1
-		}
-		return 0
-	})
-	for i := range k {
-		last := order[len(order)-1-i]
-		up = append(up, Promoted{Token: order[i], Logit: logits[order[i]]})
-		down = append(down, Promoted{Token: last, Logit: logits[last]})
-	}
-	return up, down, named(m, up, down)
+	return ups[0], downs[0], nil
 }
 
-// promotes are what an activation of 1 adds to each logit.
-func (d *Dictionary) promotes(m *hooked.Model, feature int) ([]float32, error) {
-	direction, err := d.written(m, feature)
+// LogitAttributions are those of many features, [feature][k], computed together.
+func (d *Dictionary) LogitAttributions(m *hooked.Model, features []int, k int) (up, down [][]Promoted, err error) {
+	if err := d.check(); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case m == nil:
+		return nil, nil, brief.Errorf("LogitAttribution: the model is nil")
+	case len(features) == 0:
+		return nil, nil, brief.Errorf("LogitAttribution: there is no feature: name those that are meant")
+	}
+	if err := d.checkFeatures("LogitAttribution", features...); err != nil {
+		return nil, nil, err
+	}
+	for from := 0; from < len(features); from += featuresTogether {
+		part := features[from:min(from+featuresTogether, len(features))]
+		logits, err := d.promotes(m, part)
+		if err != nil {
+			return nil, nil, err
+		}
+		vocab := len(logits) / len(part)
+		if k < 1 || k > vocab {
+			return nil, nil, brief.Errorf("LogitAttribution: k is %d, want 1 up to the %d tokens", k, vocab)
+		}
+		for i := range part {
+			row := logits[i*vocab : (i+1)*vocab]
+			up = append(up, first(row, k, func(a, b float32) bool { return a > b }))
+			down = append(down, first(row, k, func(a, b float32) bool { return a < b }))
+		}
+	}
+	return up, down, named(m, slices.Concat(up, down)...)
+}
+
+// featuresTogether bounds the logits that are in memory: 13 MB for a vocabulary of 50,000.
+const featuresTogether = 64
+
+// first are the k tokens that come before the others, of equal ones those of smaller numbers first.
+func first(logits []float32, k int, before func(a, b float32) bool) []Promoted {
+	best := make([]Promoted, 0, k+1)
+	for id, v := range logits {
+		if len(best) == k && !before(v, best[k-1].Logit) {
+			continue
+		}
+		at := len(best)
+		for at > 0 && before(v, best[at-1].Logit) {
+			at--
+		}
+		best = slices.Insert(best, at, Promoted{Token: id, Logit: v})
+		best = best[:min(len(best), k)]
+	}
+	return best
+}
+
+// promotes are what activations of 1 add to each logit, [feature, d_vocab].
+func (d *Dictionary) promotes(m *hooked.Model, features []int) ([]float32, error) {
+	directions, err := d.written(m, features)
 	if err != nil {
 		return nil, err
 	}
 	c := m.Config()
-	if direction.Shape()[0] != c.DModel {
-		return nil, brief.Errorf("LogitAttribution: %s is no place from which a direction of %d entries goes to the logits of a model with d_model %d",
-			d.Config.HookOut, direction.Shape()[0], c.DModel)
+	if width := directions.Shape()[1]; width != c.DModel {
+		return nil, brief.Errorf("LogitAttribution: %w: a direction of %d entries at %s of a model with d_model %d", ErrNoPath, width, d.Config.HookOut, c.DModel)
 	}
 	wU, err := m.WU()
 	if err != nil {
 		return nil, err
 	}
-	in := []*hooked.Tensor{direction, wU}
+	in := []*hooked.Tensor{directions, wU}
 	if w, err := m.Weight("ln_final.w"); err == nil {
 		in = append(in, w)
 	}
 	centred := c.Normalization.Centred() && !c.FinalRMS
-	logits, err := hooked.Apply("d_vocab", func(in []*graph.Node) *graph.Node {
+	logits, err := hooked.Apply("feature d_vocab", func(in []*graph.Node) *graph.Node {
 		x := float32s(in[0])
 		if centred {
-			x = graph.Sub(x, graph.ReduceAllMean(x))
+			x = graph.Sub(x, graph.ReduceAndKeep(x, graph.ReduceMean, 1))
 		}
 		if len(in) > 2 {
-			x = graph.Mul(x, float32s(in[2]))
+			x = graph.Mul(x, spread(float32s(in[2]), x))
 		}
-		y := times(graph.Reshape(x, 1, x.Shape().Size()), float32s(in[1]))
-		return graph.Reshape(graph.Sub(y, graph.ReduceAllMean(y)), y.Shape().Size())
+		y := times(x, float32s(in[1]))
+		return graph.Sub(y, graph.ReduceAndKeep(y, graph.ReduceMean, 1))
 	}, in...)
 	if err != nil {
 		return nil, err
@@ -144,17 +172,17 @@ func (d *Dictionary) promotes(m *hooked.Model, feature int) ([]float32, error) {
 	return logits.Float32s(), nil
 }
 
-// written is what a feature's direction writes to the residual stream, [d_model].
-func (d *Dictionary) written(m *hooked.Model, feature int) (direction *hooked.Tensor, err error) {
-	if err := hooked.Try(func() { direction = d.Weights["W_dec"].At(feature) }); err != nil {
+// written is what features' directions write to the residual stream, [feature, d_model].
+func (d *Dictionary) written(m *hooked.Model, features []int) (directions *hooked.Tensor, err error) {
+	if err := hooked.Try(func() { directions = d.Weights["W_dec"].At(features) }); err != nil {
 		return nil, err
 	}
 	hook := d.Config.HookOut
 	if !strings.HasSuffix(hook, ".attn.hook_z") {
 		if !writes.MatchString(hook) {
-			return nil, brief.Errorf("LogitAttribution: what %s holds is not added to the residual stream", hook)
+			return nil, brief.Errorf("LogitAttribution: %w: what %s holds is not added to the residual stream", ErrNoPath, hook)
 		}
-		return direction, nil
+		return directions, nil
 	}
 	layer, err := strconv.Atoi(layerOf(hook))
 	if err != nil {
@@ -168,11 +196,10 @@ func (d *Dictionary) written(m *hooked.Model, feature int) (direction *hooked.Te
 		return nil, brief.Errorf("LogitAttribution: a direction of %d entries at %s, where the heads of the model have %d", d.Config.DOut, hook,
 			size(shape[:2]))
 	}
-	return hooked.Apply("d_model", func(x, w *graph.Node) *graph.Node {
+	return hooked.Apply("feature d_model", func(x, w *graph.Node) *graph.Node {
 		dims := w.Shape().Dimensions
-		y := times(graph.Reshape(float32s(x), 1, x.Shape().Size()), graph.Reshape(float32s(w), dims[0]*dims[1], dims[2]))
-		return graph.Reshape(y, dims[2])
-	}, direction, wO)
+		return times(float32s(x), graph.Reshape(float32s(w), dims[0]*dims[1], dims[2]))
+	}, directions, wO)
 }
 
 // writes matches the sites that are the residual stream or are added to it.

@@ -190,6 +190,10 @@ func TestCosines(t *testing.T) {
 	}
 }
 
+func samePromoted(a, b dictionary.Promoted) bool {
+	return a.Token == b.Token && a.Text == b.Text && math.Abs(float64(a.Logit-b.Logit)) < 1e-5
+}
+
 // What a feature adds to the logits by the direct path is what its direction adds when the final
 // norm keeps its scale.
 func TestLogitAttribution(t *testing.T) {
@@ -224,6 +228,17 @@ func TestLogitAttribution(t *testing.T) {
 			slices.Sort(difference)
 			near(t, "the largest", float64(up[0].Logit), float64(difference[len(difference)-1])-mean, 2e-5)
 			near(t, "the third from below", float64(down[2].Logit), float64(difference[2])-mean, 2e-5)
+			features := []int{0, s.g.Feature, s.d.Config.Features - 1}
+			ups, downs, err := s.d.LogitAttributions(s.m, features, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range features {
+				one, other, err := s.d.LogitAttribution(s.m, f, 3)
+				if err != nil || !slices.EqualFunc(ups[i], one, samePromoted) || !slices.EqualFunc(downs[i], other, samePromoted) {
+					t.Errorf("feature %d promotes %v among others, and %v alone: %v", f, ups[i], one, err)
+				}
+			}
 		})
 	}
 }

@@ -21,6 +21,10 @@ type Config struct {
 	AllValues   bool    // no floor: every context is in the sample's range
 	Seed        uint64  // of the sample
 
+	// Histogram counts at how many positions each feature has which activation, see
+	// [Feature.Histogram]. It brings every activation to the host.
+	Histogram bool
+
 	// Around is how many positions on either side of a peak an example has; 0 for the whole
 	// context.
 	Around int

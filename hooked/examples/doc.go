@@ -19,12 +19,17 @@
 //	config := examples.Config{Top: 20, Edits: []hooked.Option{dictionary.Splice(d)}}
 //	found, err := examples.Find(ctx, model, contexts, config, features)
 //
+// [FindStored] reads activations that were harvested in the place of a model, of sites that the store
+// holds.
+//
 // # What is kept
 //
 // Of each feature, examples of contexts: a context counts once, at its peak, the position where the
 // feature is largest, the first of equal ones. [Config.Top] are the contexts with the largest
 // peaks, of equal ones the earlier rows; [Config.Bottom] those with the smallest troughs. An
 // example has the tokens, the feature's activation at each of them, the row and the position.
+//
+// With [Config.Histogram] it is counted how often a feature is how active, in half octaves.
 //
 // Quantiles are those of a sample drawn evenly from the contexts in which the feature's peak is
 // above [Config.Floor]: the Quantiles*PerQuantile rows with the smallest hash of seed and row

@@ -233,7 +233,7 @@ func checkActive(t *testing.T, f examples.Feature, values [][]float32, skip int)
 }
 
 // everything keeps examples of every kind.
-var everything = examples.Config{Top: 5, Bottom: 3, Quantiles: 4, PerQuantile: 3, Seed: 11, Batch: 4, Around: 2}
+var everything = examples.Config{Top: 5, Bottom: 3, Quantiles: 4, PerQuantile: 3, Seed: 11, Batch: 4, Around: 2, Histogram: true}
 
 // TestMergeIsTheWhole finds in parts what one pass finds, whatever the parts and the order in which
 // they are joined. Parts begin at whole batches, so that a row's numbers are the same bits.

@@ -23,12 +23,19 @@ func Find(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Conf
 
 func find(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Config, measures []Measure) (*Found, error) {
 	switch {
-	case ctx == nil:
-		return nil, fmt.Errorf("the context is nil")
 	case m == nil:
 		return nil, fmt.Errorf("the model is nil")
 	case contexts == nil:
 		return nil, fmt.Errorf("there are no contexts to read")
+	}
+	return pass(ctx, contexts, c, measures, &modelRuns{m, c.Edits})
+}
+
+// pass reads contexts once.
+func pass(ctx context.Context, contexts corpus.Contexts, c Config, measures []Measure, from source) (*Found, error) {
+	switch {
+	case ctx == nil:
+		return nil, fmt.Errorf("the context is nil")
 	case len(measures) == 0:
 		return nil, fmt.Errorf("there is nothing to measure: want Neurons, Directions or another Measure")
 	}
@@ -36,9 +43,9 @@ func find(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Conf
 	if err != nil {
 		return nil, err
 	}
-	s := &search{ctx: ctx, model: m, config: c, length: contexts.Length(), next: c.Rows.From}
+	s := &search{ctx: ctx, source: from, config: c, length: contexts.Length(), next: c.Rows.From}
 	for _, measure := range measures {
-		site, err := measure.site(m.Config())
+		site, err := measure.site(from.model())
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +60,7 @@ func find(ctx context.Context, m *hooked.Model, contexts corpus.Contexts, c Conf
 // A search is one pass over contexts.
 type search struct {
 	ctx    context.Context
-	model  *hooked.Model
+	source source
 	config Config
 	length int
 	gauges []*gauge
@@ -63,7 +70,37 @@ type search struct {
 	reported time.Time
 }
 
-// read passes the rows to the model in batches.
+// A source has the activations of contexts.
+type source interface {
+	model() hooked.Config
+	// activations gives those of rows, the first of which is this one of all, as a function of the
+	// site, which is one of these.
+	activations(ctx context.Context, first int, rows hooked.Tokens, sites []hooked.Site) (func(hooked.Site) (*hooked.Tensor, error), error)
+	newTensor(values any, axes string) (*hooked.Tensor, error)
+}
+
+// modelRuns are activations that a model computes.
+type modelRuns struct {
+	m     *hooked.Model
+	edits []hooked.Option
+}
+
+func (r *modelRuns) model() hooked.Config { return r.m.Config() }
+
+func (r *modelRuns) newTensor(values any, axes string) (*hooked.Tensor, error) {
+	return r.m.NewTensor(values, axes)
+}
+
+func (r *modelRuns) activations(ctx context.Context, _ int, rows hooked.Tokens, sites []hooked.Site) (func(hooked.Site) (*hooked.Tensor, error), error) {
+	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(ctx)}, r.edits...)
+	cache, err := r.m.Cache(rows, options...)
+	if err != nil {
+		return nil, err
+	}
+	return func(at hooked.Site) (*hooked.Tensor, error) { return cache.Lookup(at) }, nil
+}
+
+// read takes the rows in batches.
 func (s *search) read(contexts corpus.Contexts) error {
 	for row, err := range contexts.From(s.config.Rows.From) {
 		if err != nil {
@@ -94,7 +131,7 @@ func (s *search) read(contexts corpus.Contexts) error {
 	return nil
 }
 
-// measure runs the model on the batch and empties it.
+// measure looks at the activations of the batch and empties it.
 func (s *search) measure() error {
 	if err := s.ctx.Err(); err != nil {
 		return fault.Ended(s.ctx, "after %d contexts", s.next-s.config.Rows.From)
@@ -107,13 +144,12 @@ func (s *search) measure() error {
 	for i, g := range s.gauges {
 		sites[i] = g.site
 	}
-	options := append([]hooked.Option{hooked.Names(sites), hooked.WithContext(s.ctx)}, s.config.Edits...)
-	cache, err := s.model.Cache(batch, options...)
+	at, err := s.source.activations(s.ctx, s.next, batch, sites)
 	if err != nil {
 		return err
 	}
 	for _, g := range s.gauges {
-		x, err := cache.Lookup(g.site)
+		x, err := at(g.site)
 		if err == nil {
 			err = g.take(x, s)
 		}

@@ -26,6 +26,7 @@ type Feature struct {
 	Active int       // positions at which it was above zero, of all that were looked at
 
 	sample []Example // smallest hash of the row first
+	bins   []int     // see [Feature.Histogram]
 	config Config
 }
 
@@ -64,6 +65,15 @@ func (f *Found) Seen() int {
 		}
 	}
 	return n
+}
+
+// Positions is at how many positions features were looked at: those of the contexts that were read,
+// without the first ones that [Config.Skip] leaves out.
+func (f *Found) Positions() int {
+	if f == nil {
+		return 0
+	}
+	return f.Seen() * (f.Length - f.config.Skip)
 }
 
 // Quantiles are the sampled contexts in groups by their peaks, the smallest first: group i is drawn

@@ -38,6 +38,11 @@ func (g *gauge) take(x *hooked.Tensor, s *search) error {
 	if p.features != len(g.lists) {
 		return brief.Errorf("it gives %d features, and gave %d of the first batch", p.features, len(g.lists))
 	}
+	if s.config.Histogram {
+		if err := g.count(p, s); err != nil {
+			return err
+		}
+	}
 	return g.fill(g.offer(p, s), p, s)
 }
 
@@ -202,7 +207,7 @@ func (p *peaks) lines(fresh []*fetched, s *search) (func(i int) []float32, error
 			places = append(places, places[0])
 		}
 		var at *hooked.Tensor
-		if at, err = s.model.NewTensor(places, "line index"); err != nil {
+		if at, err = s.source.newTensor(places, "line index"); err != nil {
 			return nil, err
 		}
 		values, err = hooked.Apply("line pos", func(x, at *Node) *Node { return Gather(x, at) }, p.values, at)

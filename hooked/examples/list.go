@@ -77,17 +77,22 @@ func hash(seed uint64, row int) uint64 { return permute.Mix(permute.Mix(seed) + 
 type lists struct {
 	top, bottom, sample list
 	active              int
+	bins                []int // of the histogram, if there is one
 }
 
 func newLists(c Config) *lists {
-	return &lists{
+	l := &lists{
 		top:    list{n: c.Top, before: largestFirst},
 		bottom: list{n: c.Bottom, before: smallestFirst},
 		sample: list{n: c.Quantiles * c.PerQuantile, before: drawn(c.Seed)},
 	}
+	if c.Histogram {
+		l.bins = make([]int, histogramBins)
+	}
+	return l
 }
 
 // feature is what the lists have found.
 func (l *lists) feature(label string, c Config) Feature {
-	return Feature{Label: label, Top: l.top.examples(), Bottom: l.bottom.examples(), Active: l.active, sample: l.sample.examples(), config: c}
+	return Feature{Label: label, Top: l.top.examples(), Bottom: l.bottom.examples(), Active: l.active, sample: l.sample.examples(), bins: l.bins, config: c}
 }

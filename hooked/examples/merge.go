@@ -60,7 +60,7 @@ func (f *Found) compatible(g *Found) error {
 func (c Config) differs(d Config) bool {
 	c, d = c.kept(), d.kept()
 	return c.Top != d.Top || c.Bottom != d.Bottom || c.Quantiles != d.Quantiles || c.PerQuantile != d.PerQuantile ||
-		c.Floor != d.Floor || c.AllValues != d.AllValues || c.Seed != d.Seed || c.Around != d.Around || c.Skip != d.Skip
+		c.Floor != d.Floor || c.AllValues != d.AllValues || c.Seed != d.Seed || c.Around != d.Around || c.Skip != d.Skip || c.Histogram != d.Histogram
 }
 
 // joined are ranges in order, those that touch made one.
@@ -84,6 +84,9 @@ func joined(ranges []hooked.Range) ([]hooked.Range, error) {
 // join offers a feature's examples to the lists.
 func (l *lists) join(f Feature) {
 	l.active += f.Active
+	for i, n := range f.bins {
+		l.bins[i] += n
+	}
 	for _, pair := range []struct {
 		into *list
 		from []Example

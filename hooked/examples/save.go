@@ -31,7 +31,8 @@ type saved struct {
 
 type savedFeature struct {
 	Label                       string
-	Active, Top, Bottom, Sample int // how many examples
+	Active, Top, Bottom, Sample int   // how many examples
+	Bins                        []int `json:",omitempty"`
 }
 
 // Save writes what was found to a safetensors file, which appears when it is complete: for [Open],
@@ -48,7 +49,7 @@ func (f *Found) Save(path string) error {
 	}
 	var all columns
 	for _, one := range f.Features {
-		head.Features = append(head.Features, savedFeature{one.Label, one.Active, len(one.Top), len(one.Bottom), len(one.sample)})
+		head.Features = append(head.Features, savedFeature{one.Label, one.Active, len(one.Top), len(one.Bottom), len(one.sample), one.bins})
 		for _, e := range slices.Concat(one.Top, one.Bottom, one.sample) {
 			all.add(e)
 		}
@@ -184,7 +185,10 @@ func (head saved) found(all columns) (*Found, error) {
 		f.Rows = append(f.Rows, hooked.Range{From: r[0], To: r[1]})
 	}
 	for _, one := range head.Features {
-		feature := Feature{Label: one.Label, Active: one.Active, config: f.config}
+		if n := len(one.Bins); n != 0 && n != histogramBins || (n > 0) != head.Config.Histogram {
+			return nil, brief.Errorf("the histogram of %q has %d bins", one.Label, n)
+		}
+		feature := Feature{Label: one.Label, Active: one.Active, bins: one.Bins, config: f.config}
 		for _, part := range []struct {
 			n    int
 			into *[]Example

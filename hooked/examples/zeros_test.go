@@ -11,7 +11,7 @@ import (
 func TestZeros(t *testing.T) {
 	zeros.CallMethods(t, examples.Found{}, examples.Feature{}, examples.Texts{})
 	zeros.CallFunctions(t, map[string]any{
-		"Find": examples.Find, "Merge": examples.Merge, "Open": examples.Open, "Of": examples.Of, "Entries": examples.Entries, "Neurons": examples.Neurons,
+		"Find": examples.Find, "FindStored": examples.FindStored, "Merge": examples.Merge, "Open": examples.Open, "Of": examples.Of, "Entries": examples.Entries, "Neurons": examples.Neurons,
 		"HeadNorms": examples.HeadNorms, "HeadProjections": examples.HeadProjections, "Directions": examples.Directions, "TextsOf": examples.TextsOf,
 	})
 }

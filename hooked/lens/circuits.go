@@ -33,8 +33,10 @@ var obstacles = []struct {
 		"positions are not learned vectors (Config.PositionalEmbedding)"},
 	{givesScores, func(c hooked.Config) bool { return c.UseQKNorm },
 		"heads normalize their queries and keys (UseQKNorm), so that no product of weights gives scores"},
-	{givesLogits, func(c hooked.Config) bool { return c.NormalizationBeforeAndAfter },
-		"what heads write is normalized before it is added (NormalizationBeforeAndAfter)"},
+	{givesScores | givesLogits, func(c hooked.Config) bool { return c.ClipQKV > 0 },
+		"queries, keys and values are cut off (ClipQKV), so that heads are not linear in what they read"},
+	{givesLogits, hooked.Config.PostNorms,
+		"what heads write is normalized before it is added (Config.PostNorms)"},
 }
 
 // check refuses a model that the circuit cannot be told of.

@@ -141,7 +141,7 @@ func LogitDiffDirections(m *hooked.Model, answers hooked.Tokens) (diff *hooked.T
 // Under a final soft cap (Gemma 2) what all parts add up to is the difference before the cap;
 // [hooked.Cache.LogitDiffs] is both, before it and capped.
 func HeadAttribution(m *hooked.Model, cache *hooked.Cache, direction *hooked.Tensor, options ...hooked.StackOption) (*hooked.Tensor, error) {
-	if m.Config().NormalizationBeforeAndAfter {
+	if m.Config().PostNorms() {
 		return nil, fmt.Errorf("HeadAttribution: in this model (%s) what heads write is normalized before it is added, all together: "+
 			"see LayerAttribution", m.Config().Architecture)
 	}

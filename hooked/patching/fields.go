@@ -18,7 +18,7 @@ type field struct {
 func runFields(base hooked.Tokens, source Source, metric hooked.Metric) []field {
 	return []field{
 		{"Base", len(base) > 0, "the tokens of the run in which activations are replaced"},
-		{"Source", source != nil, "what the replacements come from: FromTokens, FromCache, Mean or AllZeros"},
+		{"Source", source != nil, "what the replacements come from: FromTokens, FromCache, Mean, Given or AllZeros"},
 		{"Metric", !reflect.ValueOf(metric).IsZero(), "what is measured: hooked.LogitDiff(answers), or one that hooked.NewMetric makes"},
 	}
 }

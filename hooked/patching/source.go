@@ -9,7 +9,7 @@ import (
 )
 
 // A Source is what activations are replaced by: those of another run, [FromTokens] or [FromCache],
-// their [Mean], or [AllZeros].
+// their [Mean], [AllZeros], or what was found elsewhere, [Given].
 type Source interface {
 	// activations are those at the sites, each [batch, pos, ...] as in the base run.
 	activations(m *hooked.Model, base *hooked.Cache, sites []hooked.Site, s *settings) (lookup, error)

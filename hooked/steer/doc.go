@@ -12,7 +12,8 @@
 //	Contrast         contrasting prompts: the difference of means, repeng's pca_diff and pca_center
 //	FromProbe        a linear probe
 //	FromFeature      a feature of a sparse dictionary
-//	FunctionVector   the mean outputs of heads over in-context prompts
+//	FunctionVector   the mean outputs of heads over in-context prompts; [HeadEffects] and
+//	                 [TopHeads] find the heads
 //	FromTensor       a direction that was found elsewhere
 //	Load             a control vector's GGUF file
 //

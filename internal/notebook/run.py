@@ -1,10 +1,11 @@
 """Runs a notebook in a real Jupyter kernel and tells what happens as it happens.
 
-Usage: run.py NOTEBOOK TIMEOUT [OUTPUT]
+Usage: run.py JOB
 
-Each event is a line of JSON on standard output; events.go lists them. The
-executed notebook is written to OUTPUT even if a cell failed, so that one can
-look at it. Exit status: 0 if all cells ran, 1 if one failed, 2 if none could.
+JOB is JSON: work.go lists its fields. Each event is a line of JSON on standard
+output; events.go lists them. The executed notebook is written even if a cell
+failed, so that one can look at it. Exit status: 0 if all cells ran, 1 if one
+failed, 2 if none could.
 """
 
 import json
@@ -96,10 +97,28 @@ def titles(cells):
         heading = ""
 
 
-def run(client, cells):
+def inject(notebook, source):
+    """Puts a cell behind the one with the tag parameters, in place of an earlier one, as papermill does."""
+    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, INJECTED)]
+    index = next(i for i, cell in enumerate(notebook.cells) if has_tag(cell, "parameters"))
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": [INJECTED]})
+    if (notebook.nbformat, notebook.nbformat_minor) < (4, 5):
+        del cell["id"]  # cells have them since format 4.5
+    notebook.cells.insert(index + 1, cell)
+
+
+INJECTED = "injected-parameters"
+
+
+def has_tag(cell, tag):
+    return cell.cell_type == "code" and tag in cell.metadata.get("tags", [])
+
+
+def run(client, cells, path):
     names = list(titles(cells))
     todo = [i for i, cell in enumerate(cells) if cell.cell_type == "code" and cell.source.strip()]
-    with client.setup_kernel():
+    # the kernel's environment names the notebook as Jupyter's server would
+    with client.setup_kernel(env={**os.environ, "JPY_SESSION_NAME": path}):
         for number, index in enumerate(todo, 1):
             tell("start", cell=number, of=len(todo), title=names[index])
             start = time.monotonic()
@@ -109,16 +128,31 @@ def run(client, cells):
                 tell("end", seconds=time.monotonic() - start)
 
 
-def main(path, timeout, output=None):
+def write(notebook, job):
+    if job.get("output"):
+        nbformat.write(notebook, job["output"])
+    if job.get("html"):
+        from nbconvert import HTMLExporter  # takes half a second
+
+        name = os.path.splitext(os.path.basename(job["notebook"]))[0]
+        page, _ = HTMLExporter().from_notebook_node(notebook, resources={"metadata": {"name": name}})
+        with open(job["html"], "w", encoding="utf-8") as file:
+            file.write(page)
+
+
+def main(job):
+    path = os.path.abspath(job["notebook"])
     notebook = nbformat.read(path, as_version=4)
+    if job.get("injected"):
+        inject(notebook, job["injected"])
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     client = Narrator(
         notebook,
-        timeout=float(timeout) or None,
+        timeout=job["timeout"] or None,
         kernel_name=notebook.metadata.get("kernelspec", {}).get("name", "gonb"),
-        resources={"metadata": {"path": os.path.dirname(os.path.abspath(path))}},
+        resources={"metadata": {"path": os.path.dirname(path)}},
         record_timing=False,  # times in the metadata would change the file at each run
         coalesce_streams=True,  # as a notebook in the browser shows what arrives line by line
     )
@@ -126,22 +160,21 @@ def main(path, timeout, output=None):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     status = 0
     try:
-        run(client, notebook.cells)
+        run(client, notebook.cells, path)
     except NoSuchKernel as error:
         tell("fatal", text=f"there is no Jupyter kernel {error.name!r}")
         return 2
     except CellTimeoutError:
-        tell("fatal", text=f"the cell did not end within {timeout} s")
+        tell("fatal", text=f"the cell did not end within {job['timeout']:g} s")
         status = 1
     except DeadKernelError:
         tell("fatal", text="the kernel died while the cell ran")
         status = 1
     except CellExecutionError:
         status = 1  # its error event has told
-    if output:
-        nbformat.write(notebook, output)
+    write(notebook, job)
     return status
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(json.loads(sys.argv[1])))

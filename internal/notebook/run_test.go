@@ -61,8 +61,12 @@ func write(t *testing.T, kernel string, sources ...string) string {
 // An executed notebook, as far as these tests read it.
 type executed struct {
 	Cells []struct {
-		Type    string `json:"cell_type"`
-		Count   *int   `json:"execution_count"`
+		Type     string   `json:"cell_type"`
+		Count    *int     `json:"execution_count"`
+		Source   []string `json:"source"`
+		Metadata struct {
+			Tags []string `json:"tags"`
+		} `json:"metadata"`
 		Outputs []struct {
 			Type string   `json:"output_type"`
 			Text []string `json:"text"`

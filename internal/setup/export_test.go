@@ -8,6 +8,9 @@ var (
 	KernelDone    = kernelDone
 )
 
+// KernelFile is where this checkout's kernel is for the user.
+func (s *Setup) KernelFile() (string, error) { return whereKernel(s) }
+
 // InstallModel downloads the default model.
 func InstallModel(ctx context.Context, s *Setup) error { return DefaultModel.install(ctx, s) }
 

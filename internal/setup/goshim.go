@@ -23,6 +23,12 @@ const goShimText = `#!/bin/sh
 if [ $# = 1 ] && [ "$1" = get ]; then exit 0; fi
 if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@GO@" "$@"; fi
 
+# A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go).
+case "$GOPHERLENS_RESIDENT $GOFLAGS" in
+off* | *-tags=*) ;;
+*) export GOFLAGS="$GOFLAGS -tags=gopherlens_cell" ;;
+esac
+
 # Of variables that are declared together GoNB drops all when one is declared anew, and
 # later cells find the others undefined. Those of the cells so far are noted, to say so.
 pairs="$GONB_TMP_DIR/gopherlens-pairs"

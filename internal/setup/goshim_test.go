@@ -50,3 +50,36 @@ func TestGoShim(t *testing.T) {
 		t.Errorf("go env: %v, printed %q", err, out)
 	}
 }
+
+// A cell is built with the tag of cells, unless it computes by itself or its user has tags.
+func TestGoShimTag(t *testing.T) {
+	g, err := findGo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	shim := filepath.Join(dir, "go")
+	for path, content := range map[string]string{
+		shim:                           g.shim(),
+		filepath.Join(dir, "main.go"):  "package main\n\nfunc main() { println(tagged) }\n",
+		filepath.Join(dir, "with.go"):  "//go:build gopherlens_cell\n\npackage main\n\nconst tagged = true\n",
+		filepath.Join(dir, "less.go"):  "//go:build !gopherlens_cell\n\npackage main\n\nconst tagged = false\n",
+		filepath.Join(dir, "go.mod"):   "module x\n",
+		filepath.Join(dir, "other.go"): "//go:build other\n\npackage main\n",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for env, want := range map[string]string{"X=": "true\n", "GOPHERLENS_RESIDENT=off": "false\n", "GOFLAGS=-tags=other": "false\n"} {
+		program := filepath.Join(dir, "cell")
+		cmd := exec.Command(shim, "build", "-o", program)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off", "GONB_TMP_DIR="+dir, env)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v, printed %q", env, err, out)
+		}
+		if out, err := exec.Command(program).CombinedOutput(); err != nil || string(out) != want {
+			t.Errorf("%s: tagged is %q, %v; want %q", env, out, err, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package setup
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,18 +20,59 @@ import (
 // metadata; whoever has GoNB from elsewhere can open ours, and the reverse.
 const KernelName = "gonb"
 
-// kernelPlaces returns where the kernel is installed: for this user, so that any
-// Jupyter finds it, and in the private environment, whose Jupyter looks there
-// first. The second keeps two checkouts of one user apart.
-func (s *Setup) kernelPlaces() ([]string, error) {
-	user, err := KernelFile()
-	own := filepath.Join(s.Repo.venv(), "share", "jupyter", "kernels", KernelName, "kernel.json")
-	return []string{own, user}, err
+// A kernelPlace is where the kernel is installed, and what it is called there.
+type kernelPlace struct {
+	file    string // kernel.json
+	display string // in Jupyter's list
 }
 
-// KernelFile returns the path of the user's kernel.json for GoNB. The folder is
+// displayName is the kernel's in the private environment, and so in notebooks that are saved there.
+const displayName = "Go (gonb)"
+
+// kernelPlaces returns where the kernel is installed: for this user, so that any
+// Jupyter finds it, and in the private environment, whose Jupyter looks there
+// first.
+func (s *Setup) kernelPlaces() ([]kernelPlace, error) {
+	own := kernelPlace{filepath.Join(s.Repo.venv(), "share", "jupyter", "kernels", KernelName, "kernel.json"), displayName}
+	user, err := s.userPlace()
+	return []kernelPlace{own, user}, err
+}
+
+// userPlace is the user's folder of kernels. The first checkout has GoNB's name there; another one
+// beside it gets a name of its own, which says where it is.
+func (s *Setup) userPlace() (kernelPlace, error) {
+	first, err := kernelFile(KernelName)
+	if err != nil {
+		return kernelPlace{}, err
+	}
+	if root := checkoutOf(first); root == "" || root == s.Repo.Root || !isRepo(root) {
+		return kernelPlace{first, displayName}, nil
+	}
+	file, err := kernelFile(KernelName + "-" + s.Repo.shortName())
+	return kernelPlace{file, "Go (gonb, " + s.Repo.Root + ")"}, err
+}
+
+// checkoutOf returns the checkout that a kernel.json of ours belongs to, or "".
+func checkoutOf(file string) string {
+	content, err := os.ReadFile(file)
+	if err != nil || !isOurs(content) {
+		return ""
+	}
+	var spec KernelSpec
+	if json.Unmarshal(content, &spec) != nil {
+		return ""
+	}
+	for _, arg := range spec.Argv {
+		if root, ok := strings.CutPrefix(arg, workArgument); ok {
+			return root
+		}
+	}
+	return ""
+}
+
+// kernelFile returns the path of the user's kernel.json of a name. The folder is
 // where Jupyter itself looks, $JUPYTER_DATA_DIR or the system's place for data.
-func KernelFile() (string, error) {
+func kernelFile(name string) (string, error) {
 	data := os.Getenv("JUPYTER_DATA_DIR")
 	if data == "" {
 		home, err := os.UserHomeDir()
@@ -39,7 +81,7 @@ func KernelFile() (string, error) {
 		}
 		data = jupyterData(home)
 	}
-	return filepath.Join(data, "kernels", KernelName, "kernel.json"), nil
+	return filepath.Join(data, "kernels", name, "kernel.json"), nil
 }
 
 // jupyterData is Jupyter's data folder where nothing else is said.
@@ -53,7 +95,10 @@ func jupyterData(home string) string {
 	return filepath.Join(home, ".local", "share", "jupyter")
 }
 
-func whereKernel(*Setup) (string, error) { return KernelFile() }
+func whereKernel(s *Setup) (string, error) {
+	place, err := s.userPlace()
+	return place.file, err
+}
 
 // kernelDone tells whether the kernel in each place is the one that would be
 // installed, to the byte: another checkout may have put its own there.
@@ -71,8 +116,12 @@ func kernelDone(ctx context.Context, s *Setup) (bool, error) {
 		return false, ignoreMissing(err) // no gonb, no kernel
 	}
 	for _, place := range places {
-		have, err := os.ReadFile(place)
-		if err != nil || !bytes.Equal(have, want.spec) {
+		spec, err := want.named(place.display)
+		if err != nil {
+			return false, err
+		}
+		have, err := os.ReadFile(place.file)
+		if err != nil || !bytes.Equal(have, spec) {
 			return false, ignoreMissing(err)
 		}
 	}
@@ -105,45 +154,67 @@ func installKernel(ctx context.Context, s *Setup) error {
 		return err
 	}
 	for _, place := range places {
-		if err := files.place(place); err != nil {
+		if err := files.install(place); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.removeSecond(places[1])
+}
+
+// removeSecond takes away the kernel that this checkout had beside an earlier one, whose place it
+// has now.
+func (s *Setup) removeSecond(user kernelPlace) error {
+	second, err := kernelFile(KernelName + "-" + s.Repo.shortName())
+	if err != nil || second == user.file {
+		return err
+	}
+	return os.RemoveAll(filepath.Dir(second))
 }
 
 // A kernelFiles is what GoNB's installation of a kernel consists of.
 type kernelFiles struct {
-	spec []byte // kernel.json
-	logo []byte // logo-svg.svg
+	spec KernelSpec // kernel.json
+	logo []byte     // logo-svg.svg
 }
 
 // logoFile is the logo's name, which Jupyter knows.
 const logoFile = "logo-svg.svg"
 
-// place writes kernel.json at file and the logo beside it. A kernel that someone
-// else installed there is kept.
-func (k kernelFiles) place(file string) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+// named returns kernel.json with a name for Jupyter's list.
+func (k kernelFiles) named(display string) ([]byte, error) {
+	spec := k.spec
+	spec.DisplayName = display
+	content, err := json.MarshalIndent(spec, "", "  ")
+	return append(content, '\n'), err
+}
+
+// install writes kernel.json and the logo beside it. A kernel that someone else installed there is
+// kept.
+func (k kernelFiles) install(place kernelPlace) error {
+	if err := os.MkdirAll(filepath.Dir(place.file), 0o755); err != nil {
 		return err
 	}
-	if err := keepForeign(file); err != nil {
+	if err := keepForeign(place.file); err != nil {
 		return err
 	}
-	if err := wholefile.WriteBytes(filepath.Join(filepath.Dir(file), logoFile), 0o644, k.logo); err != nil {
+	if err := wholefile.WriteBytes(filepath.Join(filepath.Dir(place.file), logoFile), 0o644, k.logo); err != nil {
 		return err
 	}
-	return wholefile.WriteBytes(file, 0o644, k.spec)
+	spec, err := k.named(place.display)
+	if err != nil {
+		return err
+	}
+	return wholefile.WriteBytes(place.file, 0o644, spec)
 }
 
 // keepForeign renames a kernel.json that no checkout of this repository wrote.
 func keepForeign(file string) error {
 	have, err := os.ReadFile(file)
-	if err != nil || strings.Contains(string(have), cacheVariable) {
+	if err != nil || isOurs(have) {
 		return nil
 	}
 	return os.Rename(file, file+".before-gopherlens")
 }
 
-// cacheVariable stands in every kernel.json of ours.
-const cacheVariable = `"` + cachedir.Variable + `"`
+// isOurs tells whether some checkout wrote a kernel.json: the cache's variable stands in each.
+func isOurs(spec []byte) bool { return bytes.Contains(spec, []byte(`"`+cachedir.Variable+`"`)) }

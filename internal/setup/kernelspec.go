@@ -25,6 +25,9 @@ type KernelSpec struct {
 	Env           map[string]string `json:"env"`
 }
 
+// workArgument is GoNB's flag for the checkout whose modules cells find.
+const workArgument = "-go_work="
+
 // kernelFiles lets GoNB install its kernel into a folder of ours and adds the
 // environment, for which gonb -install has no flag.
 func (s *Setup) kernelFiles(ctx context.Context, g goCommand) (kernelFiles, error) {
@@ -41,32 +44,22 @@ func (s *Setup) kernelFiles(ctx context.Context, g goCommand) (kernelFiles, erro
 	if files.logo, err = os.ReadFile(filepath.Join(dir, logoFile)); err != nil {
 		return files, err
 	}
-	if files.spec, err = os.ReadFile(filepath.Join(dir, "kernel.json")); err != nil {
+	spec, err := os.ReadFile(filepath.Join(dir, "kernel.json"))
+	if err != nil {
 		return files, err
 	}
-	files.spec, err = s.withEnv(files.spec, g)
+	if err := json.Unmarshal(spec, &files.spec); err != nil {
+		return files, fmt.Errorf("kernel.json as GoNB wrote it: %w", err)
+	}
+	files.spec.Env, err = s.kernelEnv(g)
 	return files, err
-}
-
-// withEnv adds the environment to a kernel.json.
-func (s *Setup) withEnv(content []byte, g goCommand) ([]byte, error) {
-	var spec KernelSpec
-	err := json.Unmarshal(content, &spec)
-	if err != nil {
-		return nil, fmt.Errorf("kernel.json as GoNB wrote it: %w", err)
-	}
-	if spec.Env, err = s.kernelEnv(g); err != nil {
-		return nil, err
-	}
-	content, err = json.MarshalIndent(spec, "", "  ")
-	return append(content, '\n'), err
 }
 
 // gonbInstall runs gonb --install with dir as Jupyter's data folder. The program
 // is called by its bare name: given a path below /tmp it would copy itself.
 func (s *Setup) gonbInstall(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Repo.Bin(), "gonb"))
-	cmd.Args = []string{"gonb", "-install", "-force_deps", "-go_work=" + s.Repo.Root}
+	cmd.Args = []string{"gonb", "-install", "-force_deps", workArgument + s.Repo.Root}
 	cmd.Env = append(os.Environ(), "JUPYTER_DATA_DIR="+dir)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("gonb -install: %w\n%s", err, tail(string(output)))

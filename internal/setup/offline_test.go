@@ -98,7 +98,7 @@ func writeWheel(t *testing.T, dir string, file setup.WheelFile) string {
 
 // brokenProbe stands in for the gopherlens command that tries a plugin.
 const brokenProbe = `#!/bin/sh
-[ "$*" = "doctor -probe" ] && echo "this plugin is broken" && exit 1
+[ "$*" = "doctor --probe" ] && echo "this plugin is broken" && exit 1
 `
 
 // A plugin that does not compute is not left where it would be used.

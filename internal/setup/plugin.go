@@ -13,7 +13,7 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// PluginNames are those that -plugin takes.
+// PluginNames are those that --plugin takes.
 func PluginNames() []string {
 	var names []string
 	for _, p := range plugins {
@@ -105,7 +105,7 @@ func withoutPlugin(s *Setup, name string) string {
 	case !s.XLA:
 		return "gopherlens was built without a C compiler, and so without XLA"
 	case !here.Everywhere && !slices.Contains(s.Plugins, name):
-		return "not asked for: gopherlens setup -plugin " + name + here.needs()
+		return "not asked for: gopherlens setup --plugin " + name + here.needs()
 	}
 	return ""
 }
@@ -158,7 +158,7 @@ func (p Plugin) try(ctx context.Context, s *Setup) error {
 	}
 	probe := command{
 		env:  []string{compute.ConfigEnvVar + "=xla:" + path},
-		args: []string{s.Self, "doctor", "-probe"},
+		args: []string{s.Self, "doctor", "--probe"},
 	}
 	if _, err := probe.run(ctx); err != nil {
 		return errors.Join(fmt.Errorf("the plugin does not compute here: %w", err), removePlugins(path))

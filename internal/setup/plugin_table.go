@@ -6,7 +6,7 @@ import "gopherlens/internal/backend"
 // go-xla's own installer is not used: of what it downloads and loads, it checks no checksum for
 // the CPU and for ROCm.
 type Plugin struct {
-	Name     string // as setup -plugin takes it
+	Name     string // as setup --plugin takes it
 	For      string // the device, for a reader
 	Platform string // as Go names it
 	Library  WheelFile

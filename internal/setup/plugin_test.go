@@ -81,7 +81,7 @@ func TestPluginsElsewhere(t *testing.T) {
 		}
 	}
 	mac := pluginStates(t, "darwin/arm64", s)["Apple's GPUs"]
-	if !mac.Untried || !strings.Contains(mac.Skipped, "setup -plugin metal") {
+	if !mac.Untried || !strings.Contains(mac.Skipped, "setup --plugin metal") {
 		t.Errorf("the plugin for Apple's GPUs is %+v", mac)
 	}
 	s.Plugins = []string{"metal"}

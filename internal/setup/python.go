@@ -38,7 +38,7 @@ func installPython(ctx context.Context, s *Setup) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPython(ctx); err != nil {
+	if _, err := CheckPython(ctx); err != nil {
 		return err
 	}
 	commands := [][]string{
@@ -68,21 +68,21 @@ func systemPython() string {
 	return "python3"
 }
 
-// checkPython refuses a Python that is too old, or that cannot make environments
-// as Debian's cannot by itself, before pip says so less plainly.
-func checkPython(ctx context.Context) error {
+// CheckPython refuses a Python that is too old, or that cannot make environments
+// as Debian's cannot by itself, before pip says so less plainly. It returns the version.
+func CheckPython(ctx context.Context) (version string, err error) {
 	const script = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip"
 	output, err := command{args: []string{systemPython(), "-c", script}}.run(ctx)
 	if err != nil {
-		return fmt.Errorf("Python %s or newer with its venv module is needed "+
+		return "", fmt.Errorf("Python %s or newer with its venv module is needed "+
 			"(on Debian and Ubuntu: apt install python3-venv): %w", minPython, err)
 	}
-	version := strings.TrimSpace(output)
+	version = strings.TrimSpace(output)
 	if olderThan(version, minPython) {
-		return fmt.Errorf("Python %s or newer is needed, %s is Python %s; set PYTHON to another",
+		return version, fmt.Errorf("Python %s or newer is needed, %s is Python %s; set PYTHON to another",
 			minPython, systemPython(), version)
 	}
-	return nil
+	return version, nil
 }
 
 // olderThan compares two versions of the form "3.11".

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"testing"
@@ -89,7 +90,7 @@ func installKernel(t *testing.T, s *setup.Setup) (setup.KernelSpec, string) {
 	if done, err := setup.KernelDone(t.Context(), s); !done || err != nil {
 		t.Errorf("the kernel is not installed after its installation (%v)", err)
 	}
-	file, err := setup.KernelFile()
+	file, err := s.KernelFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestKernelGo(t *testing.T) {
 // A kernel of the user's own making is kept, one of ours is replaced.
 func TestKernelKeepsForeign(t *testing.T) {
 	s := elsewhere(t, ready(t, new(bytes.Buffer)))
-	file, err := setup.KernelFile()
+	file, err := s.KernelFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,5 +188,48 @@ func TestKernelKeepsForeign(t *testing.T) {
 	installKernel(t, s)
 	if got, err := os.ReadFile(file + ".before-gopherlens"); err != nil || string(got) != foreign {
 		t.Errorf("the user's kernel was replaced by one of ours: %q, %v", got, err)
+	}
+}
+
+// Two checkouts of a user have a kernel each, whose name tells where it is; when the first is gone
+// the second has its place.
+func TestTwoCheckouts(t *testing.T) {
+	a := elsewhere(t, ready(t, new(bytes.Buffer)))
+	b := *a
+	b.Repo.Root = filepath.Join(t.TempDir(), "Zweite (2)")
+	if err := os.CopyFS(b.Repo.Root, os.DirFS(a.Repo.Root)); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*setup.Setup{a, &b} {
+		if err := os.WriteFile(filepath.Join(s.Repo.Root, "go.mod"), []byte("module gopherlens\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, firstFile := installKernel(t, a)
+	second, secondFile := installKernel(t, &b)
+	if first.DisplayName != "Go (gonb)" || second.DisplayName != "Go (gonb, "+b.Repo.Root+")" {
+		t.Errorf("the kernels are named %q and %q", first.DisplayName, second.DisplayName)
+	}
+	folder := regexp.MustCompile(`/kernels/gonb-zweite--2--[0-9a-f]{4}/kernel\.json$`)
+	if filepath.Base(filepath.Dir(firstFile)) != "gonb" || !folder.MatchString(secondFile) {
+		t.Errorf("the kernels are at %s and %s", firstFile, secondFile)
+	}
+	for _, s := range []*setup.Setup{a, &b} {
+		if done, err := setup.KernelDone(t.Context(), s); !done || err != nil {
+			t.Errorf("%s: the other's kernel has taken its place (%v)", s.Repo.Root, err)
+		}
+	}
+	own, err := os.ReadFile(filepath.Join(b.Repo.Root, ".venv/share/jupyter/kernels/gonb/kernel.json"))
+	if err != nil || !bytes.Contains(own, []byte("-go_work="+b.Repo.Root)) || !bytes.Contains(own, []byte(`"Go (gonb)"`)) {
+		t.Errorf("its own Jupyter has %s, %v", own, err)
+	}
+	if err := os.RemoveAll(a.Repo.Root); err != nil {
+		t.Fatal(err)
+	}
+	if spec, file := installKernel(t, &b); file != firstFile || spec.DisplayName != "Go (gonb)" {
+		t.Errorf("alone, it is %q at %s", spec.DisplayName, file)
+	}
+	if _, err := os.Stat(secondFile); err == nil {
+		t.Error("it is there twice")
 	}
 }

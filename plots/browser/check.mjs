@@ -65,6 +65,9 @@ const kinds = [
   [".gl-activations", checkActivations],
   [".gl-lens", checkLens],
   [".gl-table", checkTable],
+  [".gl-feature", checkFeature],
+  [".gl-attribution", checkAttribution],
+  [".gl-circuit", checkCircuit],
 ];
 
 async function checkNotebook(notebook) {
@@ -130,6 +133,27 @@ async function checkSlider(figure, slider) {
   await slider.press("End"); // the arrow keys are JupyterLab's own
   await figure.page().waitForTimeout(300);
   expect((await title()) !== before, "the slider changes nothing");
+}
+
+// checkCircuit: the pointer on a node lists its edges, a click holds it, arrows move, Escape lets go.
+async function checkCircuit(page, figure, { trusted }) {
+  const picture = figure.locator("img");
+  expect(await picture.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
+  expect(Boolean(await picture.getAttribute("alt")), "the picture has no alternative text");
+  if (!trusted) return;
+  const node = figure.locator("g[data-node]").first(), tip = figure.locator(".gl-tip");
+  await page.mouse.move(...(await center(node)));
+  expect((await tip.isVisible()) && (await tip.innerText()).trim() !== "", "a node does not answer the pointer");
+  const text = await tip.innerText();
+  await page.mouse.click(...(await center(node)));
+  await page.mouse.move(5, 5);
+  expect((await tip.isVisible()) && (await tip.innerText()) === text, "a click does not hold the node");
+  const drawing = figure.locator("svg");
+  await drawing.focus();
+  await drawing.press("ArrowUp");
+  expect((await tip.innerText()) !== text, "the arrow keys do not move the node");
+  await drawing.press("Escape");
+  expect(await tip.isHidden(), "Escape does not let go of the node");
 }
 
 async function checkAttention(page, figure, { trusted }) {
@@ -246,6 +270,46 @@ async function checkLens(page, figure, { trusted }) {
   expect(!(await tip.isVisible()), "Escape does not let the cell go");
 }
 
+async function checkFeature(page, figure) {
+  expect((await figure.locator("table tbody tr").count()) > 0, "there are no tokens that the feature raises or lowers");
+  await checkColors(figure.locator("table tbody tr[style*='background']"));
+  for (const img of await figure.locator(":scope > img").all())
+    expect(await img.evaluate((e) => e.complete && e.naturalWidth > 0), "the histogram is not drawn");
+}
+
+// checkAttribution: a node answers the pointer, a click shows its links, a pinned one is kept.
+async function checkAttribution(page, figure, { trusted }) {
+  const map = figure.locator(".gl-map img");
+  expect(await map.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
+  if (!trusted) return;
+  const canvas = figure.locator("canvas").last(), tip = figure.locator(".gl-map .gl-tip");
+  const at = await figure.locator("script[type='application/json']").evaluate((e) => {
+    const { Nodes } = JSON.parse(e.textContent), i = Nodes.Kind.indexOf(0);
+    return { x: Nodes.X[i], y: Nodes.Y[i] };
+  });
+  await canvas.hover({ position: at });
+  expect(await tip.isVisible(), "a node does not answer the pointer");
+  await canvas.click({ position: at });
+  await page.mouse.move(5, 5);
+  const title = figure.locator(".gl-panel h2");
+  expect((await title.count()) === 1, "a click shows nothing of the node");
+  expect((await figure.locator(".gl-links button").count()) > 0, "the node has no links");
+  await figure.locator(".gl-panel").getByRole("button", { name: "pin", exact: true }).click().catch(() => fault("the node cannot be pinned"));
+  expect((await figure.locator(".gl-member").count()) > 0, "a pinned node is not listed");
+  const before = await title.textContent();
+  await canvas.press("ArrowDown");
+  await canvas.press("Enter");
+  expect((await title.textContent()) !== before, "the arrow keys find no other node");
+  await canvas.press("Escape");
+  expect((await title.count()) === 0, "Escape does not let the node go");
+  const nodes = figure.locator(".gl-sliders input").first(), said = figure.locator(".gl-sliders span").first();
+  const all = await said.textContent();
+  await nodes.fill("0");
+  expect((await said.textContent()) !== all, "the slider prunes nothing");
+  await figure.getByRole("button", { name: "forget changes" }).click();
+  expect((await said.textContent()) === all, "changes are not forgotten");
+}
+
 async function checkTable(page, figure) {
   expect((await figure.locator("tbody tr").count()) > 0, "the table has no rows");
   await checkColors(figure.locator("tbody td[style*='background']"));
@@ -280,11 +344,32 @@ async function checkPage(url) {
     await picture.press("Escape");
     expect(!(await tip.isVisible()), "Escape does not hide the tip");
   }
+  if (await page.locator(".gl-rows").count()) await checkFeaturePage(page);
   for (const [selector, check] of kinds.slice(1)) {
     for (const figure of await page.locator(selector).all()) await check(page, figure, { trusted: true });
   }
   if (job.shots) await page.screenshot({ path: `${job.shots}/${where}.png`, fullPage: true });
   await page.context().close();
+}
+
+// checkFeaturePage: rows are made for what is in view, found by number and word, and sorted.
+async function checkFeaturePage(page) {
+  const rows = page.locator(".gl-row"), title = page.locator(".gl-detail h2"), search = page.locator("input[type=search]");
+  const wait = (text) => page.waitForFunction((t) => document.querySelector(".gl-detail h2")?.textContent === t, text).catch(() => fault(`${text} is not shown`));
+  const made = await rows.count();
+  expect(made > 5 && made < 100, `${made} rows were made`);
+  await search.fill("77");
+  await wait("feature 77");
+  expect(page.url().endsWith("#77"), "the address does not name the feature");
+  await search.fill("");
+  await page.getByRole("button", { name: "density" }).click();
+  await rows.first().click();
+  await title.waitFor();
+  const first = await title.textContent();
+  await page.locator(".gl-rows").press("ArrowDown");
+  await page.waitForFunction((t) => document.querySelector(".gl-detail h2").textContent !== t, first).catch(() => fault("the arrow keys find no other feature"));
+  await search.fill("no such word anywhere");
+  expect((await rows.count()) === 0, "a word that is nowhere finds features");
 }
 
 for (const notebook of job.notebooks) await checkNotebook(notebook).catch((e) => fault(String(e)));

@@ -1,4 +1,5 @@
 """Writes the GGUF files here and in ../gguf_optional from the checkpoints in ../arch, ../rope and ../sparse, the way llama.cpp's convert_hf_to_gguf.py does.
+families.py beside it does those of ../families.
 
     pip install gguf==0.19.0 safetensors numpy
     python make.py
@@ -125,19 +126,22 @@ def scaling(out, c):
             out.add_tensor(f"rope_factors_{which}.weight", np.array(r[f"{which}_factor"], dtype=np.float32))
 
 
-def convert(name, arch, change, source=None, config="config.json", leave_out=(), where="."):
+def convert(name, arch, change, source=None, config="config.json", leave_out=(), where=".", all_of_them=dict, more=()):
     source = HERE / (source or f"../arch/{name}")
     c = json.loads((source / config).read_text())
-    tensors = load_file(source / "model.safetensors")
+    tensors = all_of_them(load_file(source / "model.safetensors"))
     out = gguf.GGUFWriter(HERE / where / f"{name}.gguf", gguf.MODEL_ARCH_NAMES[arch])
     metadata(out, {k: v for k, v in c.items() if k not in leave_out})
     scaling(out, c)
+    for add in more:
+        add(out, c)
     layers = c.get("num_hidden_layers") or c["n_layer"]
     names = gguf.get_tensor_name_map(arch, layers)
     for key in sorted(tensors):
         w = change(key, tensors[key], c)
         short = key.removeprefix("transformer.")  # BloomModel.modify_tensors
-        out.add_tensor(names.get_name(short, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(w, dtype=np.float32))
+        called = names.get_name(short, try_suffixes=(".weight", ".bias")) or names.get_name(key, try_suffixes=(".weight", ".bias"))
+        out.add_tensor(called, np.ascontiguousarray(w, dtype=np.float32))
     if (c.get("rope_parameters") or {}).get("rope_type") == "llama3":
         out.add_tensor("rope_freqs.weight", rope_freqs(c))
     out.write_header_to_file()
@@ -146,25 +150,30 @@ def convert(name, arch, change, source=None, config="config.json", leave_out=(),
     out.close()
 
 
-for model in [
-    ("llama3_rope", ARCH.LLAMA, llama),
-    ("qwen2", ARCH.QWEN2, plain),
-    ("qwen3", ARCH.QWEN3, plain),
-    ("gemma", ARCH.GEMMA, gemma),
-    ("gemma2", ARCH.GEMMA2, gemma2),
-    ("gpt2", ARCH.GPT2, gpt2),
-    ("phi", ARCH.PHI2, plain),
-    ("phi3", ARCH.PHI3, plain),
-    ("gpt_neox", ARCH.GPTNEOX, fused),
-    ("bloom", ARCH.BLOOM, fused),
-]:
-    convert(*model)
+def main():
+    for model in [
+        ("llama3_rope", ARCH.LLAMA, llama),
+        ("qwen2", ARCH.QWEN2, plain),
+        ("qwen3", ARCH.QWEN3, plain),
+        ("gemma", ARCH.GEMMA, gemma),
+        ("gemma2", ARCH.GEMMA2, gemma2),
+        ("gpt2", ARCH.GPT2, gpt2),
+        ("phi", ARCH.PHI2, plain),
+        ("phi3", ARCH.PHI3, plain),
+        ("gpt_neox", ARCH.GPTNEOX, fused),
+        ("bloom", ARCH.BLOOM, fused),
+    ]:
+        convert(*model)
 
-# What follows is compared with fixtures of other folders, see TestGGUFOptional.
-more = HERE / "../gguf_optional"
-more.mkdir(exist_ok=True)
-convert("linear", ARCH.LLAMA, llama, "../rope/linear", where=more)
-convert("yarn", ARCH.LLAMA, llama, "../rope/yarn", where=more)
-convert("phi3_longrope", ARCH.PHI3, plain, "../rope/phi3_longrope", where=more)
-optional = ("attn_logit_softcapping", "final_logit_softcapping", "sliding_window")
-convert("gemma2", ARCH.GEMMA2, gemma2, "../sparse/gemma2", "config_v5_full.json", optional, where=more)
+    # What follows is compared with fixtures of other folders, see TestGGUFOptional.
+    more = HERE / "../gguf_optional"
+    more.mkdir(exist_ok=True)
+    convert("linear", ARCH.LLAMA, llama, "../rope/linear", where=more)
+    convert("yarn", ARCH.LLAMA, llama, "../rope/yarn", where=more)
+    convert("phi3_longrope", ARCH.PHI3, plain, "../rope/phi3_longrope", where=more)
+    optional = ("attn_logit_softcapping", "final_logit_softcapping", "sliding_window")
+    convert("gemma2", ARCH.GEMMA2, gemma2, "../sparse/gemma2", "config_v5_full.json", optional, where=more)
+
+
+if __name__ == "__main__":
+    main()
