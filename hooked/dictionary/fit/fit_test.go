@@ -310,7 +310,7 @@ func TestSourcesLeaveOutTheBOS(t *testing.T) {
 		"store": fit.FromStore(store, at, fit.StoreOptions{Target: target}),
 		"model": fit.FromModel(m, contexts, at, fit.ModelOptions{Target: target, Exclude: []int{0}, Rows: 2}),
 	} {
-		x, y, err := s.Batches(14, 0, 2)
+		x, y, err := fit.BatchesOf(s, 14, 0, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -327,15 +327,16 @@ func TestSourcesLeaveOutTheBOS(t *testing.T) {
 		if slices.Equal(x[0], x[1]) {
 			t.Errorf("%s: both epochs have the same order", name)
 		}
-		later, _, err := s.Batches(14, 1, 1)
+		later, _, err := fit.BatchesOf(s, 14, 1, 1)
 		if err != nil || !slices.Equal(later[0], x[1]) {
 			t.Errorf("%s: beginning with the second batch gives another: %v", name, err)
 		}
 	}
-	if _, _, err := fit.FromModel(m, contexts, at, fit.ModelOptions{Exclude: []int{0}, Buffer: 1}).Batches(14, 0, 1); err == nil || !strings.Contains(err.Error(), "no buffer") {
+	small := fit.FromModel(m, contexts, at, fit.ModelOptions{Exclude: []int{0}, Buffer: 1})
+	if _, _, err := fit.BatchesOf(small, 14, 0, 1); err == nil || !strings.Contains(err.Error(), "no buffer") {
 		t.Errorf("a buffer smaller than a batch: %v", err)
 	}
-	if _, _, err := fit.FromStore(nil, at).Batches(1, 0, 1); err == nil {
+	if _, _, err := fit.BatchesOf(fit.FromStore(nil, at), 1, 0, 1); err == nil {
 		t.Error("no store, and no error")
 	}
 }

@@ -32,11 +32,11 @@ import (
 
 type settings struct {
 	layer, tokens, width, k, batch, epochs, steps, dead int
-	losses, held                                 int // rows
-	rate                                         float64
-	group                                        int
-	model, folder                                string
-	sites                                        hooked.Selector
+	losses, held                                        int // rows
+	rate                                                float64
+	group                                               int
+	model, folder                                       string
+	sites                                               hooked.Selector
 }
 
 func main() {
