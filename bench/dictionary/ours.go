@@ -95,7 +95,7 @@ type stopwatch struct {
 func (s *stopwatch) start() { s.began, s.used = time.Now(), cpu() }
 
 func (s *stopwatch) stop() {
-	s.wall, s.cpu = append(s.wall, time.Since(s.began).Seconds()), append(s.cpu, (cpu() - s.used).Seconds())
+	s.wall, s.cpu = append(s.wall, time.Since(s.began).Seconds()), append(s.cpu, (cpu()-s.used).Seconds())
 }
 
 // least is the least of each.
