@@ -1,10 +1,11 @@
 // Package fit trains sparse dictionaries of a model's activations: what package dictionary then
 // uses, measures and saves.
 //
-//	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: "resid12", Sites: hooked.ResidPost.At(12)})
-//	out, err := fit.Run(ctx, fit.FromStore(store, hooked.ResidPost.At(12)), fit.Config{
-//		Dictionary:   dictionary.Config{Kind: dictionary.TopK, Features: 4608, K: 32, RescaleByNorm: true, SubtractBias: true,
-//			Normalization: dictionary.AverageOnlyIn},
+//	at := hooked.ResidPost.At(12)
+//	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: "resid12", Sites: at})
+//	out, err := fit.Run(ctx, fit.FromStore(store, at), fit.Config{
+//		Dictionary: dictionary.Config{Kind: dictionary.TopK, Features: 4608, K: 32, RescaleByNorm: true,
+//			SubtractBias: true, Normalization: dictionary.AverageOnlyIn},
 //		Steps: 1000, Batch: 1024, LearningRate: 1e-3, Clip: 1,
 //	})
 //	measures, err := out.Dictionary.Measure(ctx, model, heldOut)
