@@ -12,6 +12,7 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
+	"gopherlens/hooked/circuits"
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
@@ -164,10 +165,26 @@ func TestTranscoders(t *testing.T) {
 			if l0 := float64(active) / 2048; math.Abs(l0-o.TargetL0) > 1 {
 				t.Errorf("L0 is %v, asked for were %v", l0, o.TargetL0)
 			}
+			asSet(t, d)
 		}
 	}
 	if _, err := fit.Run(context.Background(), source, toyConfig(dictionary.Standard)); err == nil || !strings.Contains(err.Error(), "two sites") {
 		t.Errorf("a dictionary of two sites: %v", err)
+	}
+}
+
+// asSet checks that transcoders come back from circuit-tracer's files as they were.
+func asSet(t *testing.T, d *dictionary.Dictionary) {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "set")
+	if err := hooked.Must(circuits.PerLayer(d)).Save(folder); err != nil {
+		t.Fatal(err)
+	}
+	again := hooked.Must(circuits.Load(folder))
+	for name, w := range d.Weights {
+		if !slices.Equal(again.Layers[0].Weights[name].Float32s(), w.Float32s()) {
+			t.Errorf("%s differs in circuit-tracer's files", name)
+		}
 	}
 }
 
