@@ -87,12 +87,13 @@ bin/lab/gopls:
 
 # Compare speed and memory with TransformerLens: bench/RESULTS.md. It takes a
 # quarter of an hour and more; BENCH_FLAGS=-part=10 lets TransformerLens compute a
-# tenth of its sweeps, which cost the same in every layer. A harvest is compared with
-# SAELens, which is in golden's environment: bench/HARVEST.md.
+# tenth of its sweeps, which cost the same in every layer. A harvest and a dictionary's training are
+# compared with SAELens, which is in golden's environment: bench/HARVEST.md and bench/DICTIONARY.md.
 .PHONY: bench
 bench: setup build/bench/bin/transformers build/golden/ready
 	go run ./bench/model $(BENCH_FLAGS) build/bench/bin/python
 	go run ./bench/harvest -runs 3 -tokens 32768 build/golden/bin/python
+	go run ./bench/dictionary build/golden/bin/python
 
 build/bench/bin/transformers: bench/model/requirements.txt
 	@python3 -m venv build/bench
@@ -111,6 +112,21 @@ grokking: setup
 .PHONY: course-models
 course-models: setup
 	go run ./notebooks/models/make $(MODELS_FLAGS) $(MODELS)
+
+# A sparse dictionary of SmolLM2-135M's residual stream, fitted to a million tokens of the Brown corpus, and how
+# good it is: half an hour on 2 quiet cores. Stopped, it goes on where it was; it stays in the user's cache, in
+# dictionaries/brown-resid_post-12/dictionary.
+.PHONY: dictionary
+dictionary: setup
+	$(gopherlens) corpus fetch brown
+	go run ./hooked/dictionary/fit/internal/brown dictionary $(DICTIONARY_FLAGS)
+
+# A transcoder for the MLP of each of its layers, for attribution graphs: the user's cache has them in
+# dictionaries/brown-transcoders/set, as circuit-tracer reads them. An hour and more on 2 quiet cores.
+.PHONY: transcoders
+transcoders: setup
+	$(gopherlens) corpus fetch brown
+	go run ./hooked/dictionary/fit/internal/brown transcoders $(TRANSCODERS_FLAGS)
 
 # What TransformerLens and Hugging Face compute for a tiny model of one family, for tests to
 # compare with: internal/golden/gen/README.md. It installs 7 GB of Python once.

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ func main() {
 	}
 }
 
-// measurement is the line that either side writes: seconds, the least and the median.
+// measurement is the line that either side writes: the least seconds on the wall, and of the
+// processors.
 type measurement struct {
 	Encode, Step, Dead [2]float64
 	Loss               float64 // of the first step, to see that both do the same
@@ -115,18 +117,26 @@ func table(found [2][]measurement, runs, repeats, batch int) string {
 		strings.TrimSpace(string(load)))
 	b.WriteString("| | encode, s | training step, s | with dead features, s | first loss |\n|---|---|---|---|---|\n")
 	for side, all := range found {
-		var encode, step, dead []float64
+		var encode, step, dead [][2]float64
 		for _, m := range all {
-			encode, step, dead = append(encode, m.Encode[0]), append(step, m.Step[0]), append(dead, m.Dead[0])
+			encode, step, dead = append(encode, m.Encode), append(step, m.Step), append(dead, m.Dead)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f |\n", sides[side], told(encode), told(step), told(dead), all[0].Loss)
 	}
-	b.WriteString("\nOf each run the least counts, which other work on the machine disturbs least; told are the least and the median of the runs.\n" +
-		"A step is forward pass, loss, gradients, clipping and Adam, as SAELens' trainer takes it.\n")
+	b.WriteString("\nFirst the time on the wall, then the processors', which other work on the machine disturbs less: each the least of all runs, and the\n" +
+		"median of the runs' least. A step is forward pass, loss, gradients, clipping and Adam, as SAELens' trainer takes it.\n")
 	return b.String()
 }
 
-func told(values []float64) string {
-	both := leastAndMedian(values)
-	return fmt.Sprintf("%.3f, %.3f", both[0], both[1])
+func told(all [][2]float64) string {
+	var parts []string
+	for i := range 2 {
+		var values []float64
+		for _, v := range all {
+			values = append(values, v[i])
+		}
+		slices.Sort(values)
+		parts = append(parts, fmt.Sprintf("%.3f (%.3f)", values[0], values[len(values)/2]))
+	}
+	return strings.Join(parts, ", ")
 }

@@ -44,13 +44,13 @@ func ours(folder string, repeats int) error {
 }
 
 func encoding(d *dictionary.Dictionary, x *hooked.Array, repeats int) ([2]float64, error) {
+	var all stopwatch
 	on, err := hooked.NewTensor(x, "batch d_model")
 	if err != nil {
 		return [2]float64{}, err
 	}
-	var all []float64
-	for range repeats + 1 {
-		start := cpu()
+	for i := range repeats + 1 {
+		all.start()
 		acts, err := d.Encode(on)
 		if err != nil {
 			return [2]float64{}, err
@@ -58,17 +58,18 @@ func encoding(d *dictionary.Dictionary, x *hooked.Array, repeats int) ([2]float6
 		if err := hooked.Try(func() { acts.At(0, 0).Item() }); err != nil { // until then it may be computed
 			return [2]float64{}, err
 		}
-		all = append(all, (cpu() - start).Seconds())
+		if i > 0 { // the first compiles
+			all.stop()
+		}
 	}
-	return leastAndMedian(all[1:]), nil
+	return all.least(), nil
 }
 
 // training measures steps from one to the next, with the reading of the batch.
 func training(d *dictionary.Dictionary, x *hooked.Array, repeats, deadAfter int) (seconds [2]float64, loss float64, err error) {
 	c := d.Config
 	c.Hook, c.HookOut, c.Model, c.DIn, c.DOut = "", "", "", 0, 0
-	var all []float64
-	last := cpu()
+	var all stopwatch
 	_, err = fit.Run(context.Background(), fit.FromArrays(d.Config.Hook, x, "", nil, 0), fit.Config{Dictionary: c, Init: fit.Init{From: d}, Steps: repeats + 4,
 		Batch: x.Shape[0], LearningRate: 1e-3, Clip: 1, DeadAfter: deadAfter, Optimizer: train.Adam{},
 		OnStep: func(r *fit.Report) error {
@@ -76,20 +77,33 @@ func training(d *dictionary.Dictionary, x *hooked.Array, repeats, deadAfter int)
 				loss = r.Loss
 			}
 			if r.Step > 4 { // both programs are compiled
-				all = append(all, (cpu() - last).Seconds())
+				all.stop()
 			}
-			last = cpu()
+			all.start()
 			return nil
 		}})
-	return leastAndMedian(all), loss, err
+	return all.least(), loss, err
 }
 
-func leastAndMedian(all []float64) [2]float64 {
-	if len(all) == 0 {
+// A stopwatch measures the time on the wall and the processor's.
+type stopwatch struct {
+	began     time.Time
+	used      time.Duration
+	wall, cpu []float64
+}
+
+func (s *stopwatch) start() { s.began, s.used = time.Now(), cpu() }
+
+func (s *stopwatch) stop() {
+	s.wall, s.cpu = append(s.wall, time.Since(s.began).Seconds()), append(s.cpu, (cpu()-s.used).Seconds())
+}
+
+// least is the least of each.
+func (s *stopwatch) least() [2]float64 {
+	if len(s.wall) == 0 {
 		return [2]float64{}
 	}
-	slices.Sort(all)
-	return [2]float64{all[0], all[len(all)/2]}
+	return [2]float64{slices.Min(s.wall), slices.Min(s.cpu)}
 }
 
 // cpu is the processor time that this process has taken: what a busy machine leaves alone.

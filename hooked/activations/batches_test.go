@@ -130,3 +130,29 @@ func TestReadRows(t *testing.T) {
 		}
 	}
 }
+
+// TestExcludedTokens reads all activations but those of some tokens, each once, and none of rows'
+// first positions if these are left out, too.
+func TestExcludedTokens(t *testing.T) {
+	rows := rowsOf(t, 10, 9)
+	s := harvest(t, tiny(t, golden.PureGo(t)), rows, activations.Config{Sites: []string{"resid_post"}, Batch: 2, Shard: 4})
+	first := collect(t, s, resid1, activations.Reading{Size: 90})[0]
+	leave := []int{first.Tokens[3], first.Tokens[40]}
+	for _, skip := range []bool{false, true} {
+		var want []place
+		for i, id := range first.Tokens {
+			if !slices.Contains(leave, id) && !(skip && first.Positions[i] == 0) {
+				want = append(want, place{first.Rows[i], first.Positions[i]})
+			}
+		}
+		got := places(collect(t, s, resid1, activations.Reading{Size: 7, Exclude: leave, SkipFirst: skip}))
+		if !slices.Equal(got, want) {
+			t.Errorf("in order: %v, want %v", got, want)
+		}
+		got = places(collect(t, s, resid1, activations.Reading{Size: 7, Exclude: leave, SkipFirst: skip, Shuffle: true, Seed: 3}))
+		slices.SortFunc(got, func(a, b place) int { return a.row*9 + a.pos - b.row*9 - b.pos })
+		if !slices.Equal(got, want) {
+			t.Errorf("shuffled: %v, want %v", got, want)
+		}
+	}
+}

@@ -80,6 +80,9 @@ func (d *Dictionary) FoldNormFactor(factor float64) (*Dictionary, error) {
 	}
 	out := d.copied(brief.Sprintf("norm factor %.6g folded", factor))
 	out.Config.Normalization = NoNormalization
+	if d.Config.RescaleByNorm { // the decoder shrinks, and with it activation times norm
+		out.Config.Threshold /= factor
+	}
 	err := hooked.Try(func() {
 		out.Weights["W_enc"] = d.Weights["W_enc"].Scale(factor)
 		if skip := d.Weights["W_skip"]; skip != nil { // which reads what the encoder reads

@@ -75,6 +75,23 @@ func TestFoldNormFactorOfTranscoders(t *testing.T) {
 	}
 }
 
+// A folded BatchTopK keeps the features that it kept, as it is trained and as it is used: its
+// threshold is in units of activation times decoder norm.
+func TestFoldNormFactorOfThresholds(t *testing.T) {
+	const factor = 0.4
+	dirs := folders(t, "saes/batchtopk*/training/cfg.json")
+	for _, dir := range dirs {
+		d := hooked.Must(dictionary.Load(dir))
+		d.Config.Normalization = dictionary.AverageOnlyIn
+		x := hooked.NewNormal(1, "row d_in", 6, d.Config.DIn)
+		folded := hooked.Must(d.FoldNormFactor(factor))
+		d.Config.Normalization = dictionary.NoNormalization // it does nothing itself
+		want := hooked.Must(hooked.Must(d.Inference()).Reconstruct(x.Scale(factor))).Scale(1 / factor)
+		got := hooked.Must(hooked.Must(folded.Inference()).Reconstruct(x))
+		golden.Close(t, dir, got.Float32s(), want.Float32s(), golden.Tolerance{Abs: 1e-4, Rel: 1e-4})
+	}
+}
+
 // A configuration that says nothing of a normalization has none, and is saved so.
 func TestNoNormalization(t *testing.T) {
 	d := hooked.Must(dictionary.Load("testdata/saes/jumprelu_resid"))

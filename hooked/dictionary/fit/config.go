@@ -147,10 +147,10 @@ func (c Config) settled(s *Source) (Config, error) {
 	if d.Kind == dictionary.Matryoshka && (len(d.Widths) == 0 || d.Widths[len(d.Widths)-1] < d.Features) {
 		d.Widths = append(slices.Clone(d.Widths), d.Features)
 	}
-	if err := d.Validate(); err != nil {
+	if err := c.checkSource(r, s); err != nil {
 		return c, err
 	}
-	for _, err := range []error{c.checkUnread(r), c.checkNumbers(r), c.checkFrom(), c.checkSource(r, s)} {
+	for _, err := range []error{d.Validate(), c.checkUnread(r), c.checkNumbers(r), c.checkFrom()} {
 		if err != nil {
 			return c, err
 		}

@@ -29,11 +29,11 @@ func FromBatches(name string, width int, batches [][]float32) *Source {
 		}}
 }
 
-// Variables are the weights as they are trained.
-func (r *Report) Variables() (map[string]*hooked.Array, error) { return r.r.Variables() }
+// VariablesOf are the weights as they are trained.
+func VariablesOf(r *Report) (map[string]*hooked.Array, error) { return r.r.Variables() }
 
-// State is what no gradient changes.
-func (r *Report) State() (map[string]*tensors.Tensor, error) { return r.r.State() }
+// StateOf is what no gradient changes.
+func StateOf(r *Report) (map[string]*tensors.Tensor, error) { return r.r.State() }
 
 // FirstLoss are the terms of the loss on x, and the gradients of their sum by weight.
 func FirstLoss(be compute.Backend, s *Source, c Config, x *hooked.Array, dead []bool) (terms map[string]float32, grads map[string][]float32, err error) {
@@ -91,3 +91,30 @@ func RunOn(ctx context.Context, be compute.Backend, s *Source, c Config) (*Resul
 		return train.Fit(ctx, in)
 	})
 }
+
+// ResumeOn is [Resume] on a backend.
+func ResumeOn(ctx context.Context, be compute.Backend, s *Source, c Config) (*Result, error) {
+	return run(ctx, s, c, func(ctx context.Context, in train.Instances) (*train.Fitted, error) {
+		in.Backend = be
+		return train.ResumeFit(ctx, in)
+	})
+}
+
+// BatchesOf are the first of a source.
+func BatchesOf(s *Source, size, from, n int) (x, target [][]float32, err error) {
+	if err := s.check(); err != nil {
+		return nil, nil, err
+	}
+	for p, err := range s.batches(context.Background(), size, from) {
+		if err != nil {
+			return x, target, err
+		}
+		if x, target = append(x, p.x), append(target, p.target); len(x) == n {
+			break
+		}
+	}
+	return x, target, nil
+}
+
+// MedianOf is the point whose distances from rows have the smallest sum.
+func MedianOf(rows []float32, width int) []float64 { return geometricMedian(rows, width) }

@@ -39,6 +39,9 @@ type Report struct {
 
 // Dictionary is what the training has come to, as [Result.Dictionary].
 func (r *Report) Dictionary() (*dictionary.Dictionary, error) {
+	if r == nil || r.f == nil {
+		return nil, errors.New("fit: the report is nil, or Report{}: look at the one that Config.OnStep gets")
+	}
 	w, err := r.r.Variables()
 	if err != nil {
 		return nil, err

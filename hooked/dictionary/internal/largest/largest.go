@@ -23,7 +23,7 @@ func Of(x *graph.Node, k int) *graph.Node {
 	x = graph.StopGradient(x)
 	count := graph.Scalar(x.Graph(), dtypes.Int32, k)
 	if sorts(x) {
-		return bySorting(x, count)
+		return bySorting(x, last(graph.Sort(x, -1, false), k), count)
 	}
 	// floats that are not negative are ordered like their bits
 	order := graph.Bitcast(x, dtypes.Int32)
@@ -38,7 +38,8 @@ func Among(mask, x, k *graph.Node) *graph.Node {
 	if sorts(x) {
 		x = graph.Where(mask, x, graph.BroadcastToDims(graph.Infinity(g, x.DType(), -1), x.Shape().Dimensions...))
 		some := graph.GreaterThan(k, graph.ScalarZero(g, dtypes.Int32))
-		return graph.And(graph.And(mask, bySorting(x, k)), some)
+		border := entry(graph.Sort(x, -1, false), graph.AddScalar(k, int32(-1)))
+		return graph.And(graph.And(mask, bySorting(x, border, k)), some)
 	}
 	order := graph.Bitcast(x, dtypes.Int32)
 	// of negative floats the bits but the sign's have the opposite order
@@ -60,15 +61,19 @@ func sorts(x *graph.Node) bool {
 	return x.Shape().Dim(-1) <= longestSorted && strings.Contains(strings.ToLower(be.Name()+" "+be.Description()), "xla")
 }
 
-// bySorting is true at the k largest entries of each row, k being 1 or more.
-func bySorting(x, k *graph.Node) *graph.Node {
-	border := entry(graph.Sort(x, -1, false), graph.AddScalar(k, int32(-1)))
+// bySorting is true at the k largest entries of each row, of which border is the last, [..., 1].
+func bySorting(x, border, k *graph.Node) *graph.Node {
 	above, tied := graph.GreaterThan(x, border), graph.Equal(x, border)
 	place := places(x)
 	behind := graph.AddScalar(graph.ZerosLike(place), int32(x.Shape().Dim(-1)))
 	left := graph.Sub(k, counted(above)) // of those at the border, the first
 	end := entry(graph.Sort(graph.Where(tied, place, behind), -1, true), graph.AddScalar(left, int32(-1)))
 	return graph.Or(above, graph.And(tied, graph.LessOrEqual(place, end)))
+}
+
+// last is the k-th entry of each row of x, [..., 1].
+func last(x *graph.Node, k int) *graph.Node {
+	return graph.Slice(x, graph.AxisRange().Spacer(), graph.AxisElem(k-1))
 }
 
 // entry is the entry of each row of x at a place, [..., 1].

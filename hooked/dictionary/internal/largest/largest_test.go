@@ -71,3 +71,32 @@ func sorted(x []float32, mask []bool, k int) []int32 {
 	}
 	return chosen
 }
+
+// Of chooses what sorting chooses of numbers that are not below zero, the first of equal ones.
+func TestOfEqualsSorting(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	const rows, n = 20, 33
+	x, all := make([][]float32, rows), make([]bool, n)
+	for i := range x {
+		x[i] = make([]float32, n)
+		for j := range x[i] {
+			all[j] = true
+			x[i][j] = float32(random.IntN(9)) / 3
+		}
+	}
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		for _, k := range []int{1, 4, 32, 33} {
+			out, err := graph.CallOnce(be, func(x *graph.Node) *graph.Node {
+				return graph.ConvertDType(largest.Of(x, k), dtypes.Int32)
+			}, x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, got := range out.Value().([][]int32) {
+				if want := sorted(x[i], all, k); !slices.Equal(got, want) {
+					t.Errorf("k = %d, row %v: got %v, want %v", k, x[i], got, want)
+				}
+			}
+		}
+	})
+}

@@ -1,9 +1,12 @@
-// Command brown fits a sparse dictionary to the residual stream of a small model on the Brown
-// corpus, and tells how good it is on documents that it has not seen. `make dictionary` runs it.
+// Command brown fits sparse dictionaries to a small model on the Brown corpus.
 //
-//	brown [-layer 12] [-tokens 1000000] [-width 8] [-k 32] [-folder DIR]
+//	brown dictionary [-layer 12] [-tokens 1000000] [-width 8] [-k 32] [-folder DIR]
+//	brown transcoders [-tokens 200000] [-width 4] [-k 32] [-folder DIR]
 //
-// Activations and checkpoints are kept: stopped, it goes on where it was.
+// The first fits one to the residual stream, and tells how good it is on documents that it has not
+// seen (`make dictionary`). The second fits a transcoder to each layer's MLP, and writes them as
+// circuit-tracer does, for attribution graphs (`make transcoders`). What was computed is kept:
+// stopped, they go on where they were.
 package main
 
 import (
@@ -28,47 +31,63 @@ import (
 )
 
 type settings struct {
-	layer, tokens, width, k, batch, epochs, dead int
-	losses, held                                 int // rows
-	rate                                         float64
-	folder                                       string
-	sites                                        hooked.Selector
+	layer, tokens, width, k, batch, epochs, steps, dead int
+	losses, held                                        int // rows
+	rate                                                float64
+	group                                               int
+	model, folder                                       string
+	sites                                               hooked.Selector
 }
 
 func main() {
+	verbs := map[string]func(s *settings, ctx context.Context) error{"dictionary": (*settings).run, "transcoders": (*settings).transcoders}
+	if len(os.Args) < 2 || verbs[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "want brown dictionary or brown transcoders")
+		os.Exit(2)
+	}
 	var s settings
-	flag.IntVar(&s.layer, "layer", 12, "layer whose resid_post is read")
-	flag.IntVar(&s.tokens, "tokens", 1_000_000, "tokens of the corpus")
-	flag.IntVar(&s.width, "width", 8, "features, in multiples of the model's width")
-	flag.IntVar(&s.k, "k", 32, "active features of a token")
-	flag.IntVar(&s.batch, "batch", 1024, "activations of a step")
-	flag.IntVar(&s.epochs, "epochs", 1, "how often all are read")
-	flag.IntVar(&s.held, "held", 400, "rows of 128 tokens, of documents that are not trained on, on which variance and dead features are measured")
-	flag.IntVar(&s.losses, "losses", 100, "those of them on which losses are measured")
-	flag.IntVar(&s.dead, "dead", 30, "steps without activity after which a feature counts as dead")
-	flag.Float64Var(&s.rate, "rate", 1e-3, "learning rate")
-	flag.StringVar(&s.folder, "folder", "", "where all is kept; the user's cache unless given")
-	flag.Parse()
+	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
+	s.flags(flags, os.Args[1] == "transcoders")
+	flags.Parse(os.Args[2:])
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := s.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "dictionary:", err)
+	if err := verbs[os.Args[1]](&s, ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "brown:", err)
 		os.Exit(1)
 	}
 }
 
-func (s settings) run(ctx context.Context) error {
-	s.sites = hooked.ResidPost.At(s.layer)
-	if s.folder == "" {
-		var err error
-		if s.folder, err = cachedir.Join("dictionaries", fmt.Sprintf("brown-resid_post-%d", s.layer)); err != nil {
-			return err
-		}
+// flags are what both commands are told, and what only one of them is.
+func (s *settings) flags(flags *flag.FlagSet, transcoders bool) {
+	tokens, width := 1_000_000, 8
+	if transcoders {
+		tokens, width = 200_000, 4
 	}
-	if err := os.MkdirAll(s.folder, 0o755); err != nil {
+	flags.StringVar(&s.model, "model", "SmolLM2-135M", "the model")
+	flags.IntVar(&s.tokens, "tokens", tokens, "tokens of the corpus")
+	flags.IntVar(&s.width, "width", width, "features, in multiples of the model's width")
+	flags.IntVar(&s.k, "k", 32, "active features of a token")
+	flags.IntVar(&s.batch, "batch", 1024, "activations of a step")
+	flags.IntVar(&s.dead, "dead", 30, "steps without activity after which a feature counts as dead")
+	flags.Float64Var(&s.rate, "rate", 1e-3, "learning rate")
+	flags.StringVar(&s.folder, "folder", "", "where all is kept; the user's cache unless given")
+	if transcoders {
+		flags.IntVar(&s.group, "group", 10, "layers whose activations are on the disk together: 2.3 kB for each and a token")
+		return
+	}
+	flags.IntVar(&s.layer, "layer", 12, "layer whose resid_post is read")
+	flags.IntVar(&s.epochs, "epochs", 1, "how often all activations are read")
+	flags.IntVar(&s.steps, "steps", 0, "steps; as many as the epochs have unless given")
+	flags.IntVar(&s.held, "held", 400, "rows of 128 tokens, of documents that are not trained on, on which variance and dead features are measured")
+	flags.IntVar(&s.losses, "losses", 100, "those of them on which losses are measured")
+}
+
+func (s *settings) run(ctx context.Context) error {
+	s.sites = hooked.ResidPost.At(s.layer)
+	if err := s.openFolder(fmt.Sprintf("brown-resid_post-%d", s.layer)); err != nil {
 		return err
 	}
-	model, err := hooked.FromPretrained("SmolLM2-135M", hooked.DefaultProcessing, hooked.LoadOptions{Context: ctx})
+	model, err := hooked.FromPretrained(s.model, hooked.DefaultProcessing, hooked.LoadOptions{Context: ctx})
 	if err != nil {
 		return err
 	}
@@ -90,8 +109,19 @@ func (s settings) run(ctx context.Context) error {
 	return s.measure(ctx, model, held, d, store)
 }
 
+// openFolder makes the folder where all is kept.
+func (s *settings) openFolder(name string) error {
+	if s.folder == "" {
+		var err error
+		if s.folder, err = cachedir.Join("dictionaries", name); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(s.folder, 0o755)
+}
+
 // measure tells how good the dictionary is on text that it has not seen.
-func (s settings) measure(ctx context.Context, model *hooked.Model, held corpus.Contexts, d *dictionary.Dictionary, store *activations.Store) error {
+func (s *settings) measure(ctx context.Context, model *hooked.Model, held corpus.Contexts, d *dictionary.Dictionary, store *activations.Store) error {
 	begin := time.Now()
 	all, err := d.Measure(ctx, model, held, dictionary.MeasureOptions{Rows: s.held, WithoutLosses: true})
 	if err != nil {
@@ -115,7 +145,7 @@ func (s settings) measure(ctx context.Context, model *hooked.Model, held corpus.
 }
 
 // fit fits the dictionary, or goes on, or loads it.
-func (s settings) fit(ctx context.Context, store *activations.Store) (*dictionary.Dictionary, error) {
+func (s *settings) fit(ctx context.Context, store *activations.Store) (*dictionary.Dictionary, error) {
 	folder := filepath.Join(s.folder, "dictionary")
 	if _, err := os.Stat(folder); err == nil {
 		fmt.Println("the dictionary is there:", folder)
@@ -125,7 +155,10 @@ func (s settings) fit(ctx context.Context, store *activations.Store) (*dictionar
 	if err != nil {
 		return nil, err
 	}
-	steps := s.epochs * store.Tokens() / s.batch
+	steps := s.steps
+	if steps == 0 {
+		steps = s.epochs * store.Tokens() / s.batch
+	}
 	begin := time.Now()
 	out, err := fit.Resume(ctx, fit.FromStore(store, s.sites, fit.StoreOptions{Seed: 1}), fit.Config{
 		Dictionary: dictionary.Config{Kind: dictionary.TopK, Features: s.width * about.Model.DModel, K: float64(s.k), RescaleByNorm: true,
@@ -143,6 +176,7 @@ func (s settings) fit(ctx context.Context, store *activations.Store) (*dictionar
 	if err != nil {
 		return nil, err
 	}
-	fmt.Printf("%d steps of %d tokens in %s\n", len(out.Curve), s.batch, time.Since(begin).Round(time.Second))
+	fmt.Printf("%d steps of %d tokens in %s; %d features were not active in the last %d steps\n", len(out.Curve), s.batch,
+		time.Since(begin).Round(time.Second), out.Curve[len(out.Curve)-1].Dead, s.dead)
 	return out.Dictionary, errors.Join(out.Dictionary.Save(folder), os.RemoveAll(filepath.Join(s.folder, "checkpoints")))
 }
