@@ -199,16 +199,7 @@ func runProgram(t *testing.T, f *notebook.File, p notebook.Program, other string
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
-	repo, err := setup.FindRepo()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(repo.Python()); err != nil {
-		if os.Getenv("GOPHERLENS_SETUP") != "" {
-			t.Fatalf("%s is missing after set-up", repo.Python())
-		}
-		t.Skip("needs the models that make setup fetches")
-	}
+	repo := installed(t, "the models that set-up fetches")
 	source, err := p.Source(f)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, source)

@@ -10,8 +10,9 @@ import (
 	"gopherlens/hooked"
 )
 
-// TestBracketTexts holds that five texts of eight balance, that the labels are right by another rule
-// (what remains when "()" is taken away again and again), and that the others fail in each way.
+// TestBracketTexts holds that five texts of eight balance, that the labels are right by another
+// rule (what remains when "()" is taken away again and again), and that the others fail in each
+// way.
 func TestBracketTexts(t *testing.T) {
 	balanced, count, below := 0, 0, 0
 	for _, b := range BracketTexts(4000, 7) {
@@ -92,8 +93,8 @@ func TestOthelloTokens(t *testing.T) {
 	}
 }
 
-// TestOthelloLoss holds that the labels of a game are probabilities, and of the moves that the rules
-// allow, among them the one that was played.
+// TestOthelloLoss holds that the labels of a game are probabilities, and of the moves that the
+// rules allow, among them the one that was played.
 func TestOthelloLoss(t *testing.T) {
 	games := OthelloGames(3, 5)
 	legal := legalMoves(games)

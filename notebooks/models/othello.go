@@ -101,8 +101,8 @@ func OthelloBoards(game []int) []othello.Board {
 	return boards
 }
 
-// legalMoves are the probabilities of the next tokens in random play, [game, move, token]: all legal
-// moves are equally likely.
+// legalMoves are the probabilities of the next tokens in random play, [game, move, token]: all
+// legal moves are equally likely.
 func legalMoves(games hooked.Tokens) *hooked.Array {
 	const words = othello.Moves + 1
 	all := hooked.NewArray(len(games), othello.Moves-1, words)
@@ -131,8 +131,9 @@ func othelloData(rows int, seed uint64) train.Data {
 	}
 }
 
-// legalLoss is the cross-entropy of the predictions and random play's own probabilities. It is what
-// the loss of the next move is on average over what might have been played, and so needs fewer games.
+// legalLoss is the cross-entropy of the predictions and random play's own probabilities. It is
+// what the loss of the next move is on average over what might have been played, and so needs
+// fewer games.
 func legalLoss() train.Loss {
 	return train.Loss{Name: "legal moves", Logits: true, Labels: []string{"legal"}, Of: func(p *train.Pass) *graph.Node {
 		surprise := graph.Neg(graph.Mul(graph.LogSoftmax(p.Logits(), -1), p.Label("legal")))

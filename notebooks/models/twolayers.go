@@ -132,7 +132,8 @@ func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 	return rows
 }
 
-// twoLayersData are batches of which a quarter is Brown's text and the others are repeated stretches.
+// twoLayersData are batches of which a quarter is Brown's text and the others are repeated
+// stretches.
 func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
 	rare, _ := tok.TokenToID(rareWord)
 	var text []int

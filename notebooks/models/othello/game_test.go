@@ -7,8 +7,8 @@ import (
 	"gopherlens/notebooks/models/othello"
 )
 
-// TestPerft counts the lines of so many moves and compares with a second implementation below, which
-// is slow and has nothing in common with the first. A pass is no move.
+// TestPerft counts the lines of so many moves and compares with a second implementation below,
+// which is slow and has nothing in common with the first. A pass is no move.
 func TestPerft(t *testing.T) {
 	for depth := 1; depth <= 5; depth++ {
 		got, want := count(othello.New(), depth), slowCount(slowStart(), 1, depth)
