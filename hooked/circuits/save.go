@@ -23,7 +23,7 @@ func (t *Transcoders) Save(folder string) error {
 	if err := t.check(); err != nil {
 		return err
 	}
-	if err := t.save(filepath.Clean(folder)); err != nil {
+	if err := t.save(folder); err != nil {
 		return brief.Errorf("saving the transcoders to %s: %w", folder, err)
 	}
 	return nil
@@ -41,16 +41,7 @@ func (t *Transcoders) save(folder string) error {
 			return brief.Errorf("circuit-tracer's files of cross-layer transcoders hold no W_skip")
 		}
 	}
-	switch there, err := wholefile.Others(folder); {
-	case err != nil:
-		return err
-	case len(there) > 0:
-		return brief.Errorf("the folder holds %s: give another, or remove it", brief.Names(there))
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return err
-	}
-	return wholefile.WriteFolder(folder, 0o755, t.writeFiles)
+	return wholefile.WriteNewFolder(folder, 0o755, t.writeFiles)
 }
 
 func (t *Transcoders) writeFiles(folder string) error {

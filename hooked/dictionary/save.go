@@ -22,23 +22,10 @@ func (d *Dictionary) Save(folder string) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	if err := d.save(filepath.Clean(folder)); err != nil {
+	if err := wholefile.WriteNewFolder(folder, 0o755, d.writeFiles); err != nil {
 		return brief.Errorf("saving the dictionary to %s: %w", folder, err)
 	}
 	return nil
-}
-
-func (d *Dictionary) save(folder string) error {
-	switch there, err := wholefile.Others(folder); {
-	case err != nil:
-		return err
-	case len(there) > 0:
-		return brief.Errorf("the folder holds %s: give another, or remove it", brief.Names(there))
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return err
-	}
-	return wholefile.WriteFolder(folder, 0o755, d.writeFiles)
 }
 
 func (d *Dictionary) writeFiles(folder string) error {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"gopherlens/internal/brief"
 )
 
 // WriteFolder has a new folder filled and puts it at path when all in it is on the disk. Whatever
@@ -35,6 +37,21 @@ func WriteFolder(path string, mode fs.FileMode, fill func(folder string) error) 
 		return err
 	}
 	return exchange(temp, path)
+}
+
+// WriteNewFolder is [WriteFolder] for a folder that must be empty or not there; those above it are
+// made.
+func WriteNewFolder(path string, mode fs.FileMode, fill func(folder string) error) error {
+	switch there, err := Others(path); {
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return brief.Errorf("the folder holds %s: give another, or remove it", brief.Names(there))
+	}
+	if err := os.MkdirAll(filepath.Dir(filepath.Clean(path)), mode); err != nil {
+		return err
+	}
+	return WriteFolder(path, mode, fill)
 }
 
 // Others are the names of what a folder holds besides the known, which [WriteFolder] would take
