@@ -10,19 +10,17 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"gopherlens/bench/sides"
 )
 
 const (
@@ -45,7 +43,7 @@ type measurement struct {
 	Loss               float64 // of the first step, to see that both do the same
 }
 
-var sides = [2]string{"SAELens 6.54.12", "Gopherlens"}
+var names = [2]string{"SAELens 6.54.12", "Gopherlens"}
 
 func run() error {
 	if len(os.Args) == 4 && os.Args[1] == "ours" {
@@ -80,10 +78,10 @@ func run() error {
 			append([]string{flag.Arg(0), filepath.Join("bench", "dictionary", "peer.py"), folder}, sizes...),
 			{self, "ours", folder, strconv.Itoa(*repeats)},
 		} {
-			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, names[side])
 			m, err := measure(command)
 			if err != nil {
-				return fmt.Errorf("%s: %w", sides[side], err)
+				return fmt.Errorf("%s: %w", names[side], err)
 			}
 			found[side] = append(found[side], m)
 		}
@@ -92,19 +90,14 @@ func run() error {
 }
 
 func measure(command []string) (m measurement, err error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	var out, log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil {
-		text := log.String()
-		return m, fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):])
+	all, err := sides.Measure(command, func(m measurement) bool { return m.Loss > 0 })
+	switch {
+	case err != nil:
+		return m, err
+	case len(all) == 0:
+		return m, fmt.Errorf("it has written no measurement")
 	}
-	for scanner := bufio.NewScanner(&out); scanner.Scan(); {
-		if json.Unmarshal(scanner.Bytes(), &m) == nil && m.Loss > 0 {
-			return m, nil
-		}
-	}
-	return m, fmt.Errorf("it has written no measurement")
+	return all[0], nil
 }
 
 func table(found [2][]measurement, runs, repeats, batch int) string {
@@ -112,16 +105,15 @@ func table(found [2][]measurement, runs, repeats, batch int) string {
 	fmt.Fprintf(&b, "# A sparse dictionary beside SAELens\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./bench/dictionary` on %s: a TopK dictionary, d_in %d, %d features, k = %d, batches of %d,\n",
 		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), dIn, features, k, batch)
-	load, _ := os.ReadFile("/proc/loadavg") // left out where there is none
 	fmt.Fprintf(&b, "%d runs of each side by turns, %d repeats in each. %d processors; load average when done: %s.\n\n", runs, repeats, runtime.NumCPU(),
-		strings.TrimSpace(string(load)))
+		sides.Load())
 	b.WriteString("| | encode, s | training step, s | with dead features, s | first loss |\n|---|---|---|---|---|\n")
 	for side, all := range found {
 		var encode, step, dead [][2]float64
 		for _, m := range all {
 			encode, step, dead = append(encode, m.Encode), append(step, m.Step), append(dead, m.Dead)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f |\n", sides[side], told(encode), told(step), told(dead), all[0].Loss)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.2f |\n", names[side], told(encode), told(step), told(dead), all[0].Loss)
 	}
 	b.WriteString("\nFirst the time on the wall, then the processors', which other work on the machine disturbs less: each the least of all runs, and the\n" +
 		"median of the runs' least. A step is forward pass, loss, gradients, clipping and Adam, as SAELens' trainer takes it.\n")

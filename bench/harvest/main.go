@@ -11,13 +11,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -25,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/bench/sides"
 	"gopherlens/internal/cachedir"
 )
 
@@ -63,10 +60,10 @@ func run() error {
 			append([]string{flag.Arg(0), filepath.Join("bench", "harvest", "peer.py")}, what...),
 			append([]string{self, "ours"}, what...),
 		} {
-			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
-			all, err := measure(command)
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, names[side])
+			all, err := sides.Measure(command, func(m measurement) bool { return m.Batch > 0 })
 			if err != nil {
-				return fmt.Errorf("%s: %w", sides[side], err)
+				return fmt.Errorf("%s: %w", names[side], err)
 			}
 			found[side] = append(found[side], all...)
 		}
@@ -74,7 +71,7 @@ func run() error {
 	return os.WriteFile(*out, []byte(table(found, *runs, *tokens)), 0o644)
 }
 
-var sides = [2]string{"SAELens 6.54.12", "Gopherlens"}
+var names = [2]string{"SAELens 6.54.12", "Gopherlens"}
 
 // measurement is a line of either side's output, with batches of so many rows.
 type measurement struct {
@@ -84,30 +81,12 @@ type measurement struct {
 	Norm                float64 // of the first row's activations, to see that both do the same
 }
 
-func measure(command []string) (all []measurement, err error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	var out, log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil {
-		text := log.String()
-		return nil, fmt.Errorf("%w\n%s", err, text[max(0, len(text)-4000):])
-	}
-	for scanner := bufio.NewScanner(&out); scanner.Scan(); {
-		var m measurement
-		if json.Unmarshal(scanner.Bytes(), &m) == nil && m.Batch > 0 {
-			all = append(all, m)
-		}
-	}
-	return all, nil
-}
-
 func table(found [2][]measurement, runs, tokens int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# A harvest beside the bare forward, and beside SAELens' ActivationsStore\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./bench/harvest` on %s: SmolLM2-135M-Instruct, resid_post of layer %d, rows of %d tokens, %d tokens a run,\n",
 		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), layer, length, tokens)
-	load, _ := os.ReadFile("/proc/loadavg") // left out where there is none
-	fmt.Fprintf(&b, "%d runs of each side by turns. %d processors; load average when done: %s.\n\n", runs, runtime.NumCPU(), strings.TrimSpace(string(load)))
+	fmt.Fprintf(&b, "%d runs of each side by turns. %d processors; load average when done: %s.\n\n", runs, runtime.NumCPU(), sides.Load())
 	b.WriteString("| | rows of a batch | bare forward, tokens/s | harvest, tokens/s | harvest / bare, least, median, most | processor time for a token, bare and harvest, µs | mean norm |\n|---|---|---|---|---|---|---|\n")
 	for side, all := range found {
 		var batches []int
@@ -126,7 +105,7 @@ func table(found [2][]measurement, runs, tokens int) string {
 				}
 			}
 			slices.Sort(ratio)
-			fmt.Fprintf(&b, "| %s | %d | %.0f | %.0f | %.3f, %.3f, %.3f | %.0f, %.0f | %.5f |\n", sides[side], batch, median(bare), median(harvest),
+			fmt.Fprintf(&b, "| %s | %d | %.0f | %.0f | %.3f, %.3f, %.3f | %.0f, %.0f | %.5f |\n", names[side], batch, median(bare), median(harvest),
 				ratio[0], median(ratio), ratio[len(ratio)-1], median(bareCPU), median(harvestCPU), norm)
 		}
 	}

@@ -4,7 +4,7 @@
 // turns, in processes of their own.
 //
 //	model [-runs 3] [-part 1] [-steps 30] [-out bench/RESULTS.md] PYTHON    # both sides
-//	model -only train PYTHON                                    # both sides' trainings, to standard output
+//	model -only train PYTHON                    # both sides' trainings, to standard output
 //	model ours MODEL.gguf prompts.json                          # ours alone
 //	model train NAME STEPS                                      # a training of ours alone
 //
@@ -12,19 +12,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"gopherlens/bench/sides"
 	"gopherlens/internal/cachedir"
 )
 
@@ -77,10 +74,10 @@ func run() error {
 			{flag.Arg(0), filepath.Join("bench", "model", "peer.py"), model, prompts, strconv.Itoa(*part)},
 			{self, "ours", model, prompts},
 		} {
-			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, sides[side])
-			found, err := measure(command)
+			fmt.Fprintf(os.Stderr, "run %d of %d: %s\n", i+1, *runs, names[side])
+			found, err := sides.Measure(command, measurement.named)
 			if err != nil {
-				return fmt.Errorf("%s: %w", sides[side], err)
+				return fmt.Errorf("%s: %w", names[side], err)
 			}
 			t.add(side, found)
 		}
@@ -90,28 +87,7 @@ func run() error {
 
 const peerSide, ourSide = 0, 1
 
-var sides = []string{"TransformerLens 2.16.1", "Gopherlens"}
-
-// measure runs one side and reads its measurements.
-func measure(command []string) ([]measurement, error) {
-	cmd := exec.Command(command[0], command[1:]...)
-	var out, log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, tail(log.String()))
-	}
-	var found []measurement
-	for scanner := bufio.NewScanner(&out); scanner.Scan(); {
-		var m measurement
-		if json.Unmarshal(scanner.Bytes(), &m) == nil && m.Name != "" {
-			found = append(found, m)
-		}
-	}
-	return found, nil
-}
-
-// tail is the end of what a failed process wrote.
-func tail(text string) string { return text[max(0, len(text)-4000):] }
+var names = []string{"TransformerLens 2.16.1", "Gopherlens"}
 
 // table holds all runs' measurements by name.
 type table struct {
@@ -137,11 +113,11 @@ func (t *table) markdown(runs, part int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Gopherlens beside TransformerLens\n\nWritten by `make bench` on %s: SmolLM2-135M-Instruct, %d runs of each side by turns, each in a process of its own.\n",
 		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), runs)
-	fmt.Fprintf(&b, "Machine: %s. Load average when done: %s.\n\n", machine(), strings.TrimSpace(read("/proc/loadavg")))
+	fmt.Fprintf(&b, "Machine: %s. Load average when done: %s.\n\n", machine(), sides.Load())
 	if part > 1 {
 		fmt.Fprintf(&b, "TransformerLens computed one in %d layers of its sweeps; its times there are multiplied by %d (each patch is a whole forward pass, whatever the layer).\n\n", part, part)
 	}
-	fmt.Fprintf(&b, "| | %s | %s | ratio, least to most |\n|---|---|---|---|\n", sides[peerSide], sides[ourSide])
+	fmt.Fprintf(&b, "| | %s | %s | ratio, least to most |\n|---|---|---|---|\n", names[peerSide], names[ourSide])
 	for _, name := range t.names {
 		b.WriteString(t.row(name))
 	}

@@ -22,6 +22,9 @@ type measurement struct {
 	Bytes int64    `json:"bytes,omitempty"`
 }
 
+// named tells it apart from other lines.
+func (m measurement) named() bool { return m.Name != "" }
+
 // data are the prompts of both sides.
 type data struct {
 	Tokens  hooked.Tokens

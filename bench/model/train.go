@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gopherlens/bench/sides"
 	"gopherlens/bench/steps"
 )
 
@@ -51,7 +52,7 @@ func compareTraining(python, self string, runs, count int) (*table, error) {
 				{self, "train", training.Name, strconv.Itoa(count)},
 			} {
 				fmt.Fprintf(os.Stderr, "training %s, run %d of %d: %s\n", training.Name, i+1, runs, trainingSides[side])
-				found, err := measure(command)
+				found, err := sides.Measure(command, measurement.named)
 				if err != nil {
 					return nil, fmt.Errorf("%s: %w", trainingSides[side], err)
 				}
