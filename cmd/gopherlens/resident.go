@@ -52,13 +52,17 @@ func newResidentServe() *cobra.Command {
 }
 
 func newResidentStatus() *cobra.Command {
-	c := &cobra.Command{
+	return showsWorkers(&cobra.Command{
 		Use:   "status",
 		Short: "Tell what each worker of yours holds, this session's first",
 		Example: `  gopherlens resident status
   gopherlens resident status --json`,
-		Args: operands(),
-	}
+	}, printWorkers)
+}
+
+// showsWorkers makes the command print the user's workers, or their JSON.
+func showsWorkers(c *cobra.Command, show func(io.Writer, []resident.Worker)) *cobra.Command {
+	c.Args = operands()
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		workers, err := resident.Workers()
@@ -68,7 +72,7 @@ func newResidentStatus() *cobra.Command {
 		case *asJSON:
 			return printJSON(c.OutOrStdout(), seenAll(workers))
 		}
-		printWorkers(c.OutOrStdout(), workers)
+		show(c.OutOrStdout(), workers)
 		return nil
 	}
 	return c

@@ -12,26 +12,12 @@ import (
 )
 
 func newResidentList() *cobra.Command {
-	c := &cobra.Command{
+	return showsWorkers(&cobra.Command{
 		Use:   "list",
 		Short: "List all workers of yours, one a line: process, memory, time, notebook",
 		Example: `  gopherlens resident list
   gopherlens resident list --json | jq '.[].memory'`,
-		Args: operands(),
-	}
-	asJSON := jsonFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		workers, err := resident.Workers()
-		switch {
-		case err != nil:
-			return err
-		case *asJSON:
-			return printJSON(c.OutOrStdout(), seenAll(workers))
-		}
-		listWorkers(c.OutOrStdout(), workers)
-		return nil
-	}
-	return c
+	}, listWorkers)
 }
 
 // A seen is a worker for a program to read.
