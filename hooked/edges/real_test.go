@@ -5,12 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomlx/compute"
-
 	"gopherlens/hooked"
 	"gopherlens/hooked/edges"
 	"gopherlens/hooked/patching"
-	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
 )
 
@@ -21,13 +18,7 @@ func TestRealCircuit(t *testing.T) {
 	if os.Getenv("GOPHERLENS_TEST_LONG") == "" {
 		t.Skip("GOPHERLENS_TEST_LONG is not set: it runs SmolLM2-135M for minutes")
 	}
-	path := must(cachedir.Join("models/SmolLM2-135M-Instruct.Q4_1.gguf"))(t)
-	plugin, ok := golden.Plugin()
-	if _, err := os.Stat(path); err != nil || !ok {
-		t.Skip("the default model or the PJRT plugin is not installed: run `make setup`")
-	}
-	be := must(compute.NewWithConfig("xla:" + plugin))(t)
-	m := must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))(t)
+	m := must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.ForDefaultModel(t)}))(t)
 	var f struct {
 		Tokens       hooked.Tokens
 		AnswerTokens hooked.Tokens `json:"answer_tokens"`

@@ -6,12 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomlx/compute"
-
 	"gopherlens/hooked"
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/probe"
-	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
 )
 
@@ -81,11 +78,5 @@ func mails(t testing.TB, n int) (texts []string, labels []int) {
 // realModel is the default model on XLA; the test is skipped where set-up has not installed both.
 func realModel(t testing.TB) *hooked.Model {
 	t.Helper()
-	path := must(cachedir.Join("models/SmolLM2-135M-Instruct.Q4_1.gguf"))(t)
-	plugin, ok := golden.Plugin()
-	if _, err := os.Stat(path); err != nil || !ok {
-		t.Skip("the default model or the PJRT plugin is not installed: run `make setup`")
-	}
-	be := must(compute.NewWithConfig("xla:" + plugin))(t)
-	return must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))(t)
+	return must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.ForDefaultModel(t)}))(t)
 }

@@ -8,11 +8,8 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/gomlx/compute"
-
 	"gopherlens/hooked"
 	"gopherlens/hooked/steer"
-	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
 )
 
@@ -163,11 +160,5 @@ func standardError(x []float64) float64 {
 // realModel is the default model on XLA; the test is skipped where set-up has not installed both.
 func realModel(t testing.TB) *hooked.Model {
 	t.Helper()
-	path := must(cachedir.Join("models/SmolLM2-135M-Instruct.Q4_1.gguf"))(t)
-	plugin, ok := golden.Plugin()
-	if _, err := os.Stat(path); err != nil || !ok {
-		t.Skip("the default model or the PJRT plugin is not installed: run `make setup`")
-	}
-	be := must(compute.NewWithConfig("xla:" + plugin))(t)
-	return must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))(t)
+	return must(hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.ForDefaultModel(t)}))(t)
 }

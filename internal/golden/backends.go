@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/cachedir"
 )
 
 // residentEnv, where it is set, makes tests compute in the resident worker: `make test-resident`.
@@ -55,6 +56,24 @@ func Plugin() (config string, ok bool) {
 	}
 	plugin, ok := backend.FindPlugin()
 	return plugin.Path, ok
+}
+
+// defaultModel is the file of the default model in the user's cache.
+const defaultModel = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+// ForDefaultModel is XLA, for a test that loads the default model; the test is skipped where set-up
+// has not installed both.
+func ForDefaultModel(t testing.TB) compute.Backend {
+	t.Helper()
+	path, err := cachedir.Join(defaultModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin, ok := Plugin()
+	if _, err := os.Stat(path); err != nil || !ok {
+		t.Skip("the default model or the PJRT plugin is not installed: run `make setup`")
+	}
+	return open(t, "xla:"+plugin)
 }
 
 var opened sync.Map // config -> compute.Backend: one of each for the process, as in a program
