@@ -1,9 +1,9 @@
 package hooked
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
+
+// encoderHeads are the weights of what encoders have above their last layer.
+var encoderHeads = []string{"mlm_head.", "unembed.", "nsp_head."}
 
 // roberta reads Meta's RoBERTa: BERT whose positions are counted from the pad's number on, and with
 // another head.
@@ -28,7 +28,7 @@ var roberta = architecture{
 	ignored:        bert.ignored,
 	prefixes:       []string{"roberta."},
 	ignoredTensors: []string{"embeddings.position_ids", "lm_head.decoder.bias"},
-	weights: slices.Concat(omit(bert.weights, "mlm_head.", "unembed.", "nsp_head."), []weightRule{
+	weights: slices.Concat(omit(bert.weights, encoderHeads...), []weightRule{
 		{to: "mlm_head.W", from: "lm_head.dense.weight", pattern: "out in -> in out"},
 		{to: "mlm_head.b", from: "lm_head.dense.bias"},
 		{to: "mlm_head.ln.w", from: "lm_head.layer_norm.weight"},
@@ -117,8 +117,6 @@ func (a architecture) headless(class string) architecture {
 		c.Headless = true
 		return c
 	}
-	a.weights = slices.DeleteFunc(slices.Clone(a.weights), func(r weightRule) bool {
-		return strings.HasPrefix(r.to, "mlm_head.") || strings.HasPrefix(r.to, "nsp_head.") || strings.HasPrefix(r.to, "unembed.")
-	})
+	a.weights = omit(a.weights, encoderHeads...)
 	return a
 }
