@@ -146,7 +146,8 @@ func TestOneBackend(t *testing.T) {
 			t.Errorf("%s: printed\n%s\nwant %q", c.env, out, c.want)
 		}
 	}
-	// As the kernel builds cells they have none of their own, and compute in the worker all the same.
+	// As the kernel builds cells they have none of their own, and compute in the worker all the
+	// same.
 	n.tags, n.built = "gopherlens_cell", ""
 	n.want(code, "resident true true\n[1 2 336]\n")
 	t.Setenv("GOPHERLENS_RESIDENT", "off")
@@ -206,8 +207,8 @@ func TestTextsBetweenCells(t *testing.T) {
 		t.Errorf("printed %q", answers)
 	}
 	n.want(`fmt.Println(len(hooked.Must(model.ToTokens([]string{"Mary"}))[0]) - len(hooked.Must(model.ToTokens([]string{"Mary"}, hooked.PrependBOS(false)))[0]))`, "1\n")
-	// Where the tokenizer's file cannot be read and looks unchanged, what was asked is answered, and
-	// nothing else is.
+	// Where the tokenizer's file cannot be read and looks unchanged, what was asked is answered,
+	// and nothing else is.
 	path := filepath.Join(folder, "tokenizer.json")
 	info, err := os.Stat(path)
 	if err != nil {

@@ -6,7 +6,8 @@
 //	model, err := hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing)
 //	logits, cache, err := model.RunWithCache("The capital of France is")
 //	pattern := cache.Get("pattern", 12)                       // layer 12: [batch, head, query, key]
-//	ablated, err := model.Run("The capital of France is", hooked.Edit(hooked.AttnZ.At(12), hooked.ZeroHead(3)))
+//	ablate := hooked.Edit(hooked.AttnZ.At(12), hooked.ZeroHead(3))
+//	ablated, err := model.Run("The capital of France is", ablate)
 //
 // # Sites
 //

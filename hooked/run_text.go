@@ -49,7 +49,8 @@ func (m *Model) ToTokens(texts []string, options ...Option) (Tokens, error) {
 
 // ToChatTokens turns a conversation into tokens [1][pos] by the model's own chat template:
 //
-//	tokens, err := model.ToChatTokens([]hooked.Message{{Role: "user", Content: "Hi"}}, hooked.ChatOptions{AddGenerationPrompt: true})
+//	hi := []hooked.Message{{Role: "user", Content: "Hi"}}
+//	tokens, err := model.ToChatTokens(hi, hooked.ChatOptions{AddGenerationPrompt: true})
 //
 // They are ready for [Model.Run] and [Model.Generate]: the template has written what special tokens
 // there are to be, and no BOS comes before tokens. At most one set of options; without, the text

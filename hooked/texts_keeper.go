@@ -21,8 +21,8 @@ const (
 	keptTexts       = 64
 )
 
-// A textKeeper has what a model's tokenizer said in earlier cells: to read a tokenizer from its file
-// takes as long as all else that a warm cell does.
+// A textKeeper has what a model's tokenizer said in earlier cells: to read a tokenizer from its
+// file takes as long as all else that a warm cell does.
 type textKeeper struct {
 	keeper keeper
 	model  string // the key of the model's files as they are now

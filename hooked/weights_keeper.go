@@ -45,11 +45,12 @@ func keeperKey(name, where string, processing Processing, o LoadOptions) (string
 }
 
 // settings tells apart states of the configuration files beside the weights. A weights' file that
-// needs none, such as GGUF, has them in it; what happens to lie beside it costs at most another load.
+// needs none, such as GGUF, has them in it; what happens to lie beside it costs at most another
+// load.
 func settings(where string) string { return filesState(where, "*.json") }
 
-// filesState tells apart states of the files beside the weights that match the patterns: their names,
-// sizes and times.
+// filesState tells apart states of the files beside the weights that match the patterns: their
+// names, sizes and times.
 func filesState(where string, patterns ...string) string {
 	var b strings.Builder
 	for _, pattern := range patterns {

@@ -24,16 +24,16 @@ const (
 // corpus.
 type NodeFeature func(layer, feature int) (data FeatureData, ok bool)
 
-// AttributionGraph draws the graph of features, errors and tokens that a prediction comes of (Ameisen
-// et al. 2025): a column for each token, a row for each layer, what it starts from at the bottom and
-// the logits on top. The document is one whose JSON is the graph file of circuit-tracer and
-// Neuronpedia: a circuits.Document, or the JSON itself as []byte or json.RawMessage. Features may be
-// nil.
+// AttributionGraph draws the graph of features, errors and tokens that a prediction comes of
+// (Ameisen et al. 2025): a column for each token, a row for each layer, what it starts from at the
+// bottom and the logits on top. The document is one whose JSON is the graph file of circuit-tracer
+// and Neuronpedia: a circuits.Document, or the JSON itself as []byte or json.RawMessage. Features
+// may be nil.
 //
-// In a notebook, and as a page, a click on a node shows what it comes of, what it goes into and what
-// is known of its feature; nodes are pruned by their influence, named, pinned and grouped into
-// supernodes. The browser keeps that for the next time, and it is exported as the same JSON, which
-// Neuronpedia reads. The static picture has the strongest links.
+// In a notebook, and as a page, a click on a node shows what it comes of, what it goes into and
+// what is known of its feature; nodes are pruned by their influence, named, pinned and grouped
+// into supernodes. The browser keeps that for the next time, and it is exported as the same JSON,
+// which Neuronpedia reads. The static picture has the strongest links.
 func AttributionGraph(document any, features NodeFeature, axes Axes) Figure {
 	c, err := newCircuit(document, features, axes)
 	return figure("AttributionGraph", c, err)
@@ -254,8 +254,8 @@ func (c *circuit) rows() {
 	}
 }
 
-// readLinks reads the edges, the strongest first. Where two nodes have one id, as circuit-tracer may
-// give an error that of a feature, links are the feature's.
+// readLinks reads the edges, the strongest first. Where two nodes have one id, as circuit-tracer
+// may give an error that of a feature, links are the feature's.
 func (c *circuit) readLinks(file circuitFile) error {
 	known, all := make(map[string]int), make(map[string]bool)
 	twice := 0

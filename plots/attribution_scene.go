@@ -63,8 +63,8 @@ func (c *circuit) layOut() error {
 	return nil
 }
 
-// shared gives each what it wants of the room, and an even share of what is left; where there is too
-// little, an even half and the rest by what is wanted.
+// shared gives each what it wants of the room, and an even share of what is left; where there is
+// too little, an even half and the rest by what is wanted.
 func shared(room float64, wanted []float64) []float64 {
 	sum, n := 0.0, float64(len(wanted))
 	for _, w := range wanted {

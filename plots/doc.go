@@ -27,7 +27,8 @@
 //	TokenLogProbs      tokens, [token], and the best guesses in each place
 //	TopTokens          lists of ranked tokens, as Top makes them
 //
-// [FeaturePage] writes a page of all features of a dictionary, in which they are looked up and sorted.
+// [FeaturePage] writes a page of all features of a dictionary, in which they are looked up and
+// sorted.
 //
 // [Live] shows one figure after the other in one place, [LiveLine] lines that grow.
 //

@@ -104,7 +104,8 @@ func ExampleFeaturePage() {
 	// Output: true <nil>
 }
 
-// The document is the JSON that circuit-tracer writes and Neuronpedia reads, or a circuits.Document.
+// The document is the JSON that circuit-tracer writes and Neuronpedia reads, or a
+// circuits.Document.
 func ExampleAttributionGraph() {
 	document := json.RawMessage(`{
 		"metadata": {"slug": "capital", "prompt_tokens": ["The", " capital"]},

@@ -29,13 +29,14 @@ func fragmentOpen(class, title string) string {
 	return open
 }
 
-// fragmentLive ends a fragment: what its script needs, and the script. Where that did not run, a line
-// says what it takes.
+// fragmentLive ends a fragment: what its script needs, and the script. Where that did not run, a
+// line says what it takes.
 func fragmentLive(model any, script string) string {
 	return `<div class="gl-untrusted" style="font-size:85%;opacity:0.8">` + untrusted + "</div>\n" + jsonScript(model) + inlineScript(script) + "</div>"
 }
 
-// untrusted is said by a view whose script JupyterLab has taken out; fragment.css hides it otherwise.
+// untrusted is said by a view whose script JupyterLab has taken out; fragment.css hides it
+// otherwise.
 const untrusted = "This is the still picture: the notebook is not trusted. Trust Notebook, in JupyterLab's command palette, makes it answer the pointer."
 
 func noteLines(notes []string) string {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A view says what it lacks where its script was taken out, and hides that where the script ran: each
-// script marks its view, and the style sheet, which is taken out with it, looks for the mark.
+// A view says what it lacks where its script was taken out, and hides that where the script ran:
+// each script marks its view, and the style sheet, which is taken out with it, looks for the mark.
 func TestUntrusted(t *testing.T) {
 	live := fragmentLive(object{}, "1")
 	note, script := strings.Index(live, untrusted), strings.Index(live, "<script")

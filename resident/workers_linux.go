@@ -44,7 +44,8 @@ func servedDir(args []string) string {
 	return ""
 }
 
-// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be told.
+// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be
+// told.
 func memoryOf(pid int) int64 {
 	status, err := os.ReadFile(processFile(pid, "status"))
 	if err != nil {

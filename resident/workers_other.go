@@ -25,7 +25,8 @@ func workerDirs() (dirs []string) {
 	return dirs
 }
 
-// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be told.
+// memoryOf returns how many bytes of the machine's memory a process takes, 0 if that cannot be
+// told.
 func memoryOf(pid int) int64 {
 	kilobytes, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {

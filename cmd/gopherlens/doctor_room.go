@@ -28,7 +28,8 @@ var places = []place{
 	{"temporary files", func(*setup.Setup) (string, error) { return os.TempDir(), nil }, 5e8, "cells are built there; TMPDIR moves them"},
 }
 
-// checkDisk tells what is free where notebooks write. It is a warning: nobody knows what is planned.
+// checkDisk tells what is free where notebooks write. It is a warning: nobody knows what is
+// planned.
 func checkDisk(_ context.Context, s *setup.Setup) []finding {
 	var findings []finding
 	for _, p := range places {

@@ -153,7 +153,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// Every subcommand has a sentence and an example, and none of them ends in a full stop, as in a list.
+// Every subcommand has a sentence and an example, and none of them ends in a full stop, as in a
+// list.
 func TestEveryHelp(t *testing.T) {
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {

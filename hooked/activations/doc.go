@@ -7,7 +7,8 @@
 //		DType:  hooked.BF16,
 //	})
 //	defer store.Close()
-//	for batch, err := range store.Batches(hooked.ResidPost.At(12), activations.Reading{Size: 4096, Shuffle: true, Seed: 1}) {
+//	reading := activations.Reading{Size: 4096, Shuffle: true, Seed: 1}
+//	for batch, err := range store.Batches(hooked.ResidPost.At(12), reading) {
 //		...                                                // batch.Values, [4096, 576]
 //	}
 //	statistics, err := store.Statistics(hooked.ResidPost.At(12))  // mean, covariance, norms

@@ -23,8 +23,8 @@ type Options struct {
 	// as far as the rows that are known tell it. 0 means all that are active.
 	MaxFeatures int
 	// Batch is how many nodes' inputs are computed in one backward pass, by default as many as fit
-	// into 128 MB, at most 64. After every Rerank batches, by default 4, the features that are still
-	// to be chosen are ranked anew.
+	// into 128 MB, at most 64. After every Rerank batches, by default 4, the features that are
+	// still to be chosen are ranked anew.
 	Batch, Rerank int
 
 	// Context, if not nil, ends the work between two batches.

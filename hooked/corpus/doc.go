@@ -4,7 +4,7 @@
 //	texts, err := corpus.Package(ctx, "brown")                   // or Files, JSONLines, FromSeq, ...
 //	shuffled, err := corpus.Shuffled(texts, 1)
 //	rows, err := corpus.ForModel(shuffled, model, corpus.Options{Length: 128})
-//	for row, err := range rows.From(0) {                         // or from wherever it was interrupted
+//	for row, err := range rows.From(0) {                         // or where it was interrupted
 //		...
 //	}
 //

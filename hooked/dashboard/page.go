@@ -118,8 +118,8 @@ func foundLength(found *examples.Found) int {
 }
 
 // Feature is what is known of one feature, for [plots.Feature]: what was found of it, and the ten
-// tokens that it raises and lowers most. Where there are no such tokens, as its site is not added to
-// the residual stream, the lists are empty.
+// tokens that it raises and lowers most. Where there are no such tokens, as its site is not added
+// to the residual stream, the lists are empty.
 func Feature(m *hooked.Model, d *dictionary.Dictionary, found *examples.Found, feature int) (plots.FeatureData, error) {
 	if err := (Config{Features: []int{feature}}).check(m, d); err != nil {
 		return plots.FeatureData{}, err

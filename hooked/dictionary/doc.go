@@ -35,7 +35,8 @@
 // # In graphs
 //
 // A [Pass] builds a dictionary into any graph with any nodes for its weights, such as variables
-// that are trained: package fit trains dictionaries. What sets the kinds apart is a table of graph functions in kinds.go.
+// that are trained: package fit trains dictionaries. What sets the kinds apart is a table of graph
+// functions in kinds.go.
 //
 // Sources: SAELens 6.54 for names, layouts and semantics (Bloom et al.); Bricken et al. 2023 and
 // Cunningham et al. 2023 for sparse autoencoders; Rajamanoharan et al. 2024 (gated, JumpReLU); Gao

@@ -1,10 +1,11 @@
 // Package examples finds the pieces of a corpus on which something in a model is most active: a
 // neuron, a head, a direction, a feature of a dictionary, or any function of an activation.
 //
-//	found, err := examples.Find(ctx, model, contexts, examples.Config{Top: 20, Quantiles: 10, PerQuantile: 3},
+//	config := examples.Config{Top: 20, Quantiles: 10, PerQuantile: 3}
+//	found, err := examples.Find(ctx, model, contexts, config,
 //		examples.Neurons(5), examples.Neurons(12, 7, 300))
 //	neuron, err := found.Feature("L5N12")
-//	neuron.Top[0].Tokens, neuron.Top[0].Activations               // what the model read, and the neuron at each token
+//	neuron.Top[0].Tokens, neuron.Top[0].Activations // what was read, the neuron at each token
 //
 // # What is measured
 //
@@ -19,8 +20,8 @@
 //	config := examples.Config{Top: 20, Edits: []hooked.Option{dictionary.Splice(d)}}
 //	found, err := examples.Find(ctx, model, contexts, config, features)
 //
-// [FindStored] reads activations that were harvested in the place of a model, of sites that the store
-// holds.
+// [FindStored] reads activations that were harvested in the place of a model, of sites that the
+// store holds.
 //
 // # What is kept
 //

@@ -7,8 +7,9 @@ import (
 	"gopherlens/hooked"
 )
 
-// Bins of a histogram are halves of octaves, [2^k, 1.5 * 2^k) and [1.5 * 2^k, 2^(k+1)): they need no
-// range beforehand, so that histograms of any rows add up, and a float32's highest bits name them.
+// Bins of a histogram are halves of octaves, [2^k, 1.5 * 2^k) and [1.5 * 2^k, 2^(k+1)): they need
+// no range beforehand, so that histograms of any rows add up, and a float32's highest bits name
+// them.
 const (
 	histogramBins = 96
 	smallestBin   = (127 - 24) << 1 // that of 2^-24; what is smaller counts there

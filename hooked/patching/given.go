@@ -9,7 +9,8 @@ import (
 
 // Given is a [Source] of activations that were found in any way, such as means over other prompts:
 //
-//	patching.Given{Of: map[hooked.Site]*hooked.Tensor{hooked.AttnZ.At(3): meanZ}, At: model.EndsOf(prompts)}
+//	mean := map[hooked.Site]*hooked.Tensor{hooked.AttnZ.At(3): meanZ}
+//	patching.Given{Of: mean, At: model.EndsOf(prompts)}
 type Given struct {
 	// Of are the activations by site. Axes that a tensor has not, such as "batch" and "pos", it
 	// fills with the same numbers. A layer's site that is not there stays as it is in the base.

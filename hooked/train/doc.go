@@ -45,9 +45,9 @@
 // # Many at once
 //
 // [Fit] trains any GoMLX function of variables [instance, ...]: toy models of several sparsities,
-// probes for every layer, many seeds, in one program. See [Instances]. A loss may keep a state that no
-// gradient changes, and tell more of a step than its number; package hooked/dictionary/fit trains
-// sparse dictionaries so.
+// probes for every layer, many seeds, in one program. See [Instances]. A loss may keep a state
+// that no gradient changes, and tell more of a step than its number; package hooked/dictionary/fit
+// trains sparse dictionaries so.
 //
 // # Long trainings
 //

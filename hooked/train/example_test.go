@@ -92,8 +92,8 @@ func ExampleFit() {
 	// 0.50
 }
 
-// A training that goes on when the cell or program that began it has ended. In a notebook Start stands
-// first below %%, and the rest in later cells.
+// A training that goes on when the cell or program that began it has ended. In a notebook Start
+// stands first below %%, and the rest in later cells.
 func ExampleStart() {
 	model := hooked.Must(hooked.New(hooked.Config{
 		NLayers: 1, DModel: 32, NHeads: 2, DHead: 16, DMLP: 64, ActFn: "relu", NCtx: 3, DVocab: 6, DVocabOut: 5, InitMode: "gpt2"}))

@@ -29,7 +29,8 @@ import (
 // the loss tells them apart:
 //
 //	train.Instances{
-//		Start: map[string]*hooked.Array{"W": w, "b": b}, // [instance, hidden, feature], [instance, feature]
+//		// [instance, hidden, feature], [instance, feature]
+//		Start: map[string]*hooked.Array{"W": w, "b": b},
 //		Inputs: features,                                // "x": [instance, batch, feature]
 //		Loss: func(v *train.Vars) *graph.Node {          // [instance]
 //			h := graph.Einsum("nbf,nhf->nbh", v.Input("x"), v.Var("W"))

@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
-// Records is the folder of a student's that holds a record for each exercise that was checked. Where
-// there is none, nothing is recorded: solutions leave no trace.
+// Records is the folder of a student's that holds a record for each exercise that was checked.
+// Where there is none, nothing is recorded: solutions leave no trace.
 const Records = ".progress"
 
 // A Record says how an exercise stands.

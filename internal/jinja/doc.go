@@ -3,7 +3,8 @@
 // trimmed, loop controls, generation blocks, and Python's way to print values.
 //
 //	t, err := jinja.Parse(source)
-//	out, err := t.Render(map[string]any{"messages": messages, "add_generation_prompt": true}, jinja.Options{})
+//	values := map[string]any{"messages": messages, "add_generation_prompt": true}
+//	out, err := t.Render(values, jinja.Options{})
 //
 // A template is a program by whoever made the model. It reads nothing but its variables, and
 // [Limits] bound its steps, its depth and the memory it asks for; what exceeds them is an error.

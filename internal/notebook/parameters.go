@@ -114,8 +114,8 @@ func text(e ast.Expr) string {
 	return b.String()
 }
 
-// literal makes a Go expression of a value from the command line: a text where the parameter is one,
-// else what Go would take there.
+// literal makes a Go expression of a value from the command line: a text where the parameter is
+// one, else what Go would take there.
 func (p parameter) literal(value string) (string, error) {
 	switch kind := p.basicKind(); kind {
 	case "string":

@@ -40,8 +40,8 @@ func isRepo(dir string) bool {
 	return err == nil && strings.HasPrefix(string(mod), "module gopherlens\n")
 }
 
-// shortName tells this checkout from others of its user: its folder's name, and some of the checksum
-// of where that is. Jupyter takes letters, digits, dots, dashes and underscores.
+// shortName tells this checkout from others of its user: its folder's name, and some of the
+// checksum of where that is. Jupyter takes letters, digits, dots, dashes and underscores.
 func (r Repo) shortName() string {
 	sum := sha256.Sum256([]byte(r.Root))
 	name := strings.Map(func(c rune) rune {

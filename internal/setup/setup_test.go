@@ -234,7 +234,8 @@ func TestTwoCheckouts(t *testing.T) {
 	}
 }
 
-// The patches in docs/upstream are of the GoNB that go.mod names, and those that are carried are there.
+// The patches in docs/upstream are of the GoNB that go.mod names, and those that are carried are
+// there.
 func TestPatchesApply(t *testing.T) {
 	repo, err := setup.FindRepo()
 	if err != nil {

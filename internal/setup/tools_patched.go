@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// carried are the patches of GoNB, from docs/upstream, that its program here is built with: of faults
-// that a reader meets daily. The others wait there for upstream.
+// carried are the patches of GoNB, from docs/upstream, that its program here is built with: of
+// faults that a reader meets daily. The others wait there for upstream.
 var carried = []string{"gonb-forgotten-percent.patch"}
 
 const gonbModule = "github.com/janpfeifer/gonb"
 
-// buildPatched builds GoNB with the patches that are carried, of the version and with the modules that
-// go.mod names.
+// buildPatched builds GoNB with the patches that are carried, of the version and with the modules
+// that go.mod names.
 func (s *Setup) buildPatched(ctx context.Context) error {
 	work, err := os.MkdirTemp(s.Repo.Bin(), "gonb-source-")
 	if err != nil {

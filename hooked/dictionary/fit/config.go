@@ -36,7 +36,8 @@ type Config struct {
 	OnStep   func(*Report) error // called after each step; [train.ErrStop] ends the training
 	Progress io.Writer           // gets a line that is drawn over itself
 
-	// Folder is where checkpoints go, every Every steps and at the end; "" keeps none. See [Resume].
+	// Folder is where checkpoints go, every Every steps and at the end; "" keeps none. See
+	// [Resume].
 	Folder string
 	Every  int
 }
@@ -47,8 +48,8 @@ type Objective struct {
 	// Sparsity is the coefficient of the penalty: of the L1 norm of standard and gated dictionaries
 	// and ReLU transcoders, of the L0 norm of the JumpReLU kinds. The TopK kinds have none.
 	Sparsity float64
-	// Warmup is the share of Sparsity that a step gets; train.Constant unless given. SAELens' warm-up
-	// of n steps is train.Delayed(train.Warmup(n)).
+	// Warmup is the share of Sparsity that a step gets; train.Constant unless given. SAELens'
+	// warm-up of n steps is train.Delayed(train.Warmup(n)).
 	Warmup train.Schedule
 	Norm   float64 // which norm takes the place of L1; 1 unless given
 

@@ -2,7 +2,8 @@
 // uses, measures and saves.
 //
 //	at := hooked.ResidPost.At(12)
-//	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: "resid12", Sites: at})
+//	where := activations.Config{Folder: "resid12", Sites: at}
+//	store, err := activations.Harvest(ctx, model, rows, where)
 //	out, err := fit.Run(ctx, fit.FromStore(store, at), fit.Config{
 //		Dictionary: dictionary.Config{Kind: dictionary.TopK, Features: 4608, K: 32, RescaleByNorm: true,
 //			SubtractBias: true, Normalization: dictionary.AverageOnlyIn},
@@ -28,11 +29,11 @@
 // coefficient.
 //
 // b_dec begins as the geometric median of the first activations, the encoder as the decoder's
-// transpose. With [dictionary.AverageOnlyIn] activations are scaled to a mean norm of sqrt(d_in), and
-// the result is for activations as they are. Features that have not been active for
+// transpose. With [dictionary.AverageOnlyIn] activations are scaled to a mean norm of sqrt(d_in),
+// and the result is for activations as they are. Features that have not been active for
 // [Config.DeadAfter] steps are dead: the TopK kinds' auxiliary loss (Gao et al. 2024) and the
-// JumpReLU kinds' pre-activation loss (Conerly et al. 2025) bring them back. Of the result's decoder
-// the directions have norm one, wherever that changes nothing.
+// JumpReLU kinds' pre-activation loss (Conerly et al. 2025) bring them back. Of the result's
+// decoder the directions have norm one, wherever that changes nothing.
 //
 // # How
 //
@@ -41,8 +42,8 @@
 // each feature has been silent, how often it was active and a BatchTopK's threshold (float64) are
 // state of the training, and in its checkpoints.
 //
-// Sources: SAELens 6.54.12, with which the tests compare loss terms, gradients and five steps of its
-// trainer for each kind; Gao et al. 2024 (arXiv:2406.04093), Rajamanoharan et al. 2024
+// Sources: SAELens 6.54.12, with which the tests compare loss terms, gradients and five steps of
+// its trainer for each kind; Gao et al. 2024 (arXiv:2406.04093), Rajamanoharan et al. 2024
 // (arXiv:2404.16014, arXiv:2407.14435), Bussmann et al. 2024 and 2025 (arXiv:2412.06410,
 // arXiv:2503.17547), Bricken et al. 2023.
 package fit

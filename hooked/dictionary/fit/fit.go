@@ -65,8 +65,9 @@ type Result struct {
 	Fired []int
 }
 
-// Run fits a dictionary. If ctx is done or a step fails, it returns an error and beside it what was
-// reached; a loss that is not a number is [train.ErrDiverged], and leaves the weights before the step.
+// Run fits a dictionary. If ctx is done or a step fails, it returns an error and beside it what
+// was reached; a loss that is not a number is [train.ErrDiverged], and leaves the weights before
+// the step.
 func Run(ctx context.Context, s *Source, c Config) (*Result, error) { return run(ctx, s, c, train.Fit) }
 
 // Resume goes on from the newest checkpoint of [Config.Folder], to the same weights as if the
@@ -238,8 +239,8 @@ func (f *fitting) inputs(step int) iter.Seq2[train.Inputs, error] {
 				}
 				in[sparsityInput] = []float32{float32(f.Objective.Sparsity * share)}
 			}
-			// most steps have no dead features, and then a program without what is for them; after a
-			// resumption nobody knows yet
+			// most steps have no dead features, and then a program without what is for them; after
+			// a resumption nobody knows yet
 			if f.revives() && f.dead != 0 {
 				in[deadInput] = []float32{1}
 			}

@@ -45,8 +45,8 @@ func (f *fitting) begun(sample pairs) map[string]*hooked.Array {
 	return out
 }
 
-// aim gives the decoder random directions of the norm that it begins with, and the encoder the same,
-// or, of a transcoder, whose two sides are different places, directions of its own.
+// aim gives the decoder random directions of the norm that it begins with, and the encoder the
+// same, or, of a transcoder, whose two sides are different places, directions of its own.
 func (f *fitting) aim(w map[string]*hooked.Array) {
 	c, random := f.trained, rand.New(rand.NewPCG(f.Init.Seed, 1))
 	direction := func(v []float32) {

@@ -43,8 +43,8 @@ func (f *fitting) dictionary(variables map[string]*hooked.Array, state map[strin
 	return d.FoldDecoderNorms()
 }
 
-// jumps makes of weights that were trained as a BatchTopK's those of a JumpReLU: the threshold is in
-// units of activation times norm.
+// jumps makes of weights that were trained as a BatchTopK's those of a JumpReLU: the threshold is
+// in units of activation times norm.
 func (f *fitting) jumps(c dictionary.Config, weights hooked.StateDict) dictionary.Config {
 	threshold := hooked.NewArray(c.Features)
 	dec := weights["W_dec"]

@@ -62,7 +62,8 @@ func (p pairs) finite() error {
 
 // StoreOptions refine [FromStore].
 type StoreOptions struct {
-	// Target is the site that a transcoder gives; nil for dictionaries that give back what they read.
+	// Target is the site that a transcoder gives; nil for dictionaries that give back what they
+	// read.
 	Target hooked.Selector
 	// Exclude are tokens whose activations are left out. Nil stands for the token that all rows of
 	// the store begin with, their BOS; an empty slice leaves none out.

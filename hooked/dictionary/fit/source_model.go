@@ -13,7 +13,8 @@ import (
 
 // ModelOptions refine [FromModel].
 type ModelOptions struct {
-	// Target is the site that a transcoder gives; nil for dictionaries that give back what they read.
+	// Target is the site that a transcoder gives; nil for dictionaries that give back what they
+	// read.
 	Target hooked.Selector
 	// Exclude are tokens whose activations are left out. Nil stands for the BOS of the model's
 	// tokenizer; an empty slice leaves none out.

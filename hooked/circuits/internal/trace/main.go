@@ -1,7 +1,8 @@
 // Command trace makes the attribution graph of a prompt, tells how complete it is, and checks its
 // strongest claims by intervention.
 //
-//	trace -transcoders DIR [-model smollm2-135m] [-prompt TEXT] [-features 2000] [-claims 5] [-out graph.json]
+//	trace -transcoders DIR [-model smollm2-135m] [-prompt TEXT] [-features 2000] [-claims 5]
+//	      [-out graph.json]
 //
 // The graph goes to a file that plots.AttributionGraph and Neuronpedia read.
 package main

@@ -11,8 +11,9 @@ import (
 	"gopherlens/hooked/corpus"
 )
 
-// explainedByPCA is how much of a site's variance on held-out rows the first components explain that
-// a PCA of a store's activations has. Both without the rows' first positions, which lie far away.
+// explainedByPCA is how much of a site's variance on held-out rows the first components explain
+// that a PCA of a store's activations has. Both without the rows' first positions, which lie far
+// away.
 func explainedByPCA(ctx context.Context, store *activations.Store, at hooked.Selector, m *hooked.Model, held corpus.Contexts, rows, k int) (float64, error) {
 	s, err := store.Statistics(at)
 	if err != nil {
