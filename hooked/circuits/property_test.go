@@ -27,6 +27,10 @@ func TestEdgesAreEffects(t *testing.T) {
 	for _, name := range []string{"gpt_neox", "gptj", "qwen3", "bloom", "opt", "phi3"} {
 		models[name] = hooked.Must(hooked.FromPretrained("../testdata/arch/"+name, hooked.NoProcessing, be))
 	}
+	// norms after the parts alone, sinks and experts, layers that do not rotate
+	for _, name := range []string{"olmo2", "gpt_oss", "mixtral", "smollm3"} {
+		models[name] = hooked.Must(hooked.FromPretrained("../testdata/families/"+name, hooked.NoProcessing, be))
+	}
 	for _, name := range []string{"gpt2", "llama"} {
 		models[name+", processed"] = hooked.Must(hooked.FromPretrained("../testdata/arch/"+name, hooked.DefaultProcessing, be))
 	}

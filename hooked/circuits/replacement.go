@@ -78,7 +78,7 @@ func (r *Replacement) fit() error {
 		return brief.Errorf("there are %d, and the model has %d layers", len(r.set.Layers), c.NLayers)
 	case r.set.Layers[0].Config.DIn != c.DModel:
 		return brief.Errorf("they are %d wide, and the model's residual stream %d", r.set.Layers[0].Config.DIn, c.DModel)
-	case out == mlpHookOut && c.NormalizationBeforeAndAfter:
+	case out == mlpHookOut && c.NormalizesOutputs():
 		return brief.Errorf("%s lies before the norm of the MLP's output, which is no site of this model: want hook_mlp_out", mlpHookOut)
 	case out == mlpHookOut:
 		out = "hook_mlp_out"

@@ -39,12 +39,12 @@ func GraphOf(m *hooked.Model) (*Graph, error) {
 		return nil, err
 	}
 	c := m.Config()
-	if c.NormalizationBeforeAndAfter && c.Normalization.Centred() {
+	if c.NormalizesOutputs() && c.Normalization.Centred() {
 		return nil, brief.Errorf("edges: in a model of %s a centring norm stands between the heads and the residual stream, which has no share for each head",
 			brief.Text(c.Architecture))
 	}
 	g := &Graph{shape: shape{layers: c.NLayers, heads: c.NHeads, groups: c.NKeyValueHeads, mlp: !c.AttnOnly, parallel: c.ParallelAttnMLP,
-		postNorm: c.NormalizationBeforeAndAfter}}
+		postNorm: c.NormalizesOutputs()}}
 	g.number()
 	return g, nil
 }

@@ -1,7 +1,6 @@
 package edges_test
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -26,13 +25,11 @@ func must[T any](v T, err error) func(t testing.TB) T {
 // families are the checkpoints of hooked's tests.
 func families(t testing.TB) []string {
 	t.Helper()
-	entries := must(os.ReadDir("../testdata/arch"))(t)
-	var names []string
-	for _, e := range entries {
-		names = append(names, filepath.Join("../testdata/arch", e.Name()))
+	var all []string
+	for _, kind := range []string{"arch", "families", "native"} {
+		all = append(all, must(filepath.Glob("../testdata/"+kind+"/*"))(t)...)
 	}
-	natives := must(filepath.Glob("../testdata/native/*"))(t)
-	return append(names, natives...)
+	return all
 }
 
 // pairs are prompts that differ from their third token on, and tokens to tell apart.
@@ -76,7 +73,7 @@ func TestEnds(t *testing.T) {
 // TestSumsOverSources checks that the scores of a target's edges add up to the attribution of its
 // whole input: what nodes write adds up to what is read, as biases do not differ.
 func TestSumsOverSources(t *testing.T) {
-	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "native/attn_only_2l", "native/attn_only_shortformer"} {
+	for _, name := range []string{"arch/gpt2", "arch/llama", "arch/gemma2", "arch/gpt_neox", "families/olmo2", "families/mixtral", "families/gpt_oss", "native/attn_only_2l", "native/attn_only_shortformer"} {
 		m := must(hooked.FromPretrained("../testdata/"+name, hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 		clean, corrupted, answers := pairs(m, 2, 5)
 		task := edges.Task{Base: clean, Source: patching.FromTokens(corrupted), Metric: hooked.LogitDiff(answers)}
