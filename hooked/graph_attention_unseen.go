@@ -10,12 +10,29 @@ import (
 // fast on a CPU.
 const (
 	fewestQueries = 64 // in a span; shorter ones make the products inefficient
-	mostSpans     = 8  // more take longer to compile
+	mostSpans     = 8  // of a text that is not long; more take longer to compile
 )
 
-// querySpans cuts queries [0, n) into spans.
-func querySpans(n int) []span {
-	width := max(fewestQueries, (n+mostSpans-1)/mostSpans)
+// The scores of a long text are too many to be held together: 1.2 GB for 8,192 tokens of a model of
+// nine heads. XLA would hold those of all spans, since it may compute them at once; so each span
+// waits for the one before the last, and is no wider than keeps two in the processor's cache.
+const (
+	longQueries    = 256 // in a span
+	spansInProcess = 2
+)
+
+var longBytes = 256 << 20 // of scores; a variable for tests
+
+// long reports whether the scores of q [batch, query, head, d_head] with as many keys, half of which
+// they see, are too many to be held together.
+func long(q *Node) bool {
+	dims := q.Shape().Dimensions
+	return 4*dims[0]*dims[2]*dims[1]*dims[1]/2 > longBytes
+}
+
+// querySpans cuts queries [0, n) into spans of at most so many.
+func querySpans(n, most int) []span {
+	width := min(most, max(fewestQueries, (n+mostSpans-1)/mostSpans))
 	var spans []span
 	for from := 0; from < n; from += width {
 		spans = append(spans, span{from, min(from+width, n)})
@@ -37,9 +54,17 @@ func (b *builder) visible(l int, queries span, keys int) span {
 // weightedValuesUnseen is [builder.weightedValues] without scores and patterns that a hook could
 // see.
 func (b *builder) weightedValuesUnseen(l int, q, k, v *Node) *Node {
+	n := q.Shape().Dim(1)
+	isLong, most := long(q), n
+	if isLong {
+		most = longQueries
+	}
 	var parts []*Node
-	for _, queries := range querySpans(q.Shape().Dim(1)) {
+	for _, queries := range querySpans(n, most) {
 		keys := b.visible(l, queries, k.Shape().Dim(1))
+		if done := len(parts) - spansInProcess; isLong && done >= 0 {
+			q = after(q, parts[done])
+		}
 		parts = append(parts, b.mixUnseen(l, b.scores(l, q, k, queries, keys), keys.of(v, 1)))
 	}
 	if len(parts) == 1 {
@@ -61,4 +86,13 @@ func (b *builder) mixUnseen(l int, scores, v *Node) *Node {
 	// [batch, query, head, 1]
 	sums := TransposeAllAxes(ReduceAndKeep(weights, reduceSum, -1), 0, 2, 1, 3)
 	return Div(b.mix(weights, v), sums)
+}
+
+// after is x, computed once y is there. What it asks of y is never so, which a compiler does not
+// know.
+func after(x, y *Node) *Node {
+	all := Reshape(y, -1)
+	one, other := Slice(all, AxisElem(0)), Slice(all, AxisElem(-1))
+	never := Reshape(GreaterThan(Min(one, other), Max(one, other)))
+	return Where(BroadcastToDims(never, x.Shape().Dimensions...), ZerosLike(x), x)
 }
