@@ -44,12 +44,8 @@ func startFourLayers() (*hooked.Model, error) {
 
 // FourLayersRows are rows of Brown's text in the model's words, each of its whole context. The last
 // 60,000 words were kept from the training: held asks for rows of them.
-func FourLayersRows(n int, seed uint64, held bool) (hooked.Tokens, error) {
-	model, err := startFourLayers()
-	if err != nil {
-		return nil, err
-	}
-	tok, err := model.Tokenizer()
+func FourLayersRows(m *hooked.Model, n int, seed uint64, held bool) (hooked.Tokens, error) {
+	tok, err := m.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
