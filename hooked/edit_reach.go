@@ -17,6 +17,9 @@ import (
 //		return transcode(hooked.Earlier("blocks.5.ln2.hook_normalized", x))
 //	})
 //
+// A metric of a run with gradients reaches all sites, with its logits as x ([NewMetric]); in other
+// runs those of the last layers alone.
+//
 // An edit that is [Intervention.Local] reaches sites of its own layer. A site that is built on
 // request is there if the run names it. Like other graph functions Earlier panics, and the run
 // returns that as its error: outside of an edit, and where the site was not met.
@@ -46,7 +49,7 @@ func TokensOf(x *Node) *Node {
 func needEditor(x *Node, call string, args ...any) *builder {
 	b := editorOf(x)
 	if b == nil {
-		exceptions.Panicf(call+": it stands inside an edit's function, on a node that this computes", args...)
+		exceptions.Panicf(call+": it stands inside an edit's function, or a metric's, on a node that this computes", args...)
 	}
 	return b
 }

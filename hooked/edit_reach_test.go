@@ -2,6 +2,7 @@ package hooked_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -95,5 +96,43 @@ func TestReachErrors(t *testing.T) {
 		if err := hooked.Try(f); err == nil || !strings.Contains(err.Error(), "inside an edit") {
 			t.Errorf("%s outside of an edit: %v", name, err)
 		}
+	}
+}
+
+// A metric that looks at a neuron has the neuron's gradient: what a small step along it changes.
+// What comes after the neuron has none.
+func TestMetricOfASite(t *testing.T) {
+	m := tapModel(t, golden.PureGo(t))
+	const site, neuron, pos = "blocks.1.mlp.hook_post", 3, 2
+	metric := hooked.NewMetric(nil, func(logits *Node, _ []*Node) *Node {
+		return Reshape(Slice(hooked.Earlier(site, logits), AxisRange(), AxisElem(pos), AxisElem(neuron)), logits.Shape().Dim(0))
+	})
+	tokens := tapTokens[:1]
+	at := hooked.ResidPre.At(1)
+	value, cache, grads, err := m.RunWithGradients(tokens, metric, hooked.Names(at, site), hooked.Gradients(at, hooked.ResidPost.At(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(c *hooked.Cache) float64 { return float64(c.Get(site).At(0, pos, neuron).Item()) }
+	if got := float64(value.Item()); got != read(cache) {
+		t.Errorf("the metric is %v, the neuron %v", got, read(cache))
+	}
+	direction := hooked.NewNormal(5, "batch pos d_model", cache.Get(at).Shape()...)
+	const step = 1e-2
+	moved := func(by float64) float64 {
+		return read(hooked.Must(m.Cache(tokens, hooked.Names(site), hooked.Edit(at, hooked.AddTo(direction.Scale(by))))))
+	}
+	slope, want := float64(grads.Get(at).Mul(direction).Sum().Item()), (moved(step)-moved(-step))/(2*step)
+	if !(math.Abs(slope-want) < 1e-2*math.Abs(want)) || math.Abs(want) < 1e-3 {
+		t.Errorf("the gradient says %v along a direction, and it is %v", slope, want)
+	}
+	if after := grads.Get(hooked.ResidPost.At(1)).Abs().Max().Item(); after != 0 {
+		t.Errorf("what comes after the neuron has a gradient of %v", after)
+	}
+	tap := hooked.NewMetric(nil, func(logits *Node, _ []*Node) *Node {
+		return ReduceAllSum(hooked.Tap("mine", logits, "batch pos d_vocab"))
+	})
+	if _, _, _, err := m.RunWithGradients(tokens, tap); err == nil || !strings.Contains(err.Error(), "a metric makes no taps") {
+		t.Errorf("a tap in a metric: %v", err)
 	}
 }

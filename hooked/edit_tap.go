@@ -44,7 +44,7 @@ type editing struct {
 	backward bool          // it is of the gradient
 }
 
-// editors are the builders that are calling an edit's function, by their graphs: so far the only
+// editors are the builders that are calling an edit's function or a metric's, by their graphs: so far the only
 // way from a node to what it is part of.
 var editors sync.Map // *Graph to *builder
 
@@ -58,7 +58,7 @@ func editorOf(x *Node) *builder {
 	return editor
 }
 
-// during calls f, which calls the function of an edit.
+// during calls f, which calls the function of an edit, or of a metric, which makes no taps.
 func (b *builder) during(e editing, f func()) {
 	if b.editing = append(b.editing, e); len(b.editing) == 1 {
 		editors.Store(b.g, b)
@@ -84,6 +84,8 @@ func (b *builder) tapInside(name string, x *Node, axes []string) *Node {
 	switch {
 	case now.backward:
 		exceptions.Panicf("Tap(%q): an edit of a gradient makes no taps", name)
+	case now.made == nil:
+		exceptions.Panicf("Tap(%q): a metric makes no taps: it stands inside an edit's function", name)
 	case now.made[s]:
 		exceptions.Panicf("Tap(%q): %s has a tap of this name already: give the two other names", name, now.site)
 	}

@@ -30,6 +30,13 @@ type Metric struct {
 // mask, pads are left out. A position that is a pad's is refused, and so is one among tokens that
 // end in pad tokens if nothing tells whether they are meant; [Metric.At] names the positions of
 // each prompt.
+//
+// In a run with gradients f may look at any activation with [Earlier]: so the gradient is taken of
+// a neuron, or of a dictionary's feature, at every activation before it.
+//
+//	hooked.NewMetric(nil, func(logits *graph.Node, _ []*graph.Node) *graph.Node {
+//		return graph.ReduceAllSum(hooked.Earlier("blocks.5.mlp.hook_post", logits))
+//	})
 func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, values ...Operand) Metric {
 	return Metric{operands: operandsOf(values), positions: positions, f: f, line: fault.UsersLine()}
 }
@@ -76,7 +83,8 @@ func checkAnswers(answers Tokens, logits *Node) {
 func (m *Metric) apply(b *builder, logits *Node) *Node {
 	var out *Node
 	named("the metric", m.line, func() {
-		if out = m.f(logits, m.nodes(b)); out == nil {
+		b.during(editing{}, func() { out = m.f(logits, m.nodes(b)) })
+		if out == nil {
 			exceptions.Panicf("its function returned nil")
 		}
 		batch, shape := logits.Shape().Dim(0), out.Shape()

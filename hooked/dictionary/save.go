@@ -16,20 +16,43 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
+// SaveOptions refine [Dictionary.Save].
+type SaveOptions struct {
+	// DType is that of the weights in the file, and cfg.json's: [hooked.F32] unless given,
+	// [hooked.BF16] or [hooked.F16], which round.
+	DType hooked.DType
+}
+
+// names of the types that a dictionary is saved in, as PyTorch has them.
+var savedTypes = map[hooked.DType]weights.DType{hooked.F32: weights.F32, hooked.BF16: weights.BF16, hooked.F16: weights.F16}
+
 // Save writes the dictionary into a folder as SAELens 6 does, cfg.json and sae_weights.safetensors,
 // for its SAE.load_from_disk and [Load]. The folder must be empty or not there; it appears whole.
-func (d *Dictionary) Save(folder string) error {
+func (d *Dictionary) Save(folder string, options ...SaveOptions) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	if err := wholefile.WriteNewFolder(folder, 0o755, d.writeFiles); err != nil {
+	how := hooked.F32
+	if len(options) > 0 && options[0].DType != "" {
+		how = options[0].DType
+	}
+	switch _, ok := savedTypes[how]; {
+	case len(options) > 1:
+		return brief.Errorf("saving the dictionary: it takes one SaveOptions, %d are given", len(options))
+	case !ok:
+		return brief.Errorf("saving the dictionary: SaveOptions.DType is %q: want %q, %q or %q", how, hooked.F32, hooked.BF16, hooked.F16)
+	}
+	write := func(folder string) error { return d.writeFiles(folder, how) }
+	if err := wholefile.WriteNewFolder(folder, 0o755, write); err != nil {
 		return brief.Errorf("saving the dictionary to %s: %w", folder, err)
 	}
 	return nil
 }
 
-func (d *Dictionary) writeFiles(folder string) error {
-	text, err := json.Marshal(d.Config.saeLens())
+func (d *Dictionary) writeFiles(folder string, how hooked.DType) error {
+	fields := d.Config.saeLens()
+	fields["dtype"] = how
+	text, err := json.Marshal(fields)
 	if err != nil {
 		return err
 	}
@@ -43,7 +66,7 @@ func (d *Dictionary) writeFiles(folder string) error {
 		if err := hooked.Try(func() { values = w.Float32s() }); err != nil {
 			return err
 		}
-		named = append(named, weights.FromFloat32s(name, w.Shape(), values))
+		named = append(named, weights.FromRounded(name, savedTypes[how], w.Shape(), values))
 	}
 	if kinds[d.Config.Kind].wholeBatch {
 		named = append(named, weights.Named{Name: "topk_threshold", DType: weights.F64, Shape: []int{},
@@ -66,7 +89,7 @@ func (c Config) saeLens() map[string]any {
 	if c.FlattenHeads {
 		reshape = "hook_z"
 	}
-	maps.Copy(out, map[string]any{"architecture": c.Kind, "d_in": c.DIn, "d_sae": c.Features, "dtype": "float32", "device": "cpu",
+	maps.Copy(out, map[string]any{"architecture": c.Kind, "d_in": c.DIn, "d_sae": c.Features, "device": "cpu",
 		"apply_b_dec_to_input": c.SubtractBias, "normalize_activations": cmp.Or(c.Normalization, NoNormalization), "reshape_activations": reshape, "metadata": meta})
 	k := kinds[c.Kind]
 	if k.transcodes {

@@ -81,6 +81,7 @@ type Vars struct {
 	state        map[string]*Node // that Set gives
 	notes        map[string]*Node // that Note gives
 	start        map[string]*Node // the variables that are trained, as Set changes them
+	forgotten    map[string]*Node // that Forget gives
 }
 
 // Var is a variable, [instance, ...], or one of [Instances.State].
@@ -102,6 +103,17 @@ func (v *Vars) Set(name string, x *Node) {
 		return
 	}
 	v.state[name] = x
+}
+
+// Forget clears what the optimizer remembers of entries of a variable that is trained, such as their
+// moments: those where the mask, a bool of the variable's shape, is true. It is for entries that
+// [Vars.Set] gives a new start.
+func (v *Vars) Forget(name string, entries *Node) {
+	was := named(v.start, name, "trained variable")
+	if entries == nil || entries.DType() != dtypes.Bool || !entries.Shape().EqualDimensions(was.Shape()) {
+		exceptions.Panicf("Forget(%q) gets %v for a variable of shape %s: want a bool of this shape", name, entries, was.Shape())
+	}
+	v.forgotten[name] = entries
 }
 
 // Note has a number of each instance told after the step, [instance] float32: a term of the loss,
@@ -303,7 +315,8 @@ func (m *manyFit) variable(name string) *model.Variable {
 func (m *manyFit) modelFn(scope *model.Scope, spec any, in []*Node) []*Node {
 	g := in[0].Graph()
 	v := &Vars{vars: make(map[string]*Node), inputs: make(map[string]*Node), step: in[0],
-		state: make(map[string]*Node), notes: make(map[string]*Node), start: make(map[string]*Node)}
+		state: make(map[string]*Node), notes: make(map[string]*Node), start: make(map[string]*Node),
+		forgotten: make(map[string]*Node)}
 	for i, name := range spec.(layout).names()[1:] {
 		v.inputs[name] = in[i+1]
 	}

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"strings"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -37,6 +39,9 @@ func (o guardedInstances) UpdateGraphWithGradients(scope *model.Scope, grads []*
 	before := make([]*Node, len(trained))
 	for i, v := range trained {
 		before[i] = v.NodeValue(g)
+	}
+	for name, entries := range o.many.traced.forgotten {
+		o.many.forget(o.many.variable(name), entries)
 	}
 	o.Optimizer.UpdateGraphWithGradients(scope, grads, dtype)
 	if err := sizeOf(g, grads).fitsMachine(o.many.Backend, present(o.many.store, g)); err != nil {
@@ -82,4 +87,22 @@ func alongInstances(x, y *Node) *Node {
 		x = InsertAxes(x, -1)
 	}
 	return x
+}
+
+// forget clears entries of what the optimizer keeps for a variable. Before the first step there is
+// nothing.
+func (m *manyFit) forget(v *model.Variable, entries *Node) {
+	for kept := range m.store.IterVariables() {
+		if kept != v && !kept.Trainable && isMemory(kept.Path(), v.Path()) && kept.Shape().EqualDimensions(v.Shape()) {
+			x := kept.NodeValue(entries.Graph())
+			kept.SetNodeValue(Where(entries, ZerosLike(x), x))
+		}
+	}
+}
+
+// isMemory reports whether an optimizer keeps something for a variable under this path: in a scope
+// called after the variable, as [stateOf] does, or under its name with an ending, as GoMLX's Adam.
+func isMemory(path, variable string) bool {
+	_, rest, found := strings.Cut(path, variable)
+	return found && (strings.HasPrefix(rest, model.ScopeSeparator) || rest == "_1st_moment" || rest == "_2nd_moment")
 }

@@ -107,3 +107,50 @@ func TestInstancesStateIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Entries whose memory is cleared stand still where their gradient is zero; the others go on by
+// their momentum. So it is with every optimizer that keeps something.
+func TestInstancesForget(t *testing.T) {
+	for name, o := range map[string]train.Optimizer{"Adam": train.Adam{}, "AdamW": train.AdamW{}, "SGD": train.SGD{Momentum: 0.9}} {
+		var before, after []float32
+		_, err := train.Fit(context.Background(), train.Instances{
+			Start: map[string]*hooked.Array{"w": {Shape: []int{1, 2}, Data: []float32{1, 1}}},
+			InputsFrom: func(step int) iter.Seq2[train.Inputs, error] {
+				return func(yield func(train.Inputs, error) bool) {
+					for {
+						step++
+						in := train.Inputs{"slope": []float32{1}}
+						if step == 4 {
+							in["slope"], in["forget"] = []float32{0}, []float32{1}
+						}
+						if !yield(in, nil) {
+							return
+						}
+					}
+				}
+			},
+			Loss: func(v *train.Vars) *Node {
+				w := v.Var("w")
+				if v.Has("forget") {
+					v.Forget("w", Const(w.Graph(), [][]bool{{true, false}}))
+				}
+				return ReduceSum(Mul(w, Reshape(v.Input("slope"), 1, 1)), 1)
+			},
+			OnStep: func(r *train.InstancesReport) error {
+				all, err := r.Variables()
+				if r.Step == 3 {
+					before = all["w"].Data
+				}
+				after = all["w"].Data
+				return err
+			},
+			Steps: 4, LearningRate: 0.25, Optimizer: o, Backend: golden.PureGo(t),
+		})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if after[0] != before[0] || !(after[1] < before[1]-0.05) {
+			t.Errorf("%s: from %v to %v: want the first entry to stand still, the second to go on", name, before, after)
+		}
+	}
+}

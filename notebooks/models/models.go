@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/dictionary"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/nearest"
@@ -28,16 +29,21 @@ type Recipe struct {
 	// train trains it, with checkpoints below a folder, and writes its progress.
 	train func(ctx context.Context, start *hooked.Model, run string, progress io.Writer) (*hooked.Model, error)
 
+	// fit makes a dictionary, in the place of a model: then there is no Start.
+	fit func(ctx context.Context, run string, progress io.Writer) (*dictionary.Dictionary, error)
+
 	// moments are the steps of the training whose weights are kept beside the model.
 	moments []int
 }
 
-// recipes are all models of the course by name.
+// recipes are all models and dictionaries of the course by name.
 var recipes = map[string]Recipe{
-	"brackets":   {About: "balanced brackets, for ARENA 1.5.1", Start: startBrackets, train: trainBrackets},
-	"two-layers": {About: "two layers of attention alone, for ARENA 1.2", Start: startTwoLayers, train: trainTwoLayers},
-	"othello":    {About: "legal moves of Othello on 6 x 6, for ARENA 1.5.3", Start: startOthello, train: trainOthello},
-	"grokking":   {About: "addition modulo 113, for ARENA 1.5.2", Start: startGrokking, train: trainGrokking, moments: grokkingMoments},
+	"brackets":         {About: "balanced brackets, for ARENA 1.5.1", Start: startBrackets, train: trainBrackets},
+	"two-layers":       {About: "two layers of attention alone, for ARENA 1.2", Start: startTwoLayers, train: trainTwoLayers},
+	"four-layers":      {About: "four layers on the words of Brown, for ARENA 1.4.2", Start: startFourLayers, train: trainFourLayers},
+	"smollm2-resid-12": {About: "1,024 features of SmolLM2-135M after layer 12, for ARENA 1.3.3", fit: fitResid},
+	"othello":          {About: "legal moves of Othello on 6 x 6, for ARENA 1.5.3", Start: startOthello, train: trainOthello},
+	"grokking":         {About: "addition modulo 113, for ARENA 1.5.2", Start: startGrokking, train: trainGrokking, moments: grokkingMoments},
 }
 
 // Names are the models of the course.
@@ -55,6 +61,13 @@ func Of(name string) (Recipe, error) {
 // Load is a trained model: that which is committed, or else that which `make course-models` has
 // trained into the user's cache.
 func Load(name string) (*hooked.Model, error) {
+	r, err := Of(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.isModel(name); err != nil {
+		return nil, err
+	}
 	folder, err := Folder(name)
 	if err != nil {
 		return nil, err
@@ -68,7 +81,18 @@ func Untrained(name string) (*hooked.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.isModel(name); err != nil {
+		return nil, err
+	}
 	return r.Start()
+}
+
+// isModel refuses what is a dictionary.
+func (r Recipe) isModel(name string) error {
+	if r.fit != nil {
+		return brief.Errorf("models: %q is a dictionary, and no model: LoadDictionary gives it", name)
+	}
+	return nil
 }
 
 // Folder is where a trained model lies.
@@ -102,6 +126,9 @@ func Train(ctx context.Context, name, folder string, progress io.Writer) error {
 	r, err := Of(name)
 	if err != nil {
 		return err
+	}
+	if r.fit != nil {
+		return r.trainDictionary(ctx, folder, progress)
 	}
 	start, err := r.Start()
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 // queries and keys see (shortformer), so that what a head moves is never a position. Its words are
 // Brown's most frequent ones.
 func startTwoLayers() (*hooked.Model, error) {
-	words, err := frequentWords()
+	words, err := frequentWords(twoLayersWords)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +64,9 @@ const sineSize = 0.3
 
 const startWord, rareWord = "[start]", "[rare]"
 
-// frequentWords are the model's vocabulary: two words with a task, and the most frequent of Brown.
-func frequentWords() ([]string, error) {
+// frequentWords are a model's vocabulary of n words: two with a task, and the most frequent of
+// Brown.
+func frequentWords(n int) ([]string, error) {
 	counts := make(map[string]int)
 	for text, err := range brown() {
 		if err != nil {
@@ -85,7 +86,7 @@ func frequentWords() ([]string, error) {
 		}
 		return strings.Compare(a, b)
 	})
-	return append([]string{startWord, rareWord}, words[:twoLayersWords-2]...), nil
+	return append([]string{startWord, rareWord}, words[:n-2]...), nil
 }
 
 // brown are Brown's texts as words in lower case.
@@ -132,11 +133,9 @@ func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 	return rows
 }
 
-// twoLayersData are batches of which a quarter is Brown's text and the others are repeated
-// stretches.
-func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
+// wordsOf is all of Brown in a model's words.
+func wordsOf(tok *tokenize.Tokenizer) (text []int, err error) {
 	rare, _ := tok.TokenToID(rareWord)
-	var text []int
 	for words, err := range brown() {
 		if err != nil {
 			return nil, err
@@ -148,6 +147,16 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 			}
 			text = append(text, id)
 		}
+	}
+	return text, nil
+}
+
+// twoLayersData are batches of which a quarter is Brown's text and the others are repeated
+// stretches.
+func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
+	text, err := wordsOf(tok)
+	if err != nil {
+		return nil, err
 	}
 	return func(yield func(train.Batch, error) bool) {
 		random := rand.New(rand.NewPCG(seed, 4))

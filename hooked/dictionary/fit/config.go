@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"cmp"
 	"io"
 	"math"
 	"slices"
@@ -29,6 +30,9 @@ type Config struct {
 	// DeadAfter is how many steps a feature is not active before it counts as dead; 1000 unless
 	// given, as in SAELens.
 	DeadAfter int
+	// Resample brings back dead features of standard dictionaries, whose loss does not; none unless
+	// given.
+	Resample Resampling
 	// UnitNorm keeps the decoder's directions at norm one in every step (Bricken et al. 2023).
 	// Without it they are free, and get that norm at the end, by folding.
 	UnitNorm bool
@@ -82,6 +86,18 @@ const (
 	LargestOfBatch Mode = "largest_of_batch"
 )
 
+// A Resampling gives features that are dead a new start now and then, as Bricken et al. 2023 do
+// (appendix, "Neuron Resampling"): each is pointed at an activation of the step's batch, drawn with
+// a probability proportional to the square of its squared error. Its direction is that of the
+// activation less b_dec, as long as those of the living features on average; its encoder is a fifth
+// as long as theirs, its bias zero, and the optimizer forgets it.
+type Resampling struct {
+	Every int // steps from one to the next; 0 for never
+	// Until is the last step that may give one, so that what began anew can settle; half of
+	// Config.Steps unless given.
+	Until int
+}
+
 // Init says what a training begins with.
 type Init struct {
 	// From is a dictionary to go on from. Without one the decoder's directions are random and the
@@ -113,6 +129,7 @@ type recipe struct {
 	has      []string // the fields of Objective and Init that it reads
 	norm     float64  // of the decoder's directions at first
 	ofTarget bool     // it learns another site than it reads
+	resample bool     // nothing in its loss brings dead features back, and resampling may
 }
 
 var (
@@ -124,7 +141,7 @@ var (
 )
 
 var recipes = map[dictionary.Kind]recipe{
-	dictionary.Standard:           {loss: penalized, has: l1Fields, norm: 0.1},
+	dictionary.Standard:           {loss: penalized, has: l1Fields, norm: 0.1, resample: true},
 	dictionary.Transcoder:         {loss: penalized, has: l1Fields, norm: 0.1, ofTarget: true},
 	dictionary.Gated:              {loss: throughGates, has: []string{"Sparsity", "Warmup"}, norm: 0.1},
 	dictionary.JumpReLU:           {loss: jumping, has: l0Fields, norm: 0.1},
@@ -192,6 +209,9 @@ func (c *Config) takeDefaults(r recipe) {
 	if c.DeadAfter == 0 {
 		c.DeadAfter = 1000
 	}
+	if c.Resample.Every > 0 && c.Resample.Until == 0 {
+		c.Resample.Until = c.Steps / 2
+	}
 	if c.Optimizer == nil {
 		c.Optimizer = train.Adam{}
 	}
@@ -216,6 +236,11 @@ func (c Config) checkUnread(r recipe) error {
 		}
 	}
 	switch {
+	case c.Resample != (Resampling{}) && !r.resample:
+		return brief.Errorf("Resample is for dictionaries of kind %q, whose loss brings no dead feature back; of kind %q %s: leave it out", dictionary.Standard,
+			c.Dictionary.Kind, c.instead())
+	case c.Resample.Until != 0 && c.Resample.Every == 0:
+		return brief.Errorf("Resample.Until is set, and would do nothing without Resample.Every: leave it out")
 	case o.WithoutAux && (o.Aux != 0 || o.AuxPerLevel):
 		return brief.Errorf("Objective.WithoutAux is set beside Aux or AuxPerLevel: leave one out")
 	case i.From != nil && (i.Bias != "" || i.DecoderNorm != 0 || i.Threshold != 0 || i.Seed != 0):
@@ -242,6 +267,17 @@ func (c Config) fields(r recipe) []string {
 		}
 	}
 	return read
+}
+
+// instead is what other kinds have in the place of resampling.
+func (c Config) instead() string {
+	switch c.Dictionary.Kind {
+	case dictionary.TopK, dictionary.BatchTopK, dictionary.Matryoshka:
+		return "the auxiliary loss does it (Objective.Aux)"
+	case dictionary.JumpReLU, dictionary.JumpReLUTranscoder:
+		return "the pre-activation loss does it (Objective.PreAct)"
+	}
+	return "no resampling is known here"
 }
 
 func (c Config) inMode() string {
@@ -280,6 +316,10 @@ func (c Config) checkNumbers(r recipe) error {
 		return brief.Errorf("Config.Batch is %d: want the number of activations of a step", c.Batch)
 	case c.DeadAfter < 0:
 		return brief.Errorf("Config.DeadAfter is %d: want a number of steps", c.DeadAfter)
+	case c.Resample.Every < 0 || c.Resample.Until < 0:
+		return brief.Errorf("Config.Resample is every %d steps until step %d: want numbers of steps", c.Resample.Every, c.Resample.Until)
+	case c.Resample.Every > 0 && c.Resample.Every > cmp.Or(c.Resample.Until, c.Steps/2):
+		return brief.Errorf("Resample.Every is %d, and the last step that may resample is %d: it would do nothing", c.Resample.Every, cmp.Or(c.Resample.Until, c.Steps/2))
 	case c.UnitNorm && c.Dictionary.RescaleByNorm:
 		return brief.Errorf("Config.UnitNorm would do nothing: with RescaleByNorm the norm of a direction does not matter")
 	case c.Init.Bias != "" && biases[c.Init.Bias] == nil:

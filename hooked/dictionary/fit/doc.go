@@ -32,8 +32,9 @@
 // transpose. With [dictionary.AverageOnlyIn] activations are scaled to a mean norm of sqrt(d_in),
 // and the result is for activations as they are. Features that have not been active for
 // [Config.DeadAfter] steps are dead: the TopK kinds' auxiliary loss (Gao et al. 2024) and the
-// JumpReLU kinds' pre-activation loss (Conerly et al. 2025) bring them back. Of the result's
-// decoder the directions have norm one, wherever that changes nothing.
+// JumpReLU kinds' pre-activation loss (Conerly et al. 2025) bring them back, and a standard
+// dictionary's are resampled ([Config.Resample], Bricken et al. 2023). Of the result's decoder the
+// directions have norm one, wherever that changes nothing.
 //
 // # How
 //

@@ -118,3 +118,8 @@ func BatchesOf(s *Source, size, from, n int) (x, target [][]float32, err error) 
 
 // MedianOf is the point whose distances from rows have the smallest sum.
 func MedianOf(rows []float32, width int) []float64 { return geometricMedian(rows, width) }
+
+// DrawnOf are the rows that are drawn by their losses.
+func DrawnOf(be compute.Backend, losses, draws []float32) []int32 {
+	return tensors.MustCopyFlatData[int32](hooked.Must(graph.CallOnce(be, drawn, losses, draws)))
+}

@@ -26,6 +26,7 @@ type Point struct {
 	L0           float64 // mean number of active features of an activation
 	Explained    float64 // explained variance of the batch
 	Dead         int     // features that were not active in DeadAfter steps
+	Resampled    int     // features that the step has given a new start
 	LearningRate float64
 	GradientNorm float64 // before clipping
 }
@@ -136,6 +137,7 @@ const (
 	targetInput   = "target"   // [batch, d_out]
 	sparsityInput = "sparsity" // [1]
 	deadInput     = "dead"     // [1]: there are dead features
+	drawInput     = "draw"     // [feature] in [0, 1): the step resamples
 )
 
 // The notes of a step besides the terms of its loss.
@@ -143,6 +145,7 @@ const (
 	l0Note        = "l0"
 	explainedNote = "explained"
 	deadNote      = "dead"
+	resampledNote = "resampled"
 	termNote      = "term "
 )
 
@@ -244,6 +247,9 @@ func (f *fitting) inputs(step int) iter.Seq2[train.Inputs, error] {
 			if f.revives() && f.dead != 0 {
 				in[deadInput] = []float32{1}
 			}
+			if f.resamples(step) {
+				in[drawInput] = f.draws(step)
+			}
 			if !yield(in, nil) {
 				return
 			}
@@ -262,15 +268,16 @@ func (f *fitting) revives() bool {
 
 // loss is the graph of a step's loss.
 func (f *fitting) loss(v *train.Vars) *graph.Node {
-	p := dictionary.Pass{Config: f.trained, Weights: make(map[string]*graph.Node)}
 	f.constrain(v)
-	for name, shape := range f.trained.WeightShapes() {
-		p.Weights[name] = graph.Reshape(v.Var(name), shape...)
-	}
 	b := lesson{x: v.Input(xInput)}
 	if f.trained.Normalization == dictionary.AverageOnlyIn {
 		b.x = graph.Mul(b.x, graph.ConvertDType(v.Var(factorState), b.x.DType()))
 	}
+	since := v.Var(sinceState)
+	if v.Has(drawInput) {
+		since = f.resample(v, b.x, since)
+	}
+	p := f.pass(v)
 	b.target = b.x
 	if v.Has(targetInput) {
 		b.target = v.Input(targetInput)
@@ -278,13 +285,26 @@ func (f *fitting) loss(v *train.Vars) *graph.Node {
 	if v.Has(sparsityInput) {
 		b.sparsity = graph.Reshape(v.Input(sparsityInput))
 	}
-	since := v.Var(sinceState)
 	if v.Has(deadInput) {
-		b.dead = graph.GreaterThan(since, graph.Scalar(since.Graph(), dtypes.Int32, f.DeadAfter))
+		b.dead = f.deadOf(since)
 	}
 	out := f.recipe.loss(f.Objective, p, b)
-	f.keepState(v, out.acts)
+	f.keepState(v, out.acts, since)
 	return f.told(v, b, out)
+}
+
+// pass is the dictionary's, of the variables.
+func (f *fitting) pass(v *train.Vars) dictionary.Pass {
+	p := dictionary.Pass{Config: f.trained, Weights: make(map[string]*graph.Node)}
+	for name, shape := range f.trained.WeightShapes() {
+		p.Weights[name] = graph.Reshape(v.Var(name), shape...)
+	}
+	return p
+}
+
+// deadOf are the features that were not active for too long, [feature] bool.
+func (f *fitting) deadOf(since *graph.Node) *graph.Node {
+	return graph.GreaterThan(since, graph.Scalar(since.Graph(), dtypes.Int32, f.DeadAfter))
 }
 
 // constrain moves the weights to where they may be.
@@ -298,18 +318,16 @@ func (f *fitting) constrain(v *train.Vars) {
 	}
 }
 
-// keepState notes which features were active.
-func (f *fitting) keepState(v *train.Vars, acts *graph.Node) {
+// keepState notes which features were active; since is how long they were not.
+func (f *fitting) keepState(v *train.Vars, acts, since *graph.Node) {
 	acts = graph.StopGradient(acts)
 	active := graph.ConvertDType(graph.GreaterThan(acts, graph.ScalarZero(acts.Graph(), acts.DType())), dtypes.Int32)
 	count := graph.ReduceSum(active, 0)
-	since := v.Var(sinceState)
 	zero := graph.ZerosLike(since)
 	since = graph.Where(graph.GreaterThan(count, zero), zero, graph.AddScalar(since, int32(1)))
 	v.Set(sinceState, since)
 	v.Set(firedState, graph.Add(v.Var(firedState), count))
-	dead := graph.GreaterThan(since, graph.Scalar(since.Graph(), dtypes.Int32, f.DeadAfter))
-	v.Note(deadNote, asNote(graph.ReduceAllSum(graph.ConvertDType(dead, dtypes.Float32))))
+	v.Note(deadNote, asNote(graph.ReduceAllSum(graph.ConvertDType(f.deadOf(since), dtypes.Float32))))
 	v.Note(l0Note, asNote(graph.DivScalar(graph.ConvertDType(graph.ReduceAllSum(count), dtypes.Float32), float64(f.Batch))))
 	if f.wholeBatch() {
 		was := v.Var(thresholdState)
@@ -353,5 +371,8 @@ func pointOf(p train.InstancesPoint) Point {
 		}
 	}
 	out.L0, out.Explained, out.Dead = p.Notes[l0Note][0], p.Notes[explainedNote][0], int(p.Notes[deadNote][0])
+	if n := p.Notes[resampledNote]; n != nil {
+		out.Resampled = int(n[0])
+	}
 	return out
 }

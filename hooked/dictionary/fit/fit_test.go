@@ -258,6 +258,20 @@ func TestRefused(t *testing.T) {
 			c.Dictionary = dictionary.Config{Kind: dictionary.JumpReLU, Features: 4}
 			c.Objective = fit.Objective{Sparsity: 1, Mode: fit.Quadratic}
 		},
+		"the auxiliary loss does it": func(c *fit.Config) { c.Resample.Every = 10 },
+		"the pre-activation loss does it": func(c *fit.Config) {
+			c.Dictionary = dictionary.Config{Kind: dictionary.JumpReLU, Features: 4}
+			c.Objective, c.Resample.Every = fit.Objective{Sparsity: 1}, 10
+		},
+		"without Resample.Every": func(c *fit.Config) {
+			c.Dictionary, c.Objective.Sparsity, c.Resample.Until = dictionary.Config{Kind: dictionary.Standard, Features: 4}, 1, 10
+		},
+		"Resample.Every is 100, and the last step that may resample is 75": func(c *fit.Config) {
+			c.Dictionary, c.Objective.Sparsity, c.Resample.Every = dictionary.Config{Kind: dictionary.Standard, Features: 4}, 1, 100
+		},
+		"every -1 steps": func(c *fit.Config) {
+			c.Dictionary, c.Objective.Sparsity, c.Resample.Every = dictionary.Config{Kind: dictionary.Standard, Features: 4}, 1, -1
+		},
 		"Init.From is set": func(c *fit.Config) { c.Init = fit.Init{From: &dictionary.Dictionary{}, Seed: 1} },
 	} {
 		c := toyConfig(dictionary.TopK)
