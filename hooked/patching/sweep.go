@@ -40,10 +40,12 @@ type way struct {
 	verb string // for errors
 	// options that mean nothing to it
 	ignores []string
-	grid    func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
+	// whether it may be computed on other machines
+	elsewhere bool
+	grid      func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
 }
 
-var replacing = way{verb: "patching", grid: Sweep.replaced}
+var replacing = way{verb: "patching", elsewhere: true, grid: Sweep.replaced}
 
 // in computes the grid of the sweep's kind, or those of its parts and stacks them.
 func (s Sweep) in(w way, m *hooked.Model, options []Option) (*Grid, error) {
@@ -100,6 +102,11 @@ func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
 		return nil, err
 	}
 	r.pass, r.alone = r.replace, r.replaceAlone
+	if set.on != nil {
+		if r.job, err = s.job(set); err != nil {
+			return nil, err
+		}
+	}
 	return r.grid()
 }
 
