@@ -37,7 +37,8 @@ type Shards struct {
 	rows   *rowReader
 	sums   *sums
 	memory *filling
-	number int
+	number int  // the next one
+	over   bool // there are no more
 }
 
 // Of is how many shards are to be computed, those that were already taken too; 0 if that is not
@@ -58,7 +59,7 @@ func (s *Shards) Of() int {
 // Next is the next shard, and false where there is none any more.
 func (s *Shards) Next() (Shard, bool, error) {
 	h := s.h
-	for ; h.wanted(s.number); s.number++ {
+	for ; !s.over && h.wanted(s.number); s.number++ {
 		if h.present(s.number) {
 			continue
 		}
@@ -76,12 +77,10 @@ func (s *Shards) Next() (Shard, bool, error) {
 		}
 		shard := Shard{s.number, rows}
 		s.number++
-		if h.ended {
-			s.number = maxShards
-		}
+		s.over = h.ended
 		return shard, true, nil
 	}
-	s.number = maxShards
+	s.over = true
 	return Shard{}, false, nil
 }
 

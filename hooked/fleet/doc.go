@@ -22,6 +22,7 @@
 //	GOPHERLENS_TASKS      gopherlens.task.BACKEND.JOB.KEY    a work queue of what is to be computed
 //	GOPHERLENS_RESULTS    gopherlens.result.JOB.KEY          what came of it
 //	GOPHERLENS_DEAD       gopherlens.dead.JOB.KEY            what failed three times, and why
+//	                      gopherlens.begun.JOB.KEY           how often it was begun, if more than once
 //	gopherlens-parcels    bodies that are too large for a message, removed when they were read
 //	gopherlens-models     models' files by their SHA-256
 //

@@ -452,6 +452,7 @@ func (j *job) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	j.c.tasks.Purge(ctx, jetstream.WithPurgeSubject(taskSubject("*", j.key, ">")))
+	j.c.dead.Purge(ctx, jetstream.WithPurgeSubject(begunPrefix+"."+j.key+".>"))
 	j.c.nc.Publish(endedSubject+j.key, nil)
 	for _, g := range j.out {
 		j.c.drop(g.body)

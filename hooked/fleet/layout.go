@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"gopherlens/internal/brief"
@@ -22,6 +23,7 @@ const (
 	taskPrefix   = "gopherlens.task"
 	resultPrefix = "gopherlens.result"
 	deadPrefix   = "gopherlens.dead"
+	begunPrefix  = "gopherlens.begun" // in the stream of the dead: how often a task was begun
 	beatSubject  = "gopherlens.beat"
 	callSubject  = "gopherlens.call"   // asks workers to be heard
 	endedSubject = "gopherlens.ended." // and a job, which workers may give up
@@ -30,8 +32,18 @@ const (
 // kept is how long what nobody has fetched is kept.
 const kept = 7 * 24 * time.Hour
 
+// enabled is how long a server may take to say that it has JetStream.
+const enabled = 3 * time.Second
+
 // ensure opens streams and buckets, and makes those that are missing.
 func (c *conn) ensure(ctx context.Context) error {
+	err := again(ctx, enabled, func(ctx context.Context) error {
+		_, err := c.js.AccountInfo(ctx)
+		return err
+	})
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return denied(err)
+	}
 	for _, s := range []struct {
 		into   *jetstream.Stream
 		config jetstream.StreamConfig
@@ -40,7 +52,7 @@ func (c *conn) ensure(ctx context.Context) error {
 			Discard: jetstream.DiscardNew, MaxAge: kept, Description: "what Gopherlens is to compute"}},
 		{&c.results, jetstream.StreamConfig{Name: resultsStream, Subjects: []string{resultPrefix + ".>"}, MaxMsgsPerSubject: 1,
 			Discard: jetstream.DiscardNew, MaxAge: kept, AllowDirect: true, Description: "what Gopherlens has computed"}},
-		{&c.dead, jetstream.StreamConfig{Name: deadStream, Subjects: []string{deadPrefix + ".>"}, MaxMsgsPerSubject: 1,
+		{&c.dead, jetstream.StreamConfig{Name: deadStream, Subjects: []string{deadPrefix + ".>", begunPrefix + ".>"}, MaxMsgsPerSubject: 1,
 			MaxAge: kept, Description: "tasks of Gopherlens that failed"}},
 	} {
 		err := replicated(ctx, func(ctx context.Context, replicas int) (err error) {
@@ -136,7 +148,7 @@ func denied(err error) error {
 		return nil
 	case full(err):
 		return brief.Errorf("it has no room: %w; have its limits or its disk made larger, or remove what is left there", err)
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+	case errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return brief.Errorf("%w; start the server with JetStream (nats-server -js), or give this user an account that has it", err)
 	}
 	return err

@@ -148,7 +148,10 @@ func (c *conn) uploadFile(ctx context.Context, path string) (modelFile, error) {
 	if f.Bytes, f.SHA256, err = wholefile.Sum(path); err != nil {
 		return f, err
 	}
-	_, err = c.models.GetInfo(ctx, f.SHA256)
+	err = again(ctx, patience, func(ctx context.Context) error {
+		_, err := c.models.GetInfo(ctx, f.SHA256)
+		return err
+	})
 	if !errors.Is(err, jetstream.ErrObjectNotFound) {
 		return f, err
 	}

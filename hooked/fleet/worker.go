@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,10 @@ type worker struct {
 	gate     sync.Mutex // held by whoever computes
 	prepared prepared   // while that is held
 	report   func(Event)
+
+	// alone is held by tasks that came before and did not end well, so that one which kills its worker
+	// takes no other with it twice; and shared by all others
+	alone sync.RWMutex
 
 	mu   sync.Mutex
 	jobs map[string]map[*under]bool // tasks under way, by job
@@ -231,21 +236,56 @@ func (w *worker) take(ctx context.Context, msg jetstream.Msg) {
 	inner, end := w.begin(ctx, job)
 	defer end()
 	defer w.atWork(msg)()
-	what, err := w.handle(inner, msg, job, key, int(meta.NumDelivered))
+	a := attempt{job: job, key: key, delivered: int(meta.NumDelivered), number: 1}
+	what, err := w.handle(inner, msg, &a)
 	w.tell(Event{key, what, time.Since(started), err})
 	switch {
 	case err == nil || errors.Is(context.Cause(inner), errJobEnded):
-		w.finished(msg)
+		msg.Ack() // if that is lost the task comes again, and changes nothing
 	case ctx.Err() != nil:
 		w.giveBack(msg)
-	case int(meta.NumDelivered) >= tries || errors.Is(err, fault.ErrUnsupportedFile):
-		w.bury(ctx, msg, job, death{Key: key, Worker: w.name, Tries: int(meta.NumDelivered), Reason: brief.Text(err.Error())})
+	case a.number >= tries || errors.Is(err, fault.ErrUnsupportedFile):
+		w.bury(ctx, msg, job, death{Key: key, Worker: w.name, Tries: a.number, Reason: err.Error()})
+	case full(err):
+		msg.NakWithDelay(fullDelay)
 	default:
 		msg.NakWithDelay(nakDelay)
 	}
 }
 
-const nakDelay = 500 * time.Millisecond
+// An attempt is a task that a worker has.
+type attempt struct {
+	job, key  string
+	delivered int // how often it was given to a worker, this time included
+	number    int // how often it was begun
+}
+
+// begun counts an attempt at a task that came before. One that was with a worker who died of another
+// task was not begun.
+func (w *worker) begun(ctx context.Context, a *attempt) error {
+	subject := begunPrefix + "." + a.job + "." + a.key
+	msg, err := w.c.dead.GetLastMsgForSubject(ctx, subject)
+	switch {
+	case err == nil:
+		before, _ := strconv.Atoi(string(msg.Data))
+		a.number = before + 1
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		a.number = 2 // the first one is not written down
+	default:
+		return err
+	}
+	if a.number > tries {
+		a.number = tries
+		return damaged("%d workers have begun it, and nothing came of it: they were killed, or had no memory", tries)
+	}
+	return w.c.publish(ctx, subject, []byte(strconv.Itoa(a.number)), deadStream)
+}
+
+// How long a task that has failed waits until it is given out again.
+const (
+	nakDelay  = 500 * time.Millisecond
+	fullDelay = 5 * time.Second // for others' results to be fetched
+)
 
 // atWork tells the server that somebody is, until the function that it returns is called.
 func (w *worker) atWork(msg jetstream.Msg) (stop func()) {
@@ -266,19 +306,12 @@ func (w *worker) atWork(msg jetstream.Msg) (stop func()) {
 	}
 }
 
-// finished removes a task from the queue. If that fails it comes again, and changes nothing.
-func (w *worker) finished(msg jetstream.Msg) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTime)
-	defer cancel()
-	msg.DoubleAck(ctx)
-}
-
 // giveBack puts a task that was interrupted into the queue as a new one: it has not failed.
 func (w *worker) giveBack(msg jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	if w.c.publish(ctx, msg.Subject(), msg.Data(), tasksStream) == nil {
-		msg.DoubleAck(ctx)
+		msg.Ack()
 	}
 }
 
@@ -299,33 +332,40 @@ func (w *worker) bury(ctx context.Context, msg jetstream.Msg, job string, d deat
 }
 
 // handle computes a task and publishes its result.
-func (w *worker) handle(ctx context.Context, msg jetstream.Msg, job, key string, delivered int) (what string, err error) {
+func (w *worker) handle(ctx context.Context, msg jetstream.Msg, a *attempt) (what string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fault.Recovered(r)
 		}
 	}()
-	if delivered > tries {
-		return "given up", brief.Errorf("%d workers had it, and nothing came of it: they were killed, or had no memory", delivered-1)
-	}
-	subject := resultSubject(job, key)
-	if delivered > 1 || msg.Headers().Get(againHeader) != "" {
+	subject := resultSubject(a.job, a.key)
+	if a.delivered > 1 || msg.Headers().Get(againHeader) != "" {
 		_, err := w.c.results.GetLastMsgForSubject(ctx, subject)
 		if err == nil {
 			return "done already", nil
 		}
 	}
-	t, err := w.open(ctx, msg, key)
+	if a.delivered > 1 {
+		w.alone.Lock()
+		defer w.alone.Unlock()
+		if err := w.begun(ctx, a); err != nil {
+			return "begun again", err
+		}
+	} else {
+		w.alone.RLock()
+		defer w.alone.RUnlock()
+	}
+	t, err := w.open(ctx, msg, a.key)
 	if err != nil {
 		return "refused", err
 	}
 	started := time.Now()
-	write, err := w.compute(ctx, t, job)
+	write, err := w.compute(ctx, t, a.job)
 	if err != nil {
 		return t.Operation, err
 	}
-	r := result{Key: key, Worker: w.name, Seconds: time.Since(started).Seconds()}
-	if r.Body, err = w.c.packWritten(ctx, job+"/result/"+key, write); err != nil {
+	r := result{Key: a.key, Worker: w.name, Seconds: time.Since(started).Seconds()}
+	if r.Body, err = w.c.packWritten(ctx, a.job+"/result/"+a.key, write); err != nil {
 		return t.Operation, err
 	}
 	text, err := json.Marshal(r)

@@ -97,16 +97,19 @@ func (s Sweep) check(m *hooked.Model) error {
 
 // replaced computes every patched run of one site.
 func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
+	var job Job
+	if set.on != nil {
+		var err error
+		if job, err = s.job(set); err != nil {
+			return nil, err
+		}
+	}
 	r, err := s.runner(m, set)
 	if err != nil {
 		return nil, err
 	}
 	r.pass, r.alone = r.replace, r.replaceAlone
-	if set.on != nil {
-		if r.job, err = s.job(set); err != nil {
-			return nil, err
-		}
-	}
+	r.job = job
 	return r.grid()
 }
 
