@@ -150,3 +150,49 @@ func Left(ctx context.Context, url string) (tasks, results, dead, objects uint64
 	}
 	return tasks, results, dead, uint64(len(list)), nil
 }
+
+// Nothing is an operation that does nothing, to measure the queue.
+const Nothing = "nothing"
+
+// WithNothing gives the workers of this process the operation [Nothing].
+func WithNothing() {
+	operations[Nothing] = func(context.Context, *worker, *hooked.Model, string, task) (func(io.Writer) error, error) {
+		return func(w io.Writer) error { _, err := w.Write([]byte("done")); return err }, nil
+	}
+}
+
+// Run has so many tasks of [Nothing] done.
+func (f *Fleet) Run(ctx context.Context, m *hooked.Model, tasks int) error {
+	return f.run(ctx, m, Nothing, backend.Kind(m.Backend().Description()), tasks, &counting{n: tasks})
+}
+
+type counting struct{ n, at int }
+
+func (c *counting) of() int { return c.n }
+
+func (c *counting) next() (*part, bool, error) {
+	if c.at == c.n {
+		return nil, false, nil
+	}
+	c.at++
+	return &part{name: "nothing", data: c.at, limit: 64, take: func(_ string, r io.Reader, _ int) error {
+		_, err := io.ReadAll(r)
+		return err
+	}}, true, nil
+}
+
+// Through sends a body through the store of a queue and back.
+func Through(ctx context.Context, url string, body []byte) error {
+	c, err := (&settings{url: url}).connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	p, err := c.pack(ctx, "measured", body)
+	if err != nil {
+		return err
+	}
+	defer c.drop(p)
+	_, err = c.unpack(ctx, p, maxResult)
+	return err
+}
