@@ -320,18 +320,18 @@ func (j *job) result(ctx context.Context, msg jetstream.Msg) error {
 		j.tell(false)
 		return nil
 	case errors.Is(err, errGone):
-		return j.redo(ctx, key, g, msg)
+		return j.redo(ctx, key, g)
 	case errors.As(err, &away) && ctx.Err() == nil:
 		g.refused++
 		if g.refused >= tries {
 			return brief.Errorf("%s: what came of it cannot be fetched: %w", g.part.name, err)
 		}
-		return j.redo(ctx, key, g, msg)
+		return j.redo(ctx, key, g)
 	case errors.Is(err, fault.ErrUnsupportedFile):
 		if g.refused++; g.refused >= tries {
 			return brief.Errorf("%s: %d results were refused, the last from worker %s: %w", g.part.name, g.refused, brief.Text(r.Worker), err)
 		}
-		return j.redo(ctx, key, g, msg)
+		return j.redo(ctx, key, g)
 	}
 	return brief.Errorf("%s: %w", g.part.name, err)
 }
@@ -359,23 +359,16 @@ func (j *job) read(ctx context.Context, key string, msg jetstream.Msg, g *given)
 	return r, g.part.take(key, content, workers)
 }
 
-// redo removes a result and gives its task out again.
-func (j *job) redo(ctx context.Context, key string, g *given, msg jetstream.Msg) error {
-	meta, err := msg.Metadata()
+// redo removes a result and gives its task out again. A better one that came meanwhile is removed, too:
+// then the task is done once more.
+func (j *job) redo(ctx context.Context, key string, g *given) error {
+	err := again(ctx, patience, func(ctx context.Context) error {
+		return j.c.results.Purge(ctx, jetstream.WithPurgeSubject(resultSubject(j.key, key)))
+	})
 	if err != nil {
-		return err
-	}
-	err = again(ctx, patience, func(ctx context.Context) error { return j.c.results.DeleteMsg(ctx, meta.Sequence.Stream) })
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !gone(err) {
 		return brief.Errorf("removing what came of %s: %w", g.part.name, err)
 	}
 	return j.send(ctx, key, g)
-}
-
-// gone tells that a message to be removed is there no more: another result has replaced it.
-func gone(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.Code == 404 || api.ErrorCode == errNoSuchSequence)
 }
 
 // death ends the job for a task that was given up.

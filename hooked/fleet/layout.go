@@ -122,7 +122,6 @@ const (
 	errResources      jetstream.ErrorCode = 10023 // insufficient resources
 	errStorage        jetstream.ErrorCode = 10047 // insufficient storage resources available
 	errStreamFull     jetstream.ErrorCode = 10077 // maximum messages, or bytes, exceeded; or the disk's own error
-	errNoSuchSequence jetstream.ErrorCode = 10043 // sequence not found
 	errNotClustered   jetstream.ErrorCode = 10074 // replicas > 1 not supported in non-clustered mode
 	errAccountFull    jetstream.ErrorCode = 10002 // resource limits exceeded for account
 	errMemoryExceeded jetstream.ErrorCode = 10028
