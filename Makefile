@@ -53,6 +53,12 @@ test-resident: setup
 	GOPHERLENS_SETUP=done GOPHERLENS_TEST_RESIDENT=1 GOPHERLENS_BIN=$(CURDIR)/$(gopherlens) GOMLX_BACKEND=resident:go: \
 		go test $(TEST_FLAGS) ./hooked/...
 
+# A fleet on three servers and four workers, while these are killed, stopped, suspended and lied to: 200,000
+# tokens, 64 prompts, a worker suspended for a minute. `make test` does a tenth of it.
+.PHONY: test-fleet
+test-fleet: setup
+	GOPHERLENS_TEST_FLEET=whole go test -timeout=60m -v -run 'AmongFaults|FullDisk' ./hooked/fleet
+
 # Every figure of the gallery in a real browser: apt-get install chromium nodejs npm.
 .PHONY: browser
 browser: setup
