@@ -63,6 +63,20 @@ var layouts = map[DType]layout{
 	Q4_K: blockwise(256, 144, decodeQ4_K),
 	Q5_K: blockwise(256, 176, decodeQ5_K),
 	Q6_K: blockwise(256, 210, decodeQ6_K),
+
+	IQ1_S:   blockwise(256, 50, decodeIQ1_S),
+	IQ1_M:   blockwise(256, 56, decodeIQ1_M),
+	IQ2_XXS: blockwise(256, 66, decodeIQ2_XXS),
+	IQ2_XS:  blockwise(256, 74, decodeIQ2_XS),
+	IQ2_S:   blockwise(256, 82, decodeIQ2_S),
+	IQ3_XXS: blockwise(256, 98, decodeIQ3_XXS),
+	IQ3_S:   blockwise(256, 110, decodeIQ3_S),
+	IQ4_NL:  blockwise(32, 18, decodeIQ4_NL),
+	IQ4_XS:  blockwise(256, 136, decodeIQ4_XS),
+	TQ1_0:   blockwise(256, 54, decodeTQ1_0),
+	TQ2_0:   blockwise(256, 66, decodeTQ2_0),
+	MXFP4:   blockwise(32, 17, decodeMXFP4),
+	NVFP4:   blockwise(64, 36, decodeNVFP4),
 }
 
 // known lists the types for error messages.

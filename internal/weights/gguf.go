@@ -129,7 +129,7 @@ func (g ggufTensor) tensor(path string, data []byte, end uint64) (Tensor, error)
 		if !named {
 			kind = DType(fmt.Sprintf("number %d", g.kind))
 		}
-		return Tensor{}, unsupported(path, g.name, "ggml type %s is not supported; known: %s", kind, known())
+		return Tensor{}, unsupported(path, g.name, "ggml type %s is not supported (known: %s); take a file in another type, or make one with `llama-quantize --allow-requantize FILE OUT Q8_0`", kind, known())
 	}
 	shape := slices.Clone(g.shape)
 	slices.Reverse(shape)
