@@ -53,6 +53,12 @@ var layouts = map[DType]layout{
 	U8:   {1, 1, floatsOf(loadU8), intsOf(loadU8)},
 	Bool: {1, 1, floatsOf(loadBool), intsOf(loadBool)},
 
+	F8_E4M3:     float8(3, 7, specialE4M3),
+	F8_E5M2:     float8(2, 15, specialE5M2),
+	F8_E4M3FNUZ: float8(3, 8, specialFNUZ),
+	F8_E5M2FNUZ: float8(2, 16, specialFNUZ),
+	F8_E8M0:     bytewise(float8E8M0),
+
 	Q4_0: blockwise(32, 18, decodeQ4_0),
 	Q4_1: blockwise(32, 20, decodeQ4_1),
 	Q5_0: blockwise(32, 22, decodeQ5_0),

@@ -144,7 +144,7 @@ var badGGUFs = []struct {
 	{fault: "alignment zero", values: map[string][]byte{"general.alignment": u32(4, 0)}, want: "power of two"},
 	{fault: "alignment odd", values: map[string][]byte{"general.alignment": u32(4, 33)}, want: "power of two"},
 	{fault: "alignment of text", values: map[string][]byte{"general.alignment": u32(8, 0, 0)}, want: "power of two"},
-	{fault: "one of several parts", values: map[string][]byte{"split.count": append(u32(2), 2, 0)}, want: "one of 2 parts: join them"},
+	{fault: "one of several parts", values: map[string][]byte{"split.count": append(u32(2), 2, 0)}, want: "one of 2 parts: give all of them their names back"},
 	{fault: "value of unknown type", values: map[string][]byte{"k": u32(77)}, want: `metadata "k": value of unknown type 77`},
 	{fault: "array that lies", values: map[string][]byte{"k": u32(9, 0, 0xffffffff, 0xffffffff)}, want: "ends too soon"},
 	{fault: "strings that lie", values: map[string][]byte{"k": u32(9, 8, 0xffffffff, 0)}, want: "ends too soon"},

@@ -52,6 +52,31 @@ func TestDequantiseEveryPattern(t *testing.T) {
 	}
 }
 
+// TestFloat8 holds all 256 bytes of each float of eight bits against torch's types, as testdata/make_float8.py
+// has saved them.
+func TestFloat8(t *testing.T) {
+	f, want := open(t, "testdata/float8.safetensors"), open(t, "testdata/float8_expected.safetensors")
+	if len(f.Names()) != 5 {
+		t.Errorf("%d types, want 5", len(f.Names()))
+	}
+	for _, name := range f.Names() {
+		got := tensor(t, f, name)
+		if string(got.DType) != name {
+			t.Errorf("%s: type %s", name, got.DType)
+		}
+		values, want := float32s(t, got), float32s(t, tensor(t, want, name))
+		if len(values) != 256 {
+			t.Fatalf("%s: %d values", name, len(values))
+		}
+		for i, v := range values {
+			isNaN := v != v && want[i] != want[i]
+			if !isNaN && math.Float32bits(v) != math.Float32bits(want[i]) {
+				t.Errorf("%s: byte %#x is %v, want %v", name, i, v, want[i])
+			}
+		}
+	}
+}
+
 // blocks are n blocks of noise, as make_grids.py makes them.
 func (c quantCase) blocks(n int) []byte {
 	raw, x := make([]byte, n*c.Bytes), uint32(20261128)
