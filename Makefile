@@ -157,6 +157,12 @@ build/golden/ready: internal/golden/gen/requirements.txt
 gpu-check:
 	@scripts/gpu-bundle build/gpu-check
 
+# That the module can be published under another path: renamed, built, packed, imported from outside.
+# Ten minutes, as every package is compiled anew.
+.PHONY: check-module
+check-module: setup
+	@scripts/check-module $(MODULE)
+
 # Remove what was built here. The user's cache keeps the model and the plugin.
 clean:
 	rm -rf bin build .venv

@@ -140,16 +140,20 @@ type source struct {
 	names map[string]string // a tensor's name without the family's prefix -> its name in the file
 	// of the names, those that stand for a tensor of blocks and one of scales
 	packed map[string]bool
+	scales map[string]string // of a tensor of eight bits -> the tensor that it is multiplied by
 }
 
 func newSource(a *architecture, cfg Config, said checkpointFields, file *weights.File) *source {
 	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights,
-		names: make(map[string]string), packed: make(map[string]bool)}
+		names: make(map[string]string), packed: make(map[string]bool), scales: make(map[string]string)}
 	if file.Format() == weights.GGUF {
 		s.rules = a.ggufWeights
 	}
 	for _, name := range file.Names() {
 		if slices.Contains(said.absent, name) {
+			continue
+		}
+		if said.quantized != nil && s.scalesOf(name) {
 			continue
 		}
 		if base, ok := s.unpacked(name); ok && a.unpacks {
@@ -324,6 +328,9 @@ func (s *source) readOne(name string) (*Array, error) {
 		return nil, err
 	}
 	a := &Array{Shape: t.Shape, Data: data}
+	if err := s.rescale(name, a); err != nil {
+		return nil, brief.Errorf("tensor %q: %w", name, err)
+	}
 	if err := a.finite(); err != nil {
 		return nil, brief.Errorf("tensor %q: %w", name, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gopherlens/internal/setup"
+	"gopherlens/internal/version"
 )
 
 // asCommand, set in its environment, makes this test program the command itself.
@@ -136,7 +137,7 @@ func TestUsage(t *testing.T) {
 		{"Tab on a subcommand", []string{"__complete", "res"}, 0, []string{"resident\t"}},
 		{"Tab on a plugin", []string{"__complete", "setup", "--plugin", ""}, 0, []string{"cuda13"}},
 		{"Tab on a notebook", []string{"__complete", "run", ""}, 0, []string{"ipynb\n:8"}}, // cobra's directive: file names with that ending
-		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.8"}},
+		{"version", []string{"version"}, 0, []string{"gopherlens " + version.Number, "go1.", "github.com/gomlx/gomlx v0.28.8"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
