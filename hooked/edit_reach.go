@@ -17,6 +17,8 @@ import (
 //		return transcode(hooked.Earlier("blocks.5.ln2.hook_normalized", x))
 //	})
 //
+// Taps are found by their full names, such as "blocks.5.hook_resid_pre.hook_sae_acts_post".
+//
 // A metric of a run with gradients reaches all sites, with its logits as x ([NewMetric]); in other
 // runs those of the last layers alone.
 //
@@ -25,7 +27,7 @@ import (
 // returns that as its error: outside of an edit, and where the site was not met.
 func Earlier(name string, x *Node) *Node {
 	b := needEditor(x, "Earlier(%q)", brief.Text(name))
-	s, err := b.cfg.findSite(name)
+	s, err := b.siteCalled(name)
 	if err != nil {
 		panic(err)
 	}
@@ -37,6 +39,16 @@ func Earlier(name string, x *Node) *Node {
 		exceptions.Panicf("Earlier(%q): the forward pass has not come to it, or did so in another layer than that of a Local edit", s.Name())
 	}
 	return met.node
+}
+
+// siteCalled is a site of the model, or a tap that the forward pass has met, by its full name.
+func (b *builder) siteCalled(name string) (Site, error) {
+	for s := range b.taps {
+		if s.Name() == name {
+			return s, nil
+		}
+	}
+	return b.cfg.findSite(name)
 }
 
 // TokensOf are the token ids, [batch, pos] int32, of the run whose edit x is computed in. A run

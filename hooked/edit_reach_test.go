@@ -129,6 +129,17 @@ func TestMetricOfASite(t *testing.T) {
 	if after := grads.Get(hooked.ResidPost.At(1)).Abs().Max().Item(); after != 0 {
 		t.Errorf("what comes after the neuron has a gradient of %v", after)
 	}
+	doubled := hooked.Edit(at, func(x *Node, _ hooked.Site) *Node { return hooked.Tap("twice", MulScalar(x, 2), "batch pos d_model") })
+	ofTap := hooked.NewMetric(nil, func(logits *Node, _ []*Node) *Node {
+		return ReduceAllSum(hooked.Earlier("blocks.1.hook_resid_pre.twice", logits))
+	})
+	value, _, grads, err = m.RunWithGradients(tokens, ofTap, doubled, hooked.Names(hooked.Embed), hooked.Gradients(hooked.Embed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 2 * float64(cache.Get(at).Sum().Item()); math.Abs(float64(value.Item())-want) > 1e-3*math.Abs(want) || grads.Get(hooked.Embed).Abs().Max().Item() == 0 {
+		t.Errorf("a metric of a tap is %v, want %v, with a gradient", value.Item(), want)
+	}
 	tap := hooked.NewMetric(nil, func(logits *Node, _ []*Node) *Node {
 		return ReduceAllSum(hooked.Tap("mine", logits, "batch pos d_vocab"))
 	})

@@ -103,7 +103,7 @@ func nextKnown() train.Loss {
 }
 
 func trainFourLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
-	const steps, rows = 1500, 32
+	const steps, rows = 1000, 32
 	tok, err := start.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func trainFourLayers(ctx context.Context, start *hooked.Model, folder string, pr
 			for yield(knownNext(part(text, false), rows, random), nil) {
 			}
 		},
-		Loss: nextKnown(), Steps: steps, LearningRate: 3e-3, Schedule: train.WarmupCosine(50, steps), Optimizer: train.AdamW{Decay: 0.1}, Clip: 1,
+		Loss: nextKnown(), Steps: steps, LearningRate: 3e-3, Schedule: train.WarmupCosine(50, 1500), Optimizer: train.AdamW{Decay: 0.1}, Clip: 1,
 		Eval: train.Evaluation{Data: knownNext(part(text, true), 48, rand.New(rand.NewPCG(2, 6))).Full(), Every: 100},
 	}, folder, 250, progress)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gopherlens/hooked"
+	"gopherlens/hooked/dictionary"
 )
 
 // TestBracketTexts holds that five texts of eight balance, that the labels are right by another
@@ -201,6 +202,42 @@ func TestOthello(t *testing.T) {
 	}
 	if float64(right) < 0.95*float64(all) {
 		t.Errorf("%d of %d moves are legal", right, all)
+	}
+}
+
+// TestDictionary holds that the committed dictionary is what its notebook says, that its directions
+// have norm one but for rounding, and that it is not taken for a model.
+func TestDictionary(t *testing.T) {
+	d, err := LoadDictionary("smollm2-resid-12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := d.Config; c.Kind != dictionary.TopK || c.Features != residFeatures || c.K != residActive || c.Hook != "blocks.12.hook_resid_post" || c.DIn != 576 {
+		t.Errorf("it is %v", d)
+	}
+	for i, n := range d.Weights["W_dec"].Norm("d_out").Float32s() {
+		if !(n > 0.99 && n < 1.01) {
+			t.Fatalf("direction %d has norm %v", i, n)
+		}
+	}
+	if _, err := Load("smollm2-resid-12"); err == nil || !strings.Contains(err.Error(), "LoadDictionary") {
+		t.Errorf("as a model: %v", err)
+	}
+	if _, err := LoadDictionary("brackets"); err == nil || !strings.Contains(err.Error(), "Load it") {
+		t.Errorf("a model as a dictionary: %v", err)
+	}
+}
+
+// TestFourLayers holds that the committed model has learnt words that belong together.
+func TestFourLayers(t *testing.T) {
+	m := trained(t, "four-layers")
+	tok := hooked.Must(m.Tokenizer())
+	for text, want := range map[string]string{"the government of the united": "states", "it was one of the": "most"} {
+		logits := hooked.Must(m.Run(text, hooked.LogitsAt(-1))).At(0, 0)
+		id, _ := tok.TokenToID(want)
+		if n := int(logits.Gt(logits.At(id)).Float().Sum().Item()); n > 4 {
+			t.Errorf("%q: %d words are likelier than %q", text, n, want)
+		}
 	}
 }
 
