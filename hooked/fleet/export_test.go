@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -151,32 +152,38 @@ func Left(ctx context.Context, url string) (tasks, results, dead, objects uint64
 	return tasks, results, dead, uint64(len(list)), nil
 }
 
-// Nothing is an operation that does nothing, to measure the queue.
+// Nothing is an operation that computes nothing, and gives as many bytes as its job says.
 const Nothing = "nothing"
 
 // WithNothing gives the workers of this process the operation [Nothing].
 func WithNothing() {
-	operations[Nothing] = func(context.Context, *worker, *hooked.Model, string, task) (func(io.Writer) error, error) {
-		return func(w io.Writer) error { _, err := w.Write([]byte("done")); return err }, nil
+	operations[Nothing] = func(_ context.Context, _ *worker, _ *hooked.Model, _ string, t task) (func(io.Writer) error, error) {
+		bytes, err := strconv.Atoi(string(t.Job))
+		return func(w io.Writer) error { _, err := w.Write(make([]byte, bytes)); return err }, err
 	}
 }
 
-// Run has so many tasks of [Nothing] done.
-func (f *Fleet) Run(ctx context.Context, m *hooked.Model, tasks int) error {
-	return f.run(ctx, m, Nothing, backend.Kind(m.Backend().Description()), tasks, &counting{n: tasks})
+// Run has so many tasks of [Nothing] done, and tells of each.
+func (f *Fleet) Run(ctx context.Context, m *hooked.Model, tasks, bytes int, done func(tasks int)) error {
+	return f.run(ctx, m, Nothing, backend.Kind(m.Backend().Description()), bytes, &counting{n: tasks, done: done})
 }
 
-type counting struct{ n, at int }
+type counting struct {
+	n, given, taken int
+	done            func(tasks int)
+}
 
 func (c *counting) of() int { return c.n }
 
 func (c *counting) next() (*part, bool, error) {
-	if c.at == c.n {
+	if c.given == c.n {
 		return nil, false, nil
 	}
-	c.at++
-	return &part{name: "nothing", data: c.at, limit: 64, take: func(_ string, r io.Reader, _ int) error {
-		_, err := io.ReadAll(r)
+	c.given++
+	return &part{name: "nothing", data: c.given, limit: maxResult, take: func(_ string, r io.Reader, _ int) error {
+		_, err := io.Copy(io.Discard, r)
+		c.taken++
+		c.done(c.taken)
 		return err
 	}}, true, nil
 }
