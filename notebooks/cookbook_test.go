@@ -23,7 +23,7 @@ const (
 	cookbook     = "cookbook.ipynb"
 	cookbookPage = "../docs/cookbook.md"
 	pictures     = "../docs/cookbook"
-	recipes      = 24
+	recipes      = 30
 )
 
 // TestCookbook runs every recipe, in one program.
