@@ -364,7 +364,7 @@ func runPages(t *testing.T, dir string, programs []docs.Program) {
 		}
 	}
 	for _, p := range programs {
-		rest := outputs[p.Name]
+		rest := outputs[""] + outputs[p.Name] // initialisers print before all
 		for _, want := range p.Prints {
 			for _, line := range strings.Split(strings.TrimSpace(want), "\n") {
 				_, after, found := strings.Cut(rest, strings.TrimSpace(line))
