@@ -8,7 +8,7 @@ export GODEBUG = cpu.fma=off
 export GOMLX_NO_AUTO_INSTALL = 1
 
 NOTEBOOK  ?= notebooks/01_exploratory_analysis.ipynb
-NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb))
+NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb)) notebooks/cookbook.ipynb
 
 # Ten minutes for a package, Go's own limit, can be short on a busy machine.
 TEST_FLAGS ?= -timeout=30m

@@ -112,6 +112,7 @@ func TestCommands(t *testing.T) {
 			targets[name] = true
 		}
 	}
+	module, _, _ := strings.Cut(strings.TrimPrefix(read(t, "go.mod"), "module "), "\n")
 	n := 0
 	for _, p := range pages(t) {
 		for _, c := range p.Commands() {
@@ -131,7 +132,7 @@ func TestCommands(t *testing.T) {
 					}
 				}
 			case program == "go":
-				checkGo(args, fail)
+				checkGo(module, args, fail)
 			case strings.HasPrefix(program, "scripts/"):
 				if _, err := os.Stat(filepath.Join(root, program)); err != nil {
 					fail("there is no such script")
@@ -153,10 +154,10 @@ func TestCommands(t *testing.T) {
 }
 
 // checkGo looks up the packages and tests of a go command.
-func checkGo(args []string, fail func(string, ...any)) {
+func checkGo(module string, args []string, fail func(string, ...any)) {
 	var folder string
 	for i, word := range args[1:] {
-		path, ours := strings.CutPrefix(word, "gopherlens/")
+		path, ours := strings.CutPrefix(word, module+"/")
 		if ours && args[0] == "doc" {
 			path, _, _ = strings.Cut(path, ".") // a package's, and a name in it
 		}
@@ -363,7 +364,7 @@ func runPages(t *testing.T, dir string, programs []docs.Program) {
 		}
 	}
 	for _, p := range programs {
-		rest := outputs[p.Name]
+		rest := outputs[""] + outputs[p.Name] // initialisers print before all
 		for _, want := range p.Prints {
 			for _, line := range strings.Split(strings.TrimSpace(want), "\n") {
 				_, after, found := strings.Cut(rest, strings.TrimSpace(line))

@@ -86,7 +86,7 @@ func TestRename(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"README.md": "\"" + path + "/hooked\"", "notebooks/00_gallery.ipynb": `\"` + path + `/hooked\"`,
+		"README.md": "\"" + path + "/hooked\"", "notebooks/cookbook.ipynb": `\"` + path + `/hooked\"`,
 		"hooked/run_guard.go": path + "/hooked.named", "internal/setup/repo.go": "module " + path,
 	} {
 		if content, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(content), want) {

@@ -72,7 +72,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 
 const further = `Further:
   make lab                  the same in notebooks: begin with 01_exploratory_analysis.ipynb
-  docs/guide.md             a first hour
+  docs/guide.md             a first hour; docs/cookbook.md has questions with their cells
   docs/from-transformerlens.md   every line of the Python, in Go
 `
 
