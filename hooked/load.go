@@ -78,6 +78,14 @@ func fromName(name string, processing Processing, o LoadOptions) (m *Model, err 
 	return m, nil
 }
 
+// findsOnly refuses the options that say how a model computes, where none is made.
+func (o LoadOptions) findsOnly(by string) error {
+	if o.FirstNLayers != 0 || o.DType != "" || o.Backend != nil {
+		return brief.Errorf("%s takes no FirstNLayers, DType or Backend: it loads no model", by)
+	}
+	return nil
+}
+
 // progress is the user's function for downloads, if there is one.
 func (o LoadOptions) progress() func(file string, done, total int64) {
 	if o.Progress == nil {
@@ -228,6 +236,7 @@ type checkpointFields struct {
 	applied   Processing // what the weights in the file went through before they were saved
 	absent    []string   // tensors that are zeros for biases which the model does without
 	quantized *quantization
+	any       bool // nothing is known: tensors may lie in any of the ways
 }
 
 // factor is what a rule's scale says.
@@ -241,6 +250,9 @@ func (c checkpointFields) factor(scale string) float64 {
 
 // holds reports whether all of a rule's conditions hold.
 func (c checkpointFields) holds(iff string) bool {
+	if c.any {
+		return true
+	}
 	for _, field := range strings.Fields(iff) {
 		name, negated := strings.CutPrefix(field, "!")
 		if c.flags[name] == negated {
