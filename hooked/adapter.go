@@ -12,8 +12,8 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// An Adapter is a fine-tuning kept apart from its model: LoRA (Hu et al. 2021, arXiv 2106.09685), which
-// adds to a matrix a product of two narrow ones, times a factor. [LoadAdapter] reads it,
+// An Adapter is a fine-tuning kept apart from its model: LoRA (Hu et al. 2021, arXiv 2106.09685),
+// which adds to a matrix a product of two narrow ones, times a factor. [LoadAdapter] reads it,
 // [Model.WithAdapter] applies it.
 type Adapter struct {
 	name    string
@@ -31,12 +31,18 @@ type adapterModule struct {
 	whole      *Array // what stands in the tensor's place
 }
 
-// Modules are the names of the tensors that the adapter changes by products, as it calls them, sorted:
-// "model.layers.0.self_attn.q_proj.weight", or of a GGUF adapter "blk.0.attn_q.weight".
-func (a *Adapter) Modules() []string {
+// Modules are the names of the tensors that the adapter changes by products, as it calls them,
+// sorted: "model.layers.0.self_attn.q_proj.weight", or of a GGUF adapter "blk.0.attn_q.weight".
+func (a *Adapter) Modules() []string { return a.names(false) }
+
+// names are those of the tensors that are replaced, or are not.
+func (a *Adapter) names(replaced bool) []string {
+	if a == nil {
+		return nil
+	}
 	var names []string
 	for _, m := range a.modules {
-		if m.whole == nil {
+		if (m.whole != nil) == replaced {
 			names = append(names, m.tensor)
 		}
 	}
@@ -44,20 +50,16 @@ func (a *Adapter) Modules() []string {
 }
 
 // Replaced are the names of the tensors that the adapter has whole, as it calls them, sorted.
-func (a *Adapter) Replaced() []string {
-	var names []string
-	for _, m := range a.modules {
-		if m.whole != nil {
-			names = append(names, m.tensor)
-		}
-	}
-	return names
-}
+func (a *Adapter) Replaced() []string { return a.names(true) }
 
-// Factored is what the adapter adds to a tensor, one of [Adapter.Modules], times its factor, as a matrix
-// that is multiplied from the left as TransformerLens' are: [d_in, d_out] of the adapter's rank. What heads
-// write or read lies side by side along one of its axes.
-func (a *Adapter) Factored(module string) (*FactoredMatrix, error) {
+// Factored is what the adapter adds to a tensor, one of [Adapter.Modules], times its factor, as a
+// matrix that is multiplied from the left as TransformerLens' are: [d_in, d_out] of the adapter's
+// rank. What heads write or read lies side by side along one of its axes.
+func (a *Adapter) Factored(module string) (f *FactoredMatrix, err error) {
+	defer guard(&err)
+	if a == nil {
+		return nil, brief.Errorf("the adapter is nil: load one with LoadAdapter")
+	}
 	i := slices.IndexFunc(a.modules, func(m adapterModule) bool { return m.whole == nil && m.tensor == module })
 	if i < 0 {
 		return nil, brief.Errorf("the adapter has no factors for %q%s", module, nearest.Hint(module, a.Modules()))
@@ -80,6 +82,9 @@ func (a *Adapter) Factored(module string) (*FactoredMatrix, error) {
 
 // String tells how large the adapter is.
 func (a *Adapter) String() string {
+	if a == nil {
+		return "nil adapter"
+	}
 	least, most := 0, 0
 	for _, m := range a.modules {
 		if m.whole == nil {

@@ -25,10 +25,11 @@ const (
 	adapterOldFile     = "adapter_model.bin"
 )
 
-// LoadAdapter reads a LoRA adapter: a folder of PEFT's (adapter_config.json with adapter_model.safetensors
-// or .bin), a model on the Hugging Face hub with these files, or a GGUF file as llama.cpp's
-// convert_lora_to_gguf.py writes it. Kinds that are no sum of products (DoRA and others), and those that
-// change their base before the training (PiSSA, OLoRA, CorDA, LoftQ), are refused by name.
+// LoadAdapter reads a LoRA adapter: a folder of PEFT's (adapter_config.json with
+// adapter_model.safetensors or .bin), a model on the Hugging Face hub with these files, or a GGUF
+// file as llama.cpp's convert_lora_to_gguf.py writes it. Kinds that are no sum of products (DoRA
+// and others), and those that change their base before the training (PiSSA, OLoRA, CorDA, LoftQ),
+// are refused by name.
 //
 // Of options Revision, Offline, Context and Progress are read; others are refused.
 func LoadAdapter(name string, options ...LoadOptions) (a *Adapter, err error) {
@@ -102,13 +103,14 @@ type loraConfig struct {
 	transposed    bool
 }
 
-// loraIgnored are fields that change nothing of a trained adapter: how it was made, and which modules it
-// has, which its tensors tell.
+// loraIgnored are fields that change nothing of a trained adapter: how it was made, and which
+// modules it has, which its tensors tell.
 var loraIgnored = []string{"alora_config", "auto_mapping", "base_model_name_or_path", "bias", "corda_config", "ensure_weight_tying", "eva_config",
 	"exclude_modules", "inference_mode", "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "lora_ga_config", "megatron_core",
 	"modules_to_save", "peft_version", "qalora_group_size", "revision", "runtime_config", "target_modules", "task_type"}
 
-// readLoraConfig reads PEFT's configuration (peft/tuners/lora/config.py). What nobody reads is refused.
+// readLoraConfig reads PEFT's configuration (peft/tuners/lora/config.py). What nobody reads is
+// refused.
 func readLoraConfig(f *fields) loraConfig {
 	f.want("peft_type", "LORA")
 	f.want("use_dora", false)
@@ -158,8 +160,8 @@ func (c loraConfig) of(module string) (rank int, scale float64) {
 	return rank, alpha / float64(rank)
 }
 
-// patterned is the entry whose pattern is the module's name or the end of it after a point, as PEFT's
-// get_pattern_key finds it; of several, the longest, since the order of the file is lost.
+// patterned is the entry whose pattern is the module's name or the end of it after a point, as
+// PEFT's get_pattern_key finds it; of several, the longest, since the order of the file is lost.
 func patterned(table map[string]float64, module string) (float64, bool) {
 	keys := slices.SortedFunc(maps.Keys(table), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
@@ -175,8 +177,8 @@ func patterned(table map[string]float64, module string) (float64, bool) {
 // peftPrefix is what PEFT puts before the names of its model.
 const peftPrefix = "base_model.model."
 
-// frozenSuffix ends the names of tables that PEFT saves beside the factors of an embedding: they are the
-// base model's own. A bias of the base layer was trained.
+// frozenSuffix ends the names of tables that PEFT saves beside the factors of an embedding: they
+// are the base model's own. A bias of the base layer was trained.
 const frozenSuffix = ".base_layer.weight"
 
 // loraTensor matches a factor's name: the module, A or B, and whether it is an embedding's.
@@ -263,9 +265,9 @@ const (
 func (a *Adapter) readGGUF(path string) error {
 	return a.readTensors(path, func(file *weights.File) error {
 		metadata := file.Metadata()
-		for key, want := range map[string]string{"general.type": "adapter", "adapter.type": "lora"} {
-			if got, _ := metadata[key].(string); got != want {
-				return brief.Errorf("its %s is %q, and a LoRA adapter's is %q", key, got, want)
+		for _, is := range [][2]string{{"general.type", "adapter"}, {"adapter.type", "lora"}} {
+			if got, _ := metadata[is[0]].(string); got != is[1] {
+				return brief.Errorf("its %s is %q, and a LoRA adapter's is %q", is[0], got, is[1])
 			}
 		}
 		for _, key := range slices.Sorted(maps.Keys(metadata)) {

@@ -12,10 +12,12 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// adapterTolerance is for logits of a few tenths to tens: PEFT adds the two products, we the matrices.
+// adapterTolerance is for logits of a few tenths to tens: PEFT adds the two products, we the
+// matrices.
 var adapterTolerance = golden.Tolerance{Abs: 1e-3, Rel: 1e-4}
 
-// adapterCases are the adapters that testdata/adapters/make.py made with PEFT, and the models they go onto.
+// adapterCases are the adapters that testdata/adapters/make.py made with PEFT, and the models they
+// go onto.
 var adapterCases = []struct{ adapter, golden, base string }{
 	{"llama3_rope", "llama3_rope", "testdata/arch/llama3_rope"},
 	{"llama3_rope", "llama3_rope", "testdata/gguf/llama3_rope.gguf"},
@@ -30,8 +32,8 @@ func adapterOf(name string) *hooked.Adapter {
 	return hooked.Must(hooked.LoadAdapter(filepath.Join("testdata/adapters", name)))
 }
 
-// TestAdapters compares runs with adapters with PEFT's, whole and at half their strength, in raw and in
-// processed models; the model itself stays as it is.
+// TestAdapters compares runs with adapters with PEFT's, whole and at half their strength, in raw
+// and in processed models; the model itself stays as it is.
 func TestAdapters(t *testing.T) {
 	for _, c := range adapterCases {
 		for _, processing := range []hooked.Processing{hooked.NoProcessing, hooked.DefaultProcessing &^ hooked.CenterUnembed} {

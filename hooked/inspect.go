@@ -51,10 +51,11 @@ type StoredType struct {
 	Bytes   int64  `json:"bytes"`
 }
 
-// Inspect reads the headers of a model's files, not their weights: the family, the sizes, how the weights are
-// stored, what memory they would take, and what [FromPretrained] would refuse, which is no error here. The name
-// is what FromPretrained takes; nothing is downloaded but with LoadOptions that say where from (Revision,
-// Context and Progress; Offline is what is done without). Other options are refused.
+// Inspect reads the headers of a model's files, not their weights: the family, the sizes, how the
+// weights are stored, what memory they would take, and what [FromPretrained] would refuse, which is
+// no error here. The name is what FromPretrained takes; a model that is not on this machine is
+// downloaded, unless LoadOptions.Offline says otherwise. Of the options Revision, Offline, Context
+// and Progress are read; others are refused.
 func Inspect(name string, options ...LoadOptions) (seen *Inspection, err error) {
 	defer guard(&err)
 	o, err := oneOption(options)
@@ -148,6 +149,9 @@ func (in *Inspection) config(where string, file *weights.File) {
 
 // String is the inspection as lines of text.
 func (in *Inspection) String() string {
+	if in == nil {
+		return "nil inspection"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n  %s\n", in.Name, cmp.Or(in.Format, "not read"), in.Path)
 	if in.Family != "" {

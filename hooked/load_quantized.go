@@ -10,8 +10,8 @@ import (
 )
 
 // Checkpoints whose matrices are kept in eight bits have a second tensor with what the numbers are
-// multiplied by: one for all, one a row, or one for a block of rows and columns. What is computed is
-// what the weights stand for; that a server would round activations as well is left out.
+// multiplied by: one for all, one a row, or one for a block of rows and columns. What is computed
+// is what the weights stand for; that a server would round activations as well is left out.
 
 // quantization is what a config.json's quantization_config says of the tensors.
 type quantization struct {
@@ -22,8 +22,8 @@ type quantization struct {
 
 const quantizationField = "quantization_config"
 
-// quantMethods are the values of quant_method that are read. Each reader refuses what would change how
-// tensors are read.
+// quantMethods are the values of quant_method that are read. Each reader refuses what would change
+// how tensors are read.
 var quantMethods = map[string]func(q *fields, out *quantization){
 	// gpt-oss: the tensors are known by their names, see [source.unpacked].
 	"mxfp4": func(q *fields, out *quantization) { out.scaled = false },
@@ -92,8 +92,8 @@ func (q *quantization) takeBlock(f *fields, name string) {
 	q.block = block
 }
 
-// compressedTensors reads the configuration of the library of that name: groups of matrices that are
-// kept in one way. What is packed into fewer bits has other tensors.
+// compressedTensors reads the configuration of the library of that name: groups of matrices that
+// are kept in one way. What is packed into fewer bits has other tensors.
 func compressedTensors(q *fields, out *quantization) {
 	q.want("format", "float-quantized", "int-quantized", "naive-quantized", "dense")
 	groups := q.sub("config_groups")

@@ -23,8 +23,8 @@ func quantizedFolders(t *testing.T) []string {
 	return folders
 }
 
-// TestQuantizedWeights compares, to the last bit, the weights of checkpoints of eight bits with what torch
-// and compressed-tensors make of them.
+// TestQuantizedWeights compares, to the last bit, the weights of checkpoints of eight bits with
+// what torch and compressed-tensors make of them.
 func TestQuantizedWeights(t *testing.T) {
 	options := hooked.LoadOptions{Backend: golden.PureGo(t)}
 	for _, dir := range quantizedFolders(t) {
@@ -51,8 +51,8 @@ func TestQuantizedWeights(t *testing.T) {
 	}
 }
 
-// TestQuantizedRefused changes what a configuration says of quantized weights: what would be misread is
-// refused by name.
+// TestQuantizedRefused changes what a configuration says of quantized weights: what would be
+// misread is refused by name.
 func TestQuantizedRefused(t *testing.T) {
 	group := func(key string, value any) map[string]any {
 		return map[string]any{"quant_method": "compressed-tensors", "format": "float-quantized",

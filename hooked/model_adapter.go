@@ -24,14 +24,14 @@ type appliedAdapter struct {
 	factor float64
 }
 
-// WithAdapter is m with an adapter's products added to its weights, times factor: 1 for the adapter as it
-// was trained, 0.5 for half of it. m stays as it is, and the two share the weights that the adapter leaves
-// alone, and all compiled programs: whether a run has the adapter is which of the two it is called on.
-// Adapters add up: m.WithAdapter(a, 1) takes another one.
+// WithAdapter is m with an adapter's products added to its weights, times factor: 1 for the adapter
+// as it was trained, 0.5 for half of it. m stays as it is, and the two share the weights that the
+// adapter leaves alone, and all compiled programs: whether a run has the adapter is which of the
+// two it is called on. Adapters add up: m.WithAdapter(a, 1) takes another one.
 //
-// The adapter may have Hugging Face's names or llama.cpp's, whichever m's own files have. It is added to
-// the weights before they are processed, so that folded norms are right. m must have been loaded from
-// files, and these are read again.
+// The adapter may have Hugging Face's names or llama.cpp's, whichever m's own files have. It is
+// added to the weights before they are processed, so that folded norms are right. m must have been
+// loaded from files, and these are read again.
 //
 // A LoRA of an embedding leaves the unembedding alone, be they tied, as in PEFT's unmerged models.
 func (m *Model) WithAdapter(a *Adapter, factor float64) (out *Model, err error) {

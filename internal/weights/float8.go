@@ -2,9 +2,10 @@ package weights
 
 import "math"
 
-// The floats of eight bits (Micikevicius et al. 2022, arXiv 2209.05433) as safetensors and torch name them:
-// the numbers of bits of exponent and mantissa. FN has no infinities, FNUZ neither these nor a negative
-// zero. E8M0 is a power of two alone, as blocks are scaled with (Open Compute Project 2023).
+// The floats of eight bits (Micikevicius et al. 2022, arXiv 2209.05433) as safetensors and torch
+// name them: the numbers of bits of exponent and mantissa. FN has no infinities, FNUZ neither these
+// nor a negative zero. E8M0 is a power of two alone, as blocks are scaled with (Open Compute
+// Project 2023).
 const (
 	F8_E4M3     DType = "F8_E4M3" // FN
 	F8_E5M2     DType = "F8_E5M2"
@@ -35,8 +36,8 @@ func bytewise(value func(b byte) float64) layout {
 	}}
 }
 
-// float8 makes a layout of numbers with so many bits of mantissa, whose exponents are so much larger
-// than they are, and whose special values another function knows.
+// float8 makes a layout of numbers with so many bits of mantissa, whose exponents are so much
+// larger than they are, and whose special values another function knows.
 func float8(mantissa, bias int, special func(b byte) (float64, bool)) layout {
 	return bytewise(func(b byte) float64 {
 		if v, ok := special(b); ok {

@@ -14,9 +14,9 @@ import (
 	"gopherlens/internal/fault"
 )
 
-// llama.cpp splits large GGUF files into parts that are GGUF files each: NAME-00001-of-00003.gguf and so
-// on. The first has the metadata; each says which it is, of how many, and how many tensors they hold
-// together (llama.cpp, tools/gguf-split; gguf-py's GGUFWriter).
+// llama.cpp splits large GGUF files into parts that are GGUF files each: NAME-00001-of-00003.gguf
+// and so on. The first has the metadata; each says which it is, of how many, and how many tensors
+// they hold together (llama.cpp, tools/gguf-split; gguf-py's GGUFWriter).
 
 // The keys of a part.
 const (

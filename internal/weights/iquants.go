@@ -6,14 +6,14 @@ import (
 )
 
 // The i-quants: super-blocks of 256 values in which an index stands for four or eight values of a
-// table, up to their signs. Each group of 16 or 32 values has a whole-number scale of its own. (IQ4_NL
-// and IQ4_XS have a table of single values.)
+// table, up to their signs. Each group of 16 or 32 values has a whole-number scale of its own.
+// (IQ4_NL and IQ4_XS have a table of single values.)
 
 // A grid is a table of the i-quants: its entries of width values lie one after the other.
 type grid []float32
 
-// newGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values as fit,
-// the first in the lowest bits.
+// newGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values as
+// fit, the first in the lowest bits.
 func newGrid(digits string, values ...float32) grid {
 	packed, err := hex.DecodeString(digits)
 	if err != nil {
@@ -59,7 +59,8 @@ var evenSigns = func() (table [128]byte) {
 	return table
 }()
 
-// signed fills out with values times a scale; bit j of signs, from the bit first on, turns value j's sign.
+// signed fills out with values times a scale; bit j of signs, from the bit first on, turns value
+// j's sign.
 func signed(out []float32, scale float32, values []float32, signs byte, first int) {
 	for j, v := range values {
 		out[j] = scale * v
@@ -94,8 +95,8 @@ func decodeIQ2_XS(x []float32, b []byte) {
 	}
 }
 
-// decodeIQ2_S: scale, 32 low bytes of indices, 32 bytes of signs, 8 bytes of four pairs of high bits,
-// 8 bytes of scales as in iq2_xs.
+// decodeIQ2_S: scale, 32 low bytes of indices, 32 bytes of signs, 8 bytes of four pairs of high
+// bits, 8 bytes of scales as in iq2_xs.
 func decodeIQ2_S(x []float32, b []byte) {
 	d, low, signs, high, scales := half(b), b[2:34], b[34:66], b[66:74], b[74:82]
 	for k := range 32 {
@@ -105,7 +106,8 @@ func decodeIQ2_S(x []float32, b []byte) {
 	}
 }
 
-// decodeIQ3_XXS: scale, 64 bytes of indices of four values, 8 words of signs and a scale as in iq2_xxs.
+// decodeIQ3_XXS: scale, 64 bytes of indices of four values, 8 words of signs and a scale as in
+// iq2_xxs.
 func decodeIQ3_XXS(x []float32, b []byte) {
 	d, indices := half(b), b[2:66]
 	for k, index := range indices {
@@ -115,8 +117,8 @@ func decodeIQ3_XXS(x []float32, b []byte) {
 	}
 }
 
-// decodeIQ3_S: scale, 64 low bytes of indices of four values, 8 bytes of ninth bits, 32 bytes of signs,
-// 4 bytes of scales of four bits, each for 32 values.
+// decodeIQ3_S: scale, 64 low bytes of indices of four values, 8 bytes of ninth bits, 32 bytes of
+// signs, 4 bytes of scales of four bits, each for 32 values.
 func decodeIQ3_S(x []float32, b []byte) {
 	d, low, high, signs, scales := half(b), b[2:66], b[66:74], b[74:106], b[106:110]
 	for k := range 64 {
@@ -140,8 +142,8 @@ func moved(out []float32, scale float32, values []float32, down bool) {
 	}
 }
 
-// decodeIQ1_S: scale, 32 low bytes of indices, 8 words, each of four times three high bits, a scale of
-// three bits and whether the 32 values are moved down.
+// decodeIQ1_S: scale, 32 low bytes of indices, 8 words, each of four times three high bits, a scale
+// of three bits and whether the 32 values are moved down.
 func decodeIQ1_S(x []float32, b []byte) {
 	d, low := half(b), b[2:34]
 	for k := range 32 {
@@ -151,9 +153,9 @@ func decodeIQ1_S(x []float32, b []byte) {
 	}
 }
 
-// decodeIQ1_M: 32 low bytes of indices; 16 bytes of twice three high bits and whether the eight values
-// are moved down; 4 words of four scales of three bits, each for 16 values, whose upper four bits
-// together are the block's scale.
+// decodeIQ1_M: 32 low bytes of indices; 16 bytes of twice three high bits and whether the eight
+// values are moved down; 4 words of four scales of three bits, each for 16 values, whose upper four
+// bits together are the block's scale.
 func decodeIQ1_M(x []float32, b []byte) {
 	low, high := b[:32], b[32:48]
 	var words [4]uint16
@@ -176,7 +178,8 @@ var iq4 = [16]float32{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 5
 // decodeIQ4_NL: scale, 16 bytes as in q4_0.
 func decodeIQ4_NL(x []float32, b []byte) { tabled(x, half(b), &iq4, b[2:18]) }
 
-// tabled fills 2n values with those of a table: byte j holds value j (low half) and j+n (high half).
+// tabled fills 2n values with those of a table: byte j holds value j (low half) and j+n (high
+// half).
 func tabled(x []float32, d float32, table *[16]float32, packed []byte) {
 	low, high := x[:len(packed)], x[len(packed):2*len(packed)]
 	for j, q := range packed {
@@ -185,8 +188,8 @@ func tabled(x []float32, d float32, table *[16]float32, packed []byte) {
 	}
 }
 
-// decodeIQ4_XS: scale, a word of eight pairs of high bits and 4 bytes of low halves of the scales of 32
-// values, and for each 32 of them 16 bytes as in iq4_nl.
+// decodeIQ4_XS: scale, a word of eight pairs of high bits and 4 bytes of low halves of the scales
+// of 32 values, and for each 32 of them 16 bytes as in iq4_nl.
 func decodeIQ4_XS(x []float32, b []byte) {
 	d, high, low := half(b), binary.LittleEndian.Uint16(b[2:]), b[4:8]
 	for g := range 8 {

@@ -19,8 +19,9 @@ type quantCase struct {
 	SHA256   string
 }
 
-// TestDequantiseEveryPattern holds every block type against what the Python package gguf makes of blocks
-// of every pattern, to the last bit of each value: testdata/make_grids.py makes the same blocks.
+// TestDequantiseEveryPattern holds every block type against what the Python package gguf makes of
+// blocks of every pattern, to the last bit of each value: testdata/make_grids.py makes the same
+// blocks.
 func TestDequantiseEveryPattern(t *testing.T) {
 	var said struct {
 		Blocks int
@@ -52,8 +53,8 @@ func TestDequantiseEveryPattern(t *testing.T) {
 	}
 }
 
-// TestFloat8 holds all 256 bytes of each float of eight bits against torch's types, as testdata/make_float8.py
-// has saved them.
+// TestFloat8 holds all 256 bytes of each float of eight bits against torch's types, as
+// testdata/make_float8.py has saved them.
 func TestFloat8(t *testing.T) {
 	f, want := open(t, "testdata/float8.safetensors"), open(t, "testdata/float8_expected.safetensors")
 	if len(f.Names()) != 5 {

@@ -4,8 +4,8 @@ import "math"
 
 // The ternary quants: 256 values that are -1, 0 or 1, and a scale.
 
-// decodeTQ1_0: 32 and 16 bytes of five digits to the base of three, 4 bytes of four, scale. A byte is
-// a fraction 0.abcde to that base, in 256ths: times three it carries its first digit.
+// decodeTQ1_0: 32 and 16 bytes of five digits to the base of three, 4 bytes of four, scale. A byte
+// is a fraction 0.abcde to that base, in 256ths: times three it carries its first digit.
 func decodeTQ1_0(x []float32, b []byte) {
 	d := half(b[52:])
 	for _, part := range []struct {
@@ -23,7 +23,8 @@ func decodeTQ1_0(x []float32, b []byte) {
 	}
 }
 
-// decodeTQ2_0: 64 bytes of 2-bit values, one more than they stand for, 32 bytes for 128 of them; scale.
+// decodeTQ2_0: 64 bytes of 2-bit values, one more than they stand for, 32 bytes for 128 of them;
+// scale.
 func decodeTQ2_0(x []float32, b []byte) {
 	d := half(b[64:])
 	for run := range 8 {
@@ -34,7 +35,8 @@ func decodeTQ2_0(x []float32, b []byte) {
 	}
 }
 
-// The floats of four bits (Open Compute Project 2023): one bit of sign, two of exponent, one of mantissa.
+// The floats of four bits (Open Compute Project 2023): one bit of sign, two of exponent, one of
+// mantissa.
 
 // fp4 are their sixteen values, doubled; -0 is 0 in ggml.
 var fp4 = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
@@ -52,8 +54,8 @@ func decodeNVFP4(x []float32, b []byte) {
 	}
 }
 
-// nvScales are half of the floats of four bits of exponent, from the seventh negative power of two on,
-// and three of mantissa. The upper bit is not looked at, and the largest is 0, as in ggml.
+// nvScales are half of the floats of four bits of exponent, from the seventh negative power of two
+// on, and three of mantissa. The upper bit is not looked at, and the largest is 0, as in ggml.
 var nvScales = func() (table [256]float32) {
 	for i := range table {
 		exponent, mantissa := i>>3&15, float64(i&7)
