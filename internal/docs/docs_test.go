@@ -138,18 +138,27 @@ func TestCommands(t *testing.T) {
 					fail("there is no such script")
 				}
 			case program == "docker":
-				for i, word := range args {
-					services := "docker-compose.yml"
-					if i > 0 && (args[i-1] == "--profile" && !strings.Contains(read(t, services), "profiles: ["+word+"]") ||
-						args[i-1] == "up" && !strings.Contains(read(t, services), "\n  "+word+":")) {
-						fail("%s has no %s", services, word)
-					}
-				}
+				checkCompose(read(t, "docker-compose.yml"), args, fail)
 			}
 		}
 	}
 	if n < 60 {
 		t.Errorf("only %d commands were found", n)
+	}
+}
+
+// checkCompose looks up the profiles and services of a docker compose command.
+func checkCompose(services string, args []string, fail func(string, ...any)) {
+	before := ""
+	for _, word := range args {
+		service, _, _ := strings.Cut(word, "=")
+		switch {
+		case before == "--profile" && !strings.Contains(services, "profiles: ["+word+"]"):
+			fail("docker-compose.yml has no profile %s", word)
+		case (before == "up" || before == "--scale") && !strings.HasPrefix(word, "-") && !strings.Contains(services, "\n  "+service+":"):
+			fail("docker-compose.yml has no service %s", word)
+		}
+		before = word
 	}
 }
 
@@ -176,7 +185,10 @@ func checkGo(module string, args []string, fail func(string, ...any)) {
 			return
 		}
 	}
-	at := slices.Index(args, "-run")
+	at := slices.Index(args, "-bench")
+	if at < 0 {
+		at = slices.Index(args, "-run")
+	}
 	if at < 0 || at+1 == len(args) || folder == "" {
 		return
 	}
