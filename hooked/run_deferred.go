@@ -47,12 +47,6 @@ func (s *step) leaveForLater() {
 	s.plan = &p
 }
 
-// leavesForLater reports whether a run of these steps computes some of its activations when they
-// are read.
-func leavesForLater(steps []step) bool {
-	return slices.ContainsFunc(steps, func(s step) bool { return len(s.later) > 0 })
-}
-
 // together are the sites of a layer that are computed when one of them is read.
 func together(s Site, all []Site) []Site {
 	if s.square() {
