@@ -8,7 +8,7 @@ export GODEBUG = cpu.fma=off
 export GOMLX_NO_AUTO_INSTALL = 1
 
 NOTEBOOK  ?= notebooks/01_exploratory_analysis.ipynb
-NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb))
+NOTEBOOKS ?= $(sort $(wildcard notebooks/[0-9]*.ipynb)) notebooks/cookbook.ipynb
 
 # Ten minutes for a package, Go's own limit, can be short on a busy machine.
 TEST_FLAGS ?= -timeout=30m
@@ -52,6 +52,12 @@ fuzz:
 test-resident: setup
 	GOPHERLENS_SETUP=done GOPHERLENS_TEST_RESIDENT=1 GOPHERLENS_BIN=$(CURDIR)/$(gopherlens) GOMLX_BACKEND=resident:go: \
 		go test $(TEST_FLAGS) ./hooked/...
+
+# A fleet on three servers and four workers, while these are killed, stopped, suspended and lied to: 200,000
+# tokens, 64 prompts, a worker suspended for a minute. `make test` does a tenth of it.
+.PHONY: test-fleet
+test-fleet: setup
+	GOPHERLENS_TEST_FLEET=whole go test -timeout=60m -v -run 'AmongFaults|FullDisk' ./hooked/fleet
 
 # Every figure of the gallery in a real browser: apt-get install chromium nodejs npm.
 .PHONY: browser
@@ -150,6 +156,12 @@ build/golden/ready: internal/golden/gen/requirements.txt
 .PHONY: gpu-check
 gpu-check:
 	@scripts/gpu-bundle build/gpu-check
+
+# That the module can be published under another path: renamed, built, packed, imported from outside.
+# Ten minutes, as every package is compiled anew.
+.PHONY: check-module
+check-module: setup
+	@scripts/check-module $(MODULE)
 
 # Remove what was built here. The user's cache keeps the model and the plugin.
 clean:

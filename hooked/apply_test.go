@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -153,4 +154,63 @@ func TestGoMLX(t *testing.T) {
 	if got := wide.Add(hooked.NewArange("i", 2)); got.DType() != "float64" || math.Abs(float64(got.Sum().Item())-3.1) > 1e-6 {
 		t.Errorf("float64: %v", got)
 	}
+}
+
+// TestApplyBranches exchanges two branches, and what a loop leaves: the nodes of the graph stay the
+// same, and what they stand for does not.
+func TestApplyBranches(t *testing.T) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		m := newTiny(t, tiny, be)
+		x := hooked.Must(m.NewTensor([]float32{1, 2, 3}, "i"))
+		apply := func(name string, f func(x *graph.Node) *graph.Node, want []float32) {
+			t.Helper()
+			out, err := hooked.Apply("i", f, x)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			golden.Close(t, name, out.Float32s(), want, exact)
+		}
+		one := func(exchanged bool) func(x *graph.Node) *graph.Node {
+			return func(x *graph.Node) *graph.Node {
+				g := x.Graph()
+				filled := func(value float32) *graph.Function {
+					return graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+						return []*graph.Node{graph.Const(g, []float32{value, value, value})}
+					})
+				}
+				double, triple := filled(2), filled(3)
+				if exchanged {
+					double, triple = triple, double
+				}
+				return graph.Mul(x, graph.If(graph.Const(g, true), double, triple)[0])
+			}
+		}
+		apply("a branch", one(false), []float32{2, 4, 6})
+		apply("the other branch", one(true), []float32{3, 6, 9})
+
+		loop := func(exchanged bool) func(x *graph.Node) *graph.Node {
+			return func(x *graph.Node) *graph.Node {
+				g := x.Graph()
+				counter := graph.ScalarZero(g, dtypes.Int32).Shape()
+				state := func(g *graph.Graph) (i, a, b *graph.Node) {
+					return graph.Parameter(g, "i", counter), graph.Parameter(g, "a", x.Shape()), graph.Parameter(g, "b", x.Shape())
+				}
+				more := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+					i, _, _ := state(g)
+					return []*graph.Node{graph.LessThan(i, graph.Const(g, int32(1)))}
+				})
+				body := graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+					i, a, b := state(g)
+					i, a, b = graph.AddScalar(i, int32(1)), graph.MulScalar(a, 2), graph.MulScalar(b, 3)
+					if exchanged {
+						a, b = b, a
+					}
+					return []*graph.Node{i, a, b}
+				})
+				return graph.While(more, body, graph.Const(g, int32(0)), x, x)[1]
+			}
+		}
+		apply("a loop", loop(false), []float32{2, 4, 6})
+		apply("its results exchanged", loop(true), []float32{3, 6, 9})
+	})
 }

@@ -4,7 +4,7 @@ import "slices"
 
 // gptOSS reads OpenAI's gpt-oss: a mixture of experts in every layer, a window in every second one
 // from the first, and a sink for each head, which takes a part of its attention and gives nothing.
-// The published files hold experts in MXFP4, see [mxfp4].
+// The published files hold experts in MXFP4, see [quantMethods].
 //
 // Source: transformers/models/gpt_oss/modeling_gpt_oss.py. Gate and linear part of an expert
 // alternate; one is added to the latter, and both are cut off.
@@ -29,7 +29,6 @@ var gptOSS = architecture{
 		f.attnTypes(&c, "layer_types", everyNth(2))
 		c.SwiGLULimit, c.ActFn = f.Positive("swiglu_limit"), QuickGELU
 		f.want("swiglu_alpha", 1.702)
-		f.mxfp4()
 		return c
 	},
 	defaults: map[string]any{"num_hidden_layers": 36, "hidden_size": 2880, "max_position_embeddings": 131072, "num_attention_heads": 64,

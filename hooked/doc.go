@@ -69,6 +69,13 @@
 // for all cells; [Must] lets those go on that do without a variable whose initialiser failed.
 // [Backend] is what models compute with, and GoMLX's own calls.
 //
+// # Models that differ in weights alone
+//
+// [Model.WithWeights] is a model with other values of some weights, [Model.WithAdapter] one with a LoRA
+// added ([LoadAdapter]). Such models share their programs and the weights that are the same, so that a
+// run is made with or without by calling it on the one or the other. [Inspect] tells what a model's files
+// say before they are loaded, and what would be refused.
+//
 // # Weight processing
 //
 // [Processing] lists TransformerLens' steps. Each leaves the predictions alone. Those that make no

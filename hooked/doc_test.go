@@ -10,21 +10,58 @@ import (
 	"gopherlens/hooked"
 )
 
-var update = flag.Bool("update", false, "write doc_sites.go anew")
+var update = flag.Bool("update", false, "write doc_sites.go, docs/hooks.md and the README's list of families anew")
+
+// hooksPage is the list of sites for those who read no Go.
+const hooksPage = "../docs/hooks.md"
 
 // TestDocumentedSites holds the table in doc_sites.go against the declarations that it is made of.
 func TestDocumentedSites(t *testing.T) {
-	want := documentedSites()
-	if *update {
-		write(t, "doc_sites.go", []byte(want))
+	for path, want := range map[string]string{"doc_sites.go": documentedSites(), hooksPage: hooks()} {
+		if *update {
+			write(t, path, []byte(want))
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("%s is not what sites.go says: run `go generate ./hooked`", path)
+		}
 	}
-	got, err := os.ReadFile("doc_sites.go")
-	if err != nil {
-		t.Fatal(err)
+}
+
+// hooks is the text of docs/hooks.md.
+func hooks() string {
+	var b strings.Builder
+	b.WriteString(`<!-- written by go generate ./hooked, from sites.go -->
+
+# Hook names
+
+The names are TransformerLens 2.x's, letter by letter; new things take 4.x's where it has any. L stands for the layer. A site that is made
+*on request* costs memory, and exists in runs that name it. Which of them a model has depends on its family: ` + "`model.Config().Sites()`" + `
+lists them, with numbers in place of L.
+
+Short names do, as in TransformerLens: ` + "`cache.Get(\"q\", 3)`, `\"resid_post\"`, `\"k6\"`, `\"attn_scores\"`, `\"ln_final.hook_scale\"`" + `, and so do
+globs (` + "`\"blocks.*.hook_resid_*\"`" + `) and the variables of package hooked (` + "`hooked.ResidPost.At(3)`" + `) where sites are selected.
+
+head and kv_head differ in models with grouped queries (` + "`hooked.UngroupKV()`" + ` makes them one); query and key are positions; a slot is one
+of the experts that a token chose, the best first.
+`)
+	table := func(title, text string, sites []hooked.Site) {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| name | axes | |\n| --- | --- | --- |\n", title, text)
+		for _, s := range sites {
+			note := ""
+			if s.Optional() {
+				note = "on request"
+			}
+			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.Replace(s.Name(), "*", "L", 1), strings.Join(s.Axes(), " "), note)
+		}
 	}
-	if string(got) != want {
-		t.Error("doc_sites.go is not what sites.go says: run `go generate ./hooked`")
-	}
+	decoder, encoder := hooked.DeclaredSites()
+	table("Decoders", "In the order in which a forward pass meets them.", decoder)
+	table("Encoders", "Norms follow the parts, and heads the last layer.", encoder)
+	return b.String()
 }
 
 // documentedSites is the text of doc_sites.go.

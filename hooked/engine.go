@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/nativemem"
 )
 
 // An engine compiles and runs programs on one backend and keeps what it compiled. It is safe for
@@ -75,6 +76,7 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 		return nil
 	})
 	e.meter.count(outputs)
+	nativemem.Tidy()
 	return outputs, err
 }
 

@@ -29,7 +29,7 @@ func ExampleFromPretrained() {
 	// not applied: center_writing_weights: the model's norm (RMS) does not remove the mean of the residual stream
 }
 
-func ExampleModel_RunWithCache() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
 	tokens := hooked.Tokens{{1, 20, 300, 4}}
 

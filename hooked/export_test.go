@@ -34,6 +34,14 @@ func DeferAbove(bytes int) (restore func()) {
 	return func() { eagerBytes = before }
 }
 
+// LongAbove makes the attention of texts whose scores take more than this many bytes go span by
+// span, until restored.
+func LongAbove(bytes int) (restore func()) {
+	before := longBytes
+	longBytes = bytes
+	return func() { longBytes = before }
+}
+
 // DeclaredSites are the sites that sites.go declares, those in a layer standing for all layers.
 func DeclaredSites() (decoder, encoder []Site) {
 	all := func(infos []*siteInfo) (sites []Site) {

@@ -2,10 +2,10 @@ package hooked
 
 // A Family is a kind of model that [FromPretrained] or [EncoderFromPretrained] loads.
 type Family struct {
-	Name    string // of its models, such as "Gemma 2"
-	Class   string // in config.json, such as "Gemma2ForCausalLM"
-	GGUF    string // general.architecture in GGUF files; empty if none are read
-	Encoder bool   // loaded by EncoderFromPretrained
+	Name    string `json:"name"`              // of its models, such as "Gemma 2"
+	Class   string `json:"class"`             // in config.json, such as "Gemma2ForCausalLM"
+	GGUF    string `json:"gguf,omitempty"`    // general.architecture in GGUF files; empty if none are read
+	Encoder bool   `json:"encoder,omitempty"` // loaded by EncoderFromPretrained
 }
 
 // Families lists what can be loaded, one entry a class. What else may stand in the files of a

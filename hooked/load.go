@@ -78,6 +78,14 @@ func fromName(name string, processing Processing, o LoadOptions) (m *Model, err 
 	return m, nil
 }
 
+// findsOnly refuses the options that say how a model computes, where none is made.
+func (o LoadOptions) findsOnly(by string) error {
+	if o.FirstNLayers != 0 || o.DType != "" || o.Backend != nil {
+		return brief.Errorf("%s takes no FirstNLayers, DType or Backend: it loads no model", by)
+	}
+	return nil
+}
+
 // progress is the user's function for downloads, if there is one.
 func (o LoadOptions) progress() func(file string, done, total int64) {
 	if o.Progress == nil {
@@ -227,6 +235,8 @@ type checkpointFields struct {
 	defaulted []string   // fields that the file leaves to the family's defaults, with these
 	applied   Processing // what the weights in the file went through before they were saved
 	absent    []string   // tensors that are zeros for biases which the model does without
+	quantized *quantization
+	any       bool // nothing is known: tensors may lie in any of the ways
 }
 
 // factor is what a rule's scale says.
@@ -240,6 +250,9 @@ func (c checkpointFields) factor(scale string) float64 {
 
 // holds reports whether all of a rule's conditions hold.
 func (c checkpointFields) holds(iff string) bool {
+	if c.any {
+		return true
+	}
 	for _, field := range strings.Fields(iff) {
 		name, negated := strings.CutPrefix(field, "!")
 		if c.flags[name] == negated {
@@ -260,6 +273,7 @@ func (a *architecture) read(f *fields) (Config, checkpointFields, error) {
 	cfg.Architecture = a.class
 	cfg.DefaultPrependBOS = !a.noBOS
 	said := a.checkpointFields(f)
+	said.quantized = f.quantization(a)
 	if err := f.err(slices.Concat(a.ignored, alwaysIgnored)); err != nil {
 		return cfg, said, err
 	}
@@ -363,6 +377,9 @@ func (s *source) allRules() []weightRule { return slices.Concat(s.pieces()...) }
 // checkNames makes sure that every tensor of the checkpoint is used or ignored by name, and that
 // none is missing.
 func (s *source) checkNames(a *architecture) error {
+	if err := s.checkScales(); err != nil {
+		return err
+	}
 	used := make(map[string]bool)
 	for _, r := range s.allRules() {
 		name, ok := s.find(r)
@@ -416,6 +433,9 @@ func (s *source) notes() []string {
 	var notes []string
 	if len(s.said.defaulted) > 0 {
 		notes = append(notes, "left to the family's defaults: "+strings.Join(s.said.defaulted, ", "))
+	}
+	if q := s.said.quantized; q != nil {
+		notes = append(notes, fmt.Sprintf("its weights are quantized (%s): computed are the numbers that they stand for, and activations are not rounded", q.method))
 	}
 	if name, ok := s.untied(); ok {
 		notes = append(notes, fmt.Sprintf("the unembedding is the file's %s, which is not the embedding although tie_word_embeddings is true", name))

@@ -132,6 +132,7 @@ func (c Config) axisSizes() map[string]int {
 
 // source is an open checkpoint seen through a family's names.
 type source struct {
+	arch  *architecture
 	cfg   Config
 	specs map[string]weightSpec // of cfg
 	said  checkpointFields
@@ -140,16 +141,20 @@ type source struct {
 	names map[string]string // a tensor's name without the family's prefix -> its name in the file
 	// of the names, those that stand for a tensor of blocks and one of scales
 	packed map[string]bool
+	scales map[string]string // of a tensor of eight bits -> the tensor that it is multiplied by
 }
 
 func newSource(a *architecture, cfg Config, said checkpointFields, file *weights.File) *source {
-	s := &source{cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights,
-		names: make(map[string]string), packed: make(map[string]bool)}
+	s := &source{arch: a, cfg: cfg, specs: cfg.weightSpecs(), said: said, file: file, rules: a.weights,
+		names: make(map[string]string), packed: make(map[string]bool), scales: make(map[string]string)}
 	if file.Format() == weights.GGUF {
 		s.rules = a.ggufWeights
 	}
 	for _, name := range file.Names() {
 		if slices.Contains(said.absent, name) {
+			continue
+		}
+		if said.quantized != nil && s.scalesOf(name) {
 			continue
 		}
 		if base, ok := s.unpacked(name); ok && a.unpacks {
@@ -222,20 +227,25 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 	if err != nil {
 		return err
 	}
+	if err := s.arrange(r, a, sd); err != nil {
+		return brief.Errorf("tensor %q: %w", name, err)
+	}
+	return nil
+}
+
+// arrange gives the targets of a rule their parts of tensor a, which lies as in the file.
+func (s *source) arrange(r weightRule, a *Array, sd StateDict) (err error) {
 	if r.skip > 0 {
 		if a, err = a.withoutRows(r.skip); err != nil {
-			return brief.Errorf("tensor %q: %w", name, err)
+			return err
 		}
 	}
 	if r.reorder != nil {
 		if a, err = r.reorder(s.cfg, a); err != nil {
-			return brief.Errorf("tensor %q: %w", name, err)
+			return err
 		}
 	}
-	if err := s.layOut(r, a, sd); err != nil {
-		return brief.Errorf("tensor %q: %w", name, err)
-	}
-	return nil
+	return s.layOut(r, a, sd)
 }
 
 // layOut gives each target of a rule its part of tensor a, in its device layout.
@@ -324,6 +334,9 @@ func (s *source) readOne(name string) (*Array, error) {
 		return nil, err
 	}
 	a := &Array{Shape: t.Shape, Data: data}
+	if err := s.rescale(name, a); err != nil {
+		return nil, brief.Errorf("tensor %q: %w", name, err)
+	}
 	if err := a.finite(); err != nil {
 		return nil, brief.Errorf("tensor %q: %w", name, err)
 	}

@@ -307,9 +307,12 @@ func (f *fields) headWidth(c Config) int {
 }
 
 // adopt takes over the complaints of a sub-object, which must have been read in full.
-func (f *fields) adopt(name string, sub *fields) {
+func (f *fields) adopt(name string, sub *fields) { f.adoptBut(name, sub, nil) }
+
+// adoptBut is adopt for a sub-object in which some fields change nothing.
+func (f *fields) adoptBut(name string, sub *fields, ignored []string) {
 	f.errs = append(f.errs, sub.errs...)
-	for _, unread := range sub.unread(nil) {
+	for _, unread := range sub.unread(ignored) {
 		f.fail("field %q of %q = %v is not supported", unread, name, sub.values[unread])
 	}
 }

@@ -20,6 +20,7 @@ type Metric struct {
 	each      [][]int // of each prompt, in place of positions
 	f         func(logits *Node, values []*Node) *Node
 	line      string // of the user's code, where it was made
+	data      *MetricData
 }
 
 // NewMetric is a metric of the logits at some positions, none for all. f gets them as [batch,
@@ -48,7 +49,7 @@ func NewMetric(positions []int, f func(logits *Node, values []*Node) *Node, valu
 func (m Metric) At(positions [][]int) Metric {
 	// not nil, which would be all positions
 	m.positions, m.each = nil, append([][]int{}, positions...)
-	return m
+	return m.redescribed(func(d *MetricData) { d.Each = m.each })
 }
 
 // LogitDiff is the logit of each prompt's right answer minus that of its wrong one, at its last
@@ -60,7 +61,7 @@ func LogitDiff(answers Tokens) Metric {
 		right := pick(logits, SliceAxis(values[0], 1, AxisRange(0, 1)))
 		wrong := pick(logits, SliceAxis(values[0], 1, AxisRange(1, 2)))
 		return Reshape(Sub(right, wrong), batch)
-	}, Value(answers))
+	}, Value(answers)).described(MetricData{Kind: "LogitDiff", Tokens: answers})
 }
 
 // checkAnswers panics if a right and a wrong token of each prompt are not what answers are.

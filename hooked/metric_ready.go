@@ -40,7 +40,7 @@ func LossMetric(tokens Tokens, from, to int) Metric {
 	return NewMetric(positions, func(logits *Node, values []*Node) *Node {
 		checkTokens("LossMetric", next, logits)
 		return Neg(reduceMean(pick(logSoftmaxAlong(logits, -1), values[0]), 1))
-	}, Value(next))
+	}, Value(next)).described(MetricData{Kind: "LossMetric", Tokens: tokens, From: from, To: to})
 }
 
 // AnswerLogProb is the log-probability in nats of each prompt's answer, one token each: [batch].
@@ -82,7 +82,7 @@ func answerMetric(name string, answers []int, f func(logits, answer *Node) *Node
 	return NewMetric([]int{-1}, func(logits *Node, values []*Node) *Node {
 		checkTokens(name, column, logits)
 		return Reshape(f(logits, values[0]), logits.Shape().Dim(0))
-	}, Value(column))
+	}, Value(column)).described(MetricData{Kind: name, Tokens: column})
 }
 
 // KLFrom is how far the run's predictions are from those of another: the Kullback-Leibler
@@ -117,7 +117,7 @@ func (m Metric) Between(zero, one float64) Metric {
 		at := func(i int) *Node { return Reshape(SliceAxis(scale, 0, AxisElem(i))) }
 		return Div(Sub(x, at(0)), at(1))
 	}
-	return m
+	return m.redescribed(func(d *MetricData) { d.Scales = append(slices.Clone(d.Scales), [2]float64{zero, one}) })
 }
 
 // brokenMetric is a metric that nothing can be computed of: a run returns why.

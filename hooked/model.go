@@ -21,6 +21,7 @@ type Model struct {
 	texts    *textKeeper         // of earlier cells' tokenizer; nil where nothing is kept
 	givenTok *tokenize.Tokenizer // by WithTokenizer; nil for that of the model's files, or none
 
+	adapted *adaptation // by WithAdapter; nil if it was not
 	applied Processing
 	skipped []SkippedStep
 	notes   []string // how the files were understood, see [source.notes]
@@ -99,6 +100,11 @@ func (m *Model) String() string {
 	}
 	for _, note := range m.notes {
 		fmt.Fprintf(&b, "  %s\n", note)
+	}
+	if m.adapted != nil {
+		for _, a := range m.adapted.applied {
+			fmt.Fprintf(&b, "  with %v, times %v\n", a.Adapter, a.factor)
+		}
 	}
 	fmt.Fprintf(&b, "  texts get a BOS: %t\n", c.DefaultPrependBOS)
 	fmt.Fprintf(&b, "  computes with %s", m.backend)

@@ -42,6 +42,7 @@ func (m *Model) WithWeights(weights StateDict) (*Model, error) {
 		given[name] = toDevice(name, a)
 	}
 	out := *m
+	out.adapted = nil
 	record := modelRecord{Config: m.cfg, Applied: m.applied, Skipped: m.skipped, Shapes: shapes}
 	out.id = record.graphID()
 	out.weights = newWeightStore(m.eng, m.cfg, m.weights.specs, shapes)

@@ -653,6 +653,15 @@ func (nb *NotebookModel) WeightsHash() string {
 	return v1
 }
 
+// WithAdapter is [Model.WithAdapter], and panics with its error.
+func (nb *NotebookModel) WithAdapter(a *Adapter, factor float64) *NotebookModel {
+	v1, err := nb.model().WithAdapter(a, factor)
+	if err != nil {
+		failed(err)
+	}
+	return &NotebookModel{v1}
+}
+
 // WithTokenizer is [Model.WithTokenizer], and panics with its error.
 func (nb *NotebookModel) WithTokenizer(tok *tokenize.Tokenizer) *NotebookModel {
 	v1, err := nb.model().WithTokenizer(tok)

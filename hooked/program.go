@@ -7,6 +7,7 @@ import (
 	"hash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -213,6 +214,29 @@ func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) 
 	fmt.Fprint(w.seen, dims, flat, ";")
 	return w.Function.Constant(flat, dims...)
 }
+
+// What a loop, a branch or a call does is in functions of their own, of which a graph does not tell
+// which results they give: no two such graphs are taken for the same.
+
+func (w watchedFunction) While(cond, body compute.Function, state ...compute.Value) ([]compute.Value, error) {
+	w.alone()
+	return w.Function.While(cond, body, state...)
+}
+
+func (w watchedFunction) If(pred compute.Value, yes, no compute.Function) ([]compute.Value, error) {
+	w.alone()
+	return w.Function.If(pred, yes, no)
+}
+
+func (w watchedFunction) Call(f compute.Function, inputs ...compute.Value) ([]compute.Value, error) {
+	w.alone()
+	return w.Function.Call(f, inputs...)
+}
+
+// alone makes the graph equal to no other.
+func (w watchedFunction) alone() { fmt.Fprint(w.seen, "graph ", graphsAlone.Add(1), ";") }
+
+var graphsAlone atomic.Int64
 
 // identify names a traced graph: its operations, its constants, which of its nodes are results, and
 // of what.

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
-
-	"gopherlens/internal/nativemem"
 )
 
 // execute calls the programs of the steps one after the other, each on the residual stream that the
@@ -34,10 +32,6 @@ func (r *run) execute(steps []step) (*results, error) {
 		if out.residual, err = r.spreadPrefixes(x); err != nil {
 			return nil, err
 		}
-	}
-	// what is read of it later may be much: make room, unless a worker holds the memory
-	if leavesForLater(steps) {
-		nativemem.Trim()
 	}
 	out.cache.inOrder(r.withTaps(r.plan.record, r.plan.taps.met))
 	out.grads.inOrder(r.withTaps(r.plan.grads, r.plan.taps.met))

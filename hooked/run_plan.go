@@ -40,6 +40,11 @@ type scope struct {
 
 func (p *plan) touches(s Site) bool { return p.wanted[s] }
 
+// changes reports whether more is asked of a site than its activation: an edit, or a gradient.
+func (p *plan) changes(s Site) bool {
+	return slices.Contains(p.grads, s) || slices.ContainsFunc(p.edits, func(e *edit) bool { return e.meets(s) })
+}
+
 // seal collects what the plan touches, once it is complete.
 func (p *plan) seal() {
 	p.wanted = make(map[Site]bool)

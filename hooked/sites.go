@@ -192,6 +192,10 @@ func (s Site) At(l int) Site {
 	return Site{info: s.info, layer: l, one: true}
 }
 
+// InEveryLayer is the same site without a layer, as the variables of this package are:
+// AttnQ.At(5).InEveryLayer() is AttnQ.
+func (s Site) InEveryLayer() Site { return Site{info: s.need().info} }
+
 // Layer is the layer that s lies in, and whether it lies in one.
 func (s Site) Layer() (int, bool) { return s.layer, s.one && s.info.perLayer() }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // A figure shows itself in a notebook; elsewhere it is saved.
-func ExampleLine() {
+func Example() {
 	diffs := []float64{-0.12, 0.05, 0.31, 1.7, 3.6, 3.4}
 	figure := plots.Line(diffs, plots.Axes{
 		Title: "Logit difference by layer",

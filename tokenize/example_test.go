@@ -37,7 +37,7 @@ func loadExample() *tokenize.Tokenizer {
 	return t
 }
 
-func ExampleTokenizer_Encode() {
+func Example() {
 	t := loadExample()
 	ids, _ := t.Encode("hi hi!<|endoftext|>")
 	text, _ := t.Decode(ids)

@@ -15,6 +15,7 @@ import (
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/corpus/parquet"
+	"gopherlens/hooked/fleet"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/progress"
 	"gopherlens/internal/textfile"
@@ -26,6 +27,8 @@ type harvestFlags struct {
 	sites                           []string
 	context, tokens, batch, shard   int
 	unprocessed, noCovariance, json bool
+	queue                           queueFlags
+	backend                         string
 }
 
 func newHarvest() *cobra.Command {
@@ -37,6 +40,7 @@ func newHarvest() *cobra.Command {
 was stopped goes on where it was when it is called again.`,
 		Example: `  gopherlens harvest smollm2-135m --corpus brown --site resid_post --tokens 100000 -o acts
   gopherlens harvest gpt2-small --corpus 'texts/*.jsonl' --field body --site blocks.5.hook_resid_post -o acts
+  gopherlens harvest smollm2-135m --corpus brown --site resid_post -o acts --nats nats://queue:4222
   gopherlens harvest show acts --verify`,
 		Args:              operands("MODEL"),
 		ValidArgsFunction: offerOnce(modelNames),
@@ -68,6 +72,8 @@ func (f *harvestFlags) register(c *cobra.Command) {
 	flags.BoolVar(&f.unprocessed, "no-processing", false, "take the weights as they were trained (no folded norms)")
 	flags.BoolVar(&f.noCovariance, "no-covariance", false, "leave out covariances")
 	flags.BoolVar(&f.json, "json", false, "print what the folder holds as JSON, for programs")
+	f.queue.register(c)
+	flags.StringVar(&f.backend, "workers-backend", "", "the `BACKEND` that the workers of --nats name when they begin, where it is not this machine's")
 	complete(c, "dtype", dtypes)
 }
 
@@ -84,7 +90,26 @@ func (f *harvestFlags) check() error {
 	return nil
 }
 
+// machines is the fleet to harvest in, nil for this process.
+func (f *harvestFlags) machines() (*fleet.Fleet, error) {
+	options, err := f.queue.options()
+	if err != nil || f.queue.nats == "" && len(options) == 0 && f.backend == "" {
+		return nil, err
+	}
+	if f.queue.nats == "" {
+		return nil, misused("--nats URL is missing: without a queue the other flags of one would do nothing")
+	}
+	if f.backend != "" {
+		options = append(options, fleet.Backend(f.backend))
+	}
+	return fleet.New(options...), nil
+}
+
 func (f *harvestFlags) harvest(ctx context.Context, w io.Writer, name string) error {
+	machines, err := f.machines()
+	if err != nil {
+		return err
+	}
 	texts, err := f.texts(ctx)
 	if err != nil {
 		return err
@@ -109,9 +134,13 @@ func (f *harvestFlags) harvest(ctx context.Context, w io.Writer, name string) er
 		}
 		return "loading and compiling"
 	})
-	store, err := activations.Harvest(ctx, model, rows, activations.Config{Folder: f.folder, Sites: f.sites, Tokens: f.tokens,
-		DType: hooked.DType(f.dtype), Batch: f.batch, Shard: f.shard, NoCovariance: f.noCovariance,
-		Progress: func(p activations.Progress) { now.Store(&p) }})
+	config := activations.Config{Folder: f.folder, Sites: f.sites, Tokens: f.tokens, DType: hooked.DType(f.dtype), Batch: f.batch, Shard: f.shard,
+		NoCovariance: f.noCovariance, Progress: func(p activations.Progress) { now.Store(&p) }}
+	if machines != nil {
+		defer machines.Close()
+		config.On = machines
+	}
+	store, err := activations.Harvest(ctx, model, rows, config)
 	stop()
 	if err != nil {
 		return err

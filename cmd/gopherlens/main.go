@@ -59,8 +59,8 @@ called wrongly. NO_COLOR, or an output that is no terminal, leaves out colours.`
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddGroup(&cobra.Group{ID: groupLab, Title: "Notebooks:"}, &cobra.Group{ID: groupModels, Title: "Models and texts:"})
-	add(root, groupLab, newSetupCommand(), newLab(), newRun(), newCourse(), newDoctor(), newResident())
-	add(root, groupModels, newModels(), newCorpus(), newHarvest())
+	add(root, groupLab, newTour(), newSetupCommand(), newLab(), newRun(), newCourse(), newDoctor(), newResident())
+	add(root, groupModels, newModels(), newCorpus(), newHarvest(), newWorkerCommand())
 	add(root, "", newVersion())
 	root.SetFlagErrorFunc(flagError)
 	return root

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gopherlens/internal/setup"
+	"gopherlens/internal/version"
 )
 
 // asCommand, set in its environment, makes this test program the command itself.
@@ -111,6 +112,11 @@ func TestUsage(t *testing.T) {
 		{"harvest nowhere", []string{"harvest", "smollm2-135m", "--corpus", "brown", "--site", "resid_post"}, exitUsage, []string{"-o FOLDER is missing"}},
 		{"harvest what?", []string{"harvest", "--corpus", "brown"}, exitUsage, []string{"MODEL is missing"}},
 		{"harvest's help", []string{"harvest", "-h"}, 0, []string{"gopherlens harvest MODEL", "brown-tagged", "goes on", "harvest show"}},
+		{"harvest without a queue", []string{"harvest", "smollm2-135m", "--corpus", "brown", "--site", "resid_post", "-o", "x", "--credentials", "x"}, exitUsage,
+			[]string{"--nats URL is missing"}},
+		{"worker of nobody", []string{"worker"}, exitUsage, []string{"--nats URL is missing"}},
+		{"worker with half a certificate", []string{"worker", "--nats", "nats://a", "--cert", "x"}, exitUsage, []string{"--cert and --key belong together"}},
+		{"worker of no server", []string{"worker", "--nats", "nats://127.0.0.1:1"}, exitFailed, []string{"nats://127.0.0.1:1 cannot be connected to", "is a server there"}},
 		{"show what?", []string{"harvest", "show", "--tokens", "5", "x"}, exitUsage, []string{"unknown flag --tokens"}},
 		{"unknown", []string{"instal"}, exitUsage, []string{`unknown subcommand "instal"`, "usage: gopherlens SUBCOMMAND"}},
 		{"nearly", []string{"moduls"}, exitUsage, []string{`nearest: "models"`}},
@@ -136,7 +142,7 @@ func TestUsage(t *testing.T) {
 		{"Tab on a subcommand", []string{"__complete", "res"}, 0, []string{"resident\t"}},
 		{"Tab on a plugin", []string{"__complete", "setup", "--plugin", ""}, 0, []string{"cuda13"}},
 		{"Tab on a notebook", []string{"__complete", "run", ""}, 0, []string{"ipynb\n:8"}}, // cobra's directive: file names with that ending
-		{"version", []string{"version"}, 0, []string{"gopherlens", "go1.", "github.com/gomlx/gomlx v0.28.8"}},
+		{"version", []string{"version"}, 0, []string{"gopherlens " + version.Number, "go1.", "github.com/gomlx/gomlx v0.28.8"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

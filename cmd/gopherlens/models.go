@@ -13,16 +13,18 @@ import (
 func newModels() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "models",
-		Short: "List the models, processed weights and compiled programs on this machine; check or remove them",
+		Short: "List the models, processed weights and compiled programs on this machine; show, check or remove them",
 		Example: `  gopherlens models
   gopherlens models names                 what FromPretrained takes
+  gopherlens models families              what can be loaded
+  gopherlens models show smollm2-135m     what its files say, weights unread
   gopherlens models verify smollm2-135m
   gopherlens models prune`,
 		Args: subcommandOnly,
 	}
 	asJSON := jsonFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error { return listModels(c.OutOrStdout(), *asJSON) }
-	c.AddCommand(newModelNames(), newModelsVerify(), newModelsPrune())
+	c.AddCommand(newModelNames(), newModelFamilies(), newModelsShow(), newModelsVerify(), newModelsPrune())
 	return c
 }
 

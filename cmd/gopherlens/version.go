@@ -5,9 +5,10 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
+
+	"gopherlens/internal/version"
 )
 
 // told lists the modules whose version decides what a model computes.
@@ -32,7 +33,7 @@ func printVersion(w io.Writer) error {
 	if !ok {
 		return fmt.Errorf("this program was built without module information")
 	}
-	fmt.Fprintln(w, strings.TrimSpace("gopherlens "+info.Main.Version+" "+revision(info)))
+	fmt.Fprintln(w, "gopherlens", version.String(info))
 	fmt.Fprintln(w, info.GoVersion)
 	for _, module := range info.Deps {
 		if slices.Contains(told, module.Path) {
@@ -40,14 +41,4 @@ func printVersion(w io.Writer) error {
 		}
 	}
 	return nil
-}
-
-// revision returns the commit that was built, if Go recorded it.
-func revision(info *debug.BuildInfo) string {
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return "commit " + setting.Value
-		}
-	}
-	return ""
 }

@@ -88,3 +88,29 @@ func decodeF16(dst []float32, src []byte) {
 		dst[i] = float16.FromBits(binary.LittleEndian.Uint16(src[2*i:])).Float32()
 	}
 }
+
+// finite reports whether all encoded values are.
+func (c codec) finite(raw []byte) bool {
+	switch c.stored {
+	case weights.F32:
+		for ; len(raw) >= 4; raw = raw[4:] {
+			if binary.LittleEndian.Uint32(raw)&noneF32 == noneF32 {
+				return false
+			}
+		}
+	case weights.BF16:
+		return finite16(raw, noneBF16)
+	case weights.F16:
+		return finite16(raw, noneF16)
+	}
+	return true
+}
+
+func finite16(raw []byte, none uint16) bool {
+	for ; len(raw) >= 2; raw = raw[2:] {
+		if binary.LittleEndian.Uint16(raw)&none == none {
+			return false
+		}
+	}
+	return true
+}

@@ -37,7 +37,7 @@ func exampleRows() corpus.Contexts {
 	return hooked.Must(corpus.FromTokens(rows))
 }
 
-func ExampleHarvest() {
+func Example() {
 	_, store, remove := exampleStore()
 	defer remove()
 

@@ -92,6 +92,9 @@ func newHarvest(m *hooked.Model, contexts corpus.Contexts, c Config) (*harvest, 
 	if err != nil {
 		return nil, err
 	}
+	if c.On != nil && c.On.Backend() != "" {
+		about.Backend = c.On.Backend()
+	}
 	return &harvest{m: m, contexts: contexts, cfg: c, sites: found, want: c.Tokens / length,
 		index: &index{Format: storeFormat, Key: about.key(), About: about}}, nil
 }
@@ -128,6 +131,9 @@ func (h *harvest) inFolder(ctx context.Context) error {
 	defer lock.Close()
 	if err := h.begin(); err != nil {
 		return err
+	}
+	if h.cfg.On != nil {
+		return h.elsewhere(ctx)
 	}
 	return h.run(ctx)
 }
@@ -204,6 +210,7 @@ type Progress struct {
 	Tokens, Of int // harvested so far, those of earlier calls too, and wanted; Of is 0 if that is not known
 	Fresh      int // those of this call
 	Elapsed    time.Duration
+	Workers    int // of the fleet; 0 where there is none
 }
 
 // PerSecond is the number of tokens of this call in a second.
@@ -223,6 +230,9 @@ func (p Progress) String() string {
 	rate := p.PerSecond()
 	if rate > 0 {
 		text += fmt.Sprintf(", %.0f tokens/s", rate)
+	}
+	if p.Workers > 0 {
+		text += fmt.Sprintf(", %d workers", p.Workers)
 	}
 	if rate > 0 && p.Of > p.Tokens {
 		left := time.Duration(float64(p.Of-p.Tokens) / rate * float64(time.Second))

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 
 	"gopherlens/hooked"
+	"gopherlens/internal/backend"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
 	"gopherlens/internal/wholefile"
@@ -70,19 +70,8 @@ func aboutOf(m *hooked.Model, key string, length int, sites []Site, c Config) (A
 		return About{}, err
 	}
 	cfg := m.Config()
-	return About{Model: cfg, Processing: m.Applied().String(), Weights: hash, Backend: kindOf(m.Backend().Description()), Corpus: key,
+	return About{Model: cfg, Processing: m.Applied().String(), Weights: hash, Backend: backend.Kind(m.Backend().Description()), Corpus: key,
 		Context: length, Sites: sites, DType: c.DType, Batch: c.Batch, Shard: c.Shard, Covariance: !c.NoCovariance}, nil
-}
-
-// kindOf takes from the description of a backend what differs between machines that compute alike:
-// where the plugin lies, how many cores there are, and that it is a worker that computes.
-func kindOf(description string) string {
-	kind, _, _ := strings.Cut(strings.TrimPrefix(description, "resident: "), " - ")
-	kind, _, _ = strings.Cut(kind, " (")
-	if name, path, ok := strings.Cut(kind, ":"); ok {
-		kind = name + ":" + filepath.Base(path)
-	}
-	return kind
 }
 
 // key names a harvest: the same key, the same bytes in every shard.

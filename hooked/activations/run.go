@@ -207,12 +207,18 @@ func (h *harvest) encodeBatch(f *filling, b batch) (err error) {
 	if err := f.add(b.rows, values); err != nil {
 		return err
 	}
-	fresh := len(b.rows) * f.about.Context
+	h.progressed(len(b.rows), 0)
+	return nil
+}
+
+// progressed tells of rows that were computed, in a fleet by so many workers.
+func (h *harvest) progressed(rows, workers int) {
+	fresh := rows * h.index.About.Context
 	h.done.Tokens, h.done.Fresh, h.done.Elapsed = h.done.Tokens+fresh, h.done.Fresh+fresh, time.Since(h.started)
+	h.done.Workers = workers
 	if h.cfg.Progress != nil {
 		h.cfg.Progress(h.done)
 	}
-	return nil
 }
 
 // finish writes full shards, notes them in the index and sums them up.

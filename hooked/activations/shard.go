@@ -1,9 +1,7 @@
 package activations
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -13,6 +11,7 @@ import (
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
 	"gopherlens/internal/weights"
+	"gopherlens/internal/wholefile"
 )
 
 // tokensTensor is the name of the token ids in a shard.
@@ -58,11 +57,7 @@ func newFilling(x *index) *filling {
 // add appends the rows of a batch; values are each site's, [row * pos, width].
 func (f *filling) add(rows [][]int, values [][]float32) error {
 	length := f.about.Context
-	for i, row := range rows {
-		for p, id := range row {
-			binary.LittleEndian.PutUint32(f.tokens[4*((f.rows+i)*length+p):], uint32(id))
-		}
-	}
+	f.setTokens(f.rows, rows)
 	for i, s := range f.about.Sites {
 		per := s.Width() * length * f.codec.size
 		if bad := f.codec.encode(f.values[i][f.rows*per:(f.rows+len(rows))*per], values[i]); bad >= 0 {
@@ -71,6 +66,15 @@ func (f *filling) add(rows [][]int, values [][]float32) error {
 	}
 	f.rows += len(rows)
 	return nil
+}
+
+// setTokens puts rows of tokens in their place, from a row of the shard on.
+func (f *filling) setTokens(from int, rows [][]int) {
+	for i, row := range rows {
+		for p, id := range row {
+			binary.LittleEndian.PutUint32(f.tokens[4*((from+i)*f.about.Context+p):], uint32(id))
+		}
+	}
 }
 
 // notFinite names a value that cannot be kept.
@@ -88,17 +92,22 @@ func (f *filling) notFinite(s Site, rows [][]int, at int, value float32) error {
 // write writes the shard and tells what the index has to know of it.
 func (f *filling) write(folder string) (entry, error) {
 	path := shardPath(folder, f.number)
+	if err := weights.WriteSafetensors(path, shardMetadata(f.key, f.number), f.named()); err != nil {
+		return entry{}, err
+	}
+	bytes, sum, err := wholefile.Sum(path)
+	return entry{Rows: f.rows, Bytes: bytes, SHA256: sum}, err
+}
+
+// named are the shard's tensors.
+func (f *filling) named() []weights.Named {
 	n := f.rows * f.about.Context
 	named := []weights.Named{{Name: tokensTensor, DType: weights.I32, Shape: []int{f.rows, f.about.Context}, Write: bytesOf(f.tokens[:4*n])}}
 	for i, s := range f.about.Sites {
 		named = append(named, weights.Named{Name: s.Name, DType: f.codec.stored, Shape: append([]int{n}, s.Shape...),
 			Write: bytesOf(f.values[i][:n*s.Width()*f.codec.size])})
 	}
-	if err := weights.WriteSafetensors(path, shardMetadata(f.key, f.number), named); err != nil {
-		return entry{}, err
-	}
-	bytes, sum, err := sumOf(path)
-	return entry{Rows: f.rows, Bytes: bytes, SHA256: sum}, err
+	return named
 }
 
 func bytesOf(b []byte) func(io.Writer) error {
@@ -110,18 +119,6 @@ func bytesOf(b []byte) func(io.Writer) error {
 
 func shardMetadata(key string, number int) map[string]string {
 	return map[string]string{"format": "pt", metaHarvest: key, metaShard: strconv.Itoa(number)}
-}
-
-// sumOf reads a file for its size and SHA-256.
-func sumOf(path string) (bytes int64, sum string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	bytes, err = io.Copy(h, f)
-	return bytes, hex.EncodeToString(h.Sum(nil)), err
 }
 
 // shard is a shard on disk, mapped into memory.

@@ -7,6 +7,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/wholefile"
 )
 
 // A Store is a folder of activations, open for reading. It is safe for concurrent use, Close
@@ -135,7 +136,7 @@ func (s *Store) Verify(ctx context.Context) error {
 			return err
 		}
 		path := shardPath(s.folder, i)
-		_, sum, err := sumOf(path)
+		_, sum, err := wholefile.Sum(path)
 		if err == nil && sum != e.SHA256 {
 			err = unlike(path, "its SHA-256 is %s, the index says %s", sum, e.SHA256)
 		}

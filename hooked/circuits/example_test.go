@@ -10,7 +10,7 @@ import (
 
 // A graph, the strongest edge into its first logit, and what becomes of it when the feature is
 // silenced. The model here is a random one of three layers, so only the agreement means something.
-func ExampleReplacement_Attribute() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	transcoders := hooked.Must(circuits.Load("testdata/gpt2_plt/transcoders"))
 	replacement := hooked.Must(circuits.Replace(model, transcoders))

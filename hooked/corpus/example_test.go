@@ -16,7 +16,7 @@ func counting() *tokenize.Tokenizer {
 }
 
 // Documents one after the other, a BOS between two and at the beginning of each row.
-func ExampleTokenize() {
+func Example() {
 	texts := hooked.Must(corpus.FromStrings("one two three", "four", "five six seven"))
 	rows := hooked.Must(corpus.Tokenize(texts, counting(), corpus.Options{Length: 4}))
 	for row, err := range rows.From(0) {

@@ -304,7 +304,7 @@ func TestZeros(t *testing.T) {
 }
 
 // What one feature reads and writes, as a figure; the model here is a random one.
-func ExampleFeature() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	d := hooked.Must(dictionary.Load("../dictionary/testdata/saes/transcoder_mlp"))
 	contexts := hooked.Must(corpus.FromTokens([][]int{{5, 1, 4}, {2, 6, 5}, {3, 1, 9}, {7, 3, 1}}))

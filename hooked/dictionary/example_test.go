@@ -11,7 +11,7 @@ import (
 
 // A dictionary's features are sites of a run like the model's own. The model here is a random one
 // of three layers, so only the shape of the answer means something.
-func ExampleSplice() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	d := hooked.Must(dictionary.Load("testdata/saes/matryoshka_resid"))
 	splice := dictionary.Splice(d, dictionary.SpliceOptions{ErrorTerm: true})

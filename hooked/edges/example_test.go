@@ -11,7 +11,7 @@ import (
 
 // The edges that matter most for telling two prompts apart, and how much of the difference they
 // keep.
-func ExampleTask_Scores() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	task := edges.Task{
 		Base:   hooked.Tokens{{5, 9, 12, 7}},

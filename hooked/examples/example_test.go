@@ -12,7 +12,7 @@ import (
 
 // What makes a neuron fire? The model here is a random one, so only the form of the result means
 // something.
-func ExampleFind() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	contexts := hooked.Must(corpus.FromTokens([][]int{{5, 1, 4}, {2, 6, 5}, {3, 1, 9}, {7, 3, 1}}))
 	found := hooked.Must(examples.Find(context.Background(), model, contexts, examples.Config{Top: 2}, examples.Neurons(0)))
@@ -28,7 +28,7 @@ func ExampleFind() {
 }
 
 // What makes a feature of a dictionary fire? It is an entry of the site that a splice makes.
-func ExampleFind_dictionary() {
+func Example_dictionary() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	d := hooked.Must(dictionary.Load("../dictionary/testdata/saes/transcoder_mlp"))
 	contexts := hooked.Must(corpus.FromTokens([][]int{{5, 1, 4}, {2, 6, 5}, {3, 1, 9}, {7, 3, 1}}))

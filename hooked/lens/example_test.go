@@ -9,7 +9,7 @@ import (
 
 // How likely is the answer, and what did the model think likelier? The model here is a random one,
 // so only the form of the result means something.
-func ExampleTestPrompt() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	result := hooked.Must(lens.TestPrompt(model, "When John and Mary went to the shops, John gave the bag to", "Mary"))
 	answer := result.Answer[0]

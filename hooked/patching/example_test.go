@@ -9,7 +9,7 @@ import (
 
 // Which positions of the residual stream carry what distinguishes the two prompts? The model here
 // is a random one of three layers, so only the shape of the answer means something.
-func ExampleSweep() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
 	prompts := []string{"When John and Mary went to the shops, John gave the bag to", "When John and Mary went to the shops, Mary gave the bag to"}
 	clean := hooked.Must(model.ToTokens(prompts))

@@ -20,9 +20,12 @@ type settings struct {
 	ungroup  bool
 	padding  []hooked.Option // of the runs, that tell pads
 	masked   bool            // by a mask of the base's tokens
+	mask     [][]int         // as padding has it, and whether that is on the left
+	left     bool
 	edits    []hooked.Option // of every run
-	given    []string        // names of the options
-	err      error           // of the first option that means nothing
+	on       Fleet
+	given    []string // names of the options
+	err      error    // of the first option that means nothing
 }
 
 // batchTokens is how many positions are computed together unless told otherwise: enough for matrix
@@ -42,6 +45,8 @@ func newSettings(options []Option, w way) (*settings, error) {
 		s.refuse(slices.Contains(w.ignores, name), "%s does not take %s: it is two runs, not a sweep in batches", w.verb, name)
 		s.refuse(slices.Contains(s.given[:i], name), "%s was given twice, and only one can be followed", name)
 	}
+	s.refuse(s.on != nil && !w.elsewhere, "%s does not take On: it is computed here", w.verb)
+	s.refuse(s.on != nil && s.edits != nil, "On cannot be followed beside Edits: functions do not leave this process")
 	s.refuse(s.edits != nil && slices.Contains(s.given, "BatchTokens"), "BatchTokens would do nothing beside Edits: each patch is a run of its own")
 	return s, s.err
 }
@@ -113,7 +118,7 @@ func Edits(edits ...hooked.Option) Option {
 // its cache.
 func AttentionMask(mask [][]int) Option {
 	return option("AttentionMask", func(s *settings) {
-		s.padding, s.masked = append(s.padding, hooked.AttentionMask(mask)), true
+		s.padding, s.masked, s.mask = append(s.padding, hooked.AttentionMask(mask)), true, mask
 	})
 }
 
@@ -122,7 +127,7 @@ func AttentionMask(mask [][]int) Option {
 // metric that looks elsewhere, [hooked.Metric.At].
 func PaddingSide(side hooked.Side) Option {
 	return option("PaddingSide", func(s *settings) {
-		s.padding = append(s.padding, hooked.PaddingSide(side))
+		s.padding, s.left = append(s.padding, hooked.PaddingSide(side)), true
 		s.refuse(side != hooked.Left, "PaddingSide takes hooked.Left: pads on the right need nothing but a metric that looks elsewhere, Metric.At")
 	})
 }
@@ -132,11 +137,16 @@ type Progress struct {
 	Done, Total int
 	Elapsed     time.Duration
 	Remaining   time.Duration // estimated from the time so far; zero until something is done
+	Workers     int           // of the fleet; 0 where there is none
 }
 
 // String is "45 %, 3 s, 4 s remaining".
 func (p Progress) String() string {
-	return fmt.Sprintf("%d %%, %s, %s remaining", 100*p.Done/max(1, p.Total), p.Elapsed.Round(time.Second), p.Remaining.Round(time.Second))
+	text := fmt.Sprintf("%d %%, %s, %s remaining", 100*p.Done/max(1, p.Total), p.Elapsed.Round(time.Second), p.Remaining.Round(time.Second))
+	if p.Workers > 0 {
+		text += fmt.Sprintf(", %d workers", p.Workers)
+	}
+	return text
 }
 
 // progressEvery is the least time between two calls of a progress function.
@@ -147,6 +157,7 @@ type meter struct {
 	s           *settings
 	done, total int
 	start, last time.Time
+	workers     int
 }
 
 func newMeter(s *settings, total int) *meter { return &meter{s: s, total: total, start: time.Now()} }
@@ -164,6 +175,6 @@ func (m *meter) add(n int) error {
 	m.last = now
 	elapsed := now.Sub(m.start)
 	remaining := time.Duration(float64(elapsed) * float64(m.total-m.done) / float64(max(1, m.done)))
-	m.s.progress(Progress{m.done, m.total, elapsed, remaining})
+	m.s.progress(Progress{m.done, m.total, elapsed, remaining, m.workers})
 	return nil
 }

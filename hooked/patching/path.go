@@ -66,7 +66,7 @@ func (p Path) Run(m *hooked.Model, options ...Option) (*Grid, error) {
 }
 
 func (p Path) grid(m *hooked.Model, options []Option) (*Grid, error) {
-	set, err := newSettings(options, replacing)
+	set, err := newSettings(options, way{verb: "path patching"})
 	if err != nil {
 		return nil, err
 	}

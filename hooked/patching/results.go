@@ -76,18 +76,23 @@ func (r *results) take(b batch, x *hooked.Tensor) (err error) {
 	}
 	size := len(values) / b.size
 	for i, row := range b.rows {
-		resid := r.half[row.patch]
-		if resid == nil {
-			resid = append([]float32(nil), r.final...)
-			r.half[row.patch] = resid
-		}
-		r.copyRow(resid, row.prompt, values[i*size:(i+1)*size], b.from)
-		if r.missing[row.patch]--; r.missing[row.patch] == 0 {
-			delete(r.half, row.patch)
-			r.ready = append(r.ready, ready{row.patch, resid})
-		}
+		r.takeRow(row, func(resid []float32) { r.copyRow(resid, row.prompt, values[i*size:(i+1)*size], b.from) })
 	}
 	return r.flush(r.runs)
+}
+
+// takeRow has a row put into its patch's residual streams.
+func (r *results) takeRow(row row, put func(resid []float32)) {
+	resid := r.half[row.patch]
+	if resid == nil {
+		resid = append([]float32(nil), r.final...)
+		r.half[row.patch] = resid
+	}
+	put(resid)
+	if r.missing[row.patch]--; r.missing[row.patch] == 0 {
+		delete(r.half, row.patch)
+		r.ready = append(r.ready, ready{row.patch, resid})
+	}
 }
 
 // copyRow puts the positions of a row that the metric looks at in their place.
@@ -104,18 +109,30 @@ func (r *results) copyRow(resid []float32, prompt int, values []float32, from in
 
 // flush measures the patches that are ready, while there are at least so many.
 func (r *results) flush(atLeast int) error {
-	for len(r.ready) > 0 && len(r.ready) >= atLeast {
-		part := r.ready[:min(r.runs, len(r.ready))]
+	for part := r.pop(atLeast); part != nil; part = r.pop(atLeast) {
 		numbers, err := r.measure(part)
 		if err != nil {
 			return err
 		}
-		for i, p := range part {
-			r.numbers[p.patch] = numbers[i]
-		}
-		r.ready = r.ready[len(part):]
+		r.note(part, numbers)
 	}
 	return nil
+}
+
+// pop takes the next patches that are to be measured together, if at least so many are ready.
+func (r *results) pop(atLeast int) []ready {
+	if len(r.ready) == 0 || len(r.ready) < atLeast {
+		return nil
+	}
+	part := r.ready[:min(r.runs, len(r.ready))]
+	r.ready = r.ready[len(part):]
+	return part
+}
+
+func (r *results) note(part []ready, numbers []float32) {
+	for i, p := range part {
+		r.numbers[p.patch] = numbers[i]
+	}
 }
 
 func (r *results) finish() ([]float32, error) {

@@ -27,6 +27,7 @@ type runner struct {
 	pass func(b batch, meter *meter) (*hooked.Tensor, error)
 	// is the metric of one patch, in a run of its own
 	alone func(p patch) (*hooked.Tensor, error)
+	job   Job // for other machines
 }
 
 // grid computes all patches.
@@ -59,6 +60,9 @@ func (r *runner) run() ([]float32, error) {
 		total += w.blocks(b)
 	}
 	meter := newMeter(r.s, total)
+	if r.s.on != nil {
+		return r.elsewhere(batches, w, meter)
+	}
 	for _, b := range batches {
 		x, err := r.pass(b, meter)
 		if err != nil {

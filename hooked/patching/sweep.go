@@ -40,10 +40,12 @@ type way struct {
 	verb string // for errors
 	// options that mean nothing to it
 	ignores []string
-	grid    func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
+	// whether it may be computed on other machines
+	elsewhere bool
+	grid      func(s Sweep, m *hooked.Model, set *settings) (*Grid, error) // of one site
 }
 
-var replacing = way{verb: "patching", grid: Sweep.replaced}
+var replacing = way{verb: "patching", elsewhere: true, grid: Sweep.replaced}
 
 // in computes the grid of the sweep's kind, or those of its parts and stacks them.
 func (s Sweep) in(w way, m *hooked.Model, options []Option) (*Grid, error) {
@@ -95,11 +97,19 @@ func (s Sweep) check(m *hooked.Model) error {
 
 // replaced computes every patched run of one site.
 func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
+	var job Job
+	if set.on != nil {
+		var err error
+		if job, err = s.job(set); err != nil {
+			return nil, err
+		}
+	}
 	r, err := s.runner(m, set)
 	if err != nil {
 		return nil, err
 	}
 	r.pass, r.alone = r.replace, r.replaceAlone
+	r.job = job
 	return r.grid()
 }
 

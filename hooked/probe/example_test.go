@@ -21,7 +21,7 @@ func prompts() (texts []string, labels []int) {
 
 // Which layer's residual stream tells two kinds of texts apart? The model here is a random one of
 // three layers.
-func ExampleByLayer() {
+func Example() {
 	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.NoProcessing))
 	texts, labels := prompts()
 	table := hooked.Must(probe.ByLayer(context.Background(), model, probe.Collection{Texts: texts, Sites: hooked.ResidPost, At: probe.Mean().From(1)},

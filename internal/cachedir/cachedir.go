@@ -2,6 +2,7 @@
 //
 //	compiled/   compiled programs
 //	corpora/    texts that packages ship, and where rows begin in texts
+//	fleet/      queues inside processes, and models that came out of a queue
 //	models/     the default model
 //	once/       values that notebooks make once
 //	pjrt/       the plugin of the XLA backend

@@ -85,7 +85,7 @@ func snapshotState(path string, o Options) state {
 	if _, err := weights.Identity(path); err != nil {
 		return absent
 	}
-	if found, _ := filepath.Glob(filepath.Join(globEscape(path), "*.gguf")); len(found) == 1 {
+	if found, _ := filepath.Glob(filepath.Join(globEscape(path), "*.gguf")); weights.OneGGUF(found) {
 		return complete // GGUF brings its config and tokenizer along
 	}
 	switch {

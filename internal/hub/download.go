@@ -12,6 +12,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/weights"
 )
 
 // smallFiles are what a model needs beside its weights, where the repository has them.
@@ -31,7 +32,7 @@ var weightFiles = []string{
 }
 
 // weightEndings are tried next, each only if exactly one file of the repository
-// has it: converted models, and Neel Nanda's, which end in final.pth.
+// has it, or the parts of one that is split: converted models, and Neel Nanda's, which end in final.pth.
 var weightEndings = []string{".gguf", ".safetensors", "final.pth"}
 
 const indexEnding = ".index.json"
@@ -99,8 +100,8 @@ func ChooseFiles(of string, names []string, o Options) ([]string, error) {
 				found = append(found, name)
 			}
 		}
-		if len(found) == 1 {
-			return append(files, found[0]), nil
+		if len(found) == 1 || weights.OneGGUF(found) {
+			return append(files, slices.Sorted(slices.Values(found))...), nil
 		}
 	}
 	err := fmt.Errorf("hub: %s has no weights in a form that can be read: looked for %s, and one file ending in %s",

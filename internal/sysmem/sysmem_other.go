@@ -9,3 +9,6 @@ func Total() int64 { return 0 }
 
 // Available sets no limit: it is not known.
 func Available() int64 { return math.MaxInt64 / 4 }
+
+// Private returns 0: it is not known.
+func Private() int64 { return 0 }

@@ -53,6 +53,12 @@ var layouts = map[DType]layout{
 	U8:   {1, 1, floatsOf(loadU8), intsOf(loadU8)},
 	Bool: {1, 1, floatsOf(loadBool), intsOf(loadBool)},
 
+	F8_E4M3:     float8(3, 7, specialE4M3),
+	F8_E5M2:     float8(2, 15, specialE5M2),
+	F8_E4M3FNUZ: float8(3, 8, specialFNUZ),
+	F8_E5M2FNUZ: float8(2, 16, specialFNUZ),
+	F8_E8M0:     bytewise(float8E8M0),
+
 	Q4_0: blockwise(32, 18, decodeQ4_0),
 	Q4_1: blockwise(32, 20, decodeQ4_1),
 	Q5_0: blockwise(32, 22, decodeQ5_0),
@@ -63,6 +69,20 @@ var layouts = map[DType]layout{
 	Q4_K: blockwise(256, 144, decodeQ4_K),
 	Q5_K: blockwise(256, 176, decodeQ5_K),
 	Q6_K: blockwise(256, 210, decodeQ6_K),
+
+	IQ1_S:   blockwise(256, 50, decodeIQ1_S),
+	IQ1_M:   blockwise(256, 56, decodeIQ1_M),
+	IQ2_XXS: blockwise(256, 66, decodeIQ2_XXS),
+	IQ2_XS:  blockwise(256, 74, decodeIQ2_XS),
+	IQ2_S:   blockwise(256, 82, decodeIQ2_S),
+	IQ3_XXS: blockwise(256, 98, decodeIQ3_XXS),
+	IQ3_S:   blockwise(256, 110, decodeIQ3_S),
+	IQ4_NL:  blockwise(32, 18, decodeIQ4_NL),
+	IQ4_XS:  blockwise(256, 136, decodeIQ4_XS),
+	TQ1_0:   blockwise(256, 54, decodeTQ1_0),
+	TQ2_0:   blockwise(256, 66, decodeTQ2_0),
+	MXFP4:   blockwise(32, 17, decodeMXFP4),
+	NVFP4:   blockwise(64, 36, decodeNVFP4),
 }
 
 // known lists the types for error messages.

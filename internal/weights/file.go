@@ -32,6 +32,8 @@ type File struct {
 	tensors  []Tensor       // in file order
 	index    map[string]int // name -> position in tensors
 	parts    []*mapping     // the files behind it, shards in order
+
+	splitTensors int // how many tensors the parts of a GGUF file say that they hold together
 }
 
 // Format tells which container the checkpoint came in.

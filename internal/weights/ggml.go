@@ -8,28 +8,48 @@ import "encoding/binary"
 
 // The quantised types. In Qn_0 a value is scale * q with q centred on zero; in
 // Qn_1 it is scale * q + minimum; in Qn_K ("k-quants") 256 values share a float16
-// scale, and groups of 16 or 32 of them a small whole-number scale on top of it.
+// scale, and groups of 16 or 32 of them a small whole-number scale on top of it. In
+// IQn ("i-quants") q is looked up in a table, in TQn it is -1, 0 or 1, and in MXFP4 and
+// NVFP4 a float of four bits.
 const (
 	Q4_0 DType = "Q4_0"
 	Q4_1 DType = "Q4_1"
 	Q5_0 DType = "Q5_0"
 	Q5_1 DType = "Q5_1"
 	Q8_0 DType = "Q8_0"
+
 	Q2_K DType = "Q2_K"
 	Q3_K DType = "Q3_K"
 	Q4_K DType = "Q4_K"
 	Q5_K DType = "Q5_K"
 	Q6_K DType = "Q6_K"
+
+	IQ1_S   DType = "IQ1_S"
+	IQ1_M   DType = "IQ1_M"
+	IQ2_XXS DType = "IQ2_XXS"
+	IQ2_XS  DType = "IQ2_XS"
+	IQ2_S   DType = "IQ2_S"
+	IQ3_XXS DType = "IQ3_XXS"
+	IQ3_S   DType = "IQ3_S"
+	IQ4_NL  DType = "IQ4_NL"
+	IQ4_XS  DType = "IQ4_XS"
+
+	TQ1_0 DType = "TQ1_0"
+	TQ2_0 DType = "TQ2_0"
+	MXFP4 DType = "MXFP4"
+	NVFP4 DType = "NVFP4"
 )
 
 // ggmlTypes gives the numbers that GGUF files use. Those without a layout are
-// named only for the error message.
+// named only for the error message: ggml has taken some away again, and has some for
+// results of its own.
 var ggmlTypes = map[uint32]DType{
-	0: F32, 1: F16, 2: Q4_0, 3: Q4_1, 6: Q5_0, 7: Q5_1, 8: Q8_0, 9: "Q8_1",
+	0: F32, 1: F16, 2: Q4_0, 3: Q4_1, 4: "Q4_2", 5: "Q4_3", 6: Q5_0, 7: Q5_1, 8: Q8_0, 9: "Q8_1",
 	10: Q2_K, 11: Q3_K, 12: Q4_K, 13: Q5_K, 14: Q6_K, 15: "Q8_K",
-	16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",
-	24: I8, 25: I16, 26: I32, 27: I64, 28: F64, 29: "IQ1_M", 30: BF16,
-	34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4",
+	16: IQ2_XXS, 17: IQ2_XS, 18: IQ3_XXS, 19: IQ1_S, 20: IQ4_NL, 21: IQ3_S, 22: IQ2_S, 23: IQ4_XS,
+	24: I8, 25: I16, 26: I32, 27: I64, 28: F64, 29: IQ1_M, 30: BF16,
+	31: "Q4_0_4_4", 32: "Q4_0_4_8", 33: "Q4_0_8_8", 34: TQ1_0, 35: TQ2_0,
+	36: "IQ4_NL_4_4", 37: "IQ4_NL_4_8", 38: "IQ4_NL_8_8", 39: MXFP4, 40: NVFP4, 41: "Q1_0",
 }
 
 // blockwise makes a decoder of a function that decodes one block.

@@ -23,8 +23,6 @@ const (
 	// ggufAlignment pads the data unless this key says otherwise.
 	ggufAlignment    = 32
 	ggufAlignmentKey = "general.alignment"
-	// ggufSplitKey counts the files of a checkpoint that llama.cpp has split.
-	ggufSplitKey = "split.count"
 	// ggmlMaxDims is how many dimensions ggml's tensors have at most.
 	ggmlMaxDims = 4
 )
@@ -44,9 +42,6 @@ func readGGUF(m *mapping) ([]Tensor, map[string]any, error) {
 	metadata, infos, err := parseGGUF(c)
 	if err != nil {
 		return nil, nil, damaged(m.path, "", "it is not a GGUF file that we can read (%v at byte %d)", err, len(m.bytes)-len(c.rest))
-	}
-	if n, _ := metadata[ggufSplitKey].(uint16); n > 1 {
-		return nil, nil, unsupported(m.path, "", "it is one of %d parts: join them with `llama-gguf-split --merge`", n)
 	}
 	data, err := ggufData(m, c, metadata)
 	if err != nil {
@@ -129,7 +124,7 @@ func (g ggufTensor) tensor(path string, data []byte, end uint64) (Tensor, error)
 		if !named {
 			kind = DType(fmt.Sprintf("number %d", g.kind))
 		}
-		return Tensor{}, unsupported(path, g.name, "ggml type %s is not supported; known: %s", kind, known())
+		return Tensor{}, unsupported(path, g.name, "ggml type %s is not supported (known: %s); take a file in another type, or make one with `llama-quantize --allow-requantize FILE OUT Q8_0`", kind, known())
 	}
 	shape := slices.Clone(g.shape)
 	slices.Reverse(shape)

@@ -140,11 +140,11 @@ var badGGUFs = []struct {
 	{fault: "huge dimension", infos: []ggufInfo{{"a", []uint64{math.MaxUint64}, 0, 0}}, want: "dimension of 18446744073709551615"},
 	{fault: "shape that overflows", infos: []ggufInfo{{"a", []uint64{1 << 32, 1 << 32, 2}, 0, 0}}, want: "is impossible for type F32"},
 	{fault: "not whole blocks", infos: []ggufInfo{{"a", []uint64{16, 2}, 2, 0}}, want: "is impossible for type Q4_0"},
-	{fault: "unknown type", infos: []ggufInfo{{"a", []uint64{32}, 99, 0}}, want: "ggml type number 99 is not supported; known: "},
+	{fault: "unknown type", infos: []ggufInfo{{"a", []uint64{32}, 99, 0}}, want: "ggml type number 99 is not supported (known: "},
 	{fault: "alignment zero", values: map[string][]byte{"general.alignment": u32(4, 0)}, want: "power of two"},
 	{fault: "alignment odd", values: map[string][]byte{"general.alignment": u32(4, 33)}, want: "power of two"},
 	{fault: "alignment of text", values: map[string][]byte{"general.alignment": u32(8, 0, 0)}, want: "power of two"},
-	{fault: "one of several parts", values: map[string][]byte{"split.count": append(u32(2), 2, 0)}, want: "one of 2 parts: join them"},
+	{fault: "one of several parts", values: map[string][]byte{"split.count": append(u32(2), 2, 0)}, want: "one of 2 parts: give all of them their names back"},
 	{fault: "value of unknown type", values: map[string][]byte{"k": u32(77)}, want: `metadata "k": value of unknown type 77`},
 	{fault: "array that lies", values: map[string][]byte{"k": u32(9, 0, 0xffffffff, 0xffffffff)}, want: "ends too soon"},
 	{fault: "strings that lie", values: map[string][]byte{"k": u32(9, 8, 0xffffffff, 0)}, want: "ends too soon"},
@@ -180,9 +180,15 @@ func TestBadGGUFHead(t *testing.T) {
 	}
 }
 
+// TestUnsupportedQuantisation: what ggml has no more is refused by its name, with what to do.
 func TestUnsupportedQuantisation(t *testing.T) {
-	err := openError(t, "testdata/iq4_nl.gguf")
-	if !strings.Contains(err, `tensor "blk.0.w": ggml type IQ4_NL is not supported; known: BF16`) {
-		t.Errorf("error %q does not name the tensor, its type and the known ones", err)
+	for kind, name := range map[uint32]string{4: "Q4_2", 9: "Q8_1", 33: "Q4_0_8_8", 38: "IQ4_NL_8_8", 41: "Q1_0"} {
+		info := ggufInfo{"blk.0.w", []uint64{32}, kind, 0}
+		err := openError(t, writeFile(t, "old.gguf", ggufFile(nil, []ggufInfo{info}, make([]byte, 64))))
+		for _, want := range []string{`tensor "blk.0.w": ggml type ` + name + " is not supported (known: BF16", "llama-quantize"} {
+			if !strings.Contains(err, want) {
+				t.Errorf("error %q does not tell %q", err, want)
+			}
+		}
 	}
 }

@@ -41,7 +41,7 @@ var formatOf = map[string]Format{
 // In a folder it takes, in this order, model.safetensors, the shards that
 // model.safetensors.index.json lists, pytorch_model.bin or .pt, the shards that
 // pytorch_model.bin.index.json lists, the only .gguf file, the only .safetensors file, the only .pt
-// or .pth file.
+// or .pth file. Of a GGUF file that is split any part stands for all, which must lie beside it.
 //
 // Open checks the headers in full: a file that opens has sound names, shapes and
 // offsets.
@@ -56,34 +56,42 @@ func Open(path string) (*File, error) {
 // openAll maps the files of a checkpoint and reads them by a table.
 func openAll(path string, c checkpoint, table map[Format]reader) (*File, error) {
 	f := &File{path: path, format: c.format, index: map[string]int{}}
-	for _, part := range c.parts {
-		if err := f.addPart(part, table[f.format]); err != nil {
+	for i, part := range c.parts {
+		metadata, err := f.addPart(part, table[f.format])
+		if err == nil && f.format == GGUF {
+			err = f.checkSplit(part, metadata, i, len(c.parts))
+		}
+		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
-	if err := f.checkShards(c.shards); err != nil {
+	err := f.checkShards(c.shards)
+	if err == nil && f.format == GGUF {
+		err = f.checkSplitTensors(len(c.parts))
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// addPart maps and parses one file.
-func (f *File) addPart(path string, read reader) error {
+// addPart maps and parses one file, and returns its metadata.
+func (f *File) addPart(path string, read reader) (map[string]any, error) {
 	m, err := mapFile(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	tensors, metadata, err := read(m)
 	if err == nil {
 		err = f.add(m, tensors)
 	}
 	if err != nil {
-		return errors.Join(err, m.close())
+		return nil, errors.Join(err, m.close())
 	}
-	if f.metadata == nil { // shards repeat it
+	if f.metadata == nil { // shards repeat it, or lack it
 		f.metadata = metadata
 	}
-	return nil
+	return metadata, nil
 }
 
 // locate finds the files of the checkpoint at path.
@@ -101,6 +109,9 @@ func locate(path string) (checkpoint, error) {
 	format, ok := formatOf[strings.ToLower(filepath.Ext(path))]
 	if !ok {
 		return checkpoint{}, unsupported(path, "", "unknown kind of file; want .safetensors, .gguf, .pt, .pth, .bin or a folder")
+	}
+	if format == GGUF {
+		return locateGGUF(path)
 	}
 	return checkpoint{format: format, parts: []string{path}}, nil
 }
@@ -126,11 +137,11 @@ func locateInFolder(folder string) (checkpoint, error) {
 		if err != nil {
 			return checkpoint{}, err
 		}
-		if len(found) > 1 {
+		if len(found) > 1 && !OneGGUF(found) {
 			err := fmt.Errorf("weights: %s holds several checkpoints (%s): give the path of one", folder, brief.Names(found))
 			return checkpoint{}, fault.Mark(err, fault.ErrUnsupportedFile)
 		}
-		if len(found) == 1 {
+		if len(found) > 0 {
 			return locate(filepath.Join(folder, found[0]))
 		}
 	}

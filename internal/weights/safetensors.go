@@ -152,7 +152,7 @@ func parseEnd(dec *json.Decoder) error {
 func (e namedEntry) tensor(path string, data []byte, end int) (Tensor, error) {
 	l, ok := layouts[e.DType]
 	if !ok || l.block > 1 { // ggml's block types have no meaning here
-		return Tensor{}, unsupported(path, e.name, "type %q is not supported; convert it to one of F32, F16, BF16", e.DType)
+		return Tensor{}, unsupported(path, e.name, "type %q is not supported; convert it to one of F32, F16, BF16, F8_E4M3", e.DType)
 	}
 	from, to := e.DataOffsets[0], e.DataOffsets[1]
 	if from != end {

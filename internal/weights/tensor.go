@@ -30,6 +30,9 @@ func (t Tensor) Size() int {
 	return n
 }
 
+// Stored is the number of bytes that the values take in the file.
+func (t Tensor) Stored() int { return len(t.data) }
+
 // Raw returns the bytes as they lie in the file: little-endian values in row-major
 // order, or blocks of a quantised type. Do not write to them, nor use them after
 // [File.Close]. (A torch view that is not row-major gives a copy that is.)

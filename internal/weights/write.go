@@ -110,27 +110,30 @@ const alignment = 64
 // Tensors of wider types come first, each type in the order given, so that all
 // data are aligned. A nil metadata writes none.
 func WriteSafetensors(path string, metadata map[string]string, tensors []Named) error {
+	err := wholefile.Write(path, 0o644, func(w io.Writer) error { return EncodeSafetensors(w, metadata, tensors) })
+	if err != nil {
+		return fmt.Errorf("weights: cannot write %s: %w", path, err)
+	}
+	return nil
+}
+
+// EncodeSafetensors writes what [WriteSafetensors] puts into a file.
+func EncodeSafetensors(w io.Writer, metadata map[string]string, tensors []Named) error {
 	tensors = slices.Clone(tensors)
 	slices.SortStableFunc(tensors, func(a, b Named) int {
 		return cmp.Compare(layouts[b.DType].bytes, layouts[a.DType].bytes)
 	})
 	header, err := formatHeader(metadata, tensors)
 	if err != nil {
-		return fmt.Errorf("weights: cannot write %s: %w", path, err)
+		return err
 	}
-	err = wholefile.Write(path, 0o644, func(w io.Writer) error {
-		if _, err := w.Write(header); err != nil {
-			return err
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if err := t.writeTo(w); err != nil {
+			return brief.Errorf("tensor %q: %w", t.Name, err)
 		}
-		for _, t := range tensors {
-			if err := t.writeTo(w); err != nil {
-				return brief.Errorf("tensor %q: %w", t.Name, err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("weights: cannot write %s: %w", path, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 
+	"gopherlens/internal/nativemem"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -275,6 +276,7 @@ func (s *server) run(b *backend, x execution, run identity, inputs []*array) ([]
 		return nil, nil, err
 	}
 	p.pace.note(time.Since(start))
+	nativemem.Tidy()
 	arrays, err := s.take(b, run, outputs)
 	return arrays, &p.pace, err
 }

@@ -97,6 +97,7 @@ func (c Config) wait(ctx context.Context, s *server, own *socketFile) {
 			return
 		case <-ticker.C:
 		}
+		s.tidy()
 		if watched() || !own.there() || s.idleFor() > idle {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gopherlens/internal/nativemem"
@@ -23,6 +24,8 @@ type server struct {
 	mu       sync.Mutex
 	clients  map[string]*client
 	lastSeen time.Time // when the last connection closed
+
+	untidy atomic.Bool // something ran since native memory was given back
 }
 
 func newServer(build string, budget int64) *server {
@@ -182,9 +185,19 @@ func (s *server) leave(c *client) {
 	s.mu.Unlock()
 	if last {
 		c.freeAll(s.store)
+		s.untidy.Store(true)
+	}
+}
+
+// tidy gives back what the runs of all clients have left, once none is connected for a while: the
+// next cell takes it over.
+func (s *server) tidy() {
+	if s.idleFor() > tidyAfter && s.untidy.CompareAndSwap(true, false) {
 		nativemem.Trim()
 	}
 }
+
+const tidyAfter = 10 * time.Second
 
 // idleFor returns how long nothing has been connected.
 func (s *server) idleFor() time.Duration {

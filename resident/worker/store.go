@@ -106,6 +106,10 @@ func (s *store) refund(n int64) {
 // in the order from what costs least to what costs most: results, programs, kept arrays.
 func (s *store) claim(need, take int64) error {
 	allowed := s.allowed(need)
+	if allowed < need { // what the allocator keeps is free as well
+		nativemem.Trim()
+		allowed = s.allowed(need)
+	}
 	s.mu.Lock()
 	before := s.live
 	var free []*array

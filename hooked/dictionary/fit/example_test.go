@@ -11,7 +11,7 @@ import (
 )
 
 // Activations that are sums of two of eight directions come apart into them.
-func ExampleRun() {
+func Example() {
 	random := rand.New(rand.NewPCG(1, 1))
 	directions := make([][]float64, 8)
 	for i := range directions {

@@ -84,16 +84,6 @@ def types_gguf():
     save_file(expected, HERE / "types_expected.safetensors")
 
 
-def unsupported_gguf():
-    """A type that the Go reader names but does not decode."""
-    w = gguf.GGUFWriter(HERE / "iq4_nl.gguf", "test")
-    w.add_tensor("blk.0.w", np.zeros((1, 18), dtype=np.uint8), raw_dtype=Q.IQ4_NL)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
-
-
 def types_safetensors():
     """One tensor of every plain type, written from memory: numpy has no bfloat16."""
     alive = []  # a TensorSpec holds an address only
@@ -134,6 +124,5 @@ def shards():
 
 
 types_gguf()
-unsupported_gguf()
 types_safetensors()
 shards()

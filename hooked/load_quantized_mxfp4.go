@@ -20,18 +20,6 @@ const (
 // mxfp4Values are the sixteen numbers of four bits.
 var mxfp4Values = [16]float32{0, 0.5, 1, 1.5, 2, 3, 4, 6, float32(math.Copysign(0, -1)), -0.5, -1, -1.5, -2, -3, -4, -6}
 
-// mxfp4 reads quantization_config: tensors in MXFP4 are known by their names, so that nothing
-// follows from it, but any other quantization would be misread.
-func (f *fields) mxfp4() {
-	q := f.sub("quantization_config")
-	if q == nil {
-		return
-	}
-	q.want("quant_method", "mxfp4")
-	q.said("modules_to_not_convert")
-	f.adopt("quantization_config", q)
-}
-
 // unpacked is the base of the name of a tensor of blocks or scales, if the other one is there too.
 func (s *source) unpacked(name string) (base string, ok bool) {
 	for _, ends := range [][2]string{{blocksSuffix, scalesSuffix}, {scalesSuffix, blocksSuffix}} {
