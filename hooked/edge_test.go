@@ -26,14 +26,14 @@ var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.Tensor{}, hooked
 	hooked.DType(""), hooked.Activation(""), hooked.Normalization(""), hooked.PositionalEmbedding(""), hooked.Direction(""),
 	hooked.AttentionKind(""), hooked.QKNorm(""), hooked.Router(""), hooked.RopeKind(""), hooked.CompositionMode(""),
 	hooked.SaveOptions{}, hooked.Family{}, hooked.NotebookModel{}, hooked.NotebookCache{}, hooked.Sizes{}, hooked.Order(0), hooked.OnceValue{},
-	hooked.Adapter{}, hooked.Inspection{}, hooked.StoredType{}}
+	hooked.Adapter{}, hooked.Inspection{}, hooked.StoredType{}, hooked.MetricData{}, hooked.Files{}}
 
 // exportedFunctions are functions that a program may call with what a failed step has left.
 var exportedFunctions = map[string]any{"Factored": hooked.Factored, "CompositionScores": hooked.CompositionScores, "EndsOfMask": hooked.EndsOfMask,
 	"NewMetric": hooked.NewMetric, "LogitDiff": hooked.LogitDiff, "With": hooked.With, "Layer": hooked.Layer, "ProjectOnto": hooked.ProjectOnto,
 	"ActName": hooked.ActName, "NewArray": hooked.NewArray, "StackTensors": hooked.StackTensors, "New": hooked.New, "Hooks": hooked.Hooks,
 	"FromStateDict": hooked.FromStateDict, "FromRepo": hooked.FromRepo, "FromPretrained": hooked.FromPretrained, "EncoderFromPretrained": hooked.EncoderFromPretrained,
-	"LoadAdapter": hooked.LoadAdapter, "Inspect": hooked.Inspect}
+	"LoadAdapter": hooked.LoadAdapter, "Inspect": hooked.Inspect, "FilesOf": hooked.FilesOf}
 
 // TestZeroValues calls every exported method of every exported type on its zero value and on nil,
 // with zero arguments: each returns, or panics with an error of its own words.

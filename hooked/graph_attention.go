@@ -53,7 +53,8 @@ func (b *builder) clippedUnlessNormed(x *Node) *Node {
 // weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch,
 // query, head, d_head], k and v are [batch, key, kv_head, d_head].
 func (b *builder) weightedValues(l int, q, k, v *Node) *Node {
-	if b.wants(AttnScores.At(l)) || b.plan.changes(AttnPattern.At(l)) {
+	wantsPattern := b.wants(AttnPattern.At(l)) && (q.Shape().Dim(1) < wholePattern || b.plan.changes(AttnPattern.At(l)))
+	if b.wants(AttnScores.At(l)) || wantsPattern {
 		return b.mix(b.pattern(l, q, k), v)
 	}
 	return b.weightedValuesBySpans(l, q, k, v)

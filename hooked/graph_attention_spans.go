@@ -12,6 +12,10 @@ import (
 const (
 	fewestQueries = 64 // in a span; shorter ones make the products inefficient
 	mostSpans     = 8  // of a text that is not long; more take longer to compile
+
+	// Patterns of fewer positions are made whole, in a run with gradients as in one without: to the
+	// last digit the same.
+	wholePattern = 512
 )
 
 // The scores of a long text are too many to be held together: 1.2 GB for 8,192 tokens of a model of

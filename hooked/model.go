@@ -3,6 +3,7 @@ package hooked
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopherlens/internal/brief"
@@ -98,15 +99,21 @@ func (m *Model) String() string {
 	for _, s := range m.skipped {
 		fmt.Fprintf(&b, "  not applied: %s\n", s)
 	}
-	for _, note := range m.notes {
+	for _, note := range m.allNotes() {
 		fmt.Fprintf(&b, "  %s\n", note)
-	}
-	if m.adapted != nil {
-		for _, a := range m.adapted.applied {
-			fmt.Fprintf(&b, "  with %v, times %v\n", a.Adapter, a.factor)
-		}
 	}
 	fmt.Fprintf(&b, "  texts get a BOS: %t\n", c.DefaultPrependBOS)
 	fmt.Fprintf(&b, "  computes with %s", m.backend)
 	return b.String()
+}
+
+// allNotes are the model's notes, and which adapters it has.
+func (m *Model) allNotes() []string {
+	notes := slices.Clone(m.notes)
+	if m.adapted != nil {
+		for _, a := range m.adapted.applied {
+			notes = append(notes, fmt.Sprintf("with %v, times %v", a.Adapter, a.factor))
+		}
+	}
+	return notes
 }

@@ -23,7 +23,7 @@ func TestOnceKnowsAllFields(t *testing.T) {
 		{reflect.TypeFor[Encoder](), []string{"m"}},
 		{reflect.TypeFor[Cache](), []string{"m", "tokens", "mask", "past", "order", "mu", "at", "later", "noBatch", "positions", "weights"}},
 		{reflect.TypeFor[KVCache](), []string{"m", "batch", "length", "room", "frozen", "values", "tokens", "mask", "angles", "edited", "inUse"}},
-		{reflect.TypeFor[Model](), []string{"cfg", "id", "eng", "weights", "tok", "texts", "givenTok", "applied", "skipped", "notes", "backend"}},
+		{reflect.TypeFor[Model](), []string{"cfg", "id", "eng", "weights", "tok", "texts", "givenTok", "adapted", "applied", "skipped", "notes", "backend"}},
 	} {
 		var fields []string
 		forFields(c.of, func(_ int, name string) { fields = append(fields, name) })

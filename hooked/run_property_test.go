@@ -194,20 +194,22 @@ func TestGradientOfASum(t *testing.T) {
 }
 
 // TestLongTexts holds attention that is computed some queries at a time, each waiting for others,
-// against the patterns that a run records, and a gradient through it against that through these.
+// against the scores that a run records, and a gradient through it against that through these.
 func TestLongTexts(t *testing.T) {
 	defer hooked.LongAbove(0)()
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
-		cfg := hooked.Config{NLayers: 2, DModel: 16, NCtx: 300, DHead: 4, NHeads: 4, DMLP: 32, DVocab: 50, ActFn: "gelu",
+		cfg := hooked.Config{NLayers: 2, DModel: 16, NCtx: 520, DHead: 4, NHeads: 4, DMLP: 32, DVocab: 50, ActFn: "gelu",
 			InitMode: "xavier_normal", Seed: 1}
 		m := hooked.Must(hooked.New(cfg, hooked.LoadOptions{Backend: be}))
 		tokens := make(hooked.Tokens, 2)
-		for i := range 300 {
+		for i := range 520 {
 			tokens[0] = append(tokens[0], i*7%m.Config().DVocab)
 			tokens[1] = append(tokens[1], i*11%m.Config().DVocab)
 		}
 		got := hooked.Must(m.Run(tokens))
-		want, _ := hooked.Must2(m.RunWithCache(tokens, hooked.Names("pattern")))
+		want, whole := hooked.Must2(m.RunWithCache(tokens, hooked.Names("attn_scores", "pattern")))
+		_, recorded := hooked.Must2(m.RunWithCache(tokens, hooked.Names("pattern")))
+		golden.Close(t, "pattern", recorded.Get("pattern", 1).Float32s(), whole.Get("pattern", 1).Float32s(), property)
 		golden.Close(t, "logits", got.Float32s(), want.Float32s(), property)
 		gradient := func(record ...hooked.Selector) []float32 {
 			_, _, grads, err := m.LossWithGradients(tokens, hooked.Names(record...), hooked.Gradients("blocks.0.hook_resid_pre"))
@@ -216,6 +218,6 @@ func TestLongTexts(t *testing.T) {
 			}
 			return grads.Get("resid_pre", 0).Float32s()
 		}
-		golden.Close(t, "gradients", gradient("blocks.0.hook_resid_pre"), gradient("pattern"), property)
+		golden.Close(t, "gradients", gradient("blocks.0.hook_resid_pre"), gradient("attn_scores"), property)
 	})
 }

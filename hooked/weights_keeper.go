@@ -76,7 +76,7 @@ type modelRecord struct {
 
 // record is all of a model but its weights and tokenizer.
 func (m *Model) record() modelRecord {
-	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.notes}
+	return modelRecord{m.cfg, m.applied, m.skipped, m.weights.shapes, m.allNotes()}
 }
 
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
