@@ -11,6 +11,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
+	"gopherlens/hooked/lens"
 	"gopherlens/hooked/patching"
 	"gopherlens/plots"
 )
@@ -53,18 +54,32 @@ func (t *tour) loadAndRun(w io.Writer) {
 }
 
 func (t *tour) editWithAHook(w io.Writer) {
-	model := t.model
-	layer, head := model.Config().NLayers*3/4, 3%model.Config().NHeads
+	model, cache := t.model, t.cache
 	// shown {
 	answers := hooked.Must(model.ToSingleTokens([][]string{{" Mary", " John"}}))
 	metric := hooked.LogitDiff(answers) // of the right name and the wrong one
+	direction := hooked.Must(lens.LogitDiffDirections(model, answers))
+	writes := hooked.Must(lens.HeadAttribution(model, cache, direction)) // [layer, head]
+	layer, head := largest(writes)
 	plain := hooked.Must(model.Measure(prompt, metric)).Item()
 	silent := hooked.Edit(hooked.AttnZ.At(layer), hooked.ZeroHead(head))
 	without := hooked.Must(model.Measure(prompt, metric, silent)).Item()
 	// }
 	t.metric = metric
-	fmt.Fprintf(w, "logit difference %.3f; with head %d of layer %d silent %.3f\n", plain, head, layer, without)
+	fmt.Fprintf(w, "head %d of layer %d writes most of it; logit difference %.3f, with that head silent %.3f\n", head, layer, plain, without)
 	fmt.Fprintln(w, "the hook was an argument of one run: the model is as it was")
+}
+
+// largest is where the largest entry of x [layer, head] stands.
+func largest(x *hooked.Tensor) (layer, head int) {
+	values, heads := x.Float32s(), x.Shape()[1]
+	at := 0
+	for i, v := range values {
+		if v > values[at] {
+			at = i
+		}
+	}
+	return at / heads, at % heads
 }
 
 func (t *tour) patch(w io.Writer) {
@@ -108,17 +123,32 @@ func (t *tour) fitADictionary(w io.Writer) {
 		Steps:      steps, Batch: 64, LearningRate: 3e-3,
 	}))
 	features := hooked.Must(out.Dictionary.Features(model, prompt))
-	strongest := features.TopFeatures(1)[0]
+	strongest := strongestAt(features, features.Rows()-1) // at the last word
 	// }
 	last := out.Curve[len(out.Curve)-1]
-	fmt.Fprintf(w, "64 directions, 4 of them at a time, explain %.0f %% of the stream after layer %d in the texts of this tour\n", 100*last.Explained, layer)
-	fmt.Fprintf(w, "the strongest in the prompt is feature %d:", strongest.Feature)
-	for i, v := range features.Feature(strongest.Feature) {
-		if v != 0 {
+	fmt.Fprintf(w, "64 directions, 4 of them at a time, explain %.1f %% of the stream after layer %d in the texts of this tour\n", 100*last.Explained, layer)
+	fmt.Fprintf(w, "the strongest at the last word is feature %d:", strongest)
+	for i, v := range features.Feature(strongest) {
+		if i > 0 && v != 0 { // what stands first lies far from all others, in every model
 			fmt.Fprintf(w, " %q %.1f", hooked.Must(model.ToStrTokens(prompt))[i], v)
 		}
 	}
 	fmt.Fprintln(w, "\n(a real one reads a million tokens: make dictionary)")
+}
+
+// strongestAt is the most active feature of a row.
+func strongestAt(s *dictionary.Sparse, row int) int {
+	from, to := s.From[row], s.From[row+1]
+	best := from
+	for i := from; i < to; i++ {
+		if s.Value[i] > s.Value[best] {
+			best = i
+		}
+	}
+	if from == to {
+		return 0
+	}
+	return int(s.Index[best])
 }
 
 func (t *tour) draw(w io.Writer) {

@@ -31,7 +31,7 @@ type step struct {
 
 var steps = []step{
 	{"A model", "A model is loaded in one line and run on a text. The cache has every activation, by TransformerLens' names.", "loadAndRun", (*tour).loadAndRun},
-	{"A hook", "An edit changes one activation of one run: here a head is set to zero, and the answer is measured.", "editWithAHook", (*tour).editWithAHook},
+	{"A hook", "An edit changes one activation of one run: here the head that writes most of the answer is set to zero.", "editWithAHook", (*tour).editWithAHook},
 	{"A patch", "Activations of one run are put into another, place by place: where does the answer come from?", "patch", (*tour).patch},
 	{"A dictionary", "The residual stream is taken apart into sparse features. This one is small, and fitted now.", "fitADictionary", (*tour).fitADictionary},
 	{"A picture", "Every result is a figure away.", "draw", (*tour).draw},
@@ -44,7 +44,7 @@ func Run(ctx context.Context, w io.Writer, o Options) error {
 		t.name = "smollm2-135m"
 	}
 	if t.steps == 0 {
-		t.steps = 200
+		t.steps = 100
 	}
 	for i, s := range steps {
 		if err := ctx.Err(); err != nil {

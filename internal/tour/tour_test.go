@@ -26,9 +26,9 @@ func TestRun(t *testing.T) {
 	text := out.String()
 	for _, want := range []string{
 		"1. A model", "model.RunWithCache(prompt)", "3 layers, 3 heads in each", "15 ",
-		"2. A hook", "hooked.ZeroHead(head)", "logit difference ",
+		"2. A hook", "lens.HeadAttribution(", "hooked.ZeroHead(head)", "logit difference ",
 		"3. A patch", "patching.Sweep{", "45 patched runs", "  before layer  0:  100 % at the name",
-		"4. A dictionary", "fit.Run(ctx, source", "the strongest in the prompt is feature ",
+		"4. A dictionary", "fit.Run(ctx, source", "the strongest at the last word is feature ",
 		"5. A picture", "plots.Imshow(grid", filepath.Join(folder, "gopherlens-tour.html"), "make lab",
 	} {
 		at := strings.Index(text, want)
