@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"gopherlens/hooked"
-	"gopherlens/hooked/activations"
 	"gopherlens/hooked/corpus"
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
 	"gopherlens/hooked/train"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/brown"
 )
 
 // Of the course's dictionary: 1,024 features of what SmolLM2-135M has in its residual stream after
@@ -31,23 +31,7 @@ const (
 // BrownRows are two parts of the Brown corpus as rows of 128 tokens of a model, each of whole
 // documents: what the course's dictionary was fitted to, and what it has not seen.
 func BrownRows(ctx context.Context, m *hooked.Model) (fitted, held *corpus.Tokenized, err error) {
-	texts, err := corpus.Package(ctx, "brown")
-	if err != nil {
-		return nil, nil, err
-	}
-	shuffled, err := corpus.Shuffled(texts, 1)
-	if err != nil {
-		return nil, nil, err
-	}
-	few, rest, err := corpus.Split(shuffled, 0.04, 1)
-	if err != nil {
-		return nil, nil, err
-	}
-	options := corpus.Options{Length: 128}
-	if fitted, err = corpus.ForModel(rest, m, options); err == nil {
-		held, err = corpus.ForModel(few, m, options)
-	}
-	return fitted, held, err
+	return brown.Rows(ctx, m)
 }
 
 // LoadDictionary is a trained dictionary of the course, as [Load] is a model.
@@ -73,21 +57,12 @@ func fitResid(ctx context.Context, run string, progress io.Writer) (*dictionary.
 	if err != nil {
 		return nil, err
 	}
-	fitted, _, err := BrownRows(ctx, model)
+	fitted, _, err := brown.Rows(ctx, model)
 	if err != nil {
 		return nil, err
 	}
-	begun, told := time.Now(), time.Now()
-	at := hooked.ResidPost.At(residLayer)
-	store, err := activations.Harvest(ctx, model, fitted, activations.Config{
-		Folder: filepath.Join(run, "activations"), Sites: at, Tokens: residTokens, DType: hooked.BF16,
-		Progress: func(p activations.Progress) {
-			if time.Since(told) > 20*time.Second {
-				told = time.Now()
-				fmt.Fprintln(progress, p)
-			}
-		},
-	})
+	begun, at := time.Now(), hooked.ResidPost.At(residLayer)
+	store, err := brown.Harvest(ctx, model, fitted, filepath.Join(run, "activations"), residTokens, at, progress)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/train"
-	"gopherlens/tokenize"
 )
 
 // Sizes of the model of four layers.
@@ -35,21 +34,13 @@ func startFourLayers() (*hooked.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenize.FromWords(words, tokenize.WordOptions{BOS: startWord, Pad: startWord, EOS: startWord, Unk: rareWord})
-	if err != nil {
-		return nil, err
-	}
-	return model.WithTokenizer(tok)
+	return withWords(model, words)
 }
 
 // FourLayersRows are rows of Brown's text in the model's words, each of its whole context. The last
 // 60,000 words were kept from the training: held asks for rows of them.
 func FourLayersRows(m *hooked.Model, n int, seed uint64, held bool) (hooked.Tokens, error) {
-	tok, err := m.Tokenizer()
-	if err != nil {
-		return nil, err
-	}
-	text, err := wordsOf(tok)
+	text, err := wordsOf(m)
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +95,7 @@ func nextKnown() train.Loss {
 
 func trainFourLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
 	const steps, rows = 1000, 32
-	tok, err := start.Tokenizer()
-	if err != nil {
-		return nil, err
-	}
-	text, err := wordsOf(tok)
+	text, err := wordsOf(start)
 	if err != nil {
 		return nil, err
 	}

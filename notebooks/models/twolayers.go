@@ -37,11 +37,16 @@ func startTwoLayers() (*hooked.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenize.FromWords(words, tokenize.WordOptions{BOS: startWord, Pad: startWord, EOS: startWord, Unk: rareWord})
-	if err != nil {
+	if model, err = model.WithWeights(hooked.StateDict{"pos_embed.W_pos": sines(twoLayersContext, 128)}); err != nil {
 		return nil, err
 	}
-	if model, err = model.WithWeights(hooked.StateDict{"pos_embed.W_pos": sines(twoLayersContext, 128)}); err != nil {
+	return withWords(model, words)
+}
+
+// withWords gives a model the words for its vocabulary.
+func withWords(model *hooked.Model, words []string) (*hooked.Model, error) {
+	tok, err := tokenize.FromWords(words, tokenize.WordOptions{BOS: startWord, Pad: startWord, EOS: startWord, Unk: rareWord})
+	if err != nil {
 		return nil, err
 	}
 	return model.WithTokenizer(tok)
@@ -68,7 +73,7 @@ const startWord, rareWord = "[start]", "[rare]"
 // Brown.
 func frequentWords(n int) ([]string, error) {
 	counts := make(map[string]int)
-	for text, err := range brown() {
+	for text, err := range brownDocuments() {
 		if err != nil {
 			return nil, err
 		}
@@ -89,8 +94,8 @@ func frequentWords(n int) ([]string, error) {
 	return append([]string{startWord, rareWord}, words[:n-2]...), nil
 }
 
-// brown are Brown's texts as words in lower case.
-func brown() iter.Seq2[[]string, error] {
+// brownDocuments are Brown's texts as words in lower case.
+func brownDocuments() iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		texts, err := corpus.Package(context.Background(), "brown")
 		if err != nil {
@@ -134,9 +139,13 @@ func twoLayersRepeats(n int, random *rand.Rand) hooked.Tokens {
 }
 
 // wordsOf is all of Brown in a model's words.
-func wordsOf(tok *tokenize.Tokenizer) (text []int, err error) {
+func wordsOf(m *hooked.Model) (text []int, err error) {
+	tok, err := m.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
 	rare, _ := tok.TokenToID(rareWord)
-	for words, err := range brown() {
+	for words, err := range brownDocuments() {
 		if err != nil {
 			return nil, err
 		}
@@ -153,8 +162,8 @@ func wordsOf(tok *tokenize.Tokenizer) (text []int, err error) {
 
 // twoLayersData are batches of which a quarter is Brown's text and the others are repeated
 // stretches.
-func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, error) {
-	text, err := wordsOf(tok)
+func twoLayersData(m *hooked.Model, rows int, seed uint64) (train.Data, error) {
+	text, err := wordsOf(m)
 	if err != nil {
 		return nil, err
 	}
@@ -175,11 +184,7 @@ func twoLayersData(tok *tokenize.Tokenizer, rows int, seed uint64) (train.Data, 
 
 func trainTwoLayers(ctx context.Context, start *hooked.Model, folder string, progress io.Writer) (*hooked.Model, error) {
 	const steps = 3000
-	tok, err := start.Tokenizer()
-	if err != nil {
-		return nil, err
-	}
-	data, err := twoLayersData(tok, 32, 1)
+	data, err := twoLayersData(start, 32, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,8 @@ import (
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
 	"gopherlens/hooked/train"
+	"gopherlens/internal/brown"
 	"gopherlens/internal/cachedir"
-
 	_ "gopherlens/xla"
 )
 
@@ -91,12 +91,12 @@ func (s *settings) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fitted, held, err := rows(ctx, model)
+	fitted, held, err := brown.Rows(ctx, model)
 	if err != nil {
 		return err
 	}
 	begin := time.Now()
-	store, err := harvest(ctx, model, fitted, filepath.Join(s.folder, "activations"), s.tokens, s.sites)
+	store, err := brown.Harvest(ctx, model, fitted, filepath.Join(s.folder, "activations"), s.tokens, s.sites, os.Stdout)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
 	"gopherlens/hooked/train"
+	"gopherlens/internal/brown"
 )
 
 // transcoders fits one to each layer, a group of layers after the other.
@@ -25,7 +26,7 @@ func (s *settings) transcoders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fitted, _, err := rows(ctx, model)
+	fitted, _, err := brown.Rows(ctx, model)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (s *settings) transcoders(ctx context.Context) error {
 			sites = append(sites, hooked.LN2Normalized.At(l), hooked.MLPOut.At(l))
 		}
 		folder := filepath.Join(s.folder, fmt.Sprintf("activations-%d", from))
-		store, err := harvest(ctx, model, fitted, folder, s.tokens, sites)
+		store, err := brown.Harvest(ctx, model, fitted, folder, s.tokens, sites, os.Stdout)
 		if err != nil {
 			return err
 		}
