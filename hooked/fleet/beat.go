@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A beat is what a worker says of itself every now and then. Nothing depends on it but the number of
-// tasks that are given out ahead, and what a caller is told.
+// A beat is what a worker says of itself every now and then. Nothing depends on it but the number
+// of tasks that are given out ahead, and what a caller is told.
 type beat struct {
 	Worker  string `json:"worker"`
 	Backend string `json:"backend"`

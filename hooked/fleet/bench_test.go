@@ -27,8 +27,9 @@ func cpu() float64 {
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
 }
 
-// BenchmarkHarvest harvests 4096 tokens of SmolLM2-135M in this process and in a fleet of one, in turns,
-// and compares the least time that each has computed: others' work makes it more, never less.
+// BenchmarkHarvest harvests 4096 tokens of SmolLM2-135M in this process and in a fleet of one, in
+// turns, and compares the least time that each has computed: others' work makes it more, never
+// less.
 func BenchmarkHarvest(b *testing.B) {
 	m, err := hooked.FromPretrained("smollm2-135m", hooked.DefaultProcessing, hooked.LoadOptions{Backend: golden.ForDefaultModel(b)})
 	if err != nil {
@@ -101,8 +102,8 @@ func heap() int {
 	return int(s.HeapAlloc)
 }
 
-// TestMemory sends bodies of 4 MB through a queue with caller, worker and server in this process: what
-// lives at the end is about what lived after a quarter of them.
+// TestMemory sends bodies of 4 MB through a queue with caller, worker and server in this process:
+// what lives at the end is about what lived after a quarter of them.
 func TestMemory(t *testing.T) {
 	fleet.WithNothing()
 	m, f := tiny(t), fleet.New(fleet.Folder(t.TempDir()))

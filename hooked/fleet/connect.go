@@ -90,30 +90,50 @@ func (c *conn) close() {
 	}
 }
 
+// A pace is how something is repeated: how long one call may take, and how long the pause after it
+// is, which doubles up to a longest one.
+type pace struct{ call, pause, longest time.Duration }
+
+var (
+	ofCalls  = pace{callTime, 50 * time.Millisecond, 2 * time.Second}
+	ofBodies = pace{bodyTime, 200 * time.Millisecond, 200 * time.Millisecond}
+)
+
+// callTime is how long one call of the server may take, bodyTime how long a body may be under way,
+// and patience for how long both are repeated.
+const (
+	callTime = 10 * time.Second
+	bodyTime = 10 * time.Minute
+	patience = time.Minute
+)
+
 // again repeats what failed for a reason that passes, such as a server that restarts or an election
 // among them.
 func again(ctx context.Context, patience time.Duration, try func(ctx context.Context) error) error {
+	return ofCalls.repeat(ctx, patience, try)
+}
+
+// slowly repeats what moves a whole body.
+func slowly(ctx context.Context, try func(ctx context.Context) error) error {
+	return ofBodies.repeat(ctx, patience, try)
+}
+
+func (p pace) repeat(ctx context.Context, patience time.Duration, try func(ctx context.Context) error) error {
 	deadline := time.Now().Add(patience)
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		inner, cancel := context.WithTimeout(ctx, callTime)
+	for pause := p.pause; ; pause = min(2*pause, p.longest) {
+		inner, cancel := context.WithTimeout(ctx, p.call)
 		err := try(inner)
 		cancel()
 		if err == nil || ctx.Err() != nil || !passes(err) || time.Now().After(deadline) {
 			return err
 		}
 		select {
-		case <-time.After(wait):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return err
 		}
 	}
 }
-
-// callTime is how long one call of the server may take, patience for how long it is repeated.
-const (
-	callTime = 10 * time.Second
-	patience = time.Minute
-)
 
 // passes tells errors that may pass.
 func passes(err error) bool {

@@ -46,8 +46,8 @@ func embed(ctx context.Context, folder string) (*embedded, *conn, error) {
 	return e, c, nil
 }
 
-// queueFolder is a folder that no other process has its queue in, emptied: the one that is asked for,
-// or the first of the user's cache that is free.
+// queueFolder is a folder that no other process has its queue in, emptied: the one that is asked
+// for, or the first of the user's cache that is free.
 func queueFolder(wanted string) (*flock.Flock, string, error) {
 	for n := 0; ; n++ {
 		folder := wanted

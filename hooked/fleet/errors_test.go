@@ -114,8 +114,8 @@ func TestNoWorker(t *testing.T) {
 	wants(t, err, `no worker for the backend "xla:of_another_world.so"`, "gopherlens worker --nats", "fleet.Backend takes one of these")
 }
 
-// TestUnknownModel has a worker that has neither cache nor hub: the caller is told; with the files in
-// the queue it computes.
+// TestUnknownModel has a worker that has neither cache nor hub: the caller is told; with the files
+// in the queue it computes.
 func TestUnknownModel(t *testing.T) {
 	cache := t.TempDir()
 	snapshot := filepath.Join(cache, "models--acme--tiny", "snapshots", "0123456789abcdef0123456789abcdef01234567")
@@ -207,8 +207,8 @@ func TestUnwritableFolder(t *testing.T) {
 	wants(t, failing(t, tiny(t), fleet.Folder(filepath.Join(file, "queue"))), "the folder of the queue", "not a directory")
 }
 
-// TestInterrupted ends a harvest in the middle: its tasks leave the queue, and it goes on to the same
-// bytes.
+// TestInterrupted ends a harvest in the middle: its tasks leave the queue, and it goes on to the
+// same bytes.
 func TestInterrupted(t *testing.T) {
 	m, c, folder := tiny(t), startCluster(t, 1), t.TempDir()
 	hereWorker(t, c.url())
@@ -266,10 +266,15 @@ func TestWhatIsNoData(t *testing.T) {
 			return err
 		},
 		"Credentials would do nothing without NATS": func() error { return failing(t, m, fleet.Credentials("x")) },
-		"a fleet does not take Slots":               func() error { return failing(t, m, fleet.Slots(2)) },
-		"NATS was given twice":                      func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.NATS("nats://b")) },
-		"a worker needs the address of a queue":     func() error { return fleet.Work(t.Context(), nil) },
-		"make it with fleet.New":                    func() error { return new(fleet.Fleet).Patches(t.Context(), m, patching.Job{}, nil) },
+		"RootCA would do nothing without NATS": func() error {
+			return failing(t, m, fleet.OnProgress(func(fleet.Progress) {}), fleet.RootCA("x"))
+		},
+		"Credentials needs a file":              func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.Credentials("")) },
+		"RootCA needs a file":                   func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.RootCA("")) },
+		"a fleet does not take Slots":           func() error { return failing(t, m, fleet.Slots(2)) },
+		"NATS was given twice":                  func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.NATS("nats://b")) },
+		"a worker needs the address of a queue": func() error { return fleet.Work(t.Context(), nil) },
+		"make it with fleet.New":                func() error { return new(fleet.Fleet).Patches(t.Context(), m, patching.Job{}, nil) },
 	} {
 		wants(t, run(), want)
 	}

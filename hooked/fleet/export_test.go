@@ -39,8 +39,8 @@ func Poison(operation string, matches func(part string) bool, fail func() error)
 	}
 }
 
-// Lie is a worker that returns bad results: cut off, no JSON, of another key, damaged, not as long as
-// they say, and two of which each stands under the other's name. It ends after so many tasks.
+// Lie is a worker that returns bad results: cut off, no JSON, of another key, damaged, not as long
+// as they say, and two of which each stands under the other's name. It ends after so many tasks.
 func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 	s := settings{url: url, ackWait: 2 * time.Second, slots: 1}
 	c, err := s.connect(ctx)

@@ -11,8 +11,9 @@ import (
 	"gopherlens/internal/brief"
 )
 
-// A Fleet is the machines that a queue leads to. It is what the field On of [activations.Config] and
-// the option patching.On take. It connects when it is first used, and is safe for concurrent use.
+// A Fleet is the machines that a queue leads to. It is what the field On of [activations.Config]
+// and the option patching.On take. It connects when it is first used, and is safe for concurrent
+// use.
 type Fleet struct {
 	s settings
 

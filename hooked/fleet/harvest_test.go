@@ -32,14 +32,7 @@ func tiny(t testing.TB) *hooked.Model {
 // rowsOf are n rows of tokens that have little in common.
 func rowsOf(t testing.TB, n, length int) corpus.Contexts {
 	t.Helper()
-	rows, state := make([][]int, n), uint32(1)
-	for i := range rows {
-		for range length {
-			state = state*1664525 + 1013904223
-			rows[i] = append(rows[i], int(state>>16)%336)
-		}
-	}
-	c, err := corpus.FromTokens(rows)
+	c, err := corpus.FromTokens(golden.Rows(n, length, 336))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +182,8 @@ func size(small, whole int) int {
 	return small
 }
 
-// TestHarvestAmongFaults harvests on three servers and four workers while these are killed, stopped,
-// suspended and lied to, and compares every byte with what one process makes.
+// TestHarvestAmongFaults harvests on three servers and four workers while these are killed,
+// stopped, suspended and lied to, and compares every byte with what one process makes.
 func TestHarvestAmongFaults(t *testing.T) {
 	t.Setenv("GOMLX_BACKEND", "go")
 	t.Setenv("GOPHERLENS_CACHE", t.TempDir())

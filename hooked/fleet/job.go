@@ -359,8 +359,8 @@ func (j *job) read(ctx context.Context, key string, msg jetstream.Msg, g *given)
 	return r, g.part.take(key, content, workers)
 }
 
-// redo removes a result and gives its task out again. A better one that came meanwhile is removed, too:
-// then the task is done once more.
+// redo removes a result and gives its task out again. A better one that came meanwhile is removed,
+// too: then the task is done once more.
 func (j *job) redo(ctx context.Context, key string, g *given) error {
 	err := again(ctx, patience, func(ctx context.Context) error {
 		return j.c.results.Purge(ctx, jetstream.WithPurgeSubject(resultSubject(j.key, key)))

@@ -19,8 +19,8 @@ import (
 	_ "gopherlens/internal/purego"
 )
 
-// Environment of this program where a test runs it as a worker: the queue's address, and how long it
-// waits before each task.
+// Environment of this program where a test runs it as a worker: the queue's address, and how long
+// it waits before each task.
 const (
 	childURL  = "GOPHERLENS_TEST_FLEET_WORKER"
 	childSlow = "GOPHERLENS_TEST_FLEET_SLOW"

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"gopherlens/internal/brief"
@@ -48,14 +49,12 @@ func (s *settings) of(options []Option, takes map[string]bool, who string) {
 		if !takes[name] {
 			s.refuse("%s does not take %s: it would do nothing there", who, name)
 		}
-		for _, before := range s.given[:i] {
-			if before == name {
-				s.refuse("%s was given twice, and only one can be followed", name)
-			}
+		if slices.Contains(s.given[:i], name) {
+			s.refuse("%s was given twice, and only one can be followed", name)
 		}
-	}
-	if s.url == "" && (s.credentials != "" || s.ca+s.crt != "" || s.backend != "" || s.share) {
-		s.refuse("%s would do nothing without NATS: there is no other machine", s.given[0])
+		if s.url == "" && ofOthers[name] {
+			s.refuse("%s would do nothing without NATS: there is no other machine", name)
+		}
 	}
 	if s.url != "" && s.folder != "" {
 		s.refuse("Folder would do nothing beside NATS: the queue lies where its servers are")
@@ -75,26 +74,33 @@ func option(name string, set func(*settings)) Option {
 	}
 }
 
-// NATS is where the queue is: nats://HOST:PORT, tls:// or ws://, several separated by commas. Without it
-// the queue is in this process.
-func NATS(address string) Option {
-	return option("NATS", func(s *settings) {
-		s.url = address
-		if address == "" {
-			s.refuse("NATS needs an address, such as nats://queue:4222")
+// text is an option that is a text, which an empty one says nothing of.
+func text(name, what, value string, field func(s *settings) *string) Option {
+	return option(name, func(s *settings) {
+		*field(s) = value
+		if value == "" {
+			s.refuse("%s needs %s", name, what)
 		}
 	})
+}
+
+// NATS is where the queue is: nats://HOST:PORT, tls:// or ws://, several separated by commas.
+// Without it the queue is in this process.
+func NATS(address string) Option {
+	return text("NATS", "an address, such as nats://queue:4222", address, func(s *settings) *string { return &s.url })
 }
 
 // Credentials are a file of NATS credentials (a user's token and key, as nsc writes it). It never
 // leaves this machine.
 func Credentials(file string) Option {
-	return option("Credentials", func(s *settings) { s.credentials = file })
+	return text("Credentials", "a file", file, func(s *settings) *string { return &s.credentials })
 }
 
 // RootCA is a PEM file of the authority that signed the servers' certificates, where that is not
 // one that the machine knows.
-func RootCA(file string) Option { return option("RootCA", func(s *settings) { s.ca = file }) }
+func RootCA(file string) Option {
+	return text("RootCA", "a file", file, func(s *settings) *string { return &s.ca })
+}
 
 // Certificate is this client's certificate and its key, PEM files, where the servers ask for one.
 func Certificate(file, key string) Option {
@@ -109,23 +115,13 @@ func Certificate(file, key string) Option {
 // Folder is where the queue inside this process keeps its streams; a folder in the user's cache
 // unless given. What is in it is removed when the next one begins.
 func Folder(path string) Option {
-	return option("Folder", func(s *settings) {
-		s.folder = path
-		if path == "" {
-			s.refuse("Folder needs a path")
-		}
-	})
+	return text("Folder", "a path", path, func(s *settings) *string { return &s.folder })
 }
 
 // Backend is what the workers compute with, where that is not what the model here does: one that
 // `gopherlens worker` names when it begins, such as "xla:pjrt_c_api_cuda_plugin.so".
 func Backend(kind string) Option {
-	return option("Backend", func(s *settings) {
-		s.backend = kind
-		if kind == "" {
-			s.refuse("Backend needs the kind of backend that a worker names when it begins")
-		}
-	})
+	return text("Backend", "the kind of backend that a worker names when it begins", kind, func(s *settings) *string { return &s.backend })
 }
 
 // ShareFiles puts the model's files into the queue's object store, for workers that have no access
@@ -175,10 +171,11 @@ func Slots(n int) Option {
 	})
 }
 
-// Which options mean something to whom.
+// Which options mean something to whom, and which only where there are other machines.
 var (
 	callerTakes = map[string]bool{"NATS": true, "Credentials": true, "RootCA": true, "Certificate": true, "Folder": true, "Backend": true,
 		"ShareFiles": true, "Wait": true, "OnProgress": true}
+	ofOthers    = map[string]bool{"Credentials": true, "RootCA": true, "Certificate": true, "Backend": true, "ShareFiles": true}
 	workerTakes = map[string]bool{"NATS": true, "Credentials": true, "RootCA": true, "Certificate": true, "AckWait": true, "Slots": true}
 )
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -106,27 +105,6 @@ func (c *conn) put(ctx context.Context, name string, open func() io.Reader) erro
 	return nil
 }
 
-// slowly repeats what moves a whole body.
-func slowly(ctx context.Context, try func(ctx context.Context) error) error {
-	deadline := time.Now().Add(patience)
-	for {
-		inner, cancel := context.WithTimeout(ctx, bodyTime)
-		err := try(inner)
-		cancel()
-		if err == nil || ctx.Err() != nil || !passes(err) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-	}
-}
-
-// bodyTime is how long a body may be under way.
-const bodyTime = 10 * time.Minute
-
 // unreachable is the error of a body that could not be fetched, through no fault of who made it.
 type unreachable struct{ err error }
 
@@ -136,8 +114,8 @@ func (u *unreachable) Unwrap() error { return u.err }
 // errGone says that a body was removed after it was announced.
 var errGone = errors.New("its body is no longer in the queue")
 
-// open reads a parcel. A body that is not the one of the parcel is an error of kind ErrUnsupportedFile
-// at its end at the latest.
+// open reads a parcel. A body that is not the one of the parcel is an error of kind
+// ErrUnsupportedFile at its end at the latest.
 func (c *conn) open(ctx context.Context, p parcel, limit int64) (io.ReadCloser, error) {
 	if p.Bytes < 0 || p.Bytes > limit {
 		return nil, damaged("it says that it has %d bytes, and there may be %d", p.Bytes, limit)

@@ -30,8 +30,8 @@ func TestTaskComesBack(t *testing.T) {
 	}
 }
 
-// TestTasksThatAreRefused reads tasks of other formats, with other keys, with what is not known, and
-// with names that lead to files of the worker's machine.
+// TestTasksThatAreRefused reads tasks of other formats, with other keys, with what is not known,
+// and with names that lead to files of the worker's machine.
 func TestTasksThatAreRefused(t *testing.T) {
 	good := task{Format: format, Operation: "harvest", Model: ref()}
 	for what, change := range map[string]func(*task){

@@ -37,8 +37,8 @@ type worker struct {
 	prepared prepared   // while that is held
 	report   func(Event)
 
-	// alone is held by tasks that came before and did not end well, so that one which kills its worker
-	// takes no other with it twice; and shared by all others
+	// alone is held by tasks that came before and did not end well, so that one which kills its
+	// worker takes no other with it twice; and shared by all others
 	alone sync.RWMutex
 
 	mu   sync.Mutex
@@ -58,8 +58,8 @@ type Event struct {
 	Err     error
 }
 
-// Work takes tasks from the queue at [NATS] and computes them, until the context ends. What is under
-// way then goes back to the queue. report, if not nil, is told of each task.
+// Work takes tasks from the queue at [NATS] and computes them, until the context ends. What is
+// under way then goes back to the queue. report, if not nil, is told of each task.
 //
 // It returns an error only if it cannot begin; afterwards it waits for servers that are away.
 func Work(ctx context.Context, report func(Event), options ...Option) error {
@@ -140,21 +140,9 @@ func (w *worker) speak(ctx context.Context) (stop func(), err error) {
 		return nil, err
 	}
 	w.c.nc.Publish(beatSubject, text)
-	ticker := time.NewTicker(beatEvery)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticker.C:
-				w.c.nc.Publish(beatSubject, text)
-			case <-done:
-				return
-			}
-		}
-	}()
+	silent := every(beatEvery, func() { w.c.nc.Publish(beatSubject, text) })
 	return func() {
-		ticker.Stop()
-		close(done)
+		silent()
 		called.Unsubscribe()
 		ended.Unsubscribe()
 	}, nil
@@ -171,7 +159,7 @@ func (w *worker) slot(ctx context.Context, consumer jetstream.Consumer) {
 	for ctx.Err() == nil {
 		msg, err := consumer.Next(jetstream.FetchContext(ctx))
 		if err != nil {
-			w.rest(ctx, consumer, err)
+			rest(ctx, err)
 			continue
 		}
 		w.take(ctx, msg)
@@ -179,7 +167,7 @@ func (w *worker) slot(ctx context.Context, consumer jetstream.Consumer) {
 }
 
 // rest waits a little after there was no task, or no server.
-func (w *worker) rest(ctx context.Context, consumer jetstream.Consumer, err error) {
+func rest(ctx context.Context, err error) {
 	if errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrNoMessages) {
 		return
 	}
@@ -260,8 +248,8 @@ type attempt struct {
 	number    int // how often it was begun
 }
 
-// begun counts an attempt at a task that came before. One that was with a worker who died of another
-// task was not begun.
+// begun counts an attempt at a task that came before. One that was with a worker who died of
+// another task was not begun.
 func (w *worker) begun(ctx context.Context, a *attempt) error {
 	subject := begunPrefix + "." + a.job + "." + a.key
 	msg, err := w.c.dead.GetLastMsgForSubject(ctx, subject)
@@ -289,12 +277,17 @@ const (
 
 // atWork tells the server that somebody is, until the function that it returns is called.
 func (w *worker) atWork(msg jetstream.Msg) (stop func()) {
-	ticker, done := time.NewTicker(w.ackWait/3), make(chan struct{})
+	return every(w.ackWait/3, func() { msg.InProgress() })
+}
+
+// every calls f again and again, until the function that it returns is called.
+func every(d time.Duration, f func()) (stop func()) {
+	ticker, done := time.NewTicker(d), make(chan struct{})
 	go func() {
 		for {
 			select {
 			case <-ticker.C:
-				msg.InProgress()
+				f()
 			case <-done:
 				return
 			}

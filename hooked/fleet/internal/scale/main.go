@@ -98,8 +98,8 @@ func (w *workers) Pop() any {
 	return last
 }
 
-// simulate sends every task through queue, worker, store and caller. A task is given out when one of
-// those before it, as many as are ahead of the workers, has been taken over.
+// simulate sends every task through queue, worker, store and caller. A task is given out when one
+// of those before it, as many as are ahead of the workers, has been taken over.
 func (r rates) simulate(gpus int) outcome {
 	perTask := r.shard / (r.values * r.bytes) // tokens
 	tasks := int(r.tokens/perTask + 0.5)
