@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/wholefile"
 )
 
 // A compiler is hundreds of megabytes: half a second to read at each start. Its checksum is kept
@@ -51,7 +51,7 @@ func (s *Store) Checksum(id Identity) ([]byte, error) {
 	sum, ok := readSum(kept, id)
 	if !ok {
 		var err error
-		if sum, err = sumFile(id.Path); err != nil {
+		if _, sum, err = wholefile.Digest(id.Path); err != nil {
 			return nil, err
 		}
 	}
@@ -79,17 +79,4 @@ func readSum(kept string, id Identity) (sum []byte, ok bool) {
 	now := time.Now()
 	os.Chtimes(kept, now, now)
 	return r.Sum, true
-}
-
-func sumFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return nil, err
-	}
-	return h.Sum(nil), nil
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -56,13 +55,8 @@ func (f File) Verify() error {
 func Check(path, name, want string) error { return check(path, name, want, fetchAgain) }
 
 func check(path, name, want, advice string) error {
-	file, err := os.Open(path)
+	_, sum, err := wholefile.Sum(path)
 	if err != nil {
-		return err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
 		return err
 	}
 	return compare(name, sum, want, advice)
@@ -76,16 +70,15 @@ func (f File) Place(path string, write func(io.Writer) error) error {
 		if err := write(io.MultiWriter(w, sum)); err != nil {
 			return err
 		}
-		return compare(f.Name, sum, f.SHA256, fetchAgain)
+		return compare(f.Name, hex.EncodeToString(sum.Sum(nil)), f.SHA256, fetchAgain)
 	})
 }
 
 // fetchAgain is what to do about a file that came as another than the pinned one.
 const fetchAgain = "fetch it again, and check your package index if this comes back"
 
-// compare returns an error with advice unless sum is want.
-func compare(name string, sum hash.Hash, want, advice string) error {
-	got := hex.EncodeToString(sum.Sum(nil))
+// compare returns an error with advice unless got is want.
+func compare(name, got, want, advice string) error {
 	if got == want {
 		return nil
 	}
