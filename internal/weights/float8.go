@@ -1,6 +1,9 @@
 package weights
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // The floats of eight bits (Micikevicius et al. 2022, arXiv 2209.05433) as safetensors and torch
 // name them: the numbers of bits of exponent and mantissa. FN has no infinities, FNUZ neither these
@@ -23,13 +26,17 @@ func (d DType) IsFloat8() bool {
 	return false
 }
 
-// bytewise makes a layout of what each byte stands for.
+// bytewise makes a layout of what each byte stands for; its table is made when it is first read by.
 func bytewise(value func(b byte) float64) layout {
-	var table [256]float32
-	for b := range table {
-		table[b] = float32(value(byte(b)))
-	}
+	of := sync.OnceValue(func() *[256]float32 {
+		var table [256]float32
+		for b := range table {
+			table[b] = float32(value(byte(b)))
+		}
+		return &table
+	})
 	return layout{block: 1, bytes: 1, floats: func(dst []float32, src []byte) {
+		table := of()
 		for i, b := range src[:len(dst)] {
 			dst[i] = table[b]
 		}

@@ -3,6 +3,7 @@ package weights
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"sync"
 )
 
 // The i-quants: super-blocks of 256 values in which an index stands for four or eight values of a
@@ -12,9 +13,14 @@ import (
 // A grid is a table of the i-quants: its entries of width values lie one after the other.
 type grid []float32
 
-// newGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values as
+// newGrid is a table that is unpacked when it is first asked for: few processes read i-quants.
+func newGrid(digits string, values ...float32) func() grid {
+	return sync.OnceValue(func() grid { return unpackedGrid(digits, values) })
+}
+
+// unpackedGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values as
 // fit, the first in the lowest bits.
-func newGrid(digits string, values ...float32) grid {
+func unpackedGrid(digits string, values []float32) grid {
 	packed, err := hex.DecodeString(digits)
 	if err != nil {
 		panic(err) // the table is in this package
@@ -79,7 +85,7 @@ func decodeIQ2_XXS(x []float32, b []byte) {
 		word := binary.LittleEndian.Uint32(b[6+8*g:])
 		scale := d * (0.5 + float32(word>>28)) * 0.25
 		for k, index := range indices {
-			signed(x[32*g+8*k:], scale, iq2xxs.eight(int(index)), evenSigns[word>>(7*k)&127], 0)
+			signed(x[32*g+8*k:], scale, iq2xxs().eight(int(index)), evenSigns[word>>(7*k)&127], 0)
 		}
 	}
 }
@@ -91,7 +97,7 @@ func decodeIQ2_XS(x []float32, b []byte) {
 	for k := range 32 {
 		word := binary.LittleEndian.Uint16(b[2+2*k:])
 		scale := d * (0.5 + float32(scales[k/4]>>(k/2%2*4)&15)) * 0.25
-		signed(x[8*k:], scale, iq2xs.eight(int(word&511)), evenSigns[word>>9], 0)
+		signed(x[8*k:], scale, iq2xs().eight(int(word&511)), evenSigns[word>>9], 0)
 	}
 }
 
@@ -102,7 +108,7 @@ func decodeIQ2_S(x []float32, b []byte) {
 	for k := range 32 {
 		index := int(low[k]) | int(high[k/4]>>(k%4*2)&3)<<8
 		scale := d * (0.5 + float32(scales[k/4]>>(k/2%2*4)&15)) * 0.25
-		signed(x[8*k:], scale, iq2s.eight(index), signs[k], 0)
+		signed(x[8*k:], scale, iq2s().eight(index), signs[k], 0)
 	}
 }
 
@@ -113,7 +119,7 @@ func decodeIQ3_XXS(x []float32, b []byte) {
 	for k, index := range indices {
 		word := binary.LittleEndian.Uint32(b[66+k/8*4:])
 		scale := d * (0.5 + float32(word>>28)) * 0.5
-		signed(x[4*k:], scale, iq3xxs.four(int(index)), evenSigns[word>>(k/2%4*7)&127], k%2*4)
+		signed(x[4*k:], scale, iq3xxs().four(int(index)), evenSigns[word>>(k/2%4*7)&127], k%2*4)
 	}
 }
 
@@ -124,7 +130,7 @@ func decodeIQ3_S(x []float32, b []byte) {
 	for k := range 64 {
 		index := int(low[k]) | int(high[k/8]>>(k%8)&1)<<8
 		scale := d * float32(1+2*(scales[k/16]>>(k/8%2*4)&15))
-		signed(x[4*k:], scale, iq3s.four(index), signs[k/2], k%2*4)
+		signed(x[4*k:], scale, iq3s().four(index), signs[k/2], k%2*4)
 	}
 }
 
@@ -149,7 +155,7 @@ func decodeIQ1_S(x []float32, b []byte) {
 	for k := range 32 {
 		word := binary.LittleEndian.Uint16(b[34+k/4*2:])
 		index := int(low[k]) | int(word>>(k%4*3)&7)<<8
-		moved(x[8*k:], d*float32(2*(word>>12&7)+1), iq1s.eight(index), word>>15 != 0)
+		moved(x[8*k:], d*float32(2*(word>>12&7)+1), iq1s().eight(index), word>>15 != 0)
 	}
 }
 
@@ -168,7 +174,7 @@ func decodeIQ1_M(x []float32, b []byte) {
 	for k := range 32 {
 		top := high[k/2] >> (k % 2 * 4)
 		index := int(low[k]) | int(top&7)<<8
-		moved(x[8*k:], d*float32(2*(words[k/8]>>(k/2%4*3)&7)+1), iq1s.eight(index), top&8 != 0)
+		moved(x[8*k:], d*float32(2*(words[k/8]>>(k/2%4*3)&7)+1), iq1s().eight(index), top&8 != 0)
 	}
 }
 
