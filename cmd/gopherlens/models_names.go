@@ -11,15 +11,19 @@ import (
 )
 
 func newModelNames() *cobra.Command {
+	return newListing("names", "List the short names of models, with the repositories that they stand for", listNames)
+}
+
+// newListing is a command of models that prints a table of ours.
+func newListing(use, short string, list func(w io.Writer, asJSON bool) error) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "names",
-		Short: "List the short names of models, with the repositories that they stand for",
-		Example: `  gopherlens models names
-  gopherlens models names --json`,
-		Args: operands(),
+		Use:     use,
+		Short:   short,
+		Example: "  gopherlens models " + use + "\n  gopherlens models " + use + " --json",
+		Args:    operands(),
 	}
 	asJSON := jsonFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error { return listNames(c.OutOrStdout(), *asJSON) }
+	c.RunE = func(c *cobra.Command, _ []string) error { return list(c.OutOrStdout(), *asJSON) }
 	return c
 }
 

@@ -42,16 +42,7 @@ func showModel(ctx context.Context, w io.Writer, name string, asJSON bool) error
 }
 
 func newModelFamilies() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "families",
-		Short: "List the families of models that can be loaded, with their names in config.json and GGUF files",
-		Example: `  gopherlens models families
-  gopherlens models families --json`,
-		Args: operands(),
-	}
-	asJSON := jsonFlag(c)
-	c.RunE = func(c *cobra.Command, _ []string) error { return listFamilies(c.OutOrStdout(), *asJSON) }
-	return c
+	return newListing("families", "List the families of models that can be loaded, with their names in config.json and GGUF files", listFamilies)
 }
 
 // listFamilies prints the table that models are loaded by.

@@ -10,7 +10,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/corpus"
-
+	"gopherlens/internal/golden"
 	_ "gopherlens/xla"
 )
 
@@ -30,15 +30,7 @@ func tiny(t testing.TB, be compute.Backend) *hooked.Model {
 // rowsOf are n rows of a length that have little in common.
 func rowsOf(t testing.TB, n, length int) corpus.Contexts {
 	t.Helper()
-	rows := make([][]int, n)
-	state := uint32(1)
-	for i := range rows {
-		for range length {
-			state = state*1664525 + 1013904223
-			rows[i] = append(rows[i], int(state>>16)%336)
-		}
-	}
-	c, err := corpus.FromTokens(rows)
+	c, err := corpus.FromTokens(golden.Rows(n, length, 336))
 	if err != nil {
 		t.Fatal(err)
 	}

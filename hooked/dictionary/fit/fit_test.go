@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
+
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/circuits"
@@ -188,19 +190,14 @@ func asSet(t *testing.T, d *dictionary.Dictionary) {
 	}
 }
 
-// A training that was interrupted goes on to the same weights, and the same state.
-func TestResume(t *testing.T) {
-	be := golden.PureGo(t)
-	c := toyConfig(dictionary.BatchTopK)
-	c.Steps, c.Dictionary.Normalization = 12, dictionary.AverageOnlyIn
-	whole, err := fit.RunOn(context.Background(), be, toySource(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Folder, c.Every = t.TempDir(), 5
+// interrupted is what a training comes to that keeps its state so often, is stopped at a step, and
+// then goes on.
+func interrupted(t *testing.T, be compute.Backend, c fit.Config, every, at int) *fit.Result {
+	t.Helper()
+	c.Folder, c.Every = t.TempDir(), every
 	stopped := errors.New("stopped")
 	c.OnStep = func(r *fit.Report) error {
-		if r.Step == 7 {
+		if r.Step == at {
 			return stopped
 		}
 		return nil
@@ -213,6 +210,19 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rest
+}
+
+// A training that was interrupted goes on to the same weights, and the same state.
+func TestResume(t *testing.T) {
+	be := golden.PureGo(t)
+	c := toyConfig(dictionary.BatchTopK)
+	c.Steps, c.Dictionary.Normalization = 12, dictionary.AverageOnlyIn
+	whole, err := fit.RunOn(context.Background(), be, toySource(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := interrupted(t, be, c, 5, 7)
 	if rest.Steps != 12 || len(rest.Curve) != 5 {
 		t.Errorf("%d steps, %d of them here", rest.Steps, len(rest.Curve))
 	}

@@ -2,7 +2,6 @@ package fit_test
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -165,22 +164,7 @@ func TestResampleResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Folder, c.Every = t.TempDir(), 3
-	stopped := errors.New("stopped")
-	c.OnStep = func(r *fit.Report) error {
-		if r.Step == 3 {
-			return stopped
-		}
-		return nil
-	}
-	if _, err := fit.RunOn(context.Background(), be, toySource(), c); !errors.Is(err, stopped) {
-		t.Fatal(err)
-	}
-	c.OnStep = nil
-	rest, err := fit.ResumeOn(context.Background(), be, toySource(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rest := interrupted(t, be, c, 3, 3)
 	if rest.Curve[0].Step != 4 || rest.Curve[0].Resampled != 3 {
 		t.Errorf("step %d gave %d features a new start", rest.Curve[0].Step, rest.Curve[0].Resampled)
 	}
