@@ -68,10 +68,11 @@ func (b *builder) weightedValuesBySpans(l int, q, k, v *Node) *Node {
 	var parts, patterns []*Node
 	for _, queries := range querySpans(n, most) {
 		keys := b.visible(l, queries, keysInAll)
+		asked := q
 		if done := len(parts) - spansInProcess; isLong && done >= 0 {
-			q = after(q, parts[done])
+			asked = after(q, parts[done])
 		}
-		weights, sums := b.softmaxParts(l, b.scores(l, q, k, queries, keys))
+		weights, sums := b.softmaxParts(l, b.scores(l, asked, k, queries, keys))
 		parts = append(parts, b.mixParts(weights, sums, keys.of(v, 1)))
 		if recorded {
 			patterns = append(patterns, keys.back(divided(weights, sums), 3, keysInAll))

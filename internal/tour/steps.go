@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopherlens/hooked"
@@ -123,32 +124,18 @@ func (t *tour) fitADictionary(w io.Writer) {
 		Steps:      steps, Batch: 64, LearningRate: 3e-3,
 	}))
 	features := hooked.Must(out.Dictionary.Features(model, prompt))
-	strongest := strongestAt(features, features.Rows()-1) // at the last word
+	active, values := hooked.Must2(features.At(0, -1)) // at the last word
+	strongest := active[slices.Index(values, slices.Max(values))]
 	// }
 	last := out.Curve[len(out.Curve)-1]
 	fmt.Fprintf(w, "64 directions, 4 of them at a time, explain %.1f %% of the stream after layer %d in the texts of this tour\n", 100*last.Explained, layer)
 	fmt.Fprintf(w, "the strongest at the last word is feature %d:", strongest)
-	for i, v := range features.Feature(strongest) {
+	for i, v := range features.Feature(int(strongest)) {
 		if i > 0 && v != 0 { // what stands first lies far from all others, in every model
 			fmt.Fprintf(w, " %q %.1f", hooked.Must(model.ToStrTokens(prompt))[i], v)
 		}
 	}
 	fmt.Fprintln(w, "\n(a real one reads a million tokens: make dictionary)")
-}
-
-// strongestAt is the most active feature of a row.
-func strongestAt(s *dictionary.Sparse, row int) int {
-	from, to := s.From[row], s.From[row+1]
-	best := from
-	for i := from; i < to; i++ {
-		if s.Value[i] > s.Value[best] {
-			best = i
-		}
-	}
-	if from == to {
-		return 0
-	}
-	return int(s.Index[best])
 }
 
 func (t *tour) draw(w io.Writer) {
