@@ -71,10 +71,10 @@
 //
 // # Models that differ in weights alone
 //
-// [Model.WithWeights] is a model with other values of some weights, [Model.WithAdapter] one with a LoRA
-// added ([LoadAdapter]). Such models share their programs and the weights that are the same, so that a
-// run is made with or without by calling it on the one or the other. [Inspect] tells what a model's files
-// say before they are loaded, and what would be refused.
+// [Model.WithWeights] is a model with other values of some weights, [Model.WithAdapter] one with a
+// LoRA added ([LoadAdapter]). Such models share their programs and the weights that are the same,
+// so that a run is made with or without by calling it on the one or the other. [Inspect] tells
+// what a model's files say before they are loaded, and what would be refused.
 //
 // # Weight processing
 //

@@ -44,8 +44,8 @@ type editing struct {
 	backward bool          // it is of the gradient
 }
 
-// editors are the builders that are calling an edit's function or a metric's, by their graphs: so far the only
-// way from a node to what it is part of.
+// editors are the builders that are calling an edit's function or a metric's, by their graphs: so
+// far the only way from a node to what it is part of.
 var editors sync.Map // *Graph to *builder
 
 // editorOf is the builder that has called the edit which x is computed in; nil if there is none.

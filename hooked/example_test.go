@@ -8,7 +8,8 @@ import (
 	"gopherlens/hooked"
 )
 
-// The examples run on a tiny random Llama; with "smollm2-135m" in place of the folder they run on a real model.
+// The examples run on a tiny random Llama; with "smollm2-135m" in place of the folder they run on
+// a real model.
 const exampleModel = "testdata/arch/llama"
 
 func ExampleFromPretrained() {
@@ -55,8 +56,8 @@ func ExampleNames() {
 	// unknown hook "blocks.0.attn.hook_patern"; nearest: "blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern", "blocks.2.attn.hook_pattern"
 }
 
-// A dictionary of two features is spliced into the residual stream, and its features are recorded and
-// changed like any activation.
+// A dictionary of two features is spliced into the residual stream, and its features are recorded
+// and changed like any activation.
 func ExampleTap() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
 	tokens := hooked.Tokens{{1, 20, 300, 4}}

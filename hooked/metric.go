@@ -116,7 +116,8 @@ func (r *run) setMetric() (err error) {
 // Measure runs the model and computes the metric's mean over prompts: a scalar, and nothing else of
 // the run. A metric that is not a number is an error.
 //
-//	hooked.Must(model.Measure(prompts, hooked.LogitDiff(answers), hooked.Edit(hooked.AttnZ.At(9), hooked.ZeroHead(6)))).Item()
+//	silent := hooked.Edit(hooked.AttnZ.At(9), hooked.ZeroHead(6))
+//	hooked.Must(model.Measure(prompts, hooked.LogitDiff(answers), silent)).Item()
 func (m *Model) Measure(input any, metric Metric, options ...Option) (*Tensor, error) {
 	out, err := m.measured(input, metric, options, verbMeasure)
 	if err != nil {

@@ -76,8 +76,9 @@ func (m Metric) redescribed(change func(d *MetricData)) Metric {
 	return m.described(d)
 }
 
-// LogitProjection is the sum of the logits at each prompt's last token, each times its weight, [batch]:
-// how far the prediction lies in a direction of the vocabulary. There are as many weights as tokens.
+// LogitProjection is the sum of the logits at each prompt's last token, each times its weight,
+// [batch]: how far the prediction lies in a direction of the vocabulary. There are as many weights
+// as tokens.
 func LogitProjection(weights []float32) Metric {
 	return NewMetric([]int{-1}, func(logits *Node, values []*Node) *Node {
 		batch, n, vocab := logits.Shape().Dim(0), logits.Shape().Dim(1), logits.Shape().Dim(2)

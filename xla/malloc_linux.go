@@ -39,10 +39,11 @@ import "C"
 
 import "gopherlens/internal/nativemem"
 
-// XLA asks for memory in each product, to pack its operands, and gives it back. By itself glibc maps
-// large pieces anew each time, and the threads' arenas take no more than 64 MB: the system cleared
-// 2 GB of pages in one run of 2,048 tokens of SmolLM2-135M, a fifth of its time (at 4,096 a third).
-// So there is one arena, which maps nothing and keeps what is freed; [nativemem.Tidy] bounds that.
+// XLA asks for memory in each product, to pack its operands, and gives it back. By itself glibc
+// maps large pieces anew each time, and the threads' arenas take no more than 64 MB: the system
+// cleared 2 GB of pages in one run of 2,048 tokens of SmolLM2-135M, a fifth of its time (at 4,096
+// a third). So there is one arena, which maps nothing and keeps what is freed; [nativemem.Tidy]
+// bounds that.
 func init() {
 	nativemem.Use(nativemem.Allocator{Trim: func() { C.trim() }, Used: func() int64 { return int64(C.used()) }})
 }

@@ -31,8 +31,8 @@ type Config struct {
 	// [MaxCovariance] values, too: it takes 16 times the square of their number in memory.
 	NoCovariance bool
 
-	// On computes the shards, such as a fleet of machines; nil for this process. What comes of it is
-	// bit for bit the same where the workers have the same backend and processors.
+	// On computes the shards, such as a fleet of machines; nil for this process. What comes of it
+	// is bit for bit the same where the workers have the same backend and processors.
 	On Fleet
 
 	// Progress, if not nil, is called after each batch, one call at a time.

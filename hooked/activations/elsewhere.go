@@ -88,8 +88,8 @@ func (s *Shards) Next() (Shard, bool, error) {
 const maxShards = 1 << 40
 
 // Keep puts what was computed of a shard into the folder, on whose behalf so many workers are at
-// work. What is not of this shard, truncated or no finite numbers, is an [hooked.ErrUnsupportedFile]
-// and changes nothing; any other error ends the harvest.
+// work. What is not of this shard, truncated or no finite numbers, is an
+// [hooked.ErrUnsupportedFile] and changes nothing; any other error ends the harvest.
 func (s *Shards) Keep(shard Shard, content io.Reader, workers int) error {
 	h := s.h
 	f := s.memory.again(h.index, shard.Number)

@@ -75,8 +75,8 @@ func ExampleStore_Batches() {
 	// [batch=44 d_model=36] 1584 values of z, next 3
 }
 
-// Mean ablation with the mean of a corpus: the heads of layer 1 give at each position what they give
-// on average.
+// Mean ablation with the mean of a corpus: the heads of layer 1 give at each position what they
+// give on average.
 func ExampleMoments_MeanTensor() {
 	model, store, remove := exampleStore()
 	defer remove()

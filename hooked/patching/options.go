@@ -99,7 +99,8 @@ func Ungroup() Option { return option("Ungroup", func(s *settings) { s.ungroup =
 // come before the patch. What they name with [hooked.Tap] is a site to sweep over:
 //
 //	latents := hooked.ResidPre.At(5).Tap("hook_sae_acts_post")
-//	patching.Sweep{Kind: patching.Kind{Site: latents, Over: "pos"}, Base: corrupted, Source: patching.FromTokens(clean), Metric: metric}.
+//	patching.Sweep{Kind: patching.Kind{Site: latents, Over: "pos"}, Base: corrupted,
+//		Source: patching.FromTokens(clean), Metric: metric}.
 //		Run(model, patching.Edits(hooked.Edit(hooked.ResidPre.At(5), splice)))
 //
 // An edit's function may look at anything, so that each patch is a run of its own, from the first

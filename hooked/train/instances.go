@@ -105,9 +105,9 @@ func (v *Vars) Set(name string, x *Node) {
 	v.state[name] = x
 }
 
-// Forget clears what the optimizer remembers of entries of a variable that is trained, such as their
-// moments: those where the mask, a bool of the variable's shape, is true. It is for entries that
-// [Vars.Set] gives a new start.
+// Forget clears what the optimizer remembers of entries of a variable that is trained, such as
+// their moments: those where the mask, a bool of the variable's shape, is true. It is for entries
+// that [Vars.Set] gives a new start.
 func (v *Vars) Forget(name string, entries *Node) {
 	was := named(v.start, name, "trained variable")
 	if entries == nil || entries.DType() != dtypes.Bool || !entries.Shape().EqualDimensions(was.Shape()) {

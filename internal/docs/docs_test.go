@@ -102,8 +102,8 @@ var (
 )
 
 // TestCommands looks up what pages tell readers to type: targets of the Makefile and their
-// variables, packages and tests, scripts, services of the container. What gopherlens itself takes is
-// looked up where its commands are, in cmd/gopherlens.
+// variables, packages and tests, scripts, services of the container. What gopherlens itself takes
+// is looked up where its commands are, in cmd/gopherlens.
 func TestCommands(t *testing.T) {
 	makefile := read(t, "Makefile")
 	targets := map[string]bool{}

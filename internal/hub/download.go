@@ -31,8 +31,8 @@ var weightFiles = []string{
 	"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
 }
 
-// weightEndings are tried next, each only if exactly one file of the repository
-// has it, or the parts of one that is split: converted models, and Neel Nanda's, which end in final.pth.
+// weightEndings are tried next, each only if exactly one file of the repository has it, or the
+// parts of one that is split: converted models, and Neel Nanda's, which end in final.pth.
 var weightEndings = []string{".gguf", ".safetensors", "final.pth"}
 
 const indexEnding = ".index.json"

@@ -31,8 +31,8 @@ func Trim() {
 	}
 }
 
-// slack is how many bytes may be kept for the next run: a run of 4,096 tokens of a small model takes
-// a gigabyte and more beside its results.
+// slack is how many bytes may be kept for the next run: a run of 4,096 tokens of a small model
+// takes a gigabyte and more beside its results.
 var slack = max(512<<20, sysmem.Total()/16)
 
 // pause is the least time between two looks at what is kept, each of which takes some 50 µs.

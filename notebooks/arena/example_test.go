@@ -7,8 +7,8 @@ import (
 	"gopherlens/notebooks/arena"
 )
 
-// A student's function begins as a stub. A check that calls it, arena.Check(exercise, ...), says that it is
-// not done yet, and the notebook goes on.
+// A student's function begins as a stub. A check that calls it, arena.Check(exercise, ...), says
+// that it is not done yet, and the notebook goes on.
 func Example() {
 	double := func(x float64) float64 { panic(arena.Todo("1.1 double")) }
 	defer func() {
