@@ -214,3 +214,74 @@ func TestApplyBranches(t *testing.T) {
 		apply("its results exchanged", loop(true), []float32{3, 6, 9})
 	})
 }
+
+// TestApplySorts changes what GoMLX's words for a sort leave out: the axis, what is sorted, and the
+// order. A sort that is asked for again is the same program.
+func TestApplySorts(t *testing.T) {
+	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
+		m := newTiny(t, tiny, be)
+		x := hooked.Must(m.NewTensor([][]float32{{4, 1}, {2, 3}}, "i j"))
+		check := func(name string, programs int, f func(x *graph.Node) *graph.Node, want ...float32) {
+			t.Helper()
+			before := m.Programs()
+			out, err := hooked.Apply("i j", f, x)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			golden.Close(t, name, out.Float32s(), want, exact)
+			if n := m.Programs() - before; n != programs {
+				t.Errorf("%s: %d programs compiled, want %d", name, n, programs)
+			}
+		}
+		along := func(axis int) func(x *graph.Node) *graph.Node {
+			return func(x *graph.Node) *graph.Node { return graph.Sort(x, axis, true) }
+		}
+		check("along i", 1, along(0), 2, 1, 4, 3)
+		check("along j", 1, along(1), 1, 4, 2, 3)
+		check("along i again", 0, along(0), 2, 1, 4, 3)
+		of := func(second bool) func(x *graph.Node) *graph.Node {
+			return func(x *graph.Node) *graph.Node {
+				a, b := graph.MulScalar(x, 2), graph.MulScalar(x, 3)
+				if second {
+					a, b = b, a
+				}
+				return graph.Sort(a, 0, true)
+			}
+		}
+		check("of the first", 1, of(false), 4, 2, 8, 6)
+		check("of the second", 1, of(true), 6, 3, 12, 9)
+		by := func(falling, inOne bool) func(x *graph.Node) *graph.Node {
+			return func(x *graph.Node) *graph.Node {
+				g := x.Graph()
+				comparison := func(falling, both bool) *graph.Function {
+					return graph.NewClosure(g, func(g *graph.Graph) []*graph.Node {
+						value := graph.ScalarZero(g, x.DType()).Shape()
+						a, b := graph.Parameter(g, "a", value), graph.Parameter(g, "b", value)
+						if !both && falling {
+							return []*graph.Node{graph.GreaterThan(a, b)}
+						}
+						less := graph.LessThan(a, b)
+						if both {
+							if more := graph.GreaterThan(a, b); falling {
+								less = more
+							}
+						}
+						return []*graph.Node{less}
+					})
+				}
+				if inOne {
+					return graph.SortFunc(comparison(falling, true), 0, true, x)[0]
+				}
+				rising, fallen := comparison(false, false), comparison(true, false)
+				if falling {
+					rising = fallen
+				}
+				return graph.SortFunc(rising, 0, true, x)[0]
+			}
+		}
+		check("rising, by one of two closures", 1, by(false, false), 2, 1, 4, 3)
+		check("falling, by the other", 1, by(true, false), 4, 3, 2, 1)
+		check("rising, by one value of two", 1, by(false, true), 2, 1, 4, 3)
+		check("falling, by the other value", 1, by(true, true), 4, 3, 2, 1)
+	})
+}

@@ -203,16 +203,31 @@ type watchedBuilder struct {
 	seen hash.Hash
 }
 
-func (w watchedBuilder) Main() compute.Function { return watchedFunction{w.Builder.Main(), w.seen} }
+func (w watchedBuilder) Main() compute.Function {
+	return watchedFunction{w.Builder.Main(), w.seen, make(map[compute.Function]int)}
+}
 
 type watchedFunction struct {
 	compute.Function
-	seen hash.Hash
+	seen     hash.Hash
+	closures map[compute.Function]int // in the order in which they were made
 }
 
 func (w watchedFunction) Constant(flat any, dims ...int) (compute.Value, error) {
 	fmt.Fprint(w.seen, dims, flat, ";")
 	return w.Function.Constant(flat, dims...)
+}
+
+func (w watchedFunction) Closure() (compute.Function, error) {
+	f, err := w.Function.Closure()
+	w.closures[f] = len(w.closures)
+	return f, err
+}
+
+// Sort notes what GoMLX's own words for a sort leave out.
+func (w watchedFunction) Sort(comparator compute.Function, axis int, stable bool, inputs ...compute.Value) ([]compute.Value, error) {
+	fmt.Fprint(w.seen, "sort ", w.closures[comparator], axis, stable, ";")
+	return w.Function.Sort(comparator, axis, stable, inputs...)
 }
 
 // What a loop, a branch or a call does is in functions of their own, of which a graph does not tell
@@ -233,8 +248,10 @@ func (w watchedFunction) Call(f compute.Function, inputs ...compute.Value) ([]co
 	return w.Function.Call(f, inputs...)
 }
 
-// alone makes the graph equal to no other.
-func (w watchedFunction) alone() { fmt.Fprint(w.seen, "graph ", graphsAlone.Add(1), ";") }
+func (w watchedFunction) alone() { standAlone(w.seen) }
+
+// standAlone makes a graph equal to no other.
+func standAlone(seen hash.Hash) { fmt.Fprint(seen, "graph ", graphsAlone.Add(1), ";") }
 
 var graphsAlone atomic.Int64
 
@@ -243,16 +260,40 @@ var graphsAlone atomic.Int64
 func (p *program) identify(constants hash.Hash) string {
 	h := sha256.New()
 	for _, n := range p.graph.Nodes() {
-		fmt.Fprintln(h, n)
+		fmt.Fprintln(h, n, nodeIDs(n.Inputs()))
 	}
-	var ids []string
-	for _, n := range p.nodes {
-		ids = append(ids, fmt.Sprint(n.Id()))
+	if p.severalInClosure() {
+		standAlone(constants)
 	}
-	fmt.Fprintln(h, strings.Join(ids, " "))
+	fmt.Fprintln(h, nodeIDs(p.nodes))
 	for _, r := range p.results {
 		fmt.Fprintln(h, r.of(p.layer), r.kind, r.slot, r.byPrefix, r.axes)
 	}
 	h.Write(constants.Sum(nil))
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// severalInClosure reports whether a closure, such as the comparison of a sort, computes more than
+// one value: then nothing tells which of them it gives.
+func (p *program) severalInClosure() bool {
+	computed := make(map[*Function]int)
+	for _, n := range p.graph.Nodes() {
+		if f := n.Function(); f.IsClosure() && n.Type() != NodeTypeParameter {
+			computed[f]++
+		}
+	}
+	for _, n := range computed {
+		if n > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+func nodeIDs(nodes []*Node) []NodeId {
+	ids := make([]NodeId, len(nodes))
+	for i, n := range nodes {
+		ids[i] = n.Id()
+	}
+	return ids
 }
