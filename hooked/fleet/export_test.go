@@ -40,8 +40,9 @@ func Poison(operation string, matches func(part string) bool, fail func() error)
 }
 
 // Lie is a worker that returns bad results: cut off, no JSON, of another key, damaged, not as long
-// as they say, and two of which each stands under the other's name. It ends after so many tasks.
-func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
+// as they say, and two of which each stands under the other's name. It ends after so many tasks. ready is called
+// before the first.
+func Lie(ctx context.Context, url string, tasks int, ready func()) (lies int, err error) {
 	s := settings{url: url, ackWait: 2 * time.Second, slots: 1}
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -54,10 +55,16 @@ func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 	}
 	w := newWorker(c, backend.Kind(be.Description()), &s)
 	w.name = "liar"
+	silent, err := w.speak(ctx) // so that it removes lies that come late, as results
+	if err != nil {
+		return 0, err
+	}
+	defer silent()
 	consumer, err := w.consumer(ctx)
 	if err != nil {
 		return 0, err
 	}
+	ready()
 	var held []jetstream.Msg
 	for n := 0; n < tasks && ctx.Err() == nil; {
 		msg, err := consumer.Next(jetstream.FetchMaxWait(time.Second))
@@ -65,6 +72,10 @@ func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 			continue
 		}
 		job, key, err := keysOf(msg.Subject())
+		if err != nil {
+			return lies, err
+		}
+		meta, err := msg.Metadata()
 		if err != nil {
 			return lies, err
 		}
@@ -81,7 +92,6 @@ func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 			return lies, err
 		}
 		body, r := []byte(right), result{Key: key, Worker: w.name}
-		subject := resultSubject(job, key)
 		switch n % 6 {
 		case 0: // cut off, and consistently so
 			body = body[:len(body)-9]
@@ -99,8 +109,7 @@ func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 				}
 				continue
 			}
-			_, other, _ := keysOf(held[0].Subject())
-			subject, r.Key = resultSubject(job, other), other
+			_, r.Key, _ = keysOf(held[0].Subject())
 			held[0].DoubleAck(ctx)
 		}
 		if r.Body, err = c.pack(ctx, "liar/"+key, body); err != nil {
@@ -114,7 +123,10 @@ func Lie(ctx context.Context, url string, tasks int) (lies int, err error) {
 			r.Body.Bytes++
 			text, _ = json.Marshal(r)
 		}
-		if err := c.publish(ctx, subject, text, resultsStream); err != nil {
+		if n%6 != 1 {
+			key = r.Key
+		}
+		if err := w.deliver(ctx, job, key, meta.Sequence.Stream, r.Body, text); err != nil {
 			return lies, err
 		}
 		msg.DoubleAck(ctx)

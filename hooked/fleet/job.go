@@ -439,18 +439,3 @@ func (j *job) tell(last bool) {
 	j.s.progress(Progress{Operation: j.operation, Done: j.done, Of: j.src.of(), Workers: workers, Again: j.again,
 		PerSecond: float64(j.done) / max(elapsed.Seconds(), 1e-9), Elapsed: elapsed})
 }
-
-// end removes what is left of the job from the queue, and tells the workers.
-func (j *job) end() {
-	ctx, cancel := context.WithTimeout(context.Background(), callTime)
-	defer cancel()
-	j.c.tasks.Purge(ctx, jetstream.WithPurgeSubject(taskSubject("*", j.key, ">")))
-	j.c.dead.Purge(ctx, jetstream.WithPurgeSubject(begunPrefix+"."+j.key+".>"))
-	j.c.nc.Publish(endedSubject+j.key, nil)
-	for _, g := range j.out {
-		j.c.drop(g.body)
-	}
-	if j.ended && len(j.out) == 0 {
-		j.c.results.Purge(ctx, jetstream.WithPurgeSubject(resultSubject(j.key, ">")))
-	}
-}

@@ -204,12 +204,21 @@ func (c *conn) drop(p parcel) {
 
 // publish puts a message into a stream, on its disk when it returns.
 func (c *conn) publish(ctx context.Context, subject string, data []byte, stream string) error {
-	err := again(ctx, patience, func(ctx context.Context) error {
-		_, err := c.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithExpectStream(stream), jetstream.WithRetryAttempts(0))
+	_, err := c.publishNumbered(ctx, subject, data, stream)
+	return err
+}
+
+// publishNumbered is publish that tells the message's number in the stream.
+func (c *conn) publishNumbered(ctx context.Context, subject string, data []byte, stream string) (number uint64, err error) {
+	err = again(ctx, patience, func(ctx context.Context) error {
+		ack, err := c.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithExpectStream(stream), jetstream.WithRetryAttempts(0))
+		if err == nil {
+			number = ack.Sequence
+		}
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("the stream %s: %w", stream, denied(err))
+		return 0, fmt.Errorf("the stream %s: %w", stream, denied(err))
 	}
-	return nil
+	return number, nil
 }

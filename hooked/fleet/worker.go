@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +42,8 @@ type worker struct {
 
 	mu   sync.Mutex
 	jobs map[string]map[*under]bool // tasks under way, by job
+
+	endings endings
 }
 
 // under is a task under way.
@@ -135,7 +136,7 @@ func (w *worker) speak(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	ended, err := w.c.nc.Subscribe(endedSubject+"*", func(msg *nats.Msg) { w.giveUp(strings.TrimPrefix(msg.Subject, endedSubject)) })
+	ended, err := w.c.nc.Subscribe(endedSubject+"*", w.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +224,12 @@ func (w *worker) take(ctx context.Context, msg jetstream.Msg) {
 	}
 	inner, end := w.begin(ctx, job)
 	defer end()
+	if w.endings.isOver(job, meta.Sequence.Stream) { // a message that was under way then
+		msg.Ack()
+		return
+	}
 	defer w.atWork(msg)()
-	a := attempt{job: job, key: key, delivered: int(meta.NumDelivered), number: 1}
+	a := attempt{job: job, key: key, task: meta.Sequence.Stream, delivered: int(meta.NumDelivered), number: 1}
 	what, err := w.handle(inner, msg, &a)
 	w.tell(Event{key, what, time.Since(started), err})
 	switch {
@@ -244,8 +249,9 @@ func (w *worker) take(ctx context.Context, msg jetstream.Msg) {
 // An attempt is a task that a worker has.
 type attempt struct {
 	job, key  string
-	delivered int // how often it was given to a worker, this time included
-	number    int // how often it was begun
+	task      uint64 // its number in the queue
+	delivered int    // how often it was given to a worker, this time included
+	number    int    // how often it was begun
 }
 
 // begun counts an attempt at a task that came before. One that was with a worker who died of
@@ -331,9 +337,8 @@ func (w *worker) handle(ctx context.Context, msg jetstream.Msg, a *attempt) (wha
 			err = fault.Recovered(r)
 		}
 	}()
-	subject := resultSubject(a.job, a.key)
 	if a.delivered > 1 || msg.Headers().Get(againHeader) != "" {
-		_, err := w.c.results.GetLastMsgForSubject(ctx, subject)
+		_, err := w.c.results.GetLastMsgForSubject(ctx, resultSubject(a.job, a.key))
 		if err == nil {
 			return "done already", nil
 		}
@@ -358,6 +363,9 @@ func (w *worker) handle(ctx context.Context, msg jetstream.Msg, a *attempt) (wha
 		return t.Operation, err
 	}
 	r := result{Key: a.key, Worker: w.name, Seconds: time.Since(started).Seconds()}
+	if time.Since(started) > longTask && w.unasked(ctx, a) {
+		return "done already, or its job is over", nil
+	}
 	if r.Body, err = w.c.packWritten(ctx, a.job+"/result/"+a.key, write); err != nil {
 		return t.Operation, err
 	}
@@ -365,7 +373,21 @@ func (w *worker) handle(ctx context.Context, msg jetstream.Msg, a *attempt) (wha
 	if err != nil {
 		return t.Operation, err
 	}
-	return t.Operation, w.c.publish(ctx, subject, text, resultsStream)
+	return t.Operation, w.deliver(ctx, a.job, a.key, a.task, r.Body, text)
+}
+
+// longTask is how long a task takes in which a worker may have been suspended, or cut off from its
+// servers, so that it did not hear the end of the job.
+const longTask = time.Second
+
+// unasked tells that a task has left the queue: another worker was given it and has done it, or its
+// job is over.
+func (w *worker) unasked(ctx context.Context, a *attempt) bool {
+	err := again(ctx, patience, func(ctx context.Context) error {
+		_, err := w.c.tasks.GetMsg(ctx, a.task)
+		return err
+	})
+	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
 // againHeader marks a task that was given out before.
