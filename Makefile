@@ -101,6 +101,12 @@ bench: setup build/bench/bin/transformers build/golden/ready
 	go run ./bench/harvest -runs 3 -tokens 32768 build/golden/bin/python
 	go run ./bench/dictionary build/golden/bin/python
 
+# How time and memory grow with tokens, rows, models, prompts and processes, beside TransformerLens: bench/SCALE.md
+# and the curves beside it. It takes most of an hour.
+.PHONY: bench-scale
+bench-scale: setup build/bench/bin/transformers
+	go run ./bench/scale $(SCALE_FLAGS) build/bench/bin/python
+
 build/bench/bin/transformers: bench/model/requirements.txt
 	@python3 -m venv build/bench
 	@scripts/watch "PyTorch and TransformerLens" build/bench/bin/pip install -q -r $<

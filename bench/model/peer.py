@@ -32,12 +32,12 @@ def report(name, seconds, **what):
     print(json.dumps({"name": name, "seconds": seconds, **what}), flush=True)
 
 
-def load(path):
+def load(path, n_ctx=2048):
     folder, file = os.path.split(os.path.realpath(path))
     hf = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
     c = hf.config
     cfg = HookedTransformerConfig(
-        n_layers=c.num_hidden_layers, d_model=c.hidden_size, n_ctx=2048, d_head=c.hidden_size // c.num_attention_heads,
+        n_layers=c.num_hidden_layers, d_model=c.hidden_size, n_ctx=n_ctx, d_head=c.hidden_size // c.num_attention_heads,
         n_heads=c.num_attention_heads, n_key_value_heads=c.num_key_value_heads, d_mlp=c.intermediate_size,
         d_vocab=c.vocab_size, act_fn="silu", gated_mlp=True, eps=c.rms_norm_eps, normalization_type="RMS",
         positional_embedding_type="rotary", rotary_base=100000, rotary_dim=c.hidden_size // c.num_attention_heads,
@@ -110,4 +110,5 @@ def main(path, prompts, part=1):
     report("peak memory", 0, bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

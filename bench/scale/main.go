@@ -1,0 +1,118 @@
+//go:build linux
+
+// Command scale tells how time and memory grow, beside TransformerLens: with the tokens of a prompt,
+// the rows of a batch, the model, the prompts of a sweep, and the processes that run at once.
+//
+//	scale [-curves tokens,batch] [-out bench/SCALE.md] PYTHON    # both sides
+//	scale ours CURVE MODEL.gguf prompts.json                     # ours alone
+//
+// `make bench-scale` runs it. The curves are drawn beside the page, by gopherlens/plots.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"gopherlens/bench/sides"
+	"gopherlens/internal/cachedir"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// found are the points of a curve, by side and in order.
+type found struct {
+	curve
+	sides [2][]point
+}
+
+var names = [2]string{"TransformerLens 2.16.1", "Gopherlens"}
+
+func run() error {
+	if len(os.Args) == 5 && os.Args[1] == "ours" {
+		return ours(os.Args[2], os.Args[3], os.Args[4])
+	}
+	only := flag.String("curves", "", "only these, separated by commas; their pictures and no page are written")
+	out := flag.String("out", "bench/SCALE.md", "where the page goes")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		return fmt.Errorf("want the Python interpreter that has TransformerLens; `make bench-scale` gives it")
+	}
+	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	prompts := filepath.Join("bench", "model", "prompts.json")
+	var all []found
+	for _, c := range curves {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), c.name) {
+			continue
+		}
+		f := found{curve: c}
+		for side, command := range [2][]string{
+			append([]string{flag.Arg(0), filepath.Join("bench", "scale", "peer.py"), c.name, model, prompts}, c.points...),
+			{self, "ours", c.name, model, prompts},
+		} {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", c.name, names[side])
+			measure := once
+			if c.name == "copies" {
+				measure = copies
+			}
+			if f.sides[side], err = measure(command, c); err != nil {
+				return fmt.Errorf("%s: %s: %w", c.name, names[side], err)
+			}
+		}
+		if err := f.draw(filepath.Dir(*out)); err != nil {
+			return err
+		}
+		fmt.Fprint(os.Stderr, f.table())
+		all = append(all, f)
+	}
+	if *only != "" {
+		return nil
+	}
+	return os.WriteFile(*out, []byte(page(all)), 0o644)
+}
+
+// once measures a curve in one process.
+func once(command []string, _ curve) ([]point, error) { return sides.Measure(command, point.named) }
+
+// copies measures the first process, and two, three and four at once.
+func copies(command []string, c curve) (all []point, err error) {
+	for _, at := range c.points {
+		n, _ := strconv.Atoi(at)
+		var group sync.WaitGroup
+		each, errs := make([][]point, n), make([]error, n)
+		for i := range n {
+			group.Go(func() { each[i], errs[i] = sides.Measure(command, point.named) })
+		}
+		group.Wait()
+		sum := point{Curve: c.name, At: at, Part: 1}
+		for i, points := range each {
+			if errs[i] != nil {
+				return nil, errs[i]
+			}
+			if len(points) != 1 {
+				return nil, fmt.Errorf("a process measured %d points", len(points))
+			}
+			sum.Seconds += points[0].Seconds / float64(n)
+			sum.Bytes += points[0].Bytes
+		}
+		all = append(all, sum)
+	}
+	return all, nil
+}
