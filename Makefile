@@ -147,10 +147,10 @@ OUT ?= build/fixtures
 golden: build/golden/ready
 	build/golden/bin/python internal/golden/gen/make.py --family "$(FAMILY)" "$(OUT)"
 
-# What Model.Save has written, loaded into TransformerLens itself.
+# What Model.Save has written, loaded into TransformerLens itself; and control vectors into Python's gguf.
 .PHONY: check-saved
 check-saved: build/golden/ready
-	GOPHERLENS_GOLDEN_PYTHON=$(abspath build/golden/bin/python) go test ./hooked -run SavedInTransformerLens -v
+	GOPHERLENS_GOLDEN_PYTHON=$(abspath build/golden/bin/python) go test ./hooked ./hooked/steer -run 'SavedIn(TransformerLens|Python)' -v
 
 build/golden/ready: internal/golden/gen/requirements.txt
 	@python3 -m venv build/golden
