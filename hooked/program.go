@@ -74,6 +74,7 @@ const (
 	scalarResult
 	weightGradResult
 	greedyResult
+	encodedResult
 )
 
 // A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph
