@@ -328,15 +328,18 @@ func ofTwoTexts(r *request) error {
 	return nil
 }
 
-// readSource takes the text that an encoder-decoder's encoder reads, or what it has made of it.
+// readSource takes the text that an encoder-decoder's encoder reads, or what the decoder's layers
+// have made of that.
 func (r *run) readSource() error {
 	if r.m.cfg.NEncoderLayers == 0 {
 		return nil
 	}
-	if x := r.req.encoded; x != nil {
-		r.plan.source, r.plan.fromEncoded = x.Shape()[1], true
-		if err := r.in.setTensor(inputEncoded, x); err != nil {
-			return err
+	if kept := r.req.sourceKV; kept != nil {
+		r.plan.source, r.plan.sourceKept = kept[0].Shape()[1], true
+		for i, x := range kept {
+			if err := r.in.setTensor(sourceKVName(i/2, "KV"[i%2:i%2+1]), x); err != nil {
+				return err
+			}
 		}
 		return r.maskSource()
 	}

@@ -19,8 +19,8 @@ func (b *builder) attention(l int, resid *Node) *Node { return b.attend(l, b.att
 // attend is attention to inputs that are normalized already.
 func (b *builder) attend(l int, in attnInputs) *Node {
 	q := b.tap(AttnQ.At(l), b.clippedUnlessNormed(b.project(l, "Q", in.q)))
-	k := b.tap(AttnK.At(l), b.ungroup(b.clippedUnlessNormed(b.project(l, "K", in.k))), b.kvAxes("d_head")...)
-	v := b.tap(AttnV.At(l), b.ungroup(b.clipped(b.project(l, "V", in.v))), b.kvAxes("d_head")...)
+	k := b.tap(AttnK.At(l), b.ungroup(b.clippedUnlessNormed(b.lookedAt(l, "K", in.k))), b.kvAxes("d_head")...)
+	v := b.tap(AttnV.At(l), b.ungroup(b.clipped(b.lookedAt(l, "V", in.v))), b.kvAxes("d_head")...)
 	if b.cfg.UseQKNorm {
 		q = b.clipped(b.qkNorm(b.layerName(l, "attn.q_norm"), qNormSites.at(l), q, "batch", "pos", "head", "d_head"))
 		k = b.clipped(b.qkNorm(b.layerName(l, "attn.k_norm"), kNormSites.at(l), k, b.kvAxes("d_head")...))

@@ -21,8 +21,9 @@ type builder struct {
 
 	batch int // prompts
 	// [batch, source, d_model] what an encoder-decoder's encoder has made of its text, which the
-	// decoder's layers look at; nil in other models, and in the encoder
-	encoded *Node
+	// decoder's layers look at; nil in other models, and where their keys and values are given
+	encoded  *Node
+	sourceKV []*Node // these keys and values of each layer, for the next run
 
 	// given is what a graph of somebody else's has for parameters; nil in one of our own.
 	given  func(name string, shape shapes.Shape) *Node

@@ -11,7 +11,6 @@ import (
 const (
 	inputSource     = "input.source"      // [batch, source] int32
 	inputSourceMask = "input.source_mask" // [batch, source] int32, 1 for a token, 0 for a pad
-	inputEncoded    = "input.encoded"     // [batch, source, d_model]
 )
 
 // encoderPart is the configuration of an encoder-decoder's encoder, a stack of layers like others.
@@ -35,11 +34,8 @@ func (c Config) crossPart() Config {
 }
 
 // encodeSource is what the encoder makes of its text, [batch, source, d_model], after its last
-// norm: computed, or by an earlier run.
+// norm.
 func (b *builder) encodeSource() *Node {
-	if b.plan.fromEncoded {
-		return b.input(inputEncoded, dtypes.Float32, b.batch, b.plan.source, b.cfg.DModel)
-	}
 	s := newStack(b.cfg.encoderPart(), encoderStack, b.plan.source)
 	s.masked = b.plan.sourceMasked
 	return b.inside(s, func() *Node {
@@ -69,3 +65,24 @@ func (b *builder) crossAttention(l int, resid *Node) *Node {
 	out = b.tap(CrossAttnOut.At(l), out)
 	return b.tap(ResidMidCross.At(l), Add(resid, out))
 }
+
+// lookedAt are layer l's keys ("K") or values ("V") of x [batch, key, d_model], [batch, key,
+// kv_head, d_head]. Those of another text do not change from step to step of a generation, and are
+// computed in the first.
+func (b *builder) lookedAt(l int, which string, x *Node) *Node {
+	if b.ofOthers == 0 {
+		return b.project(l, which, x)
+	}
+	if b.plan.sourceKept {
+		return b.input(sourceKVName(l, which), dtypes.Float32, b.batch, b.ofOthers, b.cfg.NKeyValueHeads, b.cfg.DHead)
+	}
+	x = b.project(l, which, x)
+	if b.plan.keepsSource {
+		b.sourceKV = append(b.sourceKV, x)
+	}
+	return x
+}
+
+// sourceKVName is the graph input that holds the keys or values of the source that layer l of a
+// decoder looks at.
+func sourceKVName(l int, which string) string { return crossStack.layer(l) + "kv." + which }

@@ -17,7 +17,7 @@ func (b *builder) forward() {
 	if b.plan.kvRoom > 0 {
 		b.past = b.input(inputPast, dtypes.Int32)
 	}
-	if b.cfg.NEncoderLayers > 0 {
+	if b.cfg.NEncoderLayers > 0 && !b.plan.sourceKept {
 		b.encoded = b.encodeSource()
 	}
 	b.setPositions()
@@ -109,7 +109,7 @@ func (b *builder) block(l int, resid *Node) *Node {
 	mlpReads := resid
 	if !b.cfg.ParallelAttnMLP {
 		resid = b.tap(ResidMid.At(l), Add(resid, attnOut))
-		if b.encoded != nil {
+		if b.cfg.NEncoderLayers > 0 {
 			resid = b.crossAttention(l, resid)
 		}
 		mlpReads = resid

@@ -11,7 +11,7 @@ func (b *builder) mlp(l int, x *Node) *Node {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
 	name, sites := "ln2", ln2Sites
-	if b.encoded != nil { // the second norm is that of what looks at the encoder
+	if b.cfg.NEncoderLayers > 0 { // the second norm is that of what looks at the encoder
 		name, sites = "ln3", ln3Sites
 	}
 	x = b.norm(b.cfg.preNorm(), b.layerName(l, name), sites.at(l), x)

@@ -57,6 +57,9 @@ func (b *builder) nameResults(p *program) {
 	if b.plan.encoded {
 		add(result{kind: encodedResult, axes: []string{"batch", "pos", "d_model"}}, b.encoded)
 	}
+	for _, n := range b.sourceKV {
+		add(result{kind: sourceKVResult, axes: []string{"batch", "source", "kv_head", "d_head"}}, n)
+	}
 	for _, n := range b.newKV {
 		add(result{kind: kvResult, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)
 	}

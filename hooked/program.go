@@ -75,6 +75,7 @@ const (
 	weightGradResult
 	greedyResult
 	encodedResult
+	sourceKVResult
 )
 
 // A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph

@@ -55,6 +55,7 @@ type results struct {
 	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
 	kv                             []*tensors.Tensor // keys and values of each layer in turn
+	sourceKV                       []*Tensor         // the same of an encoder-decoder's source
 	// what the caches hold, or will compute from
 	held map[*tensors.Tensor]bool
 }
@@ -134,6 +135,8 @@ func (r *run) file(s step, x *Tensor, values []*tensors.Tensor, out *results) (n
 			out.scalar = t
 		case encodedResult:
 			out.encoded = t
+		case sourceKVResult:
+			out.sourceKV = append(out.sourceKV, t)
 		case greedyResult:
 			out.greedy = t
 		case kvResult:

@@ -42,11 +42,11 @@ type request struct {
 	textLength int  // of the text that the input is the beginning of; 0 if it is all
 	lossTokens Tokens
 	tokenTypes [][]int
-	// of an encoder-decoder: the encoder's text, which of its tokens are real, what it was encoded to
-	// if that is known, and which of the decoder's tokens are real
+	// of an encoder-decoder: the encoder's text, which of its tokens are real, the keys and values of
+	// it if they are known, and which of the decoder's tokens are real
 	source                 Tokens
 	sourceMask, targetMask [][]int
-	encoded                *Tensor
+	sourceKV               []*Tensor
 }
 
 type observer struct {

@@ -34,10 +34,13 @@ type scope struct {
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
 	anyLayer     bool // it is of layers alone, and its program serves others too
-	// of an encoder-decoder: positions of the encoder's text, whether some are pads, whether what the
-	// encoder makes of it is given, and whether it is a result
-	source                             int
-	sourceMasked, fromEncoded, encoded bool
+	// of an encoder-decoder: positions of the encoder's text, whether some are pads, and whether what
+	// the encoder makes of it is a result
+	source                int
+	sourceMasked, encoded bool
+	// whether the keys and values that the decoder's layers find there are results, for the next
+	// steps of a generation, or are given
+	keepsSource, sourceKept bool
 	// how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
 	prefixes int
 }

@@ -134,7 +134,7 @@ func (r *run) setLayers() error {
 func (r *run) within(sites []Site) []Site {
 	return filterSites(sites, func(s Site) bool {
 		if s.has(inSource) {
-			return !r.plan.fromEncoded
+			return !r.plan.sourceKept
 		}
 		if l, ok := s.Layer(); ok {
 			return r.plan.start <= l && l < r.plan.stop
@@ -190,7 +190,7 @@ func (r *run) setSites() error {
 
 // meets refuses an option that selects only sites which the run does not come to.
 func (r *run) meets(option string, sites []Site) error {
-	if len(sites) == 0 || len(r.within(sites)) > 0 || r.plan.fromEncoded {
+	if len(sites) == 0 || len(r.within(sites)) > 0 || r.plan.sourceKept {
 		return nil
 	}
 	var cut []string
@@ -227,7 +227,7 @@ func (r *run) setEdits() error {
 		}
 		anywhere := len(sites) > 0
 		if sites = r.within(sites); len(sites) == 0 && len(taps) == 0 {
-			if anywhere && r.plan.fromEncoded { // the first step has done it
+			if anywhere && r.plan.sourceKept { // the first step has done it
 				continue
 			}
 			return fmt.Errorf("%s: none of its sites lies in the layers that this run computes", placed(fmt.Sprintf("edit %d", i), requested.line))
