@@ -8,6 +8,7 @@ import "math"
 var mpt = architecture{
 	name:  "MPT",
 	class: "MptForCausalLM",
+	gguf:  "mpt",
 	also:  []string{"MPTForCausalLM"}, // as the first files say
 	noBOS: true,
 	config: func(f *fields) Config {
@@ -17,14 +18,15 @@ var mpt = architecture{
 			NCtx:                f.Int("max_seq_len"),
 			NHeads:              f.Int("n_heads"),
 			DVocab:              f.Int("vocab_size"),
-			DMLP:                f.Int("expansion_ratio"),
 			Eps:                 f.Positive("layer_norm_epsilon"),
 			ActFn:               GELU,
 			Normalization:       LN,
 			LNWithoutBias:       true,
 			PositionalEmbedding: ALiBiPositions,
 		}
-		c.DMLP *= c.DModel
+		if c.DMLP = f.IntOr(mptWidth, 0); !f.gguf {
+			c.DMLP = f.Int("expansion_ratio") * c.DModel
+		}
 		c.DHead = quotient(c.DModel, c.NHeads)
 		f.want("no_bias", true)
 		f.want("logit_scale")
@@ -35,6 +37,10 @@ var mpt = architecture{
 	},
 	defaults: map[string]any{"n_layers": 24, "d_model": 2048, "max_seq_len": 2048, "n_heads": 16, "vocab_size": 50368, "expansion_ratio": 4,
 		"layer_norm_epsilon": 1e-5, "no_bias": true, "tie_word_embeddings": true},
+	ggufKeys: map[string]string{"block_count": "n_layers", "embedding_length": "d_model", "context_length": "max_seq_len",
+		"attention.head_count": "n_heads", "attention.head_count_kv": "attn_config.kv_n_heads", "feed_forward_length": mptWidth,
+		"attention.layer_norm_epsilon": "layer_norm_epsilon", "attention.clamp_kqv": "attn_config.clip_qkv",
+		"attention.max_alibi_bias": "attn_config.alibi_bias_max"},
 	aliases: map[string]string{"num_attention_heads": "n_heads", "hidden_size": "d_model", "num_hidden_layers": "n_layers"},
 	// the class has neither learned positions nor another norm
 	ignored: []string{"learned_pos_emb", "norm_type", "emb_pdrop", "resid_pdrop", "init_device", "init_config", "verbose", "fc_type",
@@ -51,7 +57,11 @@ var mpt = architecture{
 		{to: "ln_final.w", from: "norm_f.weight"},
 		{to: "unembed.W_U", from: "lm_head.weight", tied: "wte.weight", pattern: "v d -> d v"},
 	},
+	ggufWeights: omit(fusedGGUFWeights, ".b", "embed.ln."),
 }
+
+// mptWidth is the width of MPT's MLPs in GGUF files; a config.json has it in multiples of d_model.
+const mptWidth = "width of MLPs in GGUF"
 
 // mptAttention reads the object attn_config.
 func (f *fields) mptAttention(attn *fields, c *Config) {

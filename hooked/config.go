@@ -52,6 +52,10 @@ const (
 	RotaryPositions PositionalEmbedding = "rotary"
 	// scores lowered with distance (Press et al. 2021, arXiv:2108.12409)
 	ALiBiPositions PositionalEmbedding = "alibi"
+	// T5: a learned number for each head is added to scores, by the distance of query and key
+	RelativePositions PositionalEmbedding = "relative_positional_bias"
+
+	noPositions PositionalEmbedding = "none" // of a decoder's attention to its encoder
 )
 
 // Learned reports whether the model has a table of position vectors, W_pos.
@@ -124,6 +128,11 @@ type Config struct {
 	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
 	// BERT: norms stand after the parts; such a model is an [Encoder]
 	PostNorm bool
+	// T5: layers of an encoder, which each layer of the decoder, of which there are NLayers, looks
+	// at; such a model is an [EncoderDecoder]. 0 for none
+	NEncoderLayers int
+	ScaledOutput   bool // T5: what is unembedded is divided by sqrt(DModel) first
+	DecoderStart   int  // T5: the token that a decoder's text begins with
 
 	// scores are divided by it; sqrt(DHead) unless the family says otherwise
 	AttnScale                  float64
@@ -161,6 +170,11 @@ type Config struct {
 	// Falcon: the bias is the key's position times the slope, each rounded to bfloat16, and is
 	// divided by AttnScale with the score
 	ALiBiRounded bool
+
+	// of [RelativePositions]: distances that have a number of their own, the larger of them ranges
+	// of distances, and from which distance on all have the last one
+	RelativeBuckets     int
+	RelativeMaxDistance int
 
 	// a mixture of experts in place of an MLP; 0 for none
 	NExperts        int
@@ -251,7 +265,7 @@ func (c Config) Validate() error {
 	check(c.PostNorm || c.NTokenTypes == 0 && c.PositionsAfter == 0 && !c.Headless, "NTokenTypes, PositionsAfter and Headless are of encoders (PostNorm)")
 	check(c.DType == "" || deviceTypes[c.DType] != 0, "unknown DType %q; known: %s, %s, %s", c.DType, F32, BF16, F16)
 	check(slices.Contains([]Normalization{NoNorm, LN, LNPre, RMS, RMSPre}, c.Normalization), "unknown Normalization %q", c.Normalization)
-	check(slices.Contains([]PositionalEmbedding{StandardPositions, ShortformerPositions, RotaryPositions, ALiBiPositions}, c.PositionalEmbedding),
+	check(slices.Contains([]PositionalEmbedding{StandardPositions, ShortformerPositions, RotaryPositions, ALiBiPositions, RelativePositions}, c.PositionalEmbedding),
 		"unknown PositionalEmbedding %q", c.PositionalEmbedding)
 	check(slices.Contains([]Direction{Causal, Bidirectional}, c.AttentionDir), "unknown AttentionDir %q", c.AttentionDir)
 	for l, kind := range c.AttnTypes {
@@ -268,7 +282,7 @@ func (c Config) Validate() error {
 	check(slices.Contains([]QKNorm{EachHead, AllHeads, OwnLN}, c.QKNorm), "unknown QKNorm %q", c.QKNorm)
 	check(c.UseQKNorm || c.QKNorm == EachHead, "QKNorm is %q and UseQKNorm false", c.QKNorm)
 	check(!c.NormalizationAfterOnly || !c.NormalizationBeforeAndAfter, "NormalizationAfterOnly and NormalizationBeforeAndAfter exclude each other")
-	errs = append(errs, c.validateExperts())
+	errs = append(errs, c.validateExperts(), c.validateEncoderDecoder())
 	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
 	if len(c.RotaryFactors) > 0 {
 		errs = append(errs, factors("RotaryFactors", c.RotaryFactors, c.RotaryDim))
@@ -284,6 +298,9 @@ func positive(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 
 // firstLayers is the configuration of the first n layers alone; of all if n is 0.
 func (c Config) firstLayers(n int) (Config, error) {
+	if n > 0 && c.NEncoderLayers > 0 {
+		return c, brief.Errorf("LoadOptions.FirstNLayers is for models of one stack of layers, this has an encoder and a decoder")
+	}
 	if n < 0 || n > c.NLayers {
 		return c, brief.Errorf("LoadOptions.FirstNLayers is %d, the model has %d layers", n, c.NLayers)
 	}
@@ -306,10 +323,10 @@ func (c Config) firstLayers(n int) (Config, error) {
 	return c, nil
 }
 
-// longest is how many tokens a text may have. Dynamic rotary scaling sets no limit: it stretches to
-// any length.
+// longest is how many tokens a text may have. Dynamic rotary scaling sets no limit, since it
+// stretches to any length, nor do relative positions, of which all beyond some distance are alike.
 func (c Config) longest() int {
-	if s := c.RotaryScaling; s != nil && s.Kind == DynamicRope {
+	if s := c.RotaryScaling; s != nil && s.Kind == DynamicRope || c.PositionalEmbedding == RelativePositions {
 		return maxSize
 	}
 	return c.NCtx
@@ -438,4 +455,31 @@ func (c Config) layer(l int) (int, error) {
 		l += c.NLayers
 	}
 	return l, nil
+}
+
+// validateEncoderDecoder reports what makes no sense in two stacks of layers.
+func (c Config) validateEncoderDecoder() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, brief.Errorf("config: "+format, args...))
+		}
+	}
+	relative := c.PositionalEmbedding == RelativePositions
+	check(relative || c.RelativeBuckets == 0 && c.RelativeMaxDistance == 0, "RelativeBuckets and RelativeMaxDistance are of RelativePositions")
+	check(!relative || c.RelativeBuckets >= 4 && c.RelativeBuckets%2 == 0 && c.RelativeBuckets <= maxSize,
+		"RelativeBuckets must be even and 4 to %d, got %d", maxSize, c.RelativeBuckets)
+	check(!relative || c.RelativeMaxDistance > c.RelativeBuckets/2 && c.RelativeMaxDistance <= maxSize,
+		"RelativeMaxDistance must be more than half of RelativeBuckets %d and at most %d, got %d", c.RelativeBuckets, maxSize, c.RelativeMaxDistance)
+	check(c.NEncoderLayers >= 0 && c.NEncoderLayers <= maxLayers, "NEncoderLayers must be 0 to %d, got %d", maxLayers, c.NEncoderLayers)
+	if c.NEncoderLayers == 0 {
+		check(c.DecoderStart == 0 && !c.ScaledOutput && !relative, "RelativePositions, ScaledOutput and DecoderStart are of encoder-decoders (NEncoderLayers)")
+		return errors.Join(errs...)
+	}
+	check(c.DecoderStart >= 0 && c.DecoderStart < c.DVocab, "DecoderStart must be a token, 0 to %d, got %d", c.DVocab-1, c.DecoderStart)
+	check(relative, "an encoder-decoder has RelativePositions, got %q", c.PositionalEmbedding)
+	check(!c.AttnOnly && !c.ParallelAttnMLP && !c.PostNorm && !c.UseQKNorm && !c.NormalizesOutputs() && !c.PostEmbeddingLN && !c.ActFn.hasLN() && c.NExperts == 0 &&
+		len(c.AttnTypes) == 0 && c.AttentionDir == Causal && !c.ScaleAttnByInverseLayerIdx && !c.AttnSinks && c.groupSize() == 1,
+		"an encoder-decoder has plain layers of attention and MLP, all alike")
+	return errors.Join(errs...)
 }

@@ -69,6 +69,11 @@
 // for all cells; [Must] lets those go on that do without a variable whose initialiser failed.
 // [Backend] is what models compute with, and GoMLX's own calls.
 //
+// # Encoders and encoder-decoders
+//
+// [EncoderFromPretrained] loads BERT and its relatives, [EncoderDecoderFromPretrained] T5: its runs
+// take two texts, and its sites lie in two stacks of layers, see [Site.InEncoder].
+//
 // # Models that differ in weights alone
 //
 // [Model.WithWeights] is a model with other values of some weights, [Model.WithAdapter] one with a

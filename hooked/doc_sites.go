@@ -95,4 +95,78 @@
 //	mlm_head.ln.hook_normalized                batch pos d_model
 //	pooler.hook_pooler_out                     batch d_model              on request
 //	nsp_head.hook_nsp_out                      batch next                 on request
+//
+// # The sites of encoder-decoders
+//
+// Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder ([Site.InDecoder]), where each layer
+// looks at the encoder, too: source are positions of the encoder's text, pos and query there of the decoder's.
+//
+//	hook_tokens                                batch pos                  on request
+//	hook_embed                                 batch pos d_model
+//	encoder.L.hook_resid_pre                   batch pos d_model
+//	encoder.L.hook_attn_in                     batch pos head d_model     on request
+//	encoder.L.hook_q_input                     batch pos head d_model     on request
+//	encoder.L.hook_k_input                     batch pos kv_head d_model  on request
+//	encoder.L.hook_v_input                     batch pos kv_head d_model  on request
+//	encoder.L.ln1.hook_scale                   batch pos 1
+//	encoder.L.ln1.hook_normalized              batch pos d_model
+//	encoder.L.attn.hook_q                      batch pos head d_head
+//	encoder.L.attn.hook_k                      batch pos kv_head d_head
+//	encoder.L.attn.hook_v                      batch pos kv_head d_head
+//	encoder.L.attn.hook_attn_scores            batch head query key
+//	encoder.L.attn.hook_pattern                batch head query key
+//	encoder.L.attn.hook_z                      batch pos head d_head
+//	encoder.L.attn.hook_result                 batch pos head d_model     on request
+//	encoder.L.hook_attn_out                    batch pos d_model
+//	encoder.L.hook_resid_mid                   batch pos d_model
+//	encoder.L.hook_mlp_in                      batch pos d_model          on request
+//	encoder.L.ln2.hook_scale                   batch pos 1
+//	encoder.L.ln2.hook_normalized              batch pos d_model
+//	encoder.L.mlp.hook_in                      batch pos d_model          on request
+//	encoder.L.mlp.hook_pre                     batch pos d_mlp
+//	encoder.L.mlp.hook_pre_linear              batch pos d_mlp
+//	encoder.L.mlp.hook_post                    batch pos d_mlp
+//	encoder.L.hook_mlp_out                     batch pos d_model
+//	encoder.L.hook_resid_post                  batch pos d_model
+//	encoder_final_ln.hook_scale                batch pos 1
+//	encoder_final_ln.hook_normalized           batch pos d_model
+//	decoder.L.hook_resid_pre                   batch pos d_model
+//	decoder.L.hook_attn_in                     batch pos head d_model     on request
+//	decoder.L.hook_q_input                     batch pos head d_model     on request
+//	decoder.L.hook_k_input                     batch pos kv_head d_model  on request
+//	decoder.L.hook_v_input                     batch pos kv_head d_model  on request
+//	decoder.L.ln1.hook_scale                   batch pos 1
+//	decoder.L.ln1.hook_normalized              batch pos d_model
+//	decoder.L.attn.hook_q                      batch pos head d_head
+//	decoder.L.attn.hook_k                      batch pos kv_head d_head
+//	decoder.L.attn.hook_v                      batch pos kv_head d_head
+//	decoder.L.attn.hook_attn_scores            batch head query key
+//	decoder.L.attn.hook_pattern                batch head query key
+//	decoder.L.attn.hook_z                      batch pos head d_head
+//	decoder.L.attn.hook_result                 batch pos head d_model     on request
+//	decoder.L.hook_attn_out                    batch pos d_model
+//	decoder.L.hook_resid_mid                   batch pos d_model
+//	decoder.L.hook_cross_attn_in               batch pos d_model          on request
+//	decoder.L.ln2.hook_scale                   batch pos 1
+//	decoder.L.ln2.hook_normalized              batch pos d_model
+//	decoder.L.cross_attn.hook_q                batch pos head d_head
+//	decoder.L.cross_attn.hook_k                batch source kv_head d_head
+//	decoder.L.cross_attn.hook_v                batch source kv_head d_head
+//	decoder.L.cross_attn.hook_attn_scores      batch head query source
+//	decoder.L.cross_attn.hook_pattern          batch head query source
+//	decoder.L.cross_attn.hook_z                batch pos head d_head
+//	decoder.L.cross_attn.hook_result           batch pos head d_model     on request
+//	decoder.L.hook_cross_attn_out              batch pos d_model
+//	decoder.L.hook_resid_mid_cross             batch pos d_model
+//	decoder.L.hook_mlp_in                      batch pos d_model          on request
+//	decoder.L.ln3.hook_scale                   batch pos 1
+//	decoder.L.ln3.hook_normalized              batch pos d_model
+//	decoder.L.mlp.hook_in                      batch pos d_model          on request
+//	decoder.L.mlp.hook_pre                     batch pos d_mlp
+//	decoder.L.mlp.hook_pre_linear              batch pos d_mlp
+//	decoder.L.mlp.hook_post                    batch pos d_mlp
+//	decoder.L.hook_mlp_out                     batch pos d_model
+//	decoder.L.hook_resid_post                  batch pos d_model
+//	decoder_final_ln.hook_scale                batch pos 1
+//	decoder_final_ln.hook_normalized           batch pos d_model
 package hooked

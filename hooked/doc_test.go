@@ -58,9 +58,11 @@ of the experts that a token chose, the best first.
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", strings.Replace(s.Name(), "*", "L", 1), strings.Join(s.Axes(), " "), note)
 		}
 	}
-	decoder, encoder := hooked.DeclaredSites()
+	decoder, encoder, both := hooked.DeclaredSites()
 	table("Decoders", "In the order in which a forward pass meets them.", decoder)
 	table("Encoders", "Norms follow the parts, and heads the last layer.", encoder)
+	table("Encoder-decoders", "The sites of a layer are those of decoders, in the encoder (`hooked.ResidPost.At(3).InEncoder()`) or in the decoder (`.InDecoder()`),\n"+
+		"where each layer looks at the encoder, too. There source are positions of the encoder's text, and pos and query of the decoder's.", both)
 	return b.String()
 }
 
@@ -79,10 +81,12 @@ func documentedSites() string {
 		}
 		b.WriteString("//\n")
 	}
-	decoder, encoder := hooked.DeclaredSites()
+	decoder, encoder, both := hooked.DeclaredSites()
 	table("The sites, in the order of the forward pass", "L stands for the layer. head and kv_head differ in models with grouped queries; query and\n"+
 		"// key are positions. Which of them a model has depends on its family: [Config.Sites] lists them.", decoder)
 	table("The sites of encoders", "Norms follow the parts, and heads the last layer.", encoder)
+	table("The sites of encoder-decoders", "Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder ([Site.InDecoder]), where each layer\n"+
+		"// looks at the encoder, too: source are positions of the encoder's text, pos and query there of the decoder's.", both)
 	return strings.TrimSuffix(b.String(), "//\n") + "package hooked\n"
 }
 
@@ -90,7 +94,7 @@ func documentedSites() string {
 func everySite(t *testing.T) []hooked.Site {
 	t.Helper()
 	var all []hooked.Site
-	decoder, _ := hooked.DeclaredSites()
+	decoder, _, _ := hooked.DeclaredSites()
 	for _, s := range decoder {
 		all = append(all, s.At(0))
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // zeroValues are the zero values of the package's exported types, and nil for pointers.
-var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.Tensor{}, hooked.KVCache{}, hooked.Cache{}, hooked.FactoredMatrix{},
+var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.EncoderDecoder{}, hooked.Tensor{}, hooked.KVCache{}, hooked.Cache{}, hooked.FactoredMatrix{},
 	hooked.Array{}, hooked.Site{}, hooked.Config{}, hooked.Metric{}, hooked.Intervention{}, hooked.Operand{}, hooked.Entries{},
 	hooked.Range{}, hooked.Tokens{}, hooked.StateDict{}, hooked.Sampling{}, hooked.Generation{}, hooked.GenerationStep{},
 	hooked.LoadOptions{}, hooked.RopeScaling{}, hooked.SkippedStep{}, hooked.Check{}, hooked.StackFlag(0), hooked.Processing(0),
@@ -33,7 +33,8 @@ var exportedFunctions = map[string]any{"Factored": hooked.Factored, "Composition
 	"NewMetric": hooked.NewMetric, "LogitDiff": hooked.LogitDiff, "With": hooked.With, "Layer": hooked.Layer, "ProjectOnto": hooked.ProjectOnto,
 	"ActName": hooked.ActName, "NewArray": hooked.NewArray, "StackTensors": hooked.StackTensors, "New": hooked.New, "Hooks": hooked.Hooks,
 	"FromStateDict": hooked.FromStateDict, "FromRepo": hooked.FromRepo, "FromPretrained": hooked.FromPretrained, "EncoderFromPretrained": hooked.EncoderFromPretrained,
-	"LoadAdapter": hooked.LoadAdapter, "Inspect": hooked.Inspect, "FilesOf": hooked.FilesOf}
+	"EncoderDecoderFromPretrained": hooked.EncoderDecoderFromPretrained,
+	"LoadAdapter":                  hooked.LoadAdapter, "Inspect": hooked.Inspect, "FilesOf": hooked.FilesOf}
 
 // TestZeroValues calls every exported method of every exported type on its zero value and on nil,
 // with zero arguments: each returns, or panics with an error of its own words.

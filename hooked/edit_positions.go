@@ -29,6 +29,9 @@ func (r *run) acts(e *edit) (bool, error) {
 	if r.req.kv == nil || slices.ContainsFunc(e.entries, none) { // which the graph refuses
 		return true, nil
 	}
+	if e.ofSource() { // which is computed whole
+		return true, nil
+	}
 	for _, picks := range e.entries {
 		if !axis.IsPosition(axis.Plain(picks.axis)) {
 			continue
@@ -43,6 +46,16 @@ func (r *run) acts(e *edit) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// ofSource reports whether all sites of the edit lie in the encoder of an encoder-decoder.
+func (e *edit) ofSource() bool {
+	for s := range e.at {
+		if !s.has(inSource) {
+			return false
+		}
+	}
+	return len(e.at) > 0
 }
 
 // ofKeys reports whether the entries are positions that attention looks at, of which each run has

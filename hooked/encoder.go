@@ -27,7 +27,7 @@ func EncoderFromPretrained(name string, options ...LoadOptions) (*Encoder, error
 		return nil, err
 	}
 	if !m.cfg.PostNorm {
-		return nil, brief.Errorf("%s is no encoder but a %s: load it with FromPretrained", name, m.cfg.Architecture)
+		return nil, m.cfg.loadedBy(name, "no encoder")
 	}
 	return &Encoder{m}, nil
 }
@@ -57,25 +57,7 @@ func (e *Encoder) String() string { return e.model().String() }
 // ("[CLS]", "[SEP]"), and tells real tokens (1) from the pads (0) that shorter texts are filled up
 // with.
 func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
-	tok, err := e.Tokenizer()
-	if err != nil {
-		return nil, nil, err
-	}
-	if tokens, err = tok.ToTokens(texts, tokenize.Options{}); err != nil {
-		return nil, nil, err
-	}
-	mask = make([][]int, len(tokens))
-	for i, text := range texts {
-		alone, err := tok.ToTokens([]string{text}, tokenize.Options{})
-		if err != nil {
-			return nil, nil, err
-		}
-		mask[i] = make([]int, len(tokens[i]))
-		for k := range alone[0] {
-			mask[i][k] = 1
-		}
-	}
-	return tokens, mask, nil
+	return e.model().toMasked(texts, tokenize.Options{})
 }
 
 // masked turns a text or texts into tokens, with a mask of the pads; other inputs are taken as they

@@ -43,7 +43,7 @@ var classOf = map[string]string{"bert": "BertForMaskedLM", "bloom": "BloomForCau
 	"gpt_bigcode": "GPTBigCodeForCausalLM", "granite": "GraniteForCausalLM", "glm": "GlmForCausalLM", "glm4": "Glm4ForCausalLM",
 	"falcon": "FalconForCausalLM", "mpt": "MptForCausalLM", "mixtral": "MixtralForCausalLM", "qwen2_moe": "Qwen2MoeForCausalLM",
 	"qwen3_moe": "Qwen3MoeForCausalLM", "olmoe": "OlmoeForCausalLM", "granitemoe": "GraniteMoeForCausalLM", "phimoe": "PhimoeForCausalLM",
-	"gpt_oss": "GptOssForCausalLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
+	"gpt_oss": "GptOssForCausalLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM", "t5": "T5ForConditionalGeneration"}
 
 // ReadGGUF reads the configuration of a GGUF file with some of its metadata changed; nil takes a
 // key away.

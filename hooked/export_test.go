@@ -43,15 +43,22 @@ func LongAbove(bytes int) (restore func()) {
 }
 
 // DeclaredSites are the sites that sites.go declares, those in a layer standing for all layers.
-func DeclaredSites() (decoder, encoder []Site) {
+func DeclaredSites() (decoder, encoder, both []Site) {
 	all := func(infos []*siteInfo) (sites []Site) {
 		for _, info := range infos {
 			sites = append(sites, Site{info: info, one: !info.perLayer()})
 		}
 		return sites
 	}
-	return all(siteList), all(encoderSiteList)
+	var two []*siteInfo
+	for _, s := range (Config{NEncoderLayers: 1, NLayers: 1, GatedMLP: true, Normalization: RMS, NHeads: 1, NKeyValueHeads: 1}).twoStacks() {
+		two = append(two, s.info)
+	}
+	return all(siteList), all(encoderSiteList), all(two)
 }
 
 // GraphID tells models apart that do not share their programs.
 func (m *Model) GraphID() string { return m.need().id }
+
+// RelativeBucketsOf are the buckets of the distances from -c.RelativeMaxDistance on.
+func RelativeBucketsOf(c Config) []int32 { return c.relativeBuckets() }

@@ -35,7 +35,7 @@ func TestDocumentedFamilies(t *testing.T) {
 
 // documentedFamilies is the README's list.
 func documentedFamilies() string {
-	var decoders, encoders, gguf []string
+	var decoders, encoders, both, gguf []string
 	named := make(map[string]bool)
 	for _, f := range hooked.Families() {
 		if f.GGUF != "" {
@@ -43,6 +43,8 @@ func documentedFamilies() string {
 		}
 		switch {
 		case named[f.Name]:
+		case f.EncoderDecoder:
+			both = append(both, f.Name)
 		case f.Encoder:
 			encoders = append(encoders, f.Name)
 		default:
@@ -50,6 +52,6 @@ func documentedFamilies() string {
 		}
 		named[f.Name] = true
 	}
-	return fmt.Sprintf("%d families, from Hugging Face's files: %s; as encoders %s.\n\n%d of them from GGUF files too: %s.\n",
-		len(named), strings.Join(decoders, ", "), strings.Join(encoders, ", "), len(gguf), strings.Join(gguf, ", "))
+	return fmt.Sprintf("%d families, from Hugging Face's files: %s; as encoders %s; as encoder-decoders %s.\n\n%d of them from GGUF files too: %s.\n",
+		len(named), strings.Join(decoders, ", "), strings.Join(encoders, ", "), strings.Join(both, ", "), len(gguf), strings.Join(gguf, ", "))
 }

@@ -19,7 +19,7 @@ import (
 // familyNames are the fixtures under testdata/families, whose numbers are Hugging Face's alone.
 func familyNames(t *testing.T) []string {
 	dirs, err := filepath.Glob("testdata/families/*/config.json")
-	if err != nil || len(dirs) < 27 {
+	if err != nil || len(dirs) < 31 {
 		t.Fatal("fixtures are missing in testdata/families", dirs, err)
 	}
 	var names []string

@@ -19,8 +19,8 @@ func (b *builder) attention(l int, resid *Node) *Node { return b.attend(l, b.att
 // attend is attention to inputs that are normalized already.
 func (b *builder) attend(l int, in attnInputs) *Node {
 	q := b.tap(AttnQ.At(l), b.clippedUnlessNormed(b.project(l, "Q", in.q)))
-	k := b.tap(AttnK.At(l), b.ungroup(b.clippedUnlessNormed(b.project(l, "K", in.k))), b.kvAxes("d_head")...)
-	v := b.tap(AttnV.At(l), b.ungroup(b.clipped(b.project(l, "V", in.v))), b.kvAxes("d_head")...)
+	k := b.tap(AttnK.At(l), b.ungroup(b.clippedUnlessNormed(b.lookedAt(l, "K", in.k))), b.kvAxes("d_head")...)
+	v := b.tap(AttnV.At(l), b.ungroup(b.clipped(b.lookedAt(l, "V", in.v))), b.kvAxes("d_head")...)
 	if b.cfg.UseQKNorm {
 		q = b.clipped(b.qkNorm(b.layerName(l, "attn.q_norm"), qNormSites.at(l), q, "batch", "pos", "head", "d_head"))
 		k = b.clipped(b.qkNorm(b.layerName(l, "attn.k_norm"), kNormSites.at(l), k, b.kvAxes("d_head")...))
@@ -53,7 +53,7 @@ func (b *builder) clippedUnlessNormed(x *Node) *Node {
 // weightedValues is what each query gets of the values, [batch, query, head, d_head]. q is [batch,
 // query, head, d_head], k and v are [batch, key, kv_head, d_head].
 func (b *builder) weightedValues(l int, q, k, v *Node) *Node {
-	wantsPattern := b.wants(AttnPattern.At(l)) && (q.Shape().Dim(1) < wholePattern || b.plan.changes(AttnPattern.At(l)))
+	wantsPattern := b.wants(AttnPattern.At(l)) && (q.Shape().Dim(1) < wholePattern || b.changes(AttnPattern.At(l)))
 	if b.wants(AttnScores.At(l)) || wantsPattern {
 		return b.mix(b.pattern(l, q, k), v)
 	}
@@ -127,7 +127,7 @@ func (b *builder) project(l int, which string, x *Node) *Node {
 }
 
 // layerName is the canonical name of something in layer l.
-func (b *builder) layerName(l int, name string) string { return blockPrefix(l) + name }
+func (b *builder) layerName(l int, name string) string { return b.names.layer(l) + name }
 
 // kvHeads is how many key and value heads this run shows: all query heads have their own where it
 // ungroups them.
@@ -140,10 +140,14 @@ func (b *builder) kvHeads() int {
 
 // kvAxes are the axes of a key or value; last is the name of the last one.
 func (b *builder) kvAxes(last string) []string {
-	if b.plan.ungroup || b.cfg.groupSize() == 1 {
-		return []string{"batch", "pos", "head", last}
+	positions := "pos"
+	if b.names.looksAt != "" {
+		positions = b.names.looksAt
 	}
-	return []string{"batch", "pos", "kv_head", last}
+	if b.plan.ungroup || b.cfg.groupSize() == 1 {
+		return []string{"batch", positions, "head", last}
+	}
+	return []string{"batch", positions, "kv_head", last}
 }
 
 // ungroup gives each query head its own copy of its key or value [batch, pos, kv_head, d_head], if
@@ -209,8 +213,11 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 	if c := b.cfg.AttnScoresSoftCap; c > 0 {
 		scores = softCap(scores, c)
 	}
-	if b.cfg.PositionalEmbedding == ALiBiPositions {
+	switch b.cfg.PositionalEmbedding {
+	case ALiBiPositions:
 		scores = Add(scores, b.alibi(l, queries, keys))
+	case RelativePositions:
+		scores = Add(scores, b.relativeBias(queries, keys))
 	}
 	mask := b.maskOf(l)
 	if mask == nil {

@@ -12,15 +12,18 @@ import (
 // A builder builds the graph of one run. Its methods are the parts of a transformer; like GoMLX's
 // own graph functions they panic, and [Model.traceWith] turns that into an error.
 type builder struct {
-	cfg    Config
+	stack // the layers that are being built, and where their positions stand
+
 	plan   *plan
 	g      *Graph
 	specs  map[string]weightSpec // of the weights that such a model may have, by canonical name
 	shapes map[string][]int      // on the device, of those that it has
 
-	batch, pos int // of the tokens or the residual stream that this run reads
-	// scalar: positions in the key-value cache before this run; nil without a cache
-	past *Node
+	batch int // prompts
+	// [batch, source, d_model] what an encoder-decoder's encoder has made of its text, which the
+	// decoder's layers look at; nil in other models, and where their keys and values are given
+	encoded  *Node
+	sourceKV []*Node // these keys and values of each layer, for the next run
 
 	// given is what a graph of somebody else's has for parameters; nil in one of our own.
 	given  func(name string, shape shapes.Shape) *Node
@@ -31,17 +34,7 @@ type builder struct {
 	editing []editing // the edits that are under way, each inside the one before
 	made    []Site    // the taps that edits have made, in their order
 
-	// [batch, key] true where there is a token; nil when nothing is padded
-	padding *Node
-	allIDs  *Node // [1 or batch, key] int32 position of each key
-	posIDs  *Node // [1 or batch, pos] int32 position of each token of this run
-	// [batch, pos, d_model] learned position vectors, if the model has them
-	posEmbed    *Node
-	masks       map[bool]*Node // by whether the layer is local
-	angleTables map[angleKey][2]*Node
-	// for each position of the cache's room: is it new, and which of the new ones is it
-	kvPlace [2]*Node
-	newKV   []*Node // keys and values of each layer, for the next run
+	newKV []*Node // keys and values of each layer, for the next run
 
 	// of a training whose loss reads some positions' logits: these, and whether nothing else is
 	// read after the last layer's heads, so that what follows is computed for them alone
@@ -95,7 +88,7 @@ func (b *builder) rawWeight(name string) *Node {
 }
 
 // lw is w for a weight of layer l: lw(3, "attn.W_Q").
-func (b *builder) lw(l int, name string) *Node { return b.w(blockPrefix(l) + name) }
+func (b *builder) lw(l int, name string) *Node { return b.w(b.layerName(l, name)) }
 
 // blockPrefix begins the canonical names of layer l.
 func blockPrefix(l int) string { return fmt.Sprintf("blocks.%d.", l) }
@@ -104,12 +97,25 @@ func blockPrefix(l int) string { return fmt.Sprintf("blocks.%d.", l) }
 func (b *builder) has(name string) bool { return b.shapes[name] != nil }
 
 // wants reports whether the run records or edits the site, so that an optional one must be built.
-func (b *builder) wants(s Site) bool { return b.plan.touches(s) }
+func (b *builder) wants(s Site) bool {
+	s, ok := b.here(s)
+	return ok && b.plan.touches(s)
+}
+
+// changes reports whether more is asked of the site than its activation.
+func (b *builder) changes(s Site) bool {
+	s, ok := b.here(s)
+	return ok && b.plan.changes(s)
+}
 
 // tap passes x through site s: edits change it, in the order in which they were given, and what
 // comes out is what the rest of the model reads and what is recorded. Axes overrides the site's own
 // names where a run gives it another form.
 func (b *builder) tap(s Site, x *Node, axes ...string) *Node {
+	s, ok := b.here(s)
+	if !ok {
+		return x
+	}
 	if len(axes) == 0 {
 		axes = s.Axes()
 	}

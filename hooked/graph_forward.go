@@ -1,6 +1,8 @@
 package hooked
 
 import (
+	"math"
+
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -14,6 +16,9 @@ func (b *builder) forward() {
 	}
 	if b.plan.kvRoom > 0 {
 		b.past = b.input(inputPast, dtypes.Int32)
+	}
+	if b.cfg.NEncoderLayers > 0 && !b.plan.sourceKept {
+		b.encoded = b.encodeSource()
 	}
 	b.setPositions()
 	resid := b.start()
@@ -54,7 +59,7 @@ func (b *builder) places() []int {
 	return []int{b.batch, b.pos}
 }
 
-func (b *builder) tokens() *Node { return b.input(inputTokens, dtypes.Int32, b.batch, b.pos) }
+func (b *builder) tokens() *Node { return b.input(b.names.tokens, dtypes.Int32, b.batch, b.pos) }
 
 // tokensRead are the tokens to embed.
 func (b *builder) tokensRead() *Node {
@@ -80,7 +85,7 @@ func (b *builder) embed(tokens *Node) *Node {
 // are zero.
 func (b *builder) positionVectors() *Node {
 	table := b.w("pos_embed.W_pos")
-	if !b.plan.masked && b.past == nil && b.plan.prefixes == 0 {
+	if !b.masked && b.past == nil && b.plan.prefixes == 0 {
 		x := InsertAxes(SliceAxis(table, 0, AxisRange(0, b.pos)), 0)
 		return BroadcastToDims(x, b.batch, b.pos, b.cfg.DModel)
 	}
@@ -104,6 +109,9 @@ func (b *builder) block(l int, resid *Node) *Node {
 	mlpReads := resid
 	if !b.cfg.ParallelAttnMLP {
 		resid = b.tap(ResidMid.At(l), Add(resid, attnOut))
+		if b.cfg.NEncoderLayers > 0 {
+			resid = b.crossAttention(l, resid)
+		}
 		mlpReads = resid
 	}
 	mlpOut := b.tap(MLPOut.At(l), b.postNorm(l, "ln2_post", ln2PostSites, b.mlp(l, mlpReads)))
@@ -134,7 +142,7 @@ func (b *builder) finish(resid *Node) {
 	if early { // before the norm, so that nothing is computed for other positions
 		resid = b.atPositions(resid)
 	}
-	x := b.norm(b.cfg.finalNorm(), "ln_final", lnFinalSites, resid)
+	x := b.norm(b.cfg.finalNorm(), b.names.lastNorm, lnFinalSites, resid)
 	if !p.logits && !p.loss {
 		return
 	}
@@ -194,6 +202,9 @@ func atStatic(x *Node, at []int) *Node {
 
 // unembed is x W_U + b_U: [batch, pos, d_vocab_out].
 func (b *builder) unembed(x *Node) *Node {
+	if b.cfg.ScaledOutput {
+		x = MulScalar(x, 1/math.Sqrt(float64(b.cfg.DModel)))
+	}
 	logits := dense(x, b.w("unembed.W_U"), b.bias("unembed.b_U"))
 	if c := b.cfg.OutputLogitsSoftCap; c > 0 {
 		logits = softCap(logits, c)

@@ -6,9 +6,10 @@ import (
 )
 
 // remember adds this run's keys and values to the cache and returns all of them, [batch, key,
-// kv_head, d_head]. Keys are kept before rotation, as in TransformerLens.
+// kv_head, d_head]. Keys are kept before rotation, as in TransformerLens. Those of another text are
+// all there.
 func (b *builder) remember(l int, k, v *Node) (keys, values *Node) {
-	if b.past == nil {
+	if b.past == nil || b.ofOthers > 0 {
 		return k, v
 	}
 	keys, values = b.append(l, "k", k), b.append(l, "v", v)

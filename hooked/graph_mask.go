@@ -40,7 +40,7 @@ func (b *builder) buildMask(local bool) *Node {
 	dims := []int{1, 1, b.pos, b.keys()}
 	query, key = BroadcastToDims(query, dims...), BroadcastToDims(key, dims...)
 	// entries of the cache not written yet lie in the future
-	if b.cfg.AttentionDir == Causal || b.past != nil {
+	if b.cfg.AttentionDir == Causal || b.past != nil && b.ofOthers == 0 {
 		and(LessOrEqual(key, query))
 	}
 	if local {
@@ -60,10 +60,13 @@ func (b *builder) maskDims() []int {
 	return []int{batch, 1, b.pos, b.keys()}
 }
 
-// keys is how many keys a query sees: this run's positions, or the whole room of the key-value
-// cache.
+// keys is how many keys a query sees: this run's positions, the whole room of the key-value cache,
+// or those of another text.
 func (b *builder) keys() int {
-	if b.past == nil {
+	switch {
+	case b.ofOthers > 0:
+		return b.ofOthers
+	case b.past == nil:
 		return b.pos
 	}
 	return b.plan.kvRoom
@@ -72,9 +75,7 @@ func (b *builder) keys() int {
 // setPositions finds where each token stands. Without padding that is its index. With a mask it is
 // the number of real tokens before it, as in TransformerLens' get_offset_position_ids.
 func (b *builder) setPositions() {
-	if b.plan.masked {
-		mask := b.input(inputMask, dtypes.Int32, b.batch, b.keys())
-		b.padding = GreaterThan(mask, ScalarZero(b.g, dtypes.Int32)) // [batch, key]
+	if mask := b.setPadding(); mask != nil {
 		b.allIDs = MaxScalar(SubScalar(CumSum(mask, 1), int32(1)), int32(0))
 		b.posIDs = b.ofQueries(b.allIDs)
 		return
@@ -86,6 +87,16 @@ func (b *builder) setPositions() {
 	}
 	b.allIDs = InsertAxes(b.arange(0, b.keys()), 0)
 	b.posIDs = InsertAxes(b.queryIndex(b.pos), 0)
+}
+
+// setPadding finds which keys are tokens, and returns the mask of ones and zeros; nil if all are.
+func (b *builder) setPadding() *Node {
+	if !b.masked {
+		return nil
+	}
+	mask := b.input(b.names.mask, dtypes.Int32, b.batch, b.keys())
+	b.padding = GreaterThan(mask, ScalarZero(b.g, dtypes.Int32)) // [batch, key]
+	return mask
 }
 
 // ofQueries cuts from x [batch, key] the positions of this run: [batch, pos].

@@ -10,7 +10,11 @@ func (b *builder) mlp(l int, x *Node) *Node {
 	if b.wants(MLPIn.At(l)) {
 		x = b.tap(MLPIn.At(l), branch(x))
 	}
-	x = b.norm(b.cfg.preNorm(), b.layerName(l, "ln2"), ln2Sites.at(l), x)
+	name, sites := "ln2", ln2Sites
+	if b.cfg.NEncoderLayers > 0 { // the second norm is that of what looks at the encoder
+		name, sites = "ln3", ln3Sites
+	}
+	x = b.norm(b.cfg.preNorm(), b.layerName(l, name), sites.at(l), x)
 	if b.wants(MLPHookIn.At(l)) {
 		x = b.tap(MLPHookIn.At(l), branch(x))
 	}

@@ -10,6 +10,7 @@ type normSites struct{ scale, normalized Site }
 var (
 	ln1Sites     = normSites{LN1Scale, LN1Normalized}
 	ln2Sites     = normSites{LN2Scale, LN2Normalized}
+	ln3Sites     = normSites{LN3Scale, LN3Normalized}
 	ln1PostSites = normSites{LN1PostScale, LN1PostNormalized}
 	ln2PostSites = normSites{LN2PostScale, LN2PostNormalized}
 	qNormSites   = normSites{QNormScale, QNormNormalized}

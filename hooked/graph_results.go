@@ -8,8 +8,10 @@ import (
 )
 
 func (m *Model) newBuilder(p *plan, g *Graph) *builder {
-	return &builder{cfg: m.cfg, plan: p, g: g, specs: m.weights.specs, shapes: m.weights.shapes, batch: p.batch, pos: p.pos,
-		byName: make(map[string]*Node), taps: make(map[Site]*tapped), masks: make(map[bool]*Node), angleTables: make(map[angleKey][2]*Node)}
+	here := newStack(m.cfg, m.cfg.stackNames(), p.pos)
+	here.masked = p.masked
+	return &builder{stack: here, plan: p, g: g, specs: m.weights.specs, shapes: m.weights.shapes, batch: p.batch,
+		byName: make(map[string]*Node), taps: make(map[Site]*tapped)}
 }
 
 // nameResults makes what was built the results of a program. A node that stands at several sites,
@@ -51,6 +53,12 @@ func (b *builder) nameResults(p *program) {
 		if r.node != nil && !forMetric {
 			add(result{kind: r.kind, axes: r.axes[:r.node.Rank()]}, r.node)
 		}
+	}
+	if b.plan.encoded {
+		add(result{kind: encodedResult, axes: []string{"batch", "pos", "d_model"}}, b.encoded)
+	}
+	for _, n := range b.sourceKV {
+		add(result{kind: sourceKVResult, axes: []string{"batch", "source", "kv_head", "d_head"}}, n)
 	}
 	for _, n := range b.newKV {
 		add(result{kind: kvResult, axes: []string{"batch", "key", "kv_head", "d_head"}}, n)

@@ -23,6 +23,7 @@ type Inspection struct {
 	Encoder bool   `json:"encoder,omitempty"`
 
 	Layers        int   `json:"layers,omitempty"`
+	EncoderLayers int   `json:"encoder_layers,omitempty"` // of an encoder-decoder, beside the decoder's
 	DModel        int   `json:"d_model,omitempty"`
 	Heads         int   `json:"heads,omitempty"`
 	KeyValueHeads int   `json:"key_value_heads,omitempty"`
@@ -136,6 +137,7 @@ func (in *Inspection) config(where string, file *weights.File) {
 	}
 	in.Notes = append(in.Notes, src.notes()...)
 	in.Layers, in.DModel, in.Vocabulary, in.Context = cfg.NLayers, cfg.DModel, cfg.DVocab, cfg.NCtx
+	in.EncoderLayers = cfg.NEncoderLayers
 	in.Heads, in.KeyValueHeads, in.DHead = cfg.NHeads, cfg.NKeyValueHeads, cfg.DHead
 	in.DMLP, in.Experts, in.PerToken, in.DExpert = cfg.DMLP, cfg.NExperts, cfg.ExpertsPerToken, cfg.DExpert
 	given := src.gives()
@@ -156,8 +158,11 @@ func (in *Inspection) String() string {
 	fmt.Fprintf(&b, "%s (%s)\n  %s\n", in.Name, cmp.Or(in.Format, "not read"), in.Path)
 	if in.Family != "" {
 		kind := "decoder"
-		if in.Encoder {
+		switch {
+		case in.Encoder:
 			kind = "encoder"
+		case in.EncoderLayers > 0:
+			kind = "encoder and decoder"
 		}
 		fmt.Fprintf(&b, "  family %s, class %s, %s\n", in.Family, in.Class, kind)
 	}

@@ -59,8 +59,8 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 		return nil, err
 	}
 	m, err := fromName(name, processing, how)
-	if err == nil && m.cfg.PostNorm {
-		return nil, brief.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained", name, m.cfg.Architecture)
+	if err == nil && (m.cfg.PostNorm || m.cfg.NEncoderLayers > 0) {
+		return nil, m.cfg.loadedBy(name, "no decoder")
 	}
 	return m, err
 }

@@ -37,8 +37,9 @@ type architecture struct {
 	// tensors that are there or not -> the field that says so
 	ggufTensors map[string]string
 
-	encoder bool // it is one
-	noBOS   bool // texts get no BOS unless a call says so
+	encoder        bool // it is one
+	encoderDecoder bool // likewise
+	noBOS          bool // texts get no BOS unless a call says so
 
 	unpacks        bool     // its checkpoints may hold tensors in MXFP4
 	prefixes       []string // that checkpoints may or may not put before their tensors' names
@@ -78,7 +79,7 @@ type weightRule struct {
 
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3,
-	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom,
+	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom, &t5, &mt5,
 	&bert, &bertMaskedLM, &bertAlone, &roberta, &robertaAlone, &distilBERT, &distilBERTAlone}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
@@ -174,7 +175,7 @@ func newSource(a *architecture, cfg Config, said checkpointFields, file *weights
 func (s *source) rulesOf(layer int) []weightRule {
 	var out []weightRule
 	for _, r := range s.rules {
-		if strings.Contains(r.to, "%d") != (layer >= 0) || !s.said.holds(r.iff) {
+		if strings.Contains(r.to, "%d") != (layer >= 0) || !s.said.holds(r.iff) || layer >= s.cfg.layersOf(r.to) {
 			continue
 		}
 		if layer >= 0 {
@@ -201,7 +202,7 @@ func (s *source) pieces() [][]weightRule {
 		}
 	}
 	pieces := [][]weightRule{after, embed, positions}
-	for l := range s.cfg.NLayers {
+	for l := range max(s.cfg.NLayers, s.cfg.NEncoderLayers) {
 		pieces = append(pieces, s.rulesOf(l))
 	}
 	return pieces

@@ -32,7 +32,7 @@ func TestGGUF(t *testing.T) {
 // TestGGUFFamilies loads GGUF files that testdata/gguf/families.py wrote, likewise.
 func TestGGUFFamilies(t *testing.T) {
 	files, err := filepath.Glob("testdata/gguf_families/*.gguf")
-	if err != nil || len(files) < 22 {
+	if err != nil || len(files) < 26 {
 		t.Fatal("fixtures are missing in testdata/gguf_families", files, err)
 	}
 	for _, path := range files {

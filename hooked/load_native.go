@@ -140,8 +140,10 @@ func nativeRules(c Config) []weightRule {
 	known := make(map[string]bool) // layers need not have the same weights
 	for _, name := range slices.Sorted(maps.Keys(c.weightSpecs())) {
 		to := name
-		if _, rest, ok := cutLayer("blocks.", name); ok {
-			to = "blocks.%d." + rest
+		for _, stack := range []string{"blocks.", "encoder.", "decoder."} {
+			if _, rest, ok := cutLayer(stack, name); ok {
+				to = stack + "%d." + rest
+			}
 		}
 		if known[to] {
 			continue

@@ -35,8 +35,8 @@ func FromRepo(repo *gohub.Repo, processing Processing, options ...LoadOptions) (
 	if m, err = fromFiles(repo.ID, where, processing, o); err != nil {
 		return nil, brief.Errorf("loading %s from %s: %w", repo.ID, where, err)
 	}
-	if m.cfg.PostNorm {
-		return nil, brief.Errorf("%s is an encoder (%s): load it with EncoderFromPretrained(%q)", repo.ID, m.cfg.Architecture, where)
+	if m.cfg.PostNorm || m.cfg.NEncoderLayers > 0 {
+		return nil, m.cfg.loadedBy(where, "no decoder")
 	}
 	return m, nil
 }

@@ -45,7 +45,7 @@ type savedModel struct {
 
 // Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if
 // it has one that can be read. [FromPretrained] of the folder (for an encoder
-// [EncoderFromPretrained]) is the same model again, bit for bit; one in 16 bits is if
+// [EncoderFromPretrained], for both [EncoderDecoderFromPretrained]) is the same model again, bit for bit; one in 16 bits is if
 // LoadOptions.DType says so again. Steps of processing that the weights went through are not taken
 // twice, whichever it is asked for.
 //

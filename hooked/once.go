@@ -23,7 +23,7 @@ import (
 //
 //	var trained = hooked.Once("trained", func() *hooked.Tensor { return train(150) })
 //
-// T is a [Tensor], [Array], [StateDict], [Model], [Encoder], [Cache], [KVCache] or
+// T is a [Tensor], [Array], [StateDict], [Model], [Encoder], [EncoderDecoder], [Cache], [KVCache] or
 // [FactoredMatrix], anything that encoding/gob keeps whole, such as [Tokens] or a slice of numbers,
 // or structs, slices, arrays, maps and pointers of all these.
 //

@@ -29,6 +29,7 @@ type handleRecord struct {
 	Factored *factoredRecord `json:",omitempty"`
 	Model    *onceModel      `json:",omitempty"`
 	Encoder  *encoderRecord  `json:",omitempty"`
+	TwoParts *encoderRecord  `json:",omitempty"`
 	Cache    *cacheRecord    `json:",omitempty"`
 	KV       *kvRecord       `json:",omitempty"`
 }
@@ -119,6 +120,9 @@ func (k *packer) packHandle(value any) (r handleRecord, err error) {
 	case *Encoder:
 		r.Encoder = new(encoderRecord)
 		r.Encoder.Model, err = k.handle(v.m)
+	case *EncoderDecoder:
+		r.TwoParts = new(encoderRecord)
+		r.TwoParts.Model, err = k.handle(v.m)
 	case *Cache:
 		r.Cache, err = k.cache(v)
 	case *KVCache:
@@ -376,6 +380,9 @@ func (u *unpacker) value(r handleRecord) (any, error) {
 	case r.Encoder != nil:
 		m, err := handleOf[*Model](u, r.Encoder.Model)
 		return &Encoder{m}, err
+	case r.TwoParts != nil:
+		m, err := handleOf[*Model](u, r.TwoParts.Model)
+		return &EncoderDecoder{m}, err
 	case r.Cache != nil:
 		return u.cache(r.Cache)
 	case r.KV != nil:

@@ -21,6 +21,7 @@ func TestOnceKnowsAllFields(t *testing.T) {
 		{reflect.TypeFor[Array](), []string{"Shape", "Data"}},
 		{reflect.TypeFor[FactoredMatrix](), []string{"a", "b"}},
 		{reflect.TypeFor[Encoder](), []string{"m"}},
+		{reflect.TypeFor[EncoderDecoder](), []string{"m"}},
 		{reflect.TypeFor[Cache](), []string{"m", "tokens", "mask", "past", "order", "mu", "at", "later", "noBatch", "positions", "weights"}},
 		{reflect.TypeFor[KVCache](), []string{"m", "batch", "length", "room", "frozen", "values", "tokens", "mask", "angles", "edited", "inUse"}},
 		{reflect.TypeFor[Model](), []string{"cfg", "id", "eng", "weights", "tok", "texts", "givenTok", "adapted", "applied", "skipped", "notes", "backend"}},

@@ -301,7 +301,7 @@ func encodesItself(t reflect.Type) bool {
 
 // handleTypes are the types of this package that are more than their exported fields.
 var handleTypes = []reflect.Type{
-	reflect.TypeFor[*Tensor](), reflect.TypeFor[*Array](), reflect.TypeFor[*Model](), reflect.TypeFor[*Encoder](),
+	reflect.TypeFor[*Tensor](), reflect.TypeFor[*Array](), reflect.TypeFor[*Model](), reflect.TypeFor[*Encoder](), reflect.TypeFor[*EncoderDecoder](),
 	reflect.TypeFor[*Cache](), reflect.TypeFor[*KVCache](), reflect.TypeFor[*FactoredMatrix](),
 }
 

@@ -74,6 +74,8 @@ const (
 	scalarResult
 	weightGradResult
 	greedyResult
+	encodedResult
+	sourceKVResult
 )
 
 // A programKey tells programs apart. It is compared as a whole: of what decides a plan's graph

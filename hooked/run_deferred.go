@@ -28,7 +28,7 @@ func (r *run) deferring() bool {
 // axisSizes are the sizes of the named axes of the run's activations.
 func (r *run) axisSizes() map[string]int {
 	c := r.m.cfg
-	return map[string]int{"batch": r.plan.batch, "pos": r.plan.pos, "query": r.plan.pos, "key": r.plan.pos, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
+	return map[string]int{"batch": r.plan.batch, "pos": r.plan.pos, "query": r.plan.pos, "key": r.plan.pos, "source": r.plan.source, "head": c.NHeads, "kv_head": c.NKeyValueHeads,
 		"d_model": c.DModel, "d_head": c.DHead, "d_mlp": c.DMLP, "expert": c.NExperts,
 		"slot": c.ExpertsPerToken, "d_expert": c.DExpert}
 }

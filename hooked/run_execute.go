@@ -51,9 +51,11 @@ func (r *run) execute(steps []step) (*results, error) {
 // results are a run's results as tensors; those that it did not ask for are nil.
 type results struct {
 	logits, loss, residual, scalar *Tensor
+	encoded                        *Tensor // [batch, pos, d_model] what an encoder-decoder's encoder gives
 	greedy                         *Tensor // [batch] token with the largest logit
 	cache, grads                   *Cache
 	kv                             []*tensors.Tensor // keys and values of each layer in turn
+	sourceKV                       []*Tensor         // the same of an encoder-decoder's source
 	// what the caches hold, or will compute from
 	held map[*tensors.Tensor]bool
 }
@@ -131,6 +133,10 @@ func (r *run) file(s step, x *Tensor, values []*tensors.Tensor, out *results) (n
 			next = t
 		case scalarResult:
 			out.scalar = t
+		case encodedResult:
+			out.encoded = t
+		case sourceKVResult:
+			out.sourceKV = append(out.sourceKV, t)
 		case greedyResult:
 			out.greedy = t
 		case kvResult:

@@ -132,6 +132,7 @@ type generator struct {
 	options []Option
 	input   any
 	kv      *KVCache
+	source  []*Tensor    // keys and values of an encoder-decoder's source, once the first step has computed them
 	tokens  Tokens       // prompts and what was made so far
 	random  []*rand.Rand // of each prompt
 	done    []bool
@@ -324,6 +325,9 @@ func (s *generator) run(i int) (*results, error) {
 	}
 	before := s.kv.values
 	out, err := s.again.execute(s.programs)
+	if i == 0 && err == nil {
+		s.source = out.sourceKV
+	}
 	if err != nil || i == 0 { // the first step's input may be shared with the caller's cache
 		return out, err
 	}
@@ -333,7 +337,7 @@ func (s *generator) run(i int) (*results, error) {
 // prepare finds the programs of the first step, or of all others.
 func (s *generator) prepare(i int) (err error) {
 	v, input := verbStep, s.input
-	v.plan = plan{scope: scope{logits: true, greedy: s.g.Temperature == 0}, repeated: i > 0}
+	v.plan = plan{scope: scope{logits: true, greedy: s.g.Temperature == 0, keepsSource: i == 0 && s.m.cfg.NEncoderLayers > 0}, repeated: i > 0}
 	v.also = []Option{s.step}
 	if i > 0 {
 		v.also, input = append(v.also, continues), s.last()
@@ -353,6 +357,12 @@ func (s *generator) prepare(i int) (err error) {
 func (s *generator) step(r *request) error {
 	r.given = nil
 	r.kv, r.logitsAt, r.textEnd = s.kv, []int{-1}, s.end
+	if s.m.cfg.NEncoderLayers > 0 {
+		r.sourceKV = s.source
+		if err := ofTwoTexts(r); err != nil {
+			return err
+		}
+	}
 	if s.padding == Left {
 		r.padding = Left
 	}

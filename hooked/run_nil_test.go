@@ -17,7 +17,7 @@ import (
 // an error, and with zero arguments. Each must return an error, or panic with one that [hooked.Try]
 // turns into an error: never a raw Go panic.
 func TestNilReceivers(t *testing.T) {
-	for _, nothing := range []any{(*hooked.Model)(nil), (*hooked.Encoder)(nil), (*hooked.Tensor)(nil), (*hooked.Cache)(nil),
+	for _, nothing := range []any{(*hooked.Model)(nil), (*hooked.Encoder)(nil), (*hooked.EncoderDecoder)(nil), (*hooked.Tensor)(nil), (*hooked.Cache)(nil),
 		(*hooked.KVCache)(nil), (*hooked.FactoredMatrix)(nil)} {
 		v := reflect.ValueOf(nothing)
 		for i := range v.NumMethod() {

@@ -42,6 +42,11 @@ type request struct {
 	textLength int  // of the text that the input is the beginning of; 0 if it is all
 	lossTokens Tokens
 	tokenTypes [][]int
+	// of an encoder-decoder: the encoder's text, which of its tokens are real, the keys and values of
+	// it if they are known, and which of the decoder's tokens are real
+	source                 Tokens
+	sourceMask, targetMask [][]int
+	sourceKV               []*Tensor
 }
 
 type observer struct {

@@ -15,7 +15,7 @@ func (r *run) setMask() error {
 	if mask == nil && r.tokens != nil && r.req.padding == Left {
 		mask = r.m.leftMask(r.tokens, r.m.wantsBOS(r.req))
 	}
-	if err := r.checkMask(mask); err != nil {
+	if err := checkMask(mask, r.plan.batch, r.plan.pos); err != nil {
 		return err
 	}
 	kv := r.req.kv
@@ -35,16 +35,17 @@ func (r *run) setMask() error {
 	return r.useMask(whole, kv.room)
 }
 
-func (r *run) checkMask(mask [][]int) error {
+// checkMask refuses a mask that does not fit prompts of so many positions.
+func checkMask(mask [][]int, batch, pos int) error {
 	if mask == nil {
 		return nil
 	}
-	if len(mask) != r.plan.batch {
-		return fmt.Errorf("the attention mask has %d rows, the input %d prompts", len(mask), r.plan.batch)
+	if len(mask) != batch {
+		return fmt.Errorf("the attention mask has %d rows, the input %d prompts", len(mask), batch)
 	}
 	for i, row := range mask {
-		if len(row) != r.plan.pos {
-			return fmt.Errorf("the attention mask's row %d has %d entries, the input %d positions", i, len(row), r.plan.pos)
+		if len(row) != pos {
+			return fmt.Errorf("the attention mask's row %d has %d entries, the input %d positions", i, len(row), pos)
 		}
 		if k := slices.IndexFunc(row, func(v int) bool { return v != 0 && v != 1 }); k >= 0 {
 			return fmt.Errorf("the attention mask's row %d, position %d is %d: want 1 for a token, 0 for a pad", i, k, row[k])

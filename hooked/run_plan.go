@@ -34,6 +34,13 @@ type scope struct {
 	ungroup      bool // key-value heads are repeated for each query head before their hooks
 	kvRoom       int  // positions that the key-value cache has room for; 0 without one
 	anyLayer     bool // it is of layers alone, and its program serves others too
+	// of an encoder-decoder: positions of the encoder's text, whether some are pads, and whether what
+	// the encoder makes of it is a result
+	source                int
+	sourceMasked, encoded bool
+	// whether the keys and values that the decoder's layers find there are results, for the next
+	// steps of a generation, or are given
+	keepsSource, sourceKept bool
 	// how many distinct prefixes of the prompts it computes in place of all positions; 0 for these
 	prefixes int
 }
@@ -70,7 +77,7 @@ func (p *plan) shorten() {
 	}
 	p.stop = p.start
 	for s := range p.wanted {
-		if l, ok := s.Layer(); ok {
+		if l, ok := s.Layer(); ok && !s.has(inSource) {
 			p.stop = max(p.stop, l+1)
 		}
 	}

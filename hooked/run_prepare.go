@@ -16,7 +16,7 @@ import (
 func (r *run) prepare(input any) error {
 	for _, step := range []func() error{
 		func() error { return r.read(input) },
-		r.setLayers, r.setSites, r.setWeightGrads, r.setEdits, r.checkKV, r.setMask, r.checkLoss, r.setMetric, r.setLogits, r.setKV, r.setTokenTypes, r.setPrefixes,
+		r.readSource, r.setLayers, r.setSites, r.setWeightGrads, r.setEdits, r.checkKV, r.setMask, r.checkLoss, r.setMetric, r.setLogits, r.setKV, r.setTokenTypes, r.setPrefixes,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -133,6 +133,9 @@ func (r *run) setLayers() error {
 // comes before all of them, such as the embedding, or after.
 func (r *run) within(sites []Site) []Site {
 	return filterSites(sites, func(s Site) bool {
+		if s.has(inSource) {
+			return !r.plan.sourceKept
+		}
 		if l, ok := s.Layer(); ok {
 			return r.plan.start <= l && l < r.plan.stop
 		}
@@ -187,7 +190,7 @@ func (r *run) setSites() error {
 
 // meets refuses an option that selects only sites which the run does not come to.
 func (r *run) meets(option string, sites []Site) error {
-	if len(sites) == 0 || len(r.within(sites)) > 0 {
+	if len(sites) == 0 || len(r.within(sites)) > 0 || r.plan.sourceKept {
 		return nil
 	}
 	var cut []string
@@ -222,7 +225,11 @@ func (r *run) setEdits() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", placed(fmt.Sprintf("edit %d", i), requested.line), err)
 		}
+		anywhere := len(sites) > 0
 		if sites = r.within(sites); len(sites) == 0 && len(taps) == 0 {
+			if anywhere && r.plan.sourceKept { // the first step has done it
+				continue
+			}
 			return fmt.Errorf("%s: none of its sites lies in the layers that this run computes", placed(fmt.Sprintf("edit %d", i), requested.line))
 		}
 		e := &edit{at: make(map[Site]bool), taps: taps, backward: requested.backward, line: requested.line, Intervention: requested.edit}

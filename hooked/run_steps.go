@@ -92,9 +92,10 @@ func (p *plan) layersTogether() int {
 }
 
 // whole reports whether the run is one program whatever its length. A gradient flows through all of
-// it, an encoder has blocks of its own, and shortformer positions go past the residual stream.
+// it, an encoder has blocks of its own, what it has made goes past a decoder's residual stream, and
+// so do shortformer positions.
 func (p *plan) whole(c Config) bool {
-	return c.PostNorm || c.PositionalEmbedding == ShortformerPositions ||
+	return c.PostNorm || c.NEncoderLayers > 0 || c.PositionalEmbedding == ShortformerPositions ||
 		len(p.grads)+len(p.weightGrads) > 0 || p.taps != nil && p.taps.gradients()
 }
 

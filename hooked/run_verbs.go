@@ -21,6 +21,7 @@ var (
 	ofTexts    = []string{"PrependBOS", "PaddingSide"}
 	ofInput    = slices.Concat(ofAll, ofTexts, []string{"AttentionMask", "StartAtLayer"})
 	ofEncoders = slices.Concat(ofAll, []string{"AttentionMask", "StartAtLayer", "TokenTypes"})
+	ofTwo      = slices.Concat(ofAll, []string{"AttentionMask"})
 	ofEdits    = []string{"Edit", "Observe"}
 	ofSites    = slices.Concat(ofEdits, []string{"UngroupKV"})
 	ofRecords  = slices.Concat(ofSites, []string{"Names", "PosSlice"})
@@ -58,6 +59,24 @@ var (
 	verbEncode          = verb{name: "Encoder.Run", plan: plan{scope: scope{logits: true}}, takes: slices.Concat(ofEncoders, ofEdits, []string{"StopAtLayer", "LogitsAt"})}
 	verbEncodeWithCache = verb{name: "Encoder.RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{recordAll},
 		takes: slices.Concat(ofEncoders, ofEdits, []string{"Names", "PosSlice", "StopAtLayer", "LogitsAt"})}
+	verbTranslate = verb{name: "EncoderDecoder.Run", plan: plan{scope: scope{logits: true}}, also: []Option{ofTwoTexts},
+		takes: slices.Concat(ofTwo, ofEdits, []string{"LogitsAt"})}
+	verbTranslateWithCache = verb{name: "EncoderDecoder.RunWithCache", plan: plan{scope: scope{logits: true}}, also: []Option{ofTwoTexts, recordAll},
+		takes: slices.Concat(ofTwo, ofEdits, []string{"Names", "LogitsAt"})}
+	verbEncodeSource = verb{name: "Encode", plan: plan{scope: scope{encoded: true}}, also: []Option{ofTwoTexts},
+		takes: slices.Concat(ofTwo, ofEdits)}
+	verbTranslationLoss = verb{name: "EncoderDecoder.Loss", plan: plan{scope: scope{loss: true}}, also: []Option{ofTwoTexts},
+		takes: slices.Concat(ofTwo, ofEdits, []string{"LossPerToken"})}
+	verbMeasureTranslation = verb{name: "EncoderDecoder.Measure", plan: plan{scope: scope{logits: true}}, also: []Option{ofTwoTexts},
+		takes: slices.Concat(ofTwo, ofEdits)}
+	verbTranslateWithGradients = verb{name: "EncoderDecoder.RunWithGradients", plan: plan{scope: scope{logits: true}},
+		also:  []Option{ofTwoTexts, recordAll, gradAll},
+		takes: slices.Concat(ofTwo, ofEdits, []string{"Names", "EditGrad", "Gradients", "GradientsOfWeights"})}
+	verbTranslationLossWithGradients = verb{name: "EncoderDecoder.LossWithGradients", plan: plan{scope: scope{loss: true}},
+		also: verbTranslateWithGradients.also, takes: verbTranslateWithGradients.takes}
+	verbTranslating       = verb{name: "EncoderDecoder.Generate", also: []Option{ofTwoTexts}, takes: slices.Concat(ofTwo, ofEdits)}
+	verbTranslatingStream = verb{name: "EncoderDecoder.GenerateStream", also: []Option{ofTwoTexts}, takes: slices.Concat(ofTwo, ofEdits, []string{"Names"})}
+
 	verbNextSentence = verb{name: "NextSentence", takes: slices.Concat(ofAll, []string{"AttentionMask", "TokenTypes"}, ofEdits),
 		also: []Option{Names(NSPOut)}}
 )

@@ -26,6 +26,8 @@ type siteInfo struct {
 	present func(Config) bool // nil: in every decoder
 	traits  traits
 
+	stack *siteInfo // of a site in one of two stacks: what it is called where there is one
+
 	of   *siteInfo // of a tap: the site whose edit makes it
 	name string    // of a tap
 }
@@ -40,6 +42,7 @@ const (
 	afterAll  // met only after the last layer
 	ofDense   // in layers with an MLP for all tokens
 	ofExperts // in layers with a mixture of experts
+	inSource  // it lies in the encoder of an encoder-decoder, whose positions are the source's
 )
 
 // The sites, in the order in which a forward pass meets them. Axes: batch, pos (position of a
@@ -234,6 +237,9 @@ func (s Site) Optional() bool { return s.need().has(onRequest) }
 func (c Config) Sites() []Site {
 	var before, blocks, after []*siteInfo
 	list := siteList
+	if c.NEncoderLayers > 0 {
+		return c.twoStacks()
+	}
 	if c.PostNorm {
 		list = encoderSiteList
 	}

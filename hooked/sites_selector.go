@@ -91,11 +91,14 @@ func (c Config) resolveSite(s Site, all []Site) ([]Site, error) {
 		return nil, fault.Mark(brief.Errorf("%s is no hook of the model: an edit of the same run has to make it with hooked.Tap", s), ErrUnknownHook)
 	}
 	if layer, ok := s.Layer(); ok {
-		l, err := c.layer(layer)
+		l, err := c.layerAt(s, layer)
 		if err != nil {
 			return nil, fault.Mark(brief.Errorf("site %s: %w", s, err), ErrUnknownHook)
 		}
 		s = s.At(l)
+	}
+	if c.NEncoderLayers > 0 && s.InEncoder() != s && s.InDecoder() != s {
+		return nil, fault.Mark(whichStack(s), ErrUnknownHook)
 	}
 	found := filterSites(all, func(other Site) bool { return other.info == s.info && (!s.one || other == s) })
 	return atLeastOne(found, "site %s does not exist in %s", s, c.called())

@@ -99,7 +99,7 @@ func checkAxes(t *testing.T, model string, cfg hooked.Config, s hooked.Site, x *
 // TestShortNames checks that every site of a layer that has one name of a part has a short name
 // with its layer, which the names of all families' sites are told apart by.
 func TestShortNames(t *testing.T) {
-	decoder, _ := hooked.DeclaredSites()
+	decoder, _, _ := hooked.DeclaredSites()
 	met := 0
 	for _, s := range decoder {
 		name := s.At(3).Name()

@@ -76,7 +76,7 @@ var weightAxes = map[string][]string{
 	"experts.W_out": {"expert", "d_expert", "d_model"}, "experts.b_gate": {"expert", "d_expert"}, "experts.b_in": {"expert", "d_expert"},
 	"experts.b_out": {"expert", "d_model"}, "shared.W_gate": {"d_model", "d_expert"}, "shared.W_in": {"d_model", "d_expert"},
 	"shared.W_out": {"d_expert", "d_model"}, "sinks": {"head"}, "q_norm.w": {"head", "d_head"}, "k_norm.w": {"head", "d_head"},
-	"b_in": {"d_mlp"}, "b_gate": {"d_mlp"}, "b_out": {"d_model"},
+	"rel_pos_bias.weight": {"bucket", "head"}, "b_in": {"d_mlp"}, "b_gate": {"d_mlp"}, "b_out": {"d_model"},
 }
 
 // Weight is a weight by its canonical name, such as "blocks.3.attn.W_O" or "ln_final.w", in

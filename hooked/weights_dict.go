@@ -104,6 +104,10 @@ func (c Config) weightSpecs() map[string]weightSpec {
 		return specs
 	}
 	need("embed.W_E", c.DVocab, c.DModel)
+	if c.NEncoderLayers > 0 {
+		c.twoStackSpecs(need, may)
+		return specs
+	}
 	if c.PositionalEmbedding.Learned() {
 		need("pos_embed.W_pos", c.NCtx, c.DModel)
 	}
@@ -113,7 +117,7 @@ func (c Config) weightSpecs() map[string]weightSpec {
 	}
 	fold := func(name string, shape ...int) { specs[name] = weightSpec{shape: shape, folded: true} }
 	for l := range c.NLayers {
-		c.blockSpecs(l, need, may, fold)
+		c.blockSpecs(blockPrefix(l), l, need, may, fold)
 	}
 	c.normSpecs("ln_final", c.finalNorm(), c.DModel, fold)
 	need("unembed.W_U", c.DModel, c.DVocabOut)
@@ -123,8 +127,8 @@ func (c Config) weightSpecs() map[string]weightSpec {
 
 type specFunc func(name string, shape ...int)
 
-func (c Config) blockSpecs(l int, need, may, fold specFunc) {
-	p := blockPrefix(l)
+// blockSpecs lists the weights of layer l, whose names begin with p.
+func (c Config) blockSpecs(p string, l int, need, may, fold specFunc) {
 	c.attnSpecs(p, need, may)
 	c.normSpecs(p+"ln1", c.preNorm(), c.DModel, fold)
 	if c.AttnOnly {
@@ -269,7 +273,7 @@ func (c Config) encoderSpecs(need, may specFunc) {
 	}
 	c.normSpecs("embed.ln", LN, c.DModel, need)
 	for l := range c.NLayers {
-		c.blockSpecs(l, need, may, need)
+		c.blockSpecs(blockPrefix(l), l, need, may, need)
 	}
 	for name, shape := range map[string][]int{"pooler.W": {c.DModel, c.DModel}, "pooler.b": {c.DModel}} {
 		may(name, shape...) // a checkpoint for masked words alone has none
@@ -284,4 +288,27 @@ func (c Config) encoderSpecs(need, may specFunc) {
 	may("unembed.b_U", c.DVocabOut)
 	may("nsp_head.W", c.DModel, 2)
 	may("nsp_head.b", 2)
+}
+
+// twoStackSpecs lists the weights of an encoder-decoder but for the embedding.
+func (c Config) twoStackSpecs(need, may specFunc) {
+	encoder := c.encoderPart()
+	for _, s := range []struct {
+		names stackNames
+		cfg   Config
+	}{{encoderStack, encoder}, {decoderStack, c}} {
+		for l := range s.cfg.NLayers {
+			s.cfg.blockSpecs(s.names.layer(l), l, need, may, need)
+		}
+		if c.PositionalEmbedding == RelativePositions {
+			need(s.names.layer(0)+relativeWeights, c.RelativeBuckets, c.NHeads)
+		}
+		c.normSpecs(s.names.lastNorm, c.finalNorm(), c.DModel, need)
+	}
+	for l := range c.NLayers {
+		c.attnSpecs(crossStack.layer(l), need, may)
+		c.normSpecs(decoderStack.layer(l)+"ln3", c.preNorm(), c.DModel, need)
+	}
+	need("unembed.W_U", c.DModel, c.DVocabOut)
+	may("unembed.b_U", c.DVocabOut)
 }

@@ -59,9 +59,11 @@ func (g ggufReader) build() (*Tokenizer, error) {
 	case "gpt2":
 		t, err = g.buildBPE()
 	case "llama":
-		t, err = g.buildSentencePiece()
+		t, err = g.buildSentencePiece(&spModel{kind: spBPE, byteFallback: true, dummyPrefix: true, special: noSpecial})
+	case "t5":
+		t, err = g.buildSentencePiece(&spModel{kind: spUnigram, dummyPrefix: true, removeBlanks: true, special: noSpecial})
 	default:
-		return nil, fmt.Errorf(`%smodel %q is not supported; "gpt2" and "llama" are`, ggufPrefix, brief(kind))
+		return nil, fmt.Errorf(`%smodel %q is not supported; "gpt2", "llama" and "t5" are`, ggufPrefix, brief(kind))
 	}
 	if err != nil {
 		return nil, err

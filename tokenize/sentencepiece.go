@@ -454,9 +454,8 @@ func trailing(s, tail string) int {
 }
 
 // buildSentencePiece makes a tokenizer of a GGUF file's "llama" model, which is a
-// sentencepiece BPE.
-func (g ggufReader) buildSentencePiece() (*Tokenizer, error) {
-	m := &spModel{kind: spBPE, byteFallback: true, dummyPrefix: true, special: noSpecial}
+// sentencepiece BPE, or "t5", which is a Unigram; m has what the two differ in.
+func (g ggufReader) buildSentencePiece(m *spModel) (*Tokenizer, error) {
 	tokens, err := ggufSlice[string](g, "tokens")
 	if err != nil {
 		return nil, err
@@ -481,7 +480,7 @@ func (g ggufReader) buildSentencePiece() (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.special.bos >= 0 {
+	if m.kind == spBPE && m.special.bos >= 0 {
 		t.template.before = []int{m.special.bos} // llama.cpp's default for such models
 	}
 	return t, nil
@@ -493,6 +492,16 @@ func (g ggufReader) spSettings(m *spModel) error {
 	for key, into := range ids {
 		if err := optional(g, key, into); err != nil {
 			return err
+		}
+	}
+	if _, ok := g.metadata[ggufPrefix+"precompiled_charsmap"]; ok {
+		table, err := ggufSlice[int](g, "precompiled_charsmap")
+		if err != nil {
+			return err
+		}
+		m.table = make([]byte, len(table))
+		for i, v := range table {
+			m.table[i] = byte(v)
 		}
 	}
 	return errors.Join(

@@ -52,8 +52,11 @@ func listFamilies(w io.Writer, asJSON bool) error {
 	}
 	for _, f := range hooked.Families() {
 		kind, gguf := "decoder", f.GGUF
-		if f.Encoder {
+		switch {
+		case f.Encoder:
 			kind = "encoder"
+		case f.EncoderDecoder:
+			kind = "both"
 		}
 		if gguf == "" {
 			gguf = "-"

@@ -103,6 +103,13 @@ def full_base(out, c):
     out.add_rope_freq_base(c["rope_parameters"]["full_attention"]["rope_theta"])
 
 
+def mpt(out, c):
+    attn = c["attn_config"]
+    if attn["clip_qkv"]:
+        out.add_clamp_kqv(attn["clip_qkv"])
+    out.add_max_alibi_bias(attn["alibi_bias_max"] if attn["alibi"] else 0.0)
+
+
 # fixture: architecture, change of a tensor, change of all, more fields
 TABLE = {
     "olmo": (ARCH.OLMO, make.llama, merged, [lambda out, c: out.add_layer_norm_eps(1e-5), lambda out, c: out.add_clamp_kqv(c["clip_qkv"])]),
@@ -118,6 +125,10 @@ TABLE = {
     "glm4": (ARCH.GLM4, make.plain, merged, [rotary(0.5)]),
     "falcon_7b": (ARCH.FALCON, falcon, merged, [lambda out, c: out.add_head_count_kv(1), lambda out, c: out.add_tensor_data_layout("jploski")]),
     "falcon_40b": (ARCH.FALCON, falcon, merged, [lambda out, c: out.add_head_count_kv(c["num_kv_heads"])]),
+    "falcon_11b": (ARCH.FALCON, falcon, merged, [lambda out, c: out.add_head_count_kv(c["num_kv_heads"])]),
+    "command_r_plus": (ARCH.COMMAND_R, make.plain, merged, [no_scaling]),
+    "stablelm_12b": (ARCH.STABLELM, make.plain, merged, [rotary(0.25)]),
+    "mpt": (ARCH.MPT, make.plain, merged, [mpt]),
     "phi4_mini": (ARCH.PHI3, make.plain, merged, []),
     "gemma3": (ARCH.GEMMA3, gemma3, merged, [full_base]),
     "mixtral": (ARCH.LLAMA, make.llama, merged, [experts]),

@@ -81,10 +81,10 @@ def metadata(out, c):
     """The fields that TextModel.set_gguf_parameters writes, in either of Hugging Face's spellings."""
     first = lambda *names: next((c[n] for n in names if c.get(n) is not None), None)
     rope = c.get("rope_parameters") or {}
-    heads, width = first("num_attention_heads", "n_head"), first("hidden_size", "n_embd")
+    heads, width = first("num_attention_heads", "n_head", "n_heads"), first("hidden_size", "n_embd", "d_model")
     fields = [
-        (out.add_block_count, first("num_hidden_layers", "n_layer")),
-        (out.add_context_length, first("max_position_embeddings", "n_positions", "n_ctx") or 2048),
+        (out.add_block_count, first("num_hidden_layers", "n_layer", "n_layers")),
+        (out.add_context_length, first("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len") or 2048),
         (out.add_embedding_length, width),
         (out.add_feed_forward_length, first("intermediate_size", "n_inner") or 4 * width),
         (out.add_head_count, heads),
@@ -137,7 +137,7 @@ def convert(name, arch, change, source=None, config="config.json", leave_out=(),
     scaling(out, c)
     for add in more:
         add(out, c)
-    names = gguf.get_tensor_name_map(arch, c.get("num_hidden_layers") or c["n_layer"])
+    names = gguf.get_tensor_name_map(arch, c.get("num_hidden_layers") or c.get("n_layer") or c["n_layers"])
     for key in sorted(tensors):
         w = change(key, tensors[key], c)
         short = key.removeprefix("transformer.")  # BloomModel.modify_tensors
