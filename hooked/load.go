@@ -151,7 +151,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, limit, put) }
-	if k, ok := be.(keeper); ok {
+	if k, ok := keeperOf(be); ok {
 		m.texts = newTextKeeper(k, key, where)
 	}
 	m.tok = m.texts.tokenizer(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
@@ -174,7 +174,7 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, li
 	if err := src.stream(ctx, m, put); err != nil {
 		return err
 	}
-	if _, ok := m.eng.backend.(keeper); ok {
+	if _, ok := keeperOf(m.eng.backend); ok {
 		return m.keep(key)
 	}
 	// the runs that wait for the weights need not wait for the disk
