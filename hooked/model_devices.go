@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomlx/compute"
-
 	"gopherlens/internal/devices"
 )
 
@@ -19,10 +17,11 @@ func (m *Model) DeviceMemory() ([]int64, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	buffers, err := m.weights.all()
+	byName, err := m.weights.all(context.Background())
 	if err != nil {
 		return nil, err
 	}
+	buffers := slices.Collect(maps.Values(byName))
 	if d, ok := m.eng.backend.(*devices.Backend); ok {
 		return d.Bytes(buffers)
 	}
@@ -56,14 +55,4 @@ func (m *Model) onDevices() string {
 		fmt.Fprintf(&b, "; weights take %.1f MB on each", float64(slices.Max(bytes))/1e6)
 	}
 	return b.String()
-}
-
-// all are the weights' buffers.
-func (s *weightStore) all() ([]compute.Buffer, error) {
-	if err := s.ready(context.Background()); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Collect(maps.Values(s.buffers)), nil
 }
