@@ -16,6 +16,7 @@ import (
 var axisKinds = map[string]devices.Axis{
 	"batch": devices.Batch, "row": devices.Batch,
 	"head": devices.Weights, "kv_head": devices.Weights, "d_mlp": devices.Weights, "d_expert": devices.Weights,
+	"d_head":  devices.Weights, // where the heads before it cannot be
 	"d_vocab": devices.Weights, "d_vocab_out": devices.Weights,
 }
 
@@ -31,7 +32,7 @@ func kindsOf(axes []string) []devices.Axis {
 // stand in [builder.axesOfInput]; run-time values of edits lie whole on each device.
 var inputAxes = map[string][]string{
 	inputTokens: {"batch"}, inputResidual: {"batch"}, inputMask: {"batch"}, inputLogitsAt: {"batch"}, inputTokenTypes: {"batch"},
-	inputRows: {"batch"}, inputBaseK: {"", "", "kv_head"}, inputBaseV: {"", "", "kv_head"},
+	inputRows: {"batch"}, inputBaseK: {"", "", "kv_head", "d_head"}, inputBaseV: {"", "", "kv_head", "d_head"},
 }
 
 // axesOfInput are the axes of a graph input.

@@ -2,6 +2,7 @@ package hooked
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/gomlx/compute"
 
@@ -18,9 +19,9 @@ type Devices struct {
 	Batch int
 
 	// Weights is into how many parts the weights are cut, for a model that is too large for one
-	// device: by heads, by columns of MLPs, and by the vocabulary where it can be. It must divide
-	// the number of heads and the width of the MLPs. Key-value heads that it does not divide, norms
-	// and position vectors lie on each device.
+	// device: by heads or, where these cannot be cut into so many equal parts, within each head; by
+	// columns of MLPs and experts, which it must divide; and by the vocabulary where that can be.
+	// Norms and position vectors lie whole on each device.
 	Weights int
 }
 
@@ -44,18 +45,14 @@ func (d Devices) on(be compute.Backend) (compute.Backend, error) {
 // fits refuses a model whose weights cannot be cut so.
 func (d Devices) fits(c Config) error {
 	n := d.grid().Weights
-	for _, size := range []struct {
-		of   string
-		size int
-		ask  bool
-	}{
-		{"heads", c.NHeads, true},
-		{"columns of each MLP", c.DMLP, !c.AttnOnly && c.DMLP > 0},
-		{"columns of each expert", c.DExpert, c.NExperts > 0},
-	} {
-		if size.ask && size.size%n != 0 {
-			return brief.Errorf("LoadOptions.Devices.Weights is %d: the model's %d %s cannot be cut into so many equal parts", n, size.size, size.of)
-		}
+	const refusal = "LoadOptions.Devices.Weights is %d: %s cannot be cut into so many equal parts"
+	switch {
+	case c.NHeads%n != 0 && c.DHead%n != 0:
+		return brief.Errorf(refusal, n, fmt.Sprintf("the model's %d heads and their width of %d", c.NHeads, c.DHead))
+	case !c.AttnOnly && c.DMLP%n != 0:
+		return brief.Errorf(refusal, n, fmt.Sprintf("the %d columns of the model's MLPs", c.DMLP))
+	case c.DExpert%n != 0:
+		return brief.Errorf(refusal, n, fmt.Sprintf("the %d columns of the model's experts", c.DExpert))
 	}
 	return nil
 }

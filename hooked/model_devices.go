@@ -45,8 +45,8 @@ func (m *Model) onDevices() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n  on %v", d.Grid())
-	if n := m.cfg.NKeyValueHeads; n%d.Grid().Weights != 0 {
-		fmt.Fprintf(&b, "; the %d key-value heads are whole on each", n)
+	if n := m.cfg.NHeads; n%d.Grid().Weights != 0 {
+		fmt.Fprintf(&b, "; its %d heads are cut within", n)
 	}
 	if !m.weights.loaded.Load() {
 		return b.String()
