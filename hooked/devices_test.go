@@ -32,6 +32,14 @@ func grids() []hooked.Devices {
 	return []hooked.Devices{{Batch: 4}, {Weights: 4}, {Batch: 2, Weights: 2}, {Batch: 2}, {Weights: 2}}
 }
 
+// batches are sizes of batches: those that cannot be cut into equal parts give the same.
+func batches() []int {
+	if !onAllFixtures() {
+		return []int{2, 3}
+	}
+	return []int{1, 2, 3, 4, 5, 6}
+}
+
 func onAllFixtures() bool { return os.Getenv(devicesEnv) == "whole" }
 
 // TestDevices runs all tests called OnDevices in a process that has four devices, in this process
@@ -43,12 +51,16 @@ func TestDevices(t *testing.T) {
 	if _, ok := golden.Plugin(); !ok {
 		t.Skip("no PJRT plugin is installed, so XLA is not tested: run `make setup`")
 	}
+	worker := t.TempDir()
+	if err := os.Chmod(worker, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		run string
 		env []string
 	}{
 		"here":          {run: "OnDevices$|TestRefusedDevices"},
-		"in the worker": {run: "FamiliesOnDevices/xla/mistral", env: []string{"GOPHERLENS_TEST_RESIDENT=1", "GOPHERLENS_RESIDENT_DIR=" + t.TempDir()}},
+		"in the worker": {run: "FamiliesOnDevices/xla/mistral", env: []string{"GOPHERLENS_TEST_RESIDENT=1", "GOPHERLENS_RESIDENT_DIR=" + worker}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run", c.run, "-test.v")
@@ -209,7 +221,7 @@ func TestGradientsOnDevices(t *testing.T) {
 // cannot be.
 func TestGenerationOnDevices(t *testing.T) {
 	onOneAndMany(t, "mistral", func(t *testing.T, one, many *hooked.Model) {
-		for _, n := range []int{4, 3} {
+		for _, n := range batches() {
 			want := hooked.Must(one.Generate(fewPrompts(n), noStop(5)))
 			if got := hooked.Must(many.Generate(fewPrompts(n), noStop(5))); !slices.EqualFunc(got, want, slices.Equal) {
 				t.Errorf("%d prompts go on as %v, on one device as %v", n, got, want)
@@ -225,11 +237,7 @@ const throughHeads = "batch pos head d_head, head d_head d_model -> batch pos d_
 // those that cannot be cut into equal parts give the same.
 func TestEditsOnDevices(t *testing.T) {
 	onOneAndMany(t, "gpt2", func(t *testing.T, one, many *hooked.Model) {
-		sizes := []int{1, 2, 3, 4, 5, 6}
-		if !onAllFixtures() {
-			sizes = []int{2, 3}
-		}
-		for _, n := range sizes {
+		for _, n := range batches() {
 			edit := hooked.Edit(hooked.AttnZ.At(1), hooked.ScaleBy(3, hooked.Head(0, 2)))
 			want, wantCache := hooked.Must2(one.RunWithCache(fewPrompts(n), edit))
 			got, gotCache := hooked.Must2(many.RunWithCache(fewPrompts(n), edit))
