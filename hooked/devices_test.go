@@ -55,15 +55,14 @@ func TestDevices(t *testing.T) {
 	if err := os.Chmod(worker, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		run string
-		env []string
-	}{
-		"here":          {run: "OnDevices$|TestRefusedDevices"},
-		"in the worker": {run: "FamiliesOnDevices/xla/mistral", env: []string{"GOPHERLENS_TEST_RESIDENT=1", "GOPHERLENS_RESIDENT_DIR=" + worker}},
+	for name, c := range map[string]struct{ args, env []string }{
+		"here": {[]string{"-test.run=OnDevices$|TestRefusedDevices"}, nil},
+		// twice, so that the second finds the weights in the worker
+		"in the worker": {[]string{"-test.run=FamiliesOnDevices/xla/mistral", "-test.count=2"},
+			[]string{"GOPHERLENS_TEST_RESIDENT=1", "GOPHERLENS_RESIDENT_DIR=" + worker, "GOPHERLENS_BIN=" + os.Args[0]}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(os.Args[0], "-test.run", c.run, "-test.v")
+			cmd := exec.Command(os.Args[0], append(c.args, "-test.v")...)
 			cmd.Env = append(os.Environ(), onDevicesEnv+"=1", "XLA_FLAGS=--xla_force_host_platform_device_count=4")
 			cmd.Env = append(cmd.Env, c.env...)
 			out, err := cmd.CombinedOutput()
