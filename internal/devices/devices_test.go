@@ -119,12 +119,12 @@ func TestPlacedValues(t *testing.T) {
 }
 
 // product is the program x w, [rows, 6] times [6, 8], and the sums of its rows, on as many devices as
-// its rows fill.
-func product(t *testing.T, be *devices.Backend, rows int) (*Graph, shapes.Shape, shapes.Shape) {
+// a batch fills.
+func product(t *testing.T, be *devices.Backend, rows, batch int) (*Graph, shapes.Shape, shapes.Shape) {
 	t.Helper()
 	x, w := shapes.Make(dtypes.Float32, rows, 6), shapes.Make(dtypes.Float32, 6, 8)
 	var on compute.Backend = be
-	spread := be.Spread(rows)
+	spread := be.Spread(batch)
 	if spread != nil {
 		spread.Input("x", []devices.Axis{devices.Batch})
 		spread.Input("w", []devices.Axis{devices.Whole, devices.Weights})
@@ -149,14 +149,16 @@ func TestPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, rows := range []int{4, 2, 3} {
-			g, x, w := product(t, be, rows)
+			g, x, w := product(t, be, rows, rows)
 			for _, kinds := range [][]devices.Axis{nil, {devices.Weights, devices.Batch}, {devices.Batch, devices.Weights}} {
 				a, errA := be.Place(counted(x), x, kinds)
 				b, errB := be.BufferFromFlatData(0, counted(w), w)
 				if errA != nil || errB != nil {
 					t.Fatal(errA, errB)
 				}
-				for range 2 { // once more as they lie then
+				// once more as they lie then, and once on fewer devices
+				fewer, _, _ := product(t, be, rows, rows/2)
+				for _, g := range []*Graph{fewer, g, g, fewer} {
 					out := g.RunWithBuffers([]compute.Buffer{a, b}, make([]bool, 2), 0)
 					got, sums := out[0].Value().([][]float32), out[1].Value().([]float32)
 					for i := range rows {
@@ -191,7 +193,7 @@ func TestProgramsFromDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := xla.CacheStats()
-		g, x, w := product(t, be, rows)
+		g, x, w := product(t, be, rows, rows)
 		after := xla.CacheStats()
 		a, errA := be.Place(counted(x), x, nil)
 		b, errB := be.Place(counted(w), w, nil)
