@@ -89,7 +89,7 @@ func ApplyAll(axes string, f func(in []*Node) []*Node, in ...*Tensor) ([]*Tensor
 
 // applied runs f, whose results have these axes.
 func (e *engine) applied(axes [][]string, f func(in []*Node) []*Node, values []*tensors.Tensor) ([]*tensors.Tensor, error) {
-	traced, err := e.trace("apply", func(p *program) {
+	traced, err := watchedBackend{Backend: e.backend}.trace("apply", func(p *program) {
 		in := make([]*Node, len(values))
 		for i, v := range values {
 			in[i] = Parameter(p.graph, fmt.Sprintf("x%d", i), v.Shape())

@@ -197,7 +197,7 @@ func (b *branches) block(l, rows int, edits []*edit) (*program, error) {
 	if p := b.blocks[key]; p != nil {
 		return p, nil
 	}
-	traced, err := b.m.trace(func(t *program) { b.build(t, l, rows, edits) })
+	traced, err := b.m.trace(rows, func(t *program) { b.build(t, l, rows, edits) })
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (m *Model) measure(metric Metric, residuals []float32, shape ...int) ([]flo
 	if metric.operands, err = metric.uploaded(in, "metric"); err != nil {
 		return nil, fmt.Errorf("metric: %w", err)
 	}
-	traced, err := m.trace(func(t *program) { m.buildMetrics(t, shape, &metric) })
+	traced, err := m.trace(shape[0]*shape[1], func(t *program) { m.buildMetrics(t, shape, &metric) })
 	if err != nil {
 		return nil, fmt.Errorf("metric: %w", err)
 	}

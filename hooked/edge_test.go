@@ -26,7 +26,7 @@ var zeroValues = []any{hooked.Model{}, hooked.Encoder{}, hooked.EncoderDecoder{}
 	hooked.DType(""), hooked.Activation(""), hooked.Normalization(""), hooked.PositionalEmbedding(""), hooked.Direction(""),
 	hooked.AttentionKind(""), hooked.QKNorm(""), hooked.Router(""), hooked.RopeKind(""), hooked.CompositionMode(""),
 	hooked.SaveOptions{}, hooked.Family{}, hooked.NotebookModel{}, hooked.NotebookCache{}, hooked.Sizes{}, hooked.Order(0), hooked.OnceValue{},
-	hooked.Adapter{}, hooked.Inspection{}, hooked.StoredType{}, hooked.MetricData{}, hooked.Files{}}
+	hooked.Adapter{}, hooked.Inspection{}, hooked.StoredType{}, hooked.MetricData{}, hooked.Files{}, hooked.Devices{}}
 
 // exportedFunctions are functions that a program may call with what a failed step has left.
 var exportedFunctions = map[string]any{"Factored": hooked.Factored, "CompositionScores": hooked.CompositionScores, "EndsOfMask": hooked.EndsOfMask,

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/devices"
 	"gopherlens/internal/nativemem"
 )
 
@@ -80,11 +81,19 @@ func (e *engine) run(p *program, inputs []compute.Buffer) (outputs []*tensors.Te
 	return outputs, err
 }
 
-// upload copies values to the device. A backend copies as many as the shape says, whatever there
-// is.
+// upload copies values to the device.
 func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
+	return e.place(flat, shape, nil)
+}
+
+// place copies values with these axes to the devices that will read them; without axes to the first.
+// A backend copies as many as the shape says, whatever there is.
+func (e *engine) place(flat any, shape shapes.Shape, axes []string) (compute.Buffer, error) {
 	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
 		return nil, brief.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())
+	}
+	if d, ok := e.backend.(*devices.Backend); ok && axes != nil {
+		return d.Place(flat, shape, kindsOf(axes))
 	}
 	return e.backend.BufferFromFlatData(0, flat, shape)
 }

@@ -67,6 +67,9 @@ func (b *builder) input(name string, dtype dtypes.DType, dims ...int) *Node {
 	if parameter == nil {
 		parameter = func(name string, shape shapes.Shape) *Node { return Parameter(b.g, name, shape) }
 	}
+	if spread := spreadOf(b.g); spread != nil {
+		spread.Input(given, kindsOf(b.axesOfInput(name)))
+	}
 	n := parameter(given, shapes.Make(dtype, dims...))
 	b.byName[name] = n
 	b.inputs = append(b.inputs, given)

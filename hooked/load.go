@@ -38,6 +38,8 @@ type LoadOptions struct {
 
 	Backend compute.Backend // what to compute with; nil for the process's own, see package backend
 
+	Devices Devices // of this machine to spread over; the first alone unless given
+
 	// Context, if not nil, ends the search, the download and the reading of the configuration when
 	// it ends. Weights are read when a run first needs them, under that run's [WithContext].
 	Context context.Context
@@ -80,8 +82,8 @@ func fromName(name string, processing Processing, o LoadOptions) (m *Model, err 
 
 // findsOnly refuses the options that say how a model computes, where none is made.
 func (o LoadOptions) findsOnly(by string) error {
-	if o.FirstNLayers != 0 || o.DType != "" || o.Backend != nil {
-		return brief.Errorf("%s takes no FirstNLayers, DType or Backend: it loads no model", by)
+	if o.FirstNLayers != 0 || o.DType != "" || o.Backend != nil || o.Devices != (Devices{}) {
+		return brief.Errorf("%s takes no FirstNLayers, DType, Backend or Devices: it loads no model", by)
 	}
 	return nil
 }
@@ -113,7 +115,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if err != nil {
 		return nil, err
 	}
-	files := &modelFiles{name, where, processing, o.DType, o.FirstNLayers, key}
+	files := &modelFiles{name, where, processing, o.DType, o.FirstNLayers, o.Devices, key}
 	if m, err := attach(be, why, key, where); m != nil || err != nil {
 		if m != nil {
 			m.weights.files = files
@@ -139,6 +141,9 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	if cfg, err = cfg.firstLayers(o.FirstNLayers); err != nil {
 		return nil, err
 	}
+	if err := o.Devices.fits(cfg); err != nil {
+		return nil, err
+	}
 	if o.FirstNLayers > 0 {
 		src.cfg, src.specs = cfg, cfg.weightSpecs()
 	}
@@ -146,7 +151,7 @@ func fromFiles(name, where string, processing Processing, o LoadOptions) (*Model
 	m.applied |= said.applied
 	m.notes, m.weights.files = src.notes(), files
 	m.weights.load = func(ctx context.Context, put putFunc) error { return m.loadFiles(ctx, src, name, key, limit, put) }
-	if k, ok := be.(keeper); ok {
+	if k, ok := keeperOf(be); ok {
 		m.texts = newTextKeeper(k, key, where)
 	}
 	m.tok = m.texts.tokenizer(func() (*tokenize.Tokenizer, error) { return readTokenizer(where, file) })
@@ -169,7 +174,7 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, li
 	if err := src.stream(ctx, m, put); err != nil {
 		return err
 	}
-	if _, ok := m.eng.backend.(keeper); ok {
+	if _, ok := keeperOf(m.eng.backend); ok {
 		return m.keep(key)
 	}
 	// the runs that wait for the weights need not wait for the disk
@@ -179,11 +184,16 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, li
 
 // backend is the backend asked for, or the process's own, and why.
 func (o LoadOptions) backend() (compute.Backend, string, error) {
-	if o.Backend != nil {
-		return o.Backend, "given by the program", nil
+	be, why := o.Backend, "given by the program"
+	if be == nil {
+		own, choice, err := backend.New()
+		if err != nil {
+			return nil, choice.Why, err
+		}
+		be, why = own, choice.Why
 	}
-	be, choice, err := backend.New()
-	return be, choice.Why, err
+	be, err := o.Devices.on(be)
+	return be, why, err
 }
 
 // readConfig finds a checkpoint's family and configuration.

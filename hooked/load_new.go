@@ -154,6 +154,9 @@ func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, proces
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if err := how.Devices.fits(cfg); err != nil {
+		return nil, err
+	}
 	has := make(map[string]bool)
 	for name, a := range sd {
 		has[name] = true

@@ -103,7 +103,7 @@ func (m *Model) String() string {
 		fmt.Fprintf(&b, "  %s\n", note)
 	}
 	fmt.Fprintf(&b, "  texts get a BOS: %t\n", c.DefaultPrependBOS)
-	fmt.Fprintf(&b, "  computes with %s", m.backend)
+	fmt.Fprintf(&b, "  computes with %s%s", m.backend, m.onDevices())
 	return b.String()
 }
 

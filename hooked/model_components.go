@@ -216,7 +216,7 @@ func (r *run) component(c component, shapes string, build func(b *builder, l int
 
 // traceComponent builds the graph of a component of layers like l.
 func (r *run) traceComponent(l int, build func(b *builder, l int) *Node) (*program, error) {
-	return r.m.trace(func(p *program) {
+	return r.m.trace(1, func(p *program) {
 		plan := *r.plan
 		plan.start, plan.anyLayer = l, l != outsideLayers
 		b := r.m.newBuilder(&plan, p.graph)

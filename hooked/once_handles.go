@@ -81,12 +81,13 @@ type modelFiles struct {
 	Name, Where string
 	Processing  Processing
 	DType       DType
-	Layers      int    // as LoadOptions.FirstNLayers
+	Layers      int // as LoadOptions.FirstNLayers
+	Devices     Devices
 	Key         string // see keeperKey
 }
 
 func (f *modelFiles) options() LoadOptions {
-	return LoadOptions{DType: f.DType, FirstNLayers: f.Layers}
+	return LoadOptions{DType: f.DType, FirstNLayers: f.Layers, Devices: f.Devices}
 }
 
 // errChanged says that a model's files are no longer what they were.

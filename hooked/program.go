@@ -135,6 +135,7 @@ func (p *program) compile() error {
 	if p.empty() {
 		return nil
 	}
+	p.placeResults()
 	return guarded(func() error { return p.graph.Compile(p.nodes...) })
 }
 
@@ -143,7 +144,7 @@ func (p *program) compile() error {
 // was.
 func (m *Model) programOf(p *plan) (*program, error) {
 	trace := func() (*program, error) {
-		return m.trace(func(t *program) {
+		return m.trace(p.batch, func(t *program) {
 			b := m.newBuilder(p, t.graph)
 			b.forward()
 			b.nameResults(t)
@@ -159,15 +160,17 @@ func (m *Model) programOf(p *plan) (*program, error) {
 	return m.eng.fingerprinted("run", traced)
 }
 
-// trace builds a graph of the model's without compiling it.
-func (m *Model) trace(build func(p *program)) (p *program, err error) {
-	return m.eng.trace(m.cfg.ModelName, build)
+// trace builds a graph of the model's, which reads a batch of so many prompts, without compiling
+// it.
+func (m *Model) trace(batch int, build func(p *program)) (p *program, err error) {
+	return m.eng.graphBackend(batch).trace(m.cfg.ModelName, build)
 }
 
 // trace builds a graph without compiling it.
-func (e *engine) trace(name string, build func(p *program)) (p *program, err error) {
+func (w watchedBackend) trace(name string, build func(p *program)) (p *program, err error) {
 	constants := sha256.New()
-	p = &program{graph: NewGraph(watchedBackend{e.backend, constants}, name)}
+	w.seen = constants
+	p = &program{graph: NewGraph(w, name)}
 	err = guarded(func() error {
 		build(p)
 		p.endWithResult()
@@ -268,6 +271,9 @@ func (p *program) identify(constants hash.Hash) string {
 		standAlone(constants)
 	}
 	fmt.Fprintln(h, nodeIDs(p.nodes))
+	if spread := spreadOf(p.graph); spread != nil {
+		fmt.Fprintln(h, spread.Grid())
+	}
 	for _, r := range p.results {
 		fmt.Fprintln(h, r.of(p.layer), r.kind, r.slot, r.byPrefix, r.axes)
 	}

@@ -68,6 +68,9 @@ func (r *run) setPrefixes() error {
 	if r.tokens == nil || p.fromResidual || p.masked || p.kvRoom > 0 || len(p.edits) > 0 || c.AttentionDir != Causal || p.whole(c) {
 		return nil
 	}
+	if r.m.eng.cutsBatch(p.batch) { // each device computes its own prompts
+		return nil
+	}
 	distinct := r.tokens.prefixes()
 	total := len(distinct.of)
 	step := prefixStep(total)

@@ -15,6 +15,7 @@ import (
 	"github.com/gomlx/compute"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/devices"
 	"gopherlens/internal/weights"
 	"gopherlens/tokenize"
 )
@@ -24,6 +25,15 @@ import (
 type keeper interface {
 	Keep(key string, blob []byte, names []string, buffers []compute.Buffer) error
 	Attach(key string) (blob []byte, names []string, buffers []compute.Buffer, ok bool, err error)
+}
+
+// keeperOf is a backend as a keeper, if it is one.
+func keeperOf(be compute.Backend) (k keeper, ok bool) {
+	if d, spread := be.(*devices.Backend); spread {
+		return d.Keeper()
+	}
+	k, ok = be.(keeper)
+	return k, ok
 }
 
 // layoutVersion changes whenever weights are processed or laid out in another way, so that what an
@@ -81,7 +91,7 @@ func (m *Model) record() modelRecord {
 
 // attach makes a model of what a keeper holds; nil if it holds nothing under this key.
 func attach(be compute.Backend, why, key, where string) (*Model, error) {
-	k, ok := be.(keeper)
+	k, ok := keeperOf(be)
 	if !ok {
 		return nil, nil
 	}
@@ -111,7 +121,7 @@ func attach(be compute.Backend, why, key, where string) (*Model, error) {
 
 // keep stores a loaded model's weights, if the backend can.
 func (m *Model) keep(key string) error {
-	k, ok := m.eng.backend.(keeper)
+	k, ok := keeperOf(m.eng.backend)
 	if !ok {
 		return nil
 	}

@@ -135,7 +135,8 @@ func (s *weightStore) upload(name string, a *Array) error {
 	if err != nil {
 		return err
 	}
-	buffer, err := s.eng.upload(flat, shapes.Make(s.cfg.DType.onDevice(), a.Shape...))
+	shape := shapes.Make(s.cfg.DType.onDevice(), a.Shape...)
+	buffer, err := s.eng.place(flat, shape, s.cfg.axesOnDevice(name, s.specs[name].shape))
 	if err != nil {
 		return brief.Errorf("weight %s: %w", name, err)
 	}

@@ -51,13 +51,12 @@ func environment() (text string, ok bool) {
 			found = append(found, variable)
 		}
 	}
-	flags := os.Getenv("XLA_FLAGS")
-	if flags != "" && !strings.HasPrefix(strings.TrimSpace(flags), "-") {
-		content, err := os.ReadFile(flags)
-		if err != nil {
-			return "", false
-		}
-		found = append(found, string(content))
+	flags, err := xlaFlags()
+	if err != nil {
+		return "", false
+	}
+	if flags != os.Getenv(flagsVariable) {
+		found = append(found, flags)
 	}
 	slices.Sort(found)
 	text = strings.Join(found, "\x00")

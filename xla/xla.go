@@ -46,7 +46,11 @@ func open(config string) (compute.Backend, error) {
 	if !strings.Contains(filepath.Base(plugin), "cpu") {
 		return xla.New(config)
 	}
-	return xla.NewWithOptions(config, ofCPU)
+	values, err := ofCPU()
+	if err != nil {
+		return nil, err
+	}
+	return xla.NewWithOptions(config, values)
 }
 
 // inFloat32 has products of float32 computed in float32, as PyTorch and TransformerLens do unless
@@ -66,7 +70,7 @@ func inFloat32(config string) string {
 // that one and being woken by it costs some 50 µs of the millisecond that a layer takes in a step
 // of generation. The client keeps a thread for each core or device, of which it would have four,
 // and more threads than cores are in each other's way: together 5 to 10 % of a run on two cores.
-var ofCPU = pjrt.NamedValuesMap{
-	"asynchronous":     false,
-	"cpu_device_count": int64(1),
+func ofCPU() (pjrt.NamedValuesMap, error) {
+	n, err := hostDevices()
+	return pjrt.NamedValuesMap{"asynchronous": false, "cpu_device_count": int64(n)}, err
 }

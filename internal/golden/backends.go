@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"gopherlens/internal/backend"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/devices"
 )
 
 // residentEnv, where it is set, makes tests compute in the resident worker: `make test-resident`.
@@ -17,6 +19,10 @@ const residentEnv = "GOPHERLENS_TEST_RESIDENT"
 
 // xlaEnv, where it is set, makes tests run on XLA whatever they run on pure Go: `make test-xla`.
 const xlaEnv = "GOPHERLENS_TEST_XLA"
+
+// GridEnv, where it is set, makes tests on XLA spread over devices, and leaves out those on pure Go:
+// "2x1" cuts batches in two, "1x4" weights in four. XLA must have as many devices.
+const GridEnv = "GOPHERLENS_TEST_GRID"
 
 // LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program,
 // so that most tests run on it what depends on the backend, and the whole with `make test-xla`.
@@ -32,7 +38,12 @@ func IsPureGo(be compute.Backend) bool { return be.Name() == "Go Backend" }
 // test must link both.
 func OnBackends(t *testing.T, test func(t *testing.T, be compute.Backend)) {
 	t.Helper()
-	t.Run("go", func(t *testing.T) { test(t, PureGo(t)) })
+	t.Run("go", func(t *testing.T) {
+		if os.Getenv(GridEnv) != "" {
+			t.Skip(GridEnv + " is set")
+		}
+		test(t, PureGo(t))
+	})
 	t.Run("xla", func(t *testing.T) {
 		plugin, ok := Plugin()
 		if !ok {
@@ -90,6 +101,22 @@ func open(t testing.TB, config string) compute.Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if grid := os.Getenv(GridEnv); grid != "" && !IsPureGo(be) {
+		be = spread(t, be, grid)
+	}
 	opened.Store(config, be)
 	return be
+}
+
+// spread is a backend on a grid of another's devices.
+func spread(t testing.TB, be compute.Backend, text string) compute.Backend {
+	var grid devices.Grid
+	if _, err := fmt.Sscanf(text, "%dx%d", &grid.Batch, &grid.Weights); err != nil {
+		t.Fatalf("%s=%s: want two numbers such as 2x1", GridEnv, text)
+	}
+	on, err := devices.New(be, grid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return on
 }
