@@ -21,6 +21,7 @@ import (
 	"gopherlens/internal/fault"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/nearest"
+	"gopherlens/internal/underway"
 	"gopherlens/internal/weights"
 	"gopherlens/tokenize"
 )
@@ -70,7 +71,15 @@ func FromPretrained(name string, processing Processing, options ...LoadOptions) 
 // fromName finds a model's files and makes a model of them.
 func fromName(name string, processing Processing, o LoadOptions) (m *Model, err error) {
 	defer guard(&err)
-	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: o.progress()})
+	step := underway.Begin("loading the model")
+	defer step.End()
+	told := o.progress()
+	source, err := hub.Resolve(o.context(), name, hub.Options{Revision: o.Revision, Offline: o.Offline, Progress: func(file string, done, total int64) {
+		step.Sayf("%s, %d of %d MB", brief.Text(file), done>>20, total>>20)
+		if told != nil {
+			told(file, done, total)
+		}
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,7 @@
 package hooked
 
+import "gopherlens/internal/underway"
+
 // Run computes the logits [batch, pos, d_vocab] of an input, in any form that TransformerLens
 // takes: a text (string), texts ([]string), token ids ([Tokens], [][]int, []int), or with
 // [StartAtLayer] a residual stream (*[Tensor]). With [StopAtLayer] it returns the residual stream
@@ -85,6 +87,8 @@ func (m *Model) forward(input any, options []Option, v verb) (out *results, err 
 	if err := r.prepare(input); err != nil {
 		return nil, err
 	}
+	step := underway.Begin("computing")
+	defer step.End()
 	steps, err := r.steps()
 	if err != nil {
 		return nil, err

@@ -7,10 +7,12 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // Generation says how a text is continued. The zero value makes ten tokens, each the likeliest.
@@ -83,7 +85,14 @@ func (m *Model) generate(input any, g Generation, options []Option, v verb) (Tok
 	if err != nil {
 		return nil, err
 	}
+	step, done, first := underway.Begin("generating"), 0, time.Time{}
+	defer step.End()
 	for _, err := range s.steps {
+		if done++; done == 1 { // it took the prompts, and the compiler
+			first = time.Now()
+		} else {
+			step.Sayf("%d of %d tokens, %.1f a second", done, s.g.MaxNewTokens, float64(done-1)/time.Since(first).Seconds())
+		}
 		if err != nil && s.ctx.Err() != nil {
 			return s.tokens, err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // A weightStore holds a model's weights on the device. They are loaded when a run first needs one,
@@ -161,7 +162,13 @@ func (s *weightStore) ready(ctx context.Context) error {
 	if s.loaded.Load() {
 		return s.err
 	}
-	err := s.load(ctx, s.upload)
+	step := underway.Begin("loading the model's weights")
+	defer step.End()
+	var done atomic.Int64
+	err := s.load(ctx, func(name string, a *Array) error {
+		defer func() { step.Sayf("%d of %d", done.Add(1), len(s.shapes)) }()
+		return s.upload(name, a)
+	})
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return errors.Join(err, s.drop())
 	}

@@ -14,7 +14,7 @@ var activationsScript string
 // and pickers, in their place.
 func (a *activations) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-activations", a.axes.Title))
+	b.WriteString(fragmentOpen("gl-activations", a.axes))
 	b.WriteString(noteLines(a.notes))
 	texts, notes := a.shown()
 	b.WriteString("<div class=\"gl-shown\">\n" + noteLines(notes))
@@ -27,8 +27,10 @@ func (a *activations) fragment() string {
 	return b.String()
 }
 
+func (a *activations) coloured() {}
+
 // textStyle is that of a text of tokens.
-const textStyle = `dir="ltr" style="white-space:pre-wrap;font-family:monospace"`
+const textStyle = `dir="ltr" style="white-space:pre-wrap"`
 
 func (a *activations) staticSeries(s *activationSeries, n int) string {
 	var b strings.Builder

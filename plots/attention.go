@@ -135,7 +135,7 @@ func (a *attention) describe() string {
 // the tokens coloured by where the last one looks. The script adds the rest.
 func (a *attention) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-attention", a.grid.axes.Title))
+	b.WriteString(fragmentOpen("gl-attention", a.grid.axes))
 	b.WriteString(noteLines(a.grid.notes))
 	a.writeThumbnails(&b)
 	s := a.one.scene()
@@ -190,7 +190,7 @@ func (a *attention) writeTokens(b *strings.Builder) {
 	if a.heads != nil {
 		name = axisText(a.heads[0]) + ": "
 	}
-	fmt.Fprintf(b, "<div class=\"gl-said\">%swhere %s looks</div>\n<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap;font-family:monospace\">",
+	fmt.Fprintf(b, "<div class=\"gl-said\">%swhere %s looks</div>\n<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap\">",
 		escape(name), escape(clip(visibleToken(a.tokens[last]), axisLabelLength)))
 	for k, token := range a.tokens {
 		fmt.Fprintf(b, `<span style="%s;unicode-bidi:isolate">%s</span>%s`,

@@ -20,7 +20,7 @@ var (
 // node that is chosen below it.
 func (c *circuit) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-attribution", ""))
+	b.WriteString(fragmentOpen("gl-attribution", Axes{Width: c.axes.Width}))
 	b.WriteString("<style>\n" + cardStyle + attributionStyle + "</style>\n")
 	s := c.scene()
 	fmt.Fprintf(&b, "<div class=\"gl-map\" style=\"position:relative;overflow-x:auto\"><img alt=\"%s\" width=\"%s\" height=\"%s\" style=\"max-width:none;display:block\" src=\"data:image/svg+xml;base64,%s\"></div>\n",

@@ -148,7 +148,7 @@ func (c *barChart) vega() object {
 		layer["transform"] = c.lookups(&f)
 		layers = append(layers, layer)
 	}
-	spec["layer"] = append(layers, c.vegaLevels(&f)...)
+	f.vegaLayers(spec, append(layers, c.vegaLevels(&f)...))
 	return spec
 }
 

@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +35,7 @@ const jupyterLabVersion = "4.6.6"
 var (
 	shots    = flag.String("shots", "", "folder for screenshots of every cell")
 	notebook = flag.String("notebook", "", "an executed notebook to check instead of the samples")
+	figures  = flag.String("figures", "", "a regular expression: only the samples whose names it finds")
 )
 
 // TestBrowser draws every figure in JupyterLab, offline: not trusted, trusted,
@@ -122,12 +125,22 @@ func notebooks(t *testing.T, root string) []book {
 		}
 		return books
 	}
-	hostile := hostileSamples()
-	books := []book{{"samples_trusted_true.ipynb", true, len(samples())}, {"samples.ipynb", false, len(samples())}, {"hostile_trusted_true.ipynb", true, len(hostile)}}
-	for i, figures := range [][]sample{samples(), samples(), hostile} {
+	shown, hostile := wanted(t, samples()), wanted(t, hostileSamples())
+	books := []book{{"samples_trusted_true.ipynb", true, len(shown)}, {"samples.ipynb", false, len(shown)}, {"hostile_trusted_true.ipynb", true, len(hostile)}}
+	for i, figures := range [][]sample{shown, shown, hostile} {
 		writeNotebook(t, filepath.Join(root, books[i].Path), figures)
 	}
 	return books
+}
+
+// wanted are the samples that the flag names, all if it is not given.
+func wanted(t *testing.T, all []sample) []sample {
+	t.Helper()
+	names, err := regexp.Compile(*figures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(s sample) bool { return !names.MatchString(s.name) })
 }
 
 // copyNotebook copies a notebook with its name in its metadata: Jupyter trusts contents, so that a
@@ -158,7 +171,7 @@ func copyNotebook(t *testing.T, from, to string) {
 func pages(t *testing.T, root string) []string {
 	t.Helper()
 	var urls []string
-	for _, s := range samples() {
+	for _, s := range wanted(t, samples()) {
 		path := filepath.Join(root, s.name+".html")
 		if err := s.figure.WriteHTML(path); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ var circuitScript string
 func (g *wired) fragment() string {
 	s := g.scene()
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-circuit", ""))
+	b.WriteString(fragmentOpen("gl-circuit", Axes{Width: g.axes.Width}))
 	fmt.Fprintf(&b, "<img class=\"gl-map\" alt=\"%s\" width=\"%s\" height=\"%s\" src=\"data:image/svg+xml;base64,%s\">\n",
 		escape(g.describe()), coord(s.w), coord(s.h), base64.StdEncoding.EncodeToString(s.svg()))
 	b.WriteString(fragmentLive(g.model(s), circuitScript))

@@ -62,9 +62,14 @@
 // Axes that would do nothing is an error.
 //
 // In heat maps white is zero, blue more and red less (ColorBrewer's RdBu); lines
-// and bars take Okabe and Ito's colours, and dashes where these run out. Charts
-// are zoomed by the wheel with the shift key held and reset by a double click.
+// and bars take Okabe and Ito's colours, and dashes where these run out. Charts and heat maps
+// are zoomed by the wheel with the control or command key held, moved by dragging and reset by a
+// double click; below a large heat map stand inputs that take its rows and columns. In HTML pages
+// the keys + and − zoom, the arrows move and Escape resets.
 // All that the pointer shows is also reached by the keyboard in the HTML views.
+//
+// In a notebook a figure is as wide as the cell, unless [Axes.Width] says how wide it is; heat maps of
+// square or few cells and pictures side by side keep their size.
 //
 // A constructor never panics on bad data: the figure carries the error, which
 // Show displays in its place and the other methods return.

@@ -70,7 +70,7 @@ func (f *feature) drawHist(s *scene, y float64) float64 {
 // fragment needs a script for the examples alone, which bring their own.
 func (f *feature) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-feature", f.axes.Title))
+	b.WriteString(fragmentOpen("gl-feature", f.axes))
 	b.WriteString(noteLines(f.notes()))
 	f.writeWords(&b, "raises", f.data.Up)
 	f.writeWords(&b, "lowers", f.data.Down)
@@ -86,6 +86,8 @@ func (f *feature) fragment() string {
 	return b.String()
 }
 
+func (f *feature) coloured() {}
+
 func (f *feature) writeWords(b *strings.Builder, heading string, tokens []Ranked) {
 	if len(tokens) == 0 {
 		return
@@ -93,7 +95,7 @@ func (f *feature) writeWords(b *strings.Builder, heading string, tokens []Ranked
 	b.WriteString(`<table style="display:inline-table;vertical-align:top;border-collapse:collapse;font-size:12px;line-height:1.3;margin:0 12px 8px 0">`)
 	fmt.Fprintf(b, `<thead><tr><th scope="col" colspan="2" style="text-align:left;font-weight:normal">%s</th></tr></thead><tbody>`, heading)
 	for _, r := range tokens {
-		fmt.Fprintf(b, `<tr style="%s"><td style="text-align:left;padding:1px 6px;white-space:pre;font-family:monospace" title="%s"><bdi>%s</bdi></td><td style="padding:1px 6px">%s</td></tr>`,
+		fmt.Fprintf(b, `<tr style="%s"><td style="text-align:left;padding:1px 6px;white-space:pre" title="%s"><bdi>%s</bdi></td><td style="padding:1px 6px">%s</td></tr>`,
 			colorStyle(f.ramp.at(r.Value)), escape(hoverText(r.Token)), escape(clip(visibleToken(r.Token), axisLabelLength)), f.ramp.text(r.Value))
 	}
 	b.WriteString("</tbody></table>\n")

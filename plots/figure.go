@@ -84,6 +84,8 @@ func (f Figure) Bundle() (map[string]any, error) {
 		if b.vegaDraws() {
 			bundle[mimeVega] = map[string]any(b.vega())
 		}
+	case coloured:
+		bundle[mimeHTML] = stillPicture(b.describe(), bundle[mimePNG].(string)) + b.fragment()
 	case markup:
 		bundle[mimeHTML] = b.fragment()
 	}

@@ -18,11 +18,15 @@ var (
 	attentionScript string
 )
 
-// fragmentOpen opens a fragment with its title; the caller closes the div.
-func fragmentOpen(class, title string) string {
-	label := orElse(visible(title), "Figure")
-	open := fmt.Sprintf("<style>\n%s</style>\n<div class=\"gl %s\" role=\"group\" aria-label=\"%s\" style=\"position:relative;line-height:1.7;font-family:%s\">\n",
-		fragmentStyle, class, escape(label), fontFamily)
+// fragmentOpen opens a fragment with its title, as wide as the notebook's cell unless the axes say
+// how wide; the caller closes the div.
+func fragmentOpen(class string, axes Axes) string {
+	title, style := axes.Title, "position:relative;line-height:1.7;font-family:"+fontFamily
+	if axes.Width != 0 {
+		style += fmt.Sprintf(";max-width:%dpx", axes.Width)
+	}
+	open := fmt.Sprintf("<style>\n%s</style>\n<div class=\"gl %s\" role=\"group\" aria-label=\"%s\" style=\"%s\">\n",
+		fragmentStyle, class, escape(orElse(visible(title), "Figure")), style)
 	if title != "" {
 		open += fmt.Sprintf("<div style=\"font-weight:bold;font-size:14px\">%s</div>\n", escape(visible(title)))
 	}
@@ -38,6 +42,24 @@ func fragmentLive(model any, script string) string {
 // untrusted is said by a view whose script JupyterLab has taken out; fragment.css hides it
 // otherwise.
 const untrusted = "This is the still picture: the notebook is not trusted. Trust Notebook, in JupyterLab's command palette, makes it answer the pointer."
+
+// A coloured fragment says all by the colours of text, and nothing where a front end takes styles out,
+// as GitHub does: there the picture takes its place.
+type coloured interface {
+	markup
+	coloured()
+}
+
+// stillLimit is how much base64 a still picture may add to a notebook.
+const stillLimit = 1 << 20
+
+// stillPicture is a figure's picture as it stands before a coloured fragment: not seen where styles are.
+func stillPicture(about, png string) string {
+	if len(png) > stillLimit {
+		return ""
+	}
+	return fmt.Sprintf("<img alt=\"%s\" style=\"display:none\" src=\"data:image/png;base64,%s\">\n", escape(about), png)
+}
 
 func noteLines(notes []string) string {
 	lines := ""

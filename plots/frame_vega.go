@@ -2,16 +2,21 @@ package plots
 
 import "math"
 
-// vega starts the specification of a chart in this frame: its size, its title
+// vega starts the specification of a chart in this frame: its height, its title
 // and the labels that the axes and tooltips look up.
 func (f *frame) vega(marks int) object {
 	spec := vegaChart(f.axes.Title, f.notes, f.about, marks)
-	spec["width"] = int(f.plot.w)
 	spec["height"] = int(f.plot.h)
 	if f.xLabels != nil {
 		spec["params"] = list{vegaParam("xLabels", f.vegaLabels())}
 	}
 	return spec
+}
+
+// vegaLayers gives the chart its layers, and its width.
+func (f *frame) vegaLayers(spec object, layers list) {
+	spec["layer"] = layers
+	vegaWidth(spec, f.axes, f.plot.w)
 }
 
 func (f *frame) vegaDraws() bool {

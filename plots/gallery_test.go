@@ -37,6 +37,7 @@ func samples() []sample {
 			Title: "Three prompts", X: []string{"L0", "L1", "L2", "L3", "L4", "L5"}, XName: "layer", YName: "effect", Series: []string{"clean", "corrupted", "patched"}})},
 		{"imshow", plots.Imshow(signed(12, 16), plots.Axes{
 			Title: "Activation patching of the residual stream", X: prompt(16), XName: "position", YName: "layer", Unit: "logit difference restored"})},
+		{"imshow_large", plots.Imshow(signed(36, 48), plots.Axes{Title: "To be zoomed", XName: "position", YName: "neuron", Unit: "activation"})},
 		{"imshow_facets", plots.Imshow([][][]float64{signed(8, 12), signed(8, 12), signed(8, 12)}, plots.Axes{
 			Title: "Facets", Facets: []string{"residual", "attention", "MLP"}, XName: "position", YName: "layer", Unit: "effect"})},
 		{"imshow_frames", plots.Imshow([][][]float64{signed(6, 9), signed(6, 9), signed(6, 9), signed(6, 9)}, plots.Axes{

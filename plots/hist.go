@@ -266,10 +266,10 @@ func (h *histogram) vega() object {
 	var t tips
 	t.add("label", orElse(f.xName, "interval"))
 	t.add("y", f.yName)
-	spec["layer"] = append(list{object{
+	f.vegaLayers(spec, append(list{object{
 		"data":     object{"values": rows},
 		"mark":     object{"type": "rect", "opacity": h.opacity(), "xOffset": 0.5, "x2Offset": -0.5},
 		"encoding": object{"x": f.vegaX(), "x2": object{"field": "x2"}, "y": f.vegaY(), "y2": object{"datum": 0}, "color": vegaSeries(h.names, "color", s.eachColor()), "tooltip": t.lines},
-	}}, f.vegaGuides()...)
+	}}, f.vegaGuides()...))
 	return spec
 }

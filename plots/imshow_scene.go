@@ -85,28 +85,38 @@ func (h *heatmap) layout(panels []panel, heading float64) geometry {
 	width, height := orDefault(h.axes.Width, 760), orDefault(h.axes.Height, 560)
 	room := (width-g.left-bar-2*gap)/float64(g.columns) - gap
 	g.cw = h.cellWidth(room/float64(h.nx), maxPage/float64(g.columns*h.nx))
-	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw, maxPage/float64(rows*h.ny))
+	if h.axes.Width != 0 { // what the lines below add up to
+		g.cw = max(minCell, ((width-g.left-bar-gap/2)/float64(g.columns)-1.5*gap)/float64(h.nx))
+	}
 	header := 0.0
 	if panels[0].label != "" {
 		header = labelSize * lineHeight
 	}
 	g.top = heading + gap + header
-	g.stepX = g.cw*float64(h.nx) + 1.5*gap
-	g.stepY = g.ch*float64(h.ny) + header + gap
 	labels := columnLabelHeight(h.columnLabels(), g.cw) + tickLength
 	if h.xName != "" {
 		labels += nameSize*lineHeight + gap/2
 	}
+	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw, maxPage/float64(rows*h.ny))
+	if h.axes.Height != 0 {
+		g.ch = max(minCell, ((height-g.top-labels+header)/float64(rows)-header-gap)/float64(h.ny))
+	}
+	g.stepX = g.cw*float64(h.nx) + 1.5*gap
+	g.stepY = g.ch*float64(h.ny) + header + gap
 	g.barX = g.left + g.stepX*float64(g.columns) + gap/2
-	g.width = math.Ceil(max(g.barX+bar, h.headingWidth(), 240))
+	g.width = math.Ceil(max(g.barX+bar, h.headingWidth()))
 	g.height = math.Ceil(g.top + g.stepY*float64(rows) - header - gap + labels + gap)
 	return g
 }
 
-// headingWidth lets a small picture grow for its title and notes, within reason.
+// headingWidth lets a small picture grow for its title and notes, within reason, unless the reader
+// says how wide it is.
 func (h *heatmap) headingWidth() float64 {
+	if h.axes.Width != 0 {
+		return 0
+	}
 	w := textWidth(visible(h.axes.Title), titleSize, true)
-	return min(760, max(w, widest(h.notes, noteSize))+2*gap)
+	return max(240, min(760, max(w, widest(h.notes, noteSize))+2*gap))
 }
 
 // panelColumns is how many pictures stand in a row: about as many as make the
@@ -140,6 +150,9 @@ func (h *heatmap) cellHeight(room, width, most float64) float64 {
 	limit := max(26.0, fewCells/2/float64(h.ny))
 	if h.square {
 		limit = width
+		if h.axes.Width != 0 {
+			room = width // as high as it is wide
+		}
 	}
 	if h.textWidth() > 0 {
 		room = max(room, min(16, most))

@@ -1,5 +1,7 @@
 package plots
 
+import "maps"
+
 // The specification holds the values as one flat list and the labels once:
 // rows are numbered, and what a row is about is worked out from its number.
 // A row an object would be several times longer in the notebook's file.
@@ -22,6 +24,9 @@ func (h *heatmap) vega() object {
 		for key, value := range panel {
 			spec[key] = value
 		}
+		if h.stretches() {
+			vegaWidth(spec, h.axes, g.cw*float64(h.nx))
+		}
 		return spec
 	}
 	spec["facet"] = object{"field": "facet", "type": "ordinal", "title": visible(h.axes.FacetName),
@@ -32,6 +37,10 @@ func (h *heatmap) vega() object {
 	return spec
 }
 
+// stretches tells whether the cells may be as wide as the notebook's cell makes them: not where
+// they are square, nor where a few would become bars.
+func (h *heatmap) stretches() bool { return !h.square && h.nx >= 8 }
+
 func (h *heatmap) vegaParams() list {
 	label := func(labels []string) list {
 		return anys(mapLabels(mapLabels(labels, h.label), func(s string) string { return clip(s, hoverLength) }))
@@ -40,6 +49,14 @@ func (h *heatmap) vegaParams() list {
 		vegaParam("z", vegaNumbers(h.values, h.ramp.digits+2)),
 		vegaParam("xLabels", label(h.xLabels)),
 		vegaParam("yLabels", label(h.yLabels)),
+	}
+	for _, side := range []struct {
+		name, title, word string
+		n                 int
+	}{{"columns", h.xName, "columns", h.nx}, {"rows", h.yName, "rows", h.ny}} {
+		if side.n > typedSide {
+			params = append(params, vegaRange(side.name, orElse(visible(side.title), side.word)))
+		}
 	}
 	if h.facetLabels != nil {
 		params = append(params, vegaParam("facetLabels", anys(mapLabels(h.facetLabels, hoverText))))
@@ -91,6 +108,10 @@ func (h *heatmap) vegaTransform() list {
 	steps := list{
 		calculate("datum.i % "+format0(h.nx), "x"),
 		calculate("floor(datum.i / "+format0(h.nx)+") % "+format0(h.ny), "y"),
+		calculate("datum.x - 0.5", "left"),
+		calculate("datum.x + 0.5", "right"),
+		calculate("datum.y - 0.5", "top"),
+		calculate("datum.y + 0.5", "bottom"),
 		calculate("floor(datum.i / "+format0(h.nx*h.ny)+")", "facet"),
 		calculate("z["+at+"]", "v"),
 		calculate("isNumber(datum.v) ? datum.v : 0", "c"),
@@ -112,20 +133,24 @@ func (h *heatmap) vegaTransform() list {
 func calculate(expr, as string) object { return object{"calculate": expr, "as": as} }
 
 func (h *heatmap) vegaLayers() list {
-	x, y := h.vegaAxis("x", h.xName, "xLabels"), h.vegaAxis("y", h.yName, "yLabels")
+	x := h.vegaAxis(vegaSide{"left", "columns", h.xName, "xLabels", "width", labelSize + 3, h.nx})
+	y := h.vegaAxis(vegaSide{"top", "rows", h.yName, "yLabels", "height", labelSize + 1, h.ny})
+	y["scale"].(object)["reverse"] = true // row 0 is at the top
 	x["axis"].(object)["labelAngle"] = 0
 	if g := h.layout(h.panels()[:h.facets], 0); slanted(h.columnLabels(), g.cw) {
 		x["axis"].(object)["labelAngle"] = -slant
 	}
 	layers := list{object{
-		"mark":     object{"type": "rect"},
-		"encoding": object{"x": x, "y": y, "color": h.vegaColor(), "tooltip": h.vegaTips()},
+		"params": list{zoom()},
+		"mark":   object{"type": "rect", "clip": true},
+		"encoding": object{"x": x, "x2": object{"field": "right"}, "y": y, "y2": object{"field": "bottom"},
+			"color": h.vegaColor(), "tooltip": h.vegaTips()},
 	}}
 	if h.hasText() {
 		layers = append(layers, object{
-			"mark": object{"type": "text", "fontSize": 10},
+			"mark": object{"type": "text", "fontSize": 10, "clip": true},
 			// it lies over the cell
-			"encoding": object{"x": x, "y": y, "text": object{"field": "word", "type": "nominal"}, "tooltip": h.vegaTips(),
+			"encoding": object{"x": inMiddle(x, "x"), "y": inMiddle(y, "y"), "text": object{"field": "word", "type": "nominal"}, "tooltip": h.vegaTips(),
 				"color": object{"condition": object{"test": darkCell, "value": "white"}, "value": "black"}},
 		})
 	}
@@ -135,9 +160,53 @@ func (h *heatmap) vegaLayers() list {
 // darkCell holds for the cells on which white reads better, see [rgb.ink].
 const darkCell = "datum.v === '+∞' || (isNumber(datum.v) && luminance(scale('color', datum.c)) < 0.179)"
 
-func (h *heatmap) vegaAxis(field, name, labels string) object {
-	axis := object{"title": visible(name), "labelExpr": shortLabel(labels + "[datum.value]"), "labelOverlap": true, "ticks": false, "domain": false}
-	return object{"field": field, "type": "ordinal", "axis": axis, "scale": object{"paddingInner": 0, "paddingOuter": 0}}
+// vegaSide is one side of a heat map: cells are numbered along it, and number i reaches from i - ½
+// to i + ½, so that the scale is one of numbers, which can be zoomed.
+type vegaSide struct {
+	field, shown string  // where a cell begins; the input that says what is shown
+	name, labels string  // the axis's name, the list of labels
+	length       string  // Vega's signal of the side's length
+	room         float64 // for a label, in pixels
+	n            int
+}
+
+// typedSide is how many cells of a side need an input to choose some: the pointer zooms into any.
+const typedSide = 24
+
+// vegaRange is an input for those whose hands are on the keyboard, which takes "3-7".
+func vegaRange(name, title string) object {
+	return object{"name": name, "value": "", "bind": object{"input": "text", "name": title + " ", "placeholder": "all, or 3-7"}}
+}
+
+func (h *heatmap) vegaAxis(side vegaSide) object {
+	length := side.length
+	if h.facetLabels != nil {
+		length = "child_" + length
+	}
+	n := format0(side.n)
+	known := "datum.value >= 0 && datum.value < " + n + " && datum.value === floor(datum.value)"
+	axis := object{"title": visible(side.name), "ticks": false, "domain": false, "grid": false, "labelOverlap": true, "tickMinStep": 1,
+		"labelExpr": known + " ? " + shortLabel(side.labels+"[datum.value]") + " : ''",
+		"tickCount": object{"expr": "max(2, min(" + n + ", floor(" + length + " / " + format(side.room) + ")))"}}
+	scale := object{"domain": list{-0.5, float64(side.n) - 0.5}, "nice": false, "zero": false}
+	if side.n > typedSide {
+		scale["domainMin"], scale["domainMax"] = typedEnd(side.shown, "0", "0", " - 0.5"), typedEnd(side.shown, "1", format0(side.n-1), " + 0.5")
+		delete(scale, "domain")
+	}
+	return object{"field": side.field, "type": "quantitative", "axis": axis, "scale": scale}
+}
+
+// typedEnd is the end of what an input "3-7" asks for, or the side's own end.
+func typedEnd(input, part, end, half string) object {
+	two := "test(/^\\s*\\d+\\s*-\\s*\\d+\\s*$/, " + input + ")"
+	return object{"expr": "(" + two + " ? toNumber(split(" + input + ", '-')[" + part + "]) : " + end + ")" + half}
+}
+
+// inMiddle is a side's encoding for what stands in the middle of a cell.
+func inMiddle(side object, field string) object {
+	middle := maps.Clone(side)
+	middle["field"] = field
+	return middle
 }
 
 func (h *heatmap) vegaColor() object {

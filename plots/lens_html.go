@@ -17,7 +17,7 @@ const lensWord = 12
 func (t *lensTable) fragment() string {
 	var b strings.Builder
 	g := t.grid
-	b.WriteString(fragmentOpen("gl-lens", g.axes.Title))
+	b.WriteString(fragmentOpen("gl-lens", g.axes))
 	b.WriteString(noteLines(g.notes))
 	b.WriteString(rampLegend(g.ramp, g.axes.Unit))
 	b.WriteString(`<div style="overflow-x:auto"><table style="border-collapse:collapse;font-size:12px;line-height:1.3">` + "\n<thead><tr>")
@@ -37,7 +37,9 @@ func (t *lensTable) fragment() string {
 	return b.String()
 }
 
-const lensCell = "padding:1px 4px;white-space:pre;font-family:monospace"
+func (t *lensTable) coloured() {}
+
+const lensCell = "padding:1px 4px;white-space:pre"
 
 func (t *lensTable) cell(i, j int) string {
 	best := t.top[i][j][0]

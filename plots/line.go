@@ -263,7 +263,7 @@ func (c *lineChart) vega() object {
 		layer["transform"] = c.lookups(&f)
 		layers = append(layers, layer)
 	}
-	spec["layer"] = layers
+	f.vegaLayers(spec, layers)
 	return spec
 }
 

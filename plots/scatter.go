@@ -254,12 +254,12 @@ func (c *scatterChart) vega() object {
 	f := c.frame
 	f.begin()
 	spec := f.vega(len(c.points))
-	spec["layer"] = append(f.vegaGuides(), object{
+	f.vegaLayers(spec, append(f.vegaGuides(), object{
 		"data":     object{"values": c.rows(&f)},
 		"params":   list{zoom()},
 		"mark":     object{"type": "point", "filled": true, "size": 45, "opacity": 0.85, "clip": true},
 		"encoding": object{"x": f.vegaX(), "y": f.vegaY(), "color": c.vegaColor(), "shape": vegaOddShape(), "tooltip": c.tips(&f)},
-	})
+	}))
 	return spec
 }
 

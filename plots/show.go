@@ -58,7 +58,7 @@ func errorBundle(err error) map[string]any {
 	message := visible(err.Error())
 	return map[string]any{
 		mimePlain: message,
-		mimeHTML: fmt.Sprintf(`<div role="alert" style="border-left:4px solid #b2182b;padding:4px 10px;font-family:monospace">%s</div>`,
+		mimeHTML: fmt.Sprintf(`<div role="alert" style="border-left:4px solid #b2182b;padding:4px 10px">%s</div>`,
 			escape(message)),
 	}
 }

@@ -194,12 +194,12 @@ func (t *tokenText) tip(i, k int) []string {
 // one with buttons.
 func (t *tokenText) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-tokens", t.axes.Title))
+	b.WriteString(fragmentOpen("gl-tokens", t.axes))
 	b.WriteString(noteLines(t.notes))
 	for i, q := range t.quantities {
 		fmt.Fprintf(&b, "<div class=\"gl-quantity\" title=\"%s\">\n", escape(hoverText(q.name)))
 		b.WriteString(rampLegend(q.ramp, q.name))
-		b.WriteString("<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap;font-family:monospace\">")
+		b.WriteString("<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap\">")
 		for k := range t.tokens {
 			b.WriteString(t.span(i, k))
 		}
@@ -208,6 +208,8 @@ func (t *tokenText) fragment() string {
 	b.WriteString(fragmentLive(t.tips(), tokensScript))
 	return b.String()
 }
+
+func (t *tokenText) coloured() {}
 
 // lineBreak lets a line end between two tokens: their spaces are shown as dots, at
 // which no browser breaks.

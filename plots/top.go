@@ -188,7 +188,7 @@ func (t *topTable) describe() string {
 // fragment is a plain HTML table: it can be copied, searched and read aloud.
 func (t *topTable) fragment() string {
 	var b strings.Builder
-	b.WriteString(fragmentOpen("gl-table", t.grid.axes.Title))
+	b.WriteString(fragmentOpen("gl-table", t.grid.axes))
 	b.WriteString(noteLines(t.grid.notes))
 	b.WriteString(`<table style="border-collapse:collapse"><thead><tr><th scope="col">rank</th>`)
 	for _, label := range t.grid.xLabels {
@@ -205,6 +205,8 @@ func (t *topTable) fragment() string {
 	fmt.Fprintf(&b, "</tbody></table>%s</div>", unitLine(t.grid.axes.Unit))
 	return b.String()
 }
+
+func (t *topTable) coloured() {}
 
 func (t *topTable) cell(r Ranked) string {
 	return fmt.Sprintf(`<td style="%s;text-align:left;padding:2px 8px;white-space:pre" title="%s"><bdi>%s</bdi> <span style="font-size:85%%">%s</span></td>`,

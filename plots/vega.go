@@ -35,17 +35,37 @@ func vegaChart(title string, notes []string, about string, marks int) object {
 			"header": object{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
 			"view":   object{"stroke": "transparent"},
 		},
-		// The menu keeps "save as"; its editor would open a page on the network.
-		"usermeta": object{"embedOptions": object{
-			"renderer": renderer,
-			"actions":  object{"export": true, "source": false, "compiled": false, "editor": false},
-		}},
+		// The front end's style sheet makes the box around a chart as wide as what is in it, and its
+		// menu needs that sheet. Without either a chart can ask for the notebook's whole width.
+		"usermeta": object{"embedOptions": object{"renderer": renderer, "actions": false, "defaultStyle": false}},
 	}
 	if title != "" || len(notes) > 0 {
 		spec["title"] = vegaTitle(visible(title), notes)
 	}
 	return spec
 }
+
+// vegaWidth gives a chart of one picture, whose layers are made, the width of the notebook's cell,
+// unless the reader says how wide it is: then its plot is so many pixels wide.
+func vegaWidth(spec object, axes Axes, plot float64) {
+	spec["width"] = int(plot)
+	if axes.Width != 0 {
+		return
+	}
+	// A chart may be drawn before the notebook lays its cell out, and a panel of the front end's moves
+	// without the window; where another chart brought the front end's style sheet along, the box around
+	// this one is as wide as what is in it. So the width is asked for again when the pointer moves, and
+	// there is a least one.
+	spec["width"], spec["autosize"] = chartWidth, object{"type": "fit-x", "contains": "padding"}
+	spec["params"] = append(asList(spec["params"]), object{"name": "width",
+		"expr": "max(" + format0(chartWidth) + ", containerSize()[0] || 0, laidOut_tuple ? 0 : 0)"})
+	first := spec["layer"].(list)[0].(object)
+	first["params"] = append(asList(first["params"]), object{"name": "laidOut",
+		"select": object{"type": "point", "on": "window:mousemove{300}, window:resize", "clear": false}})
+}
+
+// chartWidth is the least width of a chart that takes the cell's.
+const chartWidth = 640
 
 // vegaTitle is a title, given as text or expression, with the notes below it.
 // Without notes there is no list of them: gob would make an empty one null.
@@ -155,9 +175,10 @@ func (r ramp) vega() object {
 	return object{"type": "linear", "domain": vegaNumbers(r.positions(), r.digits+2), "range": hexes(r.stops), "clamp": true, "interpolate": "rgb"}
 }
 
-// zoom makes a chart's axes follow the pointer: dragging moves, the wheel with
-// the shift key held zooms (alone it scrolls the notebook), a double click
-// restores.
+// zoom makes a chart's axes follow the pointer: dragging moves, the wheel with the control or command
+// key held zooms, as two fingers do (alone it scrolls the notebook; with shift it is another wheel
+// in some browsers), a double click restores, and so does a change of an input's, which says itself what is to be seen.
 func zoom() object {
-	return object{"name": "zoom", "bind": "scales", "select": object{"type": "interval", "zoom": "wheel![event.shiftKey]"}}
+	return object{"name": "zoom", "bind": "scales", "select": object{"type": "interval",
+		"zoom": "wheel![event.ctrlKey || event.metaKey]", "clear": "dblclick, window:change"}}
 }

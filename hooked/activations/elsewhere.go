@@ -12,6 +12,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 	"gopherlens/internal/weights"
 )
 
@@ -113,6 +114,8 @@ func (h *harvest) elsewhere(ctx context.Context) error {
 		return errors.New("another version of this program has begun this store: a fleet cannot go on with it, Config.On must be nil")
 	}
 	length := h.index.About.Context
+	h.step = underway.Begin("harvesting")
+	defer h.step.End()
 	h.started, h.done = time.Now(), Progress{Tokens: h.index.rows() * length, Of: h.want * length}
 	sums, err := loadSums(h.cfg.Folder, h.index)
 	if err != nil {

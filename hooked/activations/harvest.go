@@ -17,6 +17,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 	"gopherlens/internal/wholefile"
 )
 
@@ -63,6 +64,7 @@ type harvest struct {
 
 	started time.Time
 	done    Progress
+	step    *underway.Step
 	ended   bool // the rows came to their end
 }
 

@@ -10,6 +10,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // A harvest is three stages at work at once: one runs the model on batches of rows, one encodes
@@ -66,6 +67,8 @@ func receive[T any](ctx context.Context, from <-chan T) (v T, ok bool, err error
 // run computes, encodes and writes what is missing.
 func (h *harvest) run(ctx context.Context) error {
 	length := h.index.About.Context
+	h.step = underway.Begin("harvesting")
+	defer h.step.End()
 	h.started, h.done = time.Now(), Progress{Tokens: h.index.rows() * length, Of: h.want * length}
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -216,6 +219,7 @@ func (h *harvest) progressed(rows, workers int) {
 	fresh := rows * h.index.About.Context
 	h.done.Tokens, h.done.Fresh, h.done.Elapsed = h.done.Tokens+fresh, h.done.Fresh+fresh, time.Since(h.started)
 	h.done.Workers = workers
+	h.step.Sayf("%v", h.done)
 	if h.cfg.Progress != nil {
 		h.cfg.Progress(h.done)
 	}

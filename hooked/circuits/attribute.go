@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gopherlens/internal/brief"
+	"gopherlens/internal/underway"
 )
 
 // Options are those of [Replacement.Attribute]. The zero value is what circuit-tracer does by
@@ -88,6 +89,8 @@ func (r *Replacement) Attribute(prompt any, options ...Options) (*Graph, error) 
 	if len(options) == 1 {
 		o = options[0]
 	}
+	step := underway.Begin("attributing")
+	defer step.End()
 	rec, err := r.run(o.Context, prompt, r.zeroPositions())
 	if err != nil {
 		return nil, err
@@ -98,7 +101,7 @@ func (r *Replacement) Attribute(prompt any, options ...Options) (*Graph, error) 
 	if err := rec.encode(); err != nil {
 		return nil, err
 	}
-	a := &attribution{rec: rec, o: o}
+	a := &attribution{rec: rec, o: o, step: step}
 	if err := a.run(); err != nil {
 		return nil, err
 	}
@@ -116,6 +119,7 @@ type attribution struct {
 	rows     [][]float32 // of features; nil of those that are not known
 	encoders [][]float32 // of all features, layer by layer [feature, d_model]
 	chosen   []int       // features, in the order in which they were chosen
+	step     *underway.Step
 }
 
 // wanted is how many features become nodes.
@@ -206,6 +210,7 @@ func (a *attribution) add(batch []int) error {
 		a.rows[f] = rows[i]
 	}
 	a.chosen = append(a.chosen, batch...)
+	a.step.Sayf("%d of %d features", len(a.chosen), a.wanted())
 	if a.o.Progress != nil {
 		a.o.Progress(len(a.chosen), a.wanted())
 	}

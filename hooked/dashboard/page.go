@@ -17,6 +17,7 @@ import (
 	"gopherlens/hooked/examples"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 	"gopherlens/internal/wholefile"
 	"gopherlens/plots"
 )
@@ -147,6 +148,8 @@ func (c Config) features(ctx context.Context, m *hooked.Model, d *dictionary.Dic
 			return
 		}
 		told := time.Time{}
+		step := underway.Begin("writing the page")
+		defer step.End()
 		for from := 0; from < len(numbers); from += together {
 			part := numbers[from:min(from+together, len(numbers))]
 			tokens, err := c.words(m, d, part)
@@ -163,6 +166,7 @@ func (c Config) features(ctx context.Context, m *hooked.Model, d *dictionary.Dic
 					return
 				}
 			}
+			step.Sayf("%d of %d features", from+len(part), len(numbers))
 			if done := from + len(part); c.Progress != nil && (time.Since(told) > 100*time.Millisecond || done == len(numbers)) {
 				told = time.Now()
 				c.Progress("features", done, len(numbers))

@@ -11,6 +11,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/underway"
 )
 
 // MeasureOptions refine [Dictionary.Measure].
@@ -112,6 +113,8 @@ func (g *gauge) settle() error {
 func (g *gauge) pass(number int, f func(rows hooked.Tokens) error) error {
 	var batch hooked.Tokens
 	done := 0
+	step := underway.Begin("measuring the dictionary")
+	defer step.End()
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -121,6 +124,7 @@ func (g *gauge) pass(number int, f func(rows hooked.Tokens) error) error {
 		}
 		done += len(batch)
 		batch = nil
+		step.Sayf("pass %d, %d rows", number, done)
 		if g.how.Progress != nil {
 			g.how.Progress(number, done)
 		}

@@ -31,6 +31,7 @@ func (a ACDC) Run(m *hooked.Model, options ...Option) (*Circuit, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer set.begin("finding the circuit")()
 	r, err := a.runsOf(m, set)
 	if err != nil {
 		return nil, err

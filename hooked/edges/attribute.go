@@ -47,6 +47,7 @@ func (t Task) Scores(m *hooked.Model, method Method, options ...Option) (*Scores
 	if err != nil {
 		return nil, err
 	}
+	defer set.begin("scoring edges")()
 	if err := t.check(); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ func (t Task) Metrics(m *hooked.Model, circuits []*Circuit, options ...Option) (
 
 // measureAll is [runs.measure] with progress told.
 func (r *runs) measureAll(circuits []*Circuit) ([]float64, error) {
+	defer r.set.begin("measuring circuits")()
 	var numbers []float64
 	for i := 0; i < len(circuits); i += r.size {
 		some, err := r.measure(circuits[i:min(i+r.size, len(circuits))]...)

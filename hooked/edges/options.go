@@ -7,6 +7,7 @@ import (
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/underway"
 )
 
 // An Option changes how a task is computed, or says which tokens are pads.
@@ -15,6 +16,7 @@ type Option func(*settings)
 type settings struct {
 	ctx      context.Context
 	progress func(done, total int)
+	step     *underway.Step
 	padding  []hooked.Option   // of runs, that tell pads
 	sources  []patching.Option // the same for the source
 	bytes    int               // of what nodes write, in one batch of runs
@@ -111,11 +113,18 @@ func (s *settings) everyRun(more ...hooked.Option) []hooked.Option {
 	return slices.Concat([]hooked.Option{hooked.WithContext(s.ctx)}, s.padding, more)
 }
 
+// begin begins a step that [settings.report] tells of, and returns what ends it.
+func (s *settings) begin(label string) (end func()) {
+	s.step = underway.Begin(label)
+	return s.step.End
+}
+
 // report tells how far the work is, or that it is to end.
 func (s *settings) report(done, total int) error {
 	if err := s.ctx.Err(); err != nil {
 		return brief.Errorf("edges: cancelled after %d of %d: %w", done, total, err)
 	}
+	s.step.Sayf("%d of %d", done, total)
 	if s.progress != nil {
 		s.progress(done, total)
 	}

@@ -9,6 +9,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // Find runs a model over contexts and keeps of each feature of the measures the examples that the
@@ -68,6 +69,7 @@ type search struct {
 	next     int     // row
 	rows     [][]int // of the batch that is being filled
 	reported time.Time
+	step     *underway.Step
 }
 
 // A source has the activations of contexts.
@@ -102,6 +104,8 @@ func (r *modelRuns) activations(ctx context.Context, _ int, rows hooked.Tokens, 
 
 // read takes the rows in batches.
 func (s *search) read(contexts corpus.Contexts) error {
+	s.step = underway.Begin("finding examples")
+	defer s.step.End()
 	for row, err := range contexts.From(s.config.Rows.From) {
 		if err != nil {
 			return err
@@ -159,6 +163,7 @@ func (s *search) measure() error {
 	}
 	s.next += len(s.rows)
 	s.rows = nil
+	s.step.Sayf("%d contexts", s.next-s.config.Rows.From)
 	if s.config.Progress != nil && time.Since(s.reported) >= progressEvery {
 		s.reported = time.Now()
 		s.config.Progress(s.next - s.config.Rows.From)

@@ -14,6 +14,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // A source cuts a job into parts.
@@ -55,6 +56,7 @@ type job struct {
 
 	done, again int
 	started     time.Time
+	step        *underway.Step
 	told        time.Time
 	alone       time.Time // since when no worker is heard
 	moved       time.Time // when a task was sent or done the last time
@@ -130,7 +132,8 @@ const lookEvery = 200 * time.Millisecond
 
 // loop is the job, in one goroutine.
 func (j *job) loop(ctx context.Context, results, deaths <-chan jetstream.Msg) error {
-	j.started = time.Now()
+	j.started, j.step = time.Now(), underway.Begin("the fleet's job")
+	defer j.step.End()
 	j.alone, j.moved = j.started, j.started
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -430,12 +433,16 @@ const tellEvery = 200 * time.Millisecond
 
 // tell tells how far the job is.
 func (j *job) tell(last bool) {
-	if j.s.progress == nil || !last && time.Since(j.told) < tellEvery {
+	if !last && time.Since(j.told) < tellEvery {
 		return
 	}
 	j.told = time.Now()
 	workers, _ := j.workers.of(j.backend)
 	elapsed := time.Since(j.started)
-	j.s.progress(Progress{Operation: j.operation, Done: j.done, Of: j.src.of(), Workers: workers, Again: j.again,
-		PerSecond: float64(j.done) / max(elapsed.Seconds(), 1e-9), Elapsed: elapsed})
+	p := Progress{Operation: j.operation, Done: j.done, Of: j.src.of(), Workers: workers, Again: j.again,
+		PerSecond: float64(j.done) / max(elapsed.Seconds(), 1e-9), Elapsed: elapsed}
+	j.step.Sayf("%v", p)
+	if j.s.progress != nil {
+		j.s.progress(p)
+	}
 }

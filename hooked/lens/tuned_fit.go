@@ -14,6 +14,7 @@ import (
 	"gopherlens/hooked/corpus"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
+	"gopherlens/internal/underway"
 )
 
 // Streams are the residual streams of some tokens, [token, d_model] each: before each layer, and
@@ -104,8 +105,11 @@ type tuning struct {
 
 // run takes all steps.
 func (f *tuning) run(ctx context.Context, source StreamSource) error {
+	told := underway.Begin("fitting the lens")
+	defer told.End()
 	for step := 0; step < f.config.Steps; {
 		before := step
+		told.Sayf("step %d of %d", step, f.config.Steps)
 		for s, err := range source {
 			if err == nil {
 				err = ctx.Err()

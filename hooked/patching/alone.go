@@ -25,6 +25,7 @@ func (r *runner) runsOfTheirOwn(rows []row) ([]float32, error) {
 	}
 	work := len(r.tokens) * r.m.Config().NLayers
 	meter := newMeter(r.s, len(changing)*work)
+	defer meter.end()
 	for _, i := range slices.Sorted(maps.Keys(changing)) {
 		if numbers[i], err = number(r.alone(r.patches[i])); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gopherlens/hooked"
+	"gopherlens/internal/underway"
 )
 
 // An Option changes how a sweep is computed, or with [Ungroup] what it runs over, or with
@@ -159,9 +160,15 @@ type meter struct {
 	done, total int
 	start, last time.Time
 	workers     int
+	step        *underway.Step
 }
 
-func newMeter(s *settings, total int) *meter { return &meter{s: s, total: total, start: time.Now()} }
+// newMeter begins to count; its end must be called.
+func newMeter(s *settings, total int) *meter {
+	return &meter{s: s, total: total, start: time.Now(), step: underway.Begin("the sweep")}
+}
+
+func (m *meter) end() { m.step.End() }
 
 // add notes that work was done; it returns an error if the sweep is to end.
 func (m *meter) add(n int) error {
@@ -170,12 +177,18 @@ func (m *meter) add(n int) error {
 	}
 	m.done += n
 	now := time.Now()
+	m.step.Sayf("%v", m.now(now))
 	if m.s.progress == nil || now.Sub(m.last) < progressEvery && m.done < m.total {
 		return nil
 	}
 	m.last = now
+	m.s.progress(m.now(now))
+	return nil
+}
+
+// now is how far the work is.
+func (m *meter) now(now time.Time) Progress {
 	elapsed := now.Sub(m.start)
 	remaining := time.Duration(float64(elapsed) * float64(m.total-m.done) / float64(max(1, m.done)))
-	m.s.progress(Progress{m.done, m.total, elapsed, remaining, m.workers})
-	return nil
+	return Progress{m.done, m.total, elapsed, remaining, m.workers}
 }

@@ -60,6 +60,7 @@ func (r *runner) run() ([]float32, error) {
 		total += w.blocks(b)
 	}
 	meter := newMeter(r.s, total)
+	defer meter.end()
 	if r.s.on != nil {
 		return r.elsewhere(batches, w, meter)
 	}

@@ -11,6 +11,7 @@ import (
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
 	"gopherlens/internal/nearest"
+	"gopherlens/internal/underway"
 )
 
 // A Collection says which activations of which texts to collect. Texts or Tokens, and Sites, are
@@ -69,6 +70,8 @@ func Collect(ctx context.Context, m *hooked.Model, c Collection) (*Activations, 
 	r.place()
 	batches := batchesOf(lengths, c.Batch, padsMatter(m.Config()))
 	done := 0
+	step := underway.Begin("collecting activations")
+	defer step.End()
 	for i, b := range batches {
 		if err := fault.Ended(ctx, "Collect was ended by its context after %d of %d runs", i, len(batches)); err != nil {
 			return nil, err
@@ -76,7 +79,9 @@ func Collect(ctx context.Context, m *hooked.Model, c Collection) (*Activations, 
 		if err := r.run(b); err != nil {
 			return nil, err
 		}
-		if done += b.fresh; c.Progress != nil {
+		done += b.fresh
+		step.Sayf("%d of %d texts", done, len(tokens))
+		if c.Progress != nil {
 			c.Progress(done, len(tokens))
 		}
 	}

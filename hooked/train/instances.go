@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -366,7 +365,7 @@ func (m *manyFit) loop(ctx context.Context, out *Fitted) error {
 			return brief.Errorf("the inputs: %w", err)
 		}
 	}
-	line := &progressLine{w: m.Progress, steps: m.Steps, before: m.step, began: time.Now()}
+	line := newProgress(m.Progress, nil, m.Steps, m.step)
 	defer line.end()
 	for m.step < m.Steps {
 		if ctx.Err() != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"gopherlens/internal/underway"
 )
 
 // How often a progress line is drawn anew.
@@ -21,11 +23,17 @@ type progressLine struct {
 	tokens       int
 	eval         map[string]float64 // the last one
 	width        int                // of the line that stands there
+	underway     *underway.Step     // where the reader has asked for neither line nor picture
 }
 
-// newProgress is the progress line of a training; it writes nothing if there is no writer.
-func (f *fit) newProgress() *progressLine {
-	return &progressLine{w: f.cfg.Progress, live: f.cfg.Live, steps: f.cfg.Steps, before: f.step, began: time.Now()}
+// newProgress is the progress line of a training of so many steps; it writes nothing if there is no
+// writer.
+func newProgress(w io.Writer, live Live, steps, before int) *progressLine {
+	l := &progressLine{w: w, live: live, steps: steps, before: before, began: time.Now()}
+	if w == nil && live == nil {
+		l.underway = underway.Begin("training")
+	}
+	return l
 }
 
 // step tells of a step, if it is time to.
@@ -36,6 +44,9 @@ func (l *progressLine) step(p Point) {
 	}
 	if l.live != nil {
 		p.draw(l.live)
+	}
+	if l.underway != nil {
+		l.underway.Sayf("%s", l.text(p, time.Since(l.began)))
 	}
 	if l.w == nil || time.Since(l.drawn) < progressInterval && p.Step < l.steps {
 		return
@@ -86,6 +97,7 @@ func (l *progressLine) draw(text string) {
 
 // end leaves line and picture as they stand.
 func (l *progressLine) end() {
+	l.underway.End()
 	if l.w != nil && l.width > 0 {
 		fmt.Fprintln(l.w)
 	}

@@ -146,7 +146,7 @@ func (f *fit) ahead(ctx context.Context, next func() (Batch, error, bool)) (Batc
 // loop takes the steps.
 func (f *fit) loop(ctx context.Context, out *Result, b Batch, next func() (Batch, error, bool)) error {
 	waiting := patience{limit: f.cfg.Eval.Patience}
-	line := f.newProgress()
+	line := newProgress(f.cfg.Progress, f.cfg.Live, f.cfg.Steps, f.step)
 	defer line.end()
 	for f.step < f.cfg.Steps {
 		if err := ctx.Err(); err != nil {

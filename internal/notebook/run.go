@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"time"
 
 	"gopherlens/internal/progress"
+	"gopherlens/internal/underway"
 )
 
 //go:embed run.py
@@ -65,6 +67,8 @@ func narrate(ctx context.Context, show *show, python string, j job) error {
 	cmd := exec.CommandContext(ctx, python, "-c", script, string(told))
 	var log bytes.Buffer
 	cmd.Stderr = &log
+	// The line that is shown here tells that a cell is at work; its own would be among the outputs.
+	cmd.Env = append(os.Environ(), underway.Variable+"=off")
 	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

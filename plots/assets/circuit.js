@@ -25,7 +25,7 @@
     const nodes = data.Nodes.map((n, i) => {
       const g = drawn(svg, "g", { "data-node": i });
       drawn(g, "rect", { x: n.X, y: n.Y, width: n.W, height: n.H, fill: "#ffffff", "fill-opacity": 0, stroke: "none", "stroke-width": 2 });
-      drawn(g, "text", { x: n.X + n.W / 2, y: n.Y + n.H * 0.74, "text-anchor": "middle", "font-size": 10, "font-family": "Helvetica, Arial, sans-serif", fill: "#333333", visibility: "hidden" }, n.Name);
+      drawn(g, "text", { x: n.X + n.W / 2, y: n.Y + n.H * 0.74, "text-anchor": "middle", "font-size": 10, fill: "#333333", visibility: "hidden" }, n.Name);
       return g;
     });
     const tip = root.appendChild(document.createElement("div"));

@@ -1,6 +1,6 @@
-// Makes a static picture answer the pointer and the keyboard. The picture is
-// an <svg> or <img> inside figure.gl-picture; beside it stands the list of its
-// spots as JSON, see scene.go.
+// Makes a static picture answer the pointer and the keyboard, and lets it be
+// zoomed. The picture is an <svg> inside figure.gl-picture; beside it stands
+// the list of its spots as JSON, see scene.go.
 (() => {
   "use strict";
 
@@ -11,7 +11,7 @@
     const source = figure.querySelector("script[type='application/json']");
     if (!source) return; // left by a notebook that was not trusted
     figure.dataset.live = "yes";
-    const picture = figure.querySelector("svg, img");
+    const picture = figure.querySelector("svg");
     const data = JSON.parse(source.textContent);
     const tip = figure.appendChild(document.createElement("div"));
     tip.className = "gl-tip";
@@ -22,7 +22,31 @@
     let place = null; // {spot, row, column} that is shown
     let held = false;
 
-    const scale = () => picture.getBoundingClientRect().width / data.Width;
+    // What is seen of the picture: from x and y on, so many times enlarged.
+    const whole = picture.viewBox.baseVal, width = whole.width, height = whole.height, most = 40;
+    let view = { x: 0, y: 0, k: 1 };
+
+    const scale = () => (picture.getBoundingClientRect().width / data.Width) * view.k;
+
+    // look shows the part of the picture that begins at x and y, none beyond its edges.
+    function look(x, y, k) {
+      k = Math.min(Math.max(k, 1), most);
+      view = { k, x: Math.min(Math.max(x, 0), width - width / k), y: Math.min(Math.max(y, 0), height - height / k) };
+      picture.setAttribute("viewBox", [view.x, view.y, width / k, height / k].join(" "));
+      show(place);
+    }
+
+    // zoom enlarges around a point of the picture, which stays where it is.
+    function zoom(factor, x, y) {
+      const k = Math.min(Math.max(view.k * factor, 1), most), f = view.k / k;
+      look(x - (x - view.x) * f, y - (y - view.y) * f, k);
+    }
+
+    // follow moves what is seen so far that a box lies in it.
+    function follow(b) {
+      const w = width / view.k, h = height / view.k;
+      look(Math.min(Math.max(view.x, b.x + b.w - w), b.x), Math.min(Math.max(view.y, b.y + b.h - h), b.y), view.k);
+    }
 
     // at finds the place under a point of the picture.
     function at(x, y) {
@@ -78,15 +102,25 @@
         div.dir = "auto";
         return div;
       }));
-      Object.assign(ring.style, { left: origin.x + b.x * k + "px", top: origin.y + b.y * k + "px", width: b.w * k + "px", height: b.h * k + "px" });
+      const left = origin.x + (b.x - view.x) * k, top = origin.y + (b.y - view.y) * k;
+      Object.assign(ring.style, { left: left + "px", top: top + "px", width: b.w * k + "px", height: b.h * k + "px" });
       const room = figure.clientWidth - tip.offsetWidth;
-      tip.style.left = Math.max(0, Math.min(room, origin.x + (b.x + b.w) * k + 8)) + "px";
-      tip.style.top = origin.y + (b.y + b.h) * k + 6 + "px";
+      tip.style.left = Math.max(0, Math.min(room, left + b.w * k + 8)) + "px";
+      tip.style.top = top + b.h * k + 6 + "px";
     }
 
-    function pointed(event) {
+    // under is the point of the picture where the pointer is.
+    function under(event) {
       const r = picture.getBoundingClientRect(), k = scale();
-      return at((event.clientX - r.left) / k, (event.clientY - r.top) / k);
+      return [view.x + (event.clientX - r.left) / k, view.y + (event.clientY - r.top) / k];
+    }
+
+    const pointed = (event) => at(...under(event));
+
+    // go shows a place, all of it.
+    function go(p) {
+      show(p);
+      if (view.k > 1) follow(box(p));
     }
 
     // step moves by the arrow keys: over a grid's cells, or from mark to mark.
@@ -96,7 +130,7 @@
       const g = data.Spots[from.i].Grid;
       if (!g) {
         const n = data.Spots.length, i = place ? (from.i + dx + dy + n) % n : 0;
-        return show(data.Spots[i].Grid ? { i, row: 0, column: 0 } : { i });
+        return go(data.Spots[i].Grid ? { i, row: 0, column: 0 } : { i });
       }
       let { i, row, column } = from;
       column += dx;
@@ -106,21 +140,46 @@
         column = column < 0 ? data.Spots[i].Grid.XLabels.length - 1 : 0;
       }
       const rows = data.Spots[i].Grid.YLabels.length;
-      show({ i, row: (row + rows) % rows, column });
+      go({ i, row: (row + rows) % rows, column });
     }
 
-    picture.addEventListener("pointermove", (e) => held || show(pointed(e)));
+    let grip = null, moved = false; // where the pointer went down, and whether it has left there
+
+    function drag(e) {
+      if (!grip || view.k === 1) return false;
+      moved = moved || Math.hypot(e.clientX - grip.clientX, e.clientY - grip.clientY) > 4;
+      if (moved) look(grip.x - (e.clientX - grip.clientX) / scale(), grip.y - (e.clientY - grip.clientY) / scale(), view.k);
+      return moved;
+    }
+
+    picture.addEventListener("pointerdown", (e) => {
+      grip = { clientX: e.clientX, clientY: e.clientY, x: view.x, y: view.y };
+      moved = false;
+    });
+    window.addEventListener("pointerup", () => (grip = null));
+    picture.addEventListener("pointermove", (e) => drag(e) || held || show(pointed(e)));
     picture.addEventListener("pointerleave", () => held || show(null));
+    picture.addEventListener("wheel", (e) => {
+      if (!e.ctrlKey && !e.metaKey) return; // alone it scrolls the page
+      e.preventDefault();
+      zoom(Math.pow(1.002, -e.deltaY * (e.deltaMode ? 16 : 1)), ...under(e));
+    }, { passive: false });
+    picture.addEventListener("dblclick", () => look(0, 0, 1));
     picture.addEventListener("click", (e) => {
+      if (moved) return;
       const p = pointed(e);
       held = Boolean(p) && !(held && JSON.stringify(p) === JSON.stringify(place));
       show(p);
     });
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     picture.addEventListener("keydown", (e) => {
+      const b = place && box(place), nearer = { "+": 1.5, "=": 1.5, "-": 1 / 1.5 }[e.key];
       if (e.key === "Escape") {
         held = false;
-        show(null);
+        place = null;
+        look(0, 0, 1);
+      } else if (nearer && !e.ctrlKey && !e.metaKey) {
+        zoom(nearer, b ? b.x + b.w / 2 : view.x + width / view.k / 2, b ? b.y + b.h / 2 : view.y + height / view.k / 2);
       } else if (arrows[e.key]) {
         e.preventDefault();
         e.stopPropagation(); // JupyterLab would move to another cell

@@ -107,6 +107,36 @@ async function checkChart(page, figure) {
   if (await marks.count()) await checkChartTip(page, marks);
   const slider = figure.locator("input[type=range]");
   if (await slider.count()) await checkSlider(figure, slider);
+  if (await figure.locator("svg.marks .role-axis-label").count()) await checkZoom(page, figure, drawing);
+}
+
+// checkZoom: the wheel with the control key zooms, dragging moves, a double click restores; the
+// inputs of a large heat map do it by the keyboard. Charts that do not zoom stay as they are.
+async function checkZoom(page, figure, drawing) {
+  const axes = async () => (await drawing.locator(".role-axis-label").allTextContents()).map((text) => [...text].sort().join("")).join(" ");
+  const at = await center(drawing, 0.4, 0.5), before = await axes();
+  await page.mouse.move(...at);
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -600);
+  await page.keyboard.up("Control");
+  await page.waitForTimeout(200);
+  const zoomed = await axes();
+  if (zoomed === before) return;
+  await page.mouse.down();
+  await page.mouse.move(at[0] + 120, at[1] + 60, { steps: 3 });
+  await page.mouse.up();
+  await page.waitForTimeout(200);
+  expect((await axes()) !== zoomed, "dragging does not move the chart");
+  await page.mouse.dblclick(...at);
+  await page.waitForTimeout(200);
+  expect((await axes()) === before, "a double click does not restore the chart");
+  const rows = figure.locator("input[name=rows]");
+  if (!(await rows.count())) return;
+  await rows.fill("3-7");
+  await page.waitForTimeout(200);
+  expect((await axes()) !== before, "the input for rows changes nothing");
+  await rows.fill("");
+  await rows.press("Enter");
 }
 
 // checkChartTip rests the pointer on marks until one of them answers.
@@ -156,7 +186,14 @@ async function checkCircuit(page, figure, { trusted }) {
   expect(await tip.isHidden(), "Escape does not let go of the node");
 }
 
+// checkUntrusted: a view whose script is taken out says what would bring it, and one whose script runs does not.
+async function checkUntrusted(figure, trusted) {
+  const said = await figure.locator(".gl-untrusted").isVisible();
+  expect(said === !trusted, trusted ? "a trusted view says that it is not" : "a view does not say that it needs a trusted notebook");
+}
+
 async function checkAttention(page, figure, { trusted }) {
+  await checkUntrusted(figure, trusted);
   const map = figure.locator(".gl-big img");
   expect(await map.evaluate((img) => img.complete && img.naturalWidth > 0), "the picture is not drawn");
   expect(Boolean(await map.getAttribute("alt")), "the picture has no alternative text");
@@ -341,6 +378,7 @@ async function checkPage(url) {
     await picture.press("ArrowRight");
     expect(await tip.isVisible(), "the arrow keys find no spot");
     expect((await tip.innerText()).trim() !== "", "the tip is empty");
+    await checkPageZoom(page, picture);
     await picture.press("Escape");
     expect(!(await tip.isVisible()), "Escape does not hide the tip");
   }
@@ -350,6 +388,28 @@ async function checkPage(url) {
   }
   if (job.shots) await page.screenshot({ path: `${job.shots}/${where}.png`, fullPage: true });
   await page.context().close();
+}
+
+// checkPageZoom: plus, the wheel and dragging change what is seen of a picture, Escape shows it all.
+async function checkPageZoom(page, picture) {
+  const seen = () => picture.getAttribute("viewBox");
+  const whole = await seen();
+  await picture.press("+");
+  const near = await seen();
+  expect(near !== whole, "plus does not zoom");
+  await page.mouse.move(...(await center(picture)));
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -300);
+  await page.keyboard.up("Control");
+  const nearer = await seen();
+  expect(nearer !== near, "the wheel does not zoom");
+  await page.mouse.down();
+  await page.mouse.move(...(await center(picture, 0.3, 0.3)), { steps: 3 });
+  await page.mouse.up();
+  expect((await seen()) !== nearer, "dragging does not move the picture");
+  await picture.press("Escape");
+  expect((await seen()) === whole, "Escape does not show the whole picture");
+  await picture.press("ArrowRight");
 }
 
 // checkFeaturePage: rows are made for what is in view, found by number and word, and sorted.
