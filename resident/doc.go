@@ -60,7 +60,7 @@
 //	GOPHERLENS_BIN              the program gopherlens, if it is not on the PATH
 //	GOPHERLENS_RESIDENT_DIR     the folder for the socket and the log
 //	GOPHERLENS_RESIDENT_WATCH   the process whose end ends the worker
-//	GOPHERLENS_RESIDENT_MEMORY  how much the worker may hold, such as 8GiB; 60 % of the machine's memory, and what it has left
+//	GOPHERLENS_RESIDENT_MEMORY  how much the worker may hold, such as 8GiB; 60 % of the machine's memory for all workers of a user together, and what it has left
 //	GOPHERLENS_RESIDENT_IDLE    how long it stays with nothing connected, such as 2h
 //
 // # Limits

@@ -13,14 +13,15 @@ import (
 
 // prompts are n of 12 tokens, and the same with other tokens from the fifth on.
 func prompts(n int) (base, source hooked.Tokens) {
+	const words = 3 // the tokens before are none: one at the end of a prompt would be taken for a pad
 	state := uint32(7)
 	for range n {
 		var a, b []int
 		for p := range 12 {
 			state = state*1664525 + 1013904223
-			a = append(a, int(state>>16)%336)
+			a = append(a, words+int(state>>16)%(336-words))
 			if b = append(b, a[p]); p >= 5 {
-				b[p] = (a[p] + 17) % 336
+				b[p] = words + (a[p]+17)%(336-words)
 			}
 		}
 		base, source = append(base, a), append(source, b)

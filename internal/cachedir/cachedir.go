@@ -8,6 +8,7 @@
 //	pjrt/       the plugin of the XLA backend
 //	processed/  processed weights
 //	trainings/  trainings that outlive the cell which began them: these are not made again
+//	workers/    how much memory each worker holds
 package cachedir
 
 import (

@@ -13,7 +13,9 @@
 //   - the worker ends when the process that it watches, or its folder, is gone,
 //     or when nothing has been connected for long.
 //
-// Short of memory, by its own budget or because the machine has none left, it lets go of
+// Short of memory, by its budget or because the machine has none left, it lets go of
 // remembered results first, then of programs with large constants, then of kept arrays
-// that no client has attached. Only when that is not enough is a request refused.
+// that no client has attached. Only when that is not enough is a request refused. The budget
+// is one of all the user's workers, unless the user has set it: those that compute nothing
+// give back first.
 package worker

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/internal/cachedir"
+	"gopherlens/internal/nativemem"
 	"gopherlens/internal/sysmem"
 	"gopherlens/resident/internal/wire"
 )
@@ -17,8 +19,8 @@ import (
 // The environment variables that are read.
 const (
 	// MemoryEnv is how many bytes of arrays the worker may hold, such as
-	// "8GiB"; "0" sets no limit. Unset, it is 60 % of the machine's memory, and no
-	// more than the machine has left when it is wanted.
+	// "8GiB"; "0" sets no limit. Unset, all workers of a user have 60 % of the machine's memory
+	// together, and no more than the machine has left when it is wanted.
 	MemoryEnv = "GOPHERLENS_RESIDENT_MEMORY"
 	// IdleEnv is how long the worker stays when nothing is connected, such as
 	// "2h". Unset, it is 12 hours in a notebook or a terminal's session, where
@@ -53,6 +55,7 @@ func Serve(ctx context.Context, c Config) error {
 	go func() {
 		c.wait(ctx, s, own)
 		own.remove()
+		s.store.share.close()
 		l.Close()
 	}()
 	return s.serve(l)
@@ -78,8 +81,22 @@ func (c Config) start() (*server, *net.UnixListener, *socketFile, error) {
 	s := newServer(build, budget)
 	if os.Getenv(MemoryEnv) == "" {
 		s.store.available = sysmem.Available
+		s.store.share = ownShare(budget)
 	}
 	return s, l, own, nil
+}
+
+// ownShare is this worker's share of a budget, or nil where the cache cannot hold its file.
+func ownShare(budget int64) *share {
+	dir, err := cachedir.Join("workers")
+	if err != nil || budget == 0 {
+		return nil
+	}
+	s, err := openShare(dir, budget)
+	if err != nil {
+		return nil
+	}
+	return s
 }
 
 // tick is how often the worker looks whether it should end.
@@ -98,6 +115,9 @@ func (c Config) wait(ctx context.Context, s *server, own *socketFile) {
 		case <-ticker.C:
 		}
 		s.tidy()
+		if s.store.give() {
+			nativemem.Trim()
+		}
 		if watched() || !own.there() || s.idleFor() > idle {
 			return
 		}

@@ -21,6 +21,7 @@ type store struct {
 	arrays int
 
 	available func() int64 // bytes that the machine has left; nil: not asked
+	share     *share       // of the budget of all the user's workers; nil: the budget is this one's alone
 
 	memo     memo
 	kept     map[keptKey]*kept
@@ -110,29 +111,29 @@ func (s *store) claim(need, take int64) error {
 		nativemem.Trim()
 		allowed = s.allowed(need)
 	}
+	budget, others := s.budgetFor(need)
 	s.mu.Lock()
 	before := s.live
-	var free []*array
-	for _, evict := range []func() ([]*array, bool){s.evictMemo, s.evictProgram, s.evictKept} {
-		for s.budget > 0 && s.live+need > s.budget || s.live+need > before+allowed {
-			evicted, ok := evict()
-			if !ok {
-				break
-			}
-			free = append(free, s.unref(evicted)...)
-		}
-	}
+	free := s.evictUntil(func() bool { return s.live+need <= min(budget, before+allowed) })
 	live := s.live
-	overBudget, overMachine := s.budget > 0 && live+need > s.budget, live+need > before+allowed
+	overBudget, overMachine := live+need > budget, live+need > before+allowed
 	if !overBudget && !overMachine {
 		s.live += take
+		live += need
 	}
 	s.mu.Unlock()
+	if s.share != nil && need >= worthAsking {
+		s.share.say(stake{live, live})
+	}
 	finalize(free)
 	if before-live > worthTrimming {
 		nativemem.Trim()
 	}
 	switch {
+	case overBudget && others > 0:
+		return outOfMemory("%s more do not fit: what is in use takes %s here and %s in your other workers, of the %s that all may take together; "+
+			"free some, stop a worker (gopherlens resident list names them), or set %s to the size that this worker may take",
+			bytesText(need), bytesText(live), bytesText(others), bytesText(s.budget), MemoryEnv)
 	case overBudget:
 		return outOfMemory("%s more do not fit: what is in use takes %s of the worker's %s; "+
 			"free some, stop the worker (gopherlens resident stop), or set %s to a larger size",
@@ -143,6 +144,39 @@ func (s *store) claim(need, take int64) error {
 			bytesText(need), bytesText(before+allowed-live), bytesText(live), MemoryEnv)
 	}
 	return nil
+}
+
+// evictUntil lets go of what can be made again until that is enough, and returns the arrays that
+// are to be finalized once s.mu is unlocked.
+func (s *store) evictUntil(enough func() bool) (free []*array) {
+	for _, evict := range []func() ([]*array, bool){s.evictMemo, s.evictProgram, s.evictKept} {
+		for !enough() {
+			evicted, ok := evict()
+			if !ok {
+				break
+			}
+			free = append(free, s.unref(evicted)...)
+		}
+	}
+	return free
+}
+
+// budgetFor is how many bytes this worker may hold, so that need more fit where others can give
+// room, and how many the user's other workers hold.
+func (s *store) budgetFor(need int64) (budget, others int64) {
+	budget = s.budget
+	if budget == 0 {
+		budget = math.MaxInt64 / 2
+	}
+	if s.share == nil {
+		return budget, 0
+	}
+	s.share.used()
+	if need < worthAsking {
+		return budget, 0
+	}
+	left, others := s.shared(need)
+	return min(budget, left), others
 }
 
 func outOfMemory(format string, args ...any) error {
