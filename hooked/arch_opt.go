@@ -1,7 +1,8 @@
 package hooked
 
-// opt reads Meta's OPT, but for opt-350m, whose norms stand after the parts. Its table of positions
-// begins with two rows for padding that no token reads.
+// opt reads Meta's OPT. Its table of positions begins with two rows for padding that no token
+// reads. In opt-350m norms stand after the sums, and the embedding is narrower than the residual
+// stream: it becomes as wide by the two matrices that project it.
 //
 // Source: transformers/models/opt/modeling_opt.py.
 var opt = architecture{
@@ -20,9 +21,9 @@ var opt = architecture{
 			PositionalEmbedding: StandardPositions,
 		}
 		c.DHead = quotient(c.DModel, c.NHeads)
-		f.want("do_layer_norm_before", true)
+		c.NormAfterSum = !f.Bool("do_layer_norm_before")
 		f.want("layer_norm_elementwise_affine", true)
-		f.want("word_embed_proj_dim", float64(c.DModel))
+		f.derive(optProjects, f.IntOr("word_embed_proj_dim", c.DModel) != c.DModel)
 		f.want("_remove_final_layer_norm", false)
 		return c
 	},
@@ -32,7 +33,8 @@ var opt = architecture{
 	ignored:  []string{"attention_dropout", "activation_dropout", "dropout", "layerdrop", "init_std"},
 	prefixes: []string{"model.", "decoder."},
 	weights: []weightRule{
-		{to: "embed.W_E", from: "embed_tokens.weight"},
+		{to: "embed.W_E", from: "embed_tokens.weight", iff: "!" + optProjects},
+		{to: "embed.W_E", from: "embed_tokens.weight", times: "project_in.weight", iff: optProjects},
 		{to: "pos_embed.W_pos", from: "embed_positions.weight", skip: 2},
 		{to: "blocks.%d.ln1.w", from: "layers.%d.self_attn_layer_norm.weight"},
 		{to: "blocks.%d.ln1.b", from: "layers.%d.self_attn_layer_norm.bias"},
@@ -50,8 +52,12 @@ var opt = architecture{
 		{to: "blocks.%d.mlp.b_in", from: "layers.%d.fc1.bias", iff: "enable_bias"},
 		{to: "blocks.%d.mlp.W_out", from: "layers.%d.fc2.weight", pattern: "d m -> m d"},
 		{to: "blocks.%d.mlp.b_out", from: "layers.%d.fc2.bias", iff: "enable_bias"},
-		{to: "ln_final.w", from: "final_layer_norm.weight"},
-		{to: "ln_final.b", from: "final_layer_norm.bias"},
-		{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", pattern: "v d -> d v"},
+		{to: "ln_final.w", from: "final_layer_norm.weight", iff: "do_layer_norm_before"},
+		{to: "ln_final.b", from: "final_layer_norm.bias", iff: "do_layer_norm_before"},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", pattern: "v d -> d v", iff: "!" + optProjects},
+		{to: "unembed.W_U", from: "lm_head.weight", tied: "embed_tokens.weight", times: "project_out.weight", pattern: "v d -> d v", iff: optProjects},
 	},
 }
+
+// optProjects says that the embedding is projected; it is put beside the fields.
+const optProjects = "embedding_is_projected"

@@ -64,6 +64,9 @@ func (c Config) branchSites() []Site {
 
 // branches refuses base runs of which a branch cannot begin.
 func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
+	if m.cfg.NormAfterSum {
+		return nil, fmt.Errorf("%w: give what is patched as Edits of runs", m.cfg.noSum())
+	}
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {
 		return nil, err

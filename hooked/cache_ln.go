@@ -24,6 +24,9 @@ func (c *Cache) ApplyLNToStack(stack *Tensor, options ...StackOption) (*Tensor, 
 	if err != nil {
 		return nil, err
 	}
+	if c.m.cfg.NormAfterSum {
+		return nil, brief.Errorf("ApplyLNToStack: %w", c.m.cfg.noSum())
+	}
 	if err := c.checkStack(stack); err != nil {
 		return nil, brief.Errorf("ApplyLNToStack: %w", err)
 	}

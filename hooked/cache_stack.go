@@ -33,6 +33,9 @@ func (c *Cache) decompose(name string, takes stackTakes, options []StackOption, 
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.m.cfg.NormAfterSum {
+		return nil, nil, brief.Errorf("%s: %w", name, c.m.cfg.noSum())
+	}
 	d := &decomposition{c: c, r: r}
 	var out *Tensor
 	if e := Try(func() {
@@ -49,6 +52,11 @@ func (c *Cache) decompose(name string, takes stackTakes, options []StackOption, 
 		return nil, nil, brief.Errorf("%s: %w", name, err)
 	}
 	return out, d.labels(), nil
+}
+
+// noSum is why a residual stream with norms in it is not taken apart.
+func (c Config) noSum() error {
+	return brief.Errorf("in this model (%s) norms stand after the sums, so that its residual stream is no sum of what the layers write", c.Architecture)
 }
 
 // prepare gives the direction of a projection the names that its axes have here, and removes its

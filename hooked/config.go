@@ -124,8 +124,11 @@ type Config struct {
 	FinalRMS                    bool          // the last norm is RMS whatever the others are
 	NormalizationBeforeAndAfter bool          // Gemma 2: a second norm after attention and MLP
 	NormalizationAfterOnly      bool          // OLMo 2: norms after attention and MLP, none before them
-	LNWithoutBias               bool          // Cohere, MPT: layer norms scale and do not shift
-	PostEmbeddingLN             bool          // BLOOM: a norm right after the embedding
+	// OPT-350m: the norms are of the residual stream with what attention or MLP has added, so that it
+	// is no sum of what the layers write; there is none at the end
+	NormAfterSum    bool
+	LNWithoutBias   bool // Cohere, MPT: layer norms scale and do not shift
+	PostEmbeddingLN bool // BLOOM: a norm right after the embedding
 	// BERT: norms stand after the parts; such a model is an [Encoder]
 	PostNorm bool
 	// T5: layers of an encoder, which each layer of the decoder, of which there are NLayers, looks
@@ -282,6 +285,9 @@ func (c Config) Validate() error {
 	check(slices.Contains([]QKNorm{EachHead, AllHeads, OwnLN}, c.QKNorm), "unknown QKNorm %q", c.QKNorm)
 	check(c.UseQKNorm || c.QKNorm == EachHead, "QKNorm is %q and UseQKNorm false", c.QKNorm)
 	check(!c.NormalizationAfterOnly || !c.NormalizationBeforeAndAfter, "NormalizationAfterOnly and NormalizationBeforeAndAfter exclude each other")
+	check(!c.NormAfterSum || c.Normalization == LN && !c.NormalizesOutputs() && !c.ParallelAttnMLP && !c.AttnOnly && !c.PostNorm && c.NEncoderLayers == 0 && c.NExperts == 0 &&
+		!c.ActFn.hasLN() && !c.GatedMLP && !c.PostEmbeddingLN && c.PositionalEmbedding == StandardPositions,
+		"NormAfterSum is for plain layers with layer norms (LN) and learned positions")
 	errs = append(errs, c.validateExperts(), c.validateEncoderDecoder())
 	check(c.RotaryDim >= 0 && c.RotaryDim%2 == 0 && c.RotaryDim <= c.DHead, "RotaryDim %d must be even and at most DHead %d", c.RotaryDim, c.DHead)
 	if len(c.RotaryFactors) > 0 {
@@ -438,6 +444,8 @@ func (c Config) postNorm() Normalization {
 // finalNorm is the normalization before the unembedding.
 func (c Config) finalNorm() Normalization {
 	switch {
+	case c.NormAfterSum:
+		return NoNorm
 	case !c.FinalRMS:
 		return c.Normalization
 	case c.Normalization.HasWeights():

@@ -30,6 +30,24 @@ func ExampleFromPretrained() {
 	// not applied: center_writing_weights: the model's norm (RMS) does not remove the mean of the residual stream
 }
 
+func ExampleEncoderDecoderFromPretrained() {
+	model, err := hooked.EncoderDecoderFromPretrained("testdata/encoder_decoder/flan") // or "google/flan-t5-small"
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, cache, err := model.RunWithCache("the cat sat on the mat", "the mat", hooked.Names(hooked.CrossAttnPattern, hooked.ResidPost.InEncoder()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(cache.Names())
+	fmt.Println(cache.Get(hooked.CrossAttnPattern.At(0)).AxisNames())
+	// Output:
+	// [encoder.0.hook_resid_post encoder.1.hook_resid_post encoder.2.hook_resid_post decoder.0.cross_attn.hook_pattern decoder.1.cross_attn.hook_pattern]
+	// [batch head query source]
+}
+
 func Example() {
 	model := hooked.Must(hooked.FromPretrained(exampleModel, hooked.DefaultProcessing))
 	tokens := hooked.Tokens{{1, 20, 300, 4}}

@@ -63,6 +63,8 @@ func (m *Model) composes(mode CompositionMode) error {
 		return fmt.Errorf("the norms of the model have weights of their own, which stand between heads: load it with FoldLN")
 	case c.ClipQKV > 0:
 		return fmt.Errorf("in this model (%s) queries, keys and values are cut off (ClipQKV)", c.Architecture)
+	case c.NormAfterSum:
+		return c.noSum()
 	case c.NormalizesOutputs():
 		return fmt.Errorf("in this model (%s) what heads write is normalized before it is added", c.Architecture)
 	case c.UseQKNorm && mode != VComposition:

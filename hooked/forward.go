@@ -148,7 +148,7 @@ func (p *graphPass) Build(g *Graph, input func(name string, shape shapes.Shape) 
 // readsNothingElse reports whether a pass for the logits at some positions reads nothing but these
 // once the last layer's heads have looked around.
 func (p *graphPass) readsNothingElse() bool {
-	if len(p.logitsAt) == 0 || p.r.plan.loss || p.m.cfg.NLayers == 0 || p.m.cfg.PostNorm {
+	if len(p.logitsAt) == 0 || p.r.plan.loss || p.m.cfg.NLayers == 0 || p.m.cfg.PostNorm || p.m.cfg.NormAfterSum {
 		return false
 	}
 	sites := p.m.cfg.Sites()

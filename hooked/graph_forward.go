@@ -100,6 +100,9 @@ func (b *builder) positionVectors() *Node {
 
 // block is transformer block l: it reads and returns the residual stream [batch, pos, d_model].
 func (b *builder) block(l int, resid *Node) *Node {
+	if b.cfg.NormAfterSum {
+		return b.encoderBlock(l, resid)
+	}
 	resid = b.tap(ResidPre.At(l), resid)
 	attnOut := b.tap(AttnOut.At(l), b.postNorm(l, "ln1_post", ln1PostSites, b.attention(l, resid)))
 	resid = b.cut(l, resid)

@@ -408,6 +408,13 @@ func (s *source) checkNames(a *architecture) error {
 		for _, member := range s.members(r, name) {
 			used[member] = true
 		}
+		if r.times == "" {
+			continue
+		}
+		if name, ok = s.names[r.times]; !ok {
+			return brief.Errorf("the checkpoint has no tensor %q, which %s is multiplied by%s", r.times, r.to, nearest.Hint(r.times, s.file.Names()))
+		}
+		used[name] = true
 	}
 	for _, short := range slices.Sorted(maps.Keys(s.names)) {
 		if !used[s.names[short]] && !matchesAny(a.ignoredTensors, short) {

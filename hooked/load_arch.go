@@ -67,6 +67,9 @@ type weightRule struct {
 	// tells them apart
 	pattern string
 	skip    int // leading rows that no token reads
+	// the tensor that the rows are multiplied by, where the configuration has one (iff), as it lies
+	// or transposed, whichever fits
+	times string
 
 	// several targets of unlike sizes, each some rows of the tensor: the pattern is of each alone
 	sideBySide bool
@@ -238,6 +241,11 @@ func (s *source) apply(r weightRule, sd StateDict) error {
 func (s *source) arrange(r weightRule, a *Array, sd StateDict) (err error) {
 	if r.skip > 0 {
 		if a, err = a.withoutRows(r.skip); err != nil {
+			return err
+		}
+	}
+	if r.times != "" {
+		if a, err = s.multiplied(a, r.times); err != nil {
 			return err
 		}
 	}

@@ -83,6 +83,10 @@ func (p Processing) applicable(c Config) (apply Processing, skipped []SkippedSte
 			skipped = append(skipped, SkippedStep{step.flag, "an encoder's norms stand after its parts"})
 			continue
 		}
+		if c.NormAfterSum {
+			skipped = append(skipped, SkippedStep{step.flag, "the model's norms stand after its parts"})
+			continue
+		}
 		if c.NEncoderLayers > 0 {
 			skipped = append(skipped, SkippedStep{step.flag, "an encoder-decoder's weights are taken as they are, as in TransformerLens"})
 			continue

@@ -128,6 +128,10 @@ var encoderSiteList = infosOf(EncoderEmbed, EncoderPosEmbed, TokenTypeEmbed, Emb
 	MLPPre, MLPPost, MLPOut, ResidPost, LN2Scale, LN2Normalized, NormalizedResidPost,
 	MLMLNScale, MLMLNNormalized, PoolerOut, NSPOut)
 
+// afterSumSiteList is every site of a decoder whose norms are of sums, likewise.
+var afterSumSiteList = slices.Concat(infosOf(TokenIDs, Embed, PosEmbed),
+	slices.DeleteFunc(slices.Clone(encoderSiteList), func(i *siteInfo) bool { return !i.perLayer() }))
+
 func infosOf(sites ...Site) []*siteInfo {
 	infos := make([]*siteInfo, len(sites))
 	for i, s := range sites {
@@ -240,8 +244,11 @@ func (c Config) Sites() []Site {
 	if c.NEncoderLayers > 0 {
 		return c.twoStacks()
 	}
-	if c.PostNorm {
+	switch {
+	case c.PostNorm:
 		list = encoderSiteList
+	case c.NormAfterSum:
+		list = afterSumSiteList
 	}
 	for _, info := range list {
 		switch {

@@ -20,7 +20,7 @@ func Neurons(model *hooked.Model) (*Transcoders, error) {
 		return nil, brief.Errorf("circuits: Neurons: the model has no MLPs")
 	case c.ActFn != hooked.ReLU || c.GatedMLP:
 		return nil, brief.Errorf("circuits: Neurons: the neurons of the model are %s, gated: %v; want relu without a gate", c.ActFn, c.GatedMLP)
-	case c.NormalizesOutputs():
+	case c.NormalizesOutputs() || c.NormAfterSum:
 		return nil, brief.Errorf("circuits: Neurons: a norm follows the model's MLPs")
 	}
 	var layers []*dictionary.Dictionary

@@ -78,6 +78,8 @@ func (r *Replacement) fit() error {
 		return brief.Errorf("there are %d, and the model has %d layers", len(r.set.Layers), c.NLayers)
 	case r.set.Layers[0].Config.DIn != c.DModel:
 		return brief.Errorf("they are %d wide, and the model's residual stream %d", r.set.Layers[0].Config.DIn, c.DModel)
+	case c.NormAfterSum:
+		return brief.Errorf("in this model norms stand after the sums, so that its residual stream is no sum of what the layers write")
 	case out == mlpHookOut && c.NormalizesOutputs():
 		return brief.Errorf("%s lies before the norm of the MLP's output, which is no site of this model: want hook_mlp_out", mlpHookOut)
 	case out == mlpHookOut:

@@ -39,6 +39,10 @@ func GraphOf(m *hooked.Model) (*Graph, error) {
 		return nil, err
 	}
 	c := m.Config()
+	if c.NormAfterSum {
+		return nil, brief.Errorf("edges: in a model of %s norms stand after the sums, so that its residual stream is no sum of what the nodes write",
+			brief.Text(c.Architecture))
+	}
 	if c.NormalizesOutputs() && c.Normalization.Centred() {
 		return nil, brief.Errorf("edges: in a model of %s a centring norm stands between the heads and the residual stream, which has no share for each head",
 			brief.Text(c.Architecture))

@@ -64,7 +64,7 @@ func checkHeads(m *hooked.Model, prompts probe.Collection, heads []Head, layer i
 		return brief.Errorf("there are no heads")
 	case layer < 0 || layer >= c.NLayers:
 		return brief.Errorf("there is no layer %d, only 0 to %d", layer, c.NLayers-1)
-	case c.NormalizesOutputs():
+	case c.NormalizesOutputs() || c.NormAfterSum:
 		return brief.Errorf("in this model a norm stands after the heads, so that what one writes is not its own")
 	}
 	for i, h := range heads {
