@@ -46,6 +46,9 @@
 // through a single program instead. [WithContext] ends a run or a generation between two programs,
 // LoadOptions.Context a download.
 //
+// LoadOptions.Devices spreads a model over several devices of a machine: the prompts of a batch,
+// the weights, or both. What a run gives stays as it is.
+//
 // # Tensors
 //
 // Activations and weights are [Tensor] values: they stay on the device until read, their axes have

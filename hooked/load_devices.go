@@ -32,7 +32,7 @@ func (d Devices) grid() devices.Grid {
 
 // on is the backend that spreads over the devices of another; that one itself for a single device.
 func (d Devices) on(be compute.Backend) (compute.Backend, error) {
-	if d == (Devices{}) {
+	if d.grid() == (devices.Grid{Batch: 1, Weights: 1}) {
 		return be, nil
 	}
 	spread, err := devices.New(be, d.grid())
@@ -40,6 +40,15 @@ func (d Devices) on(be compute.Backend) (compute.Backend, error) {
 		return nil, brief.Errorf("LoadOptions.Devices: %w", err)
 	}
 	return spread, nil
+}
+
+// devicesOf are the devices that a backend spreads over; the zero value of one that does not.
+func devicesOf(be compute.Backend) Devices {
+	d, ok := be.(*devices.Backend)
+	if !ok {
+		return Devices{}
+	}
+	return Devices(d.Grid())
 }
 
 // fits refuses a model whose weights cannot be cut so.

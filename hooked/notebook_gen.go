@@ -141,6 +141,15 @@ func (nb *NotebookCache) DecomposeResid(options ...StackOption) (*Tensor, []stri
 	return v1, v2
 }
 
+// DeviceMemory is [Model.DeviceMemory], and panics with its error.
+func (nb *NotebookModel) DeviceMemory() []int64 {
+	v1, err := nb.model().DeviceMemory()
+	if err != nil {
+		failed(err)
+	}
+	return v1
+}
+
 // Embed is [Model.Embed], and panics with its error.
 func (nb *NotebookModel) Embed(input any) *Tensor {
 	v1, err := nb.model().Embed(input)

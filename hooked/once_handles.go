@@ -74,6 +74,7 @@ type onceModel struct {
 	Text    map[string]int // arrays: the tokenizer's files, if it is not that of the model's
 	Spelled string         // a hash of these
 	Why     string         // of the backend
+	Devices Devices        // that the backend spreads over
 }
 
 // modelFiles are what a model was read from.
@@ -230,7 +231,7 @@ func (k *packer) kv(kv *KVCache) (*kvRecord, error) {
 }
 
 func (k *packer) model(m *Model) (*onceModel, error) {
-	r := &onceModel{Files: m.weights.files, Record: m.record(), Why: m.backend}
+	r := &onceModel{Files: m.weights.files, Record: m.record(), Why: m.backend, Devices: devicesOf(m.eng.backend)}
 	files, err := m.tokenizerFiles()
 	if err != nil {
 		return nil, err
@@ -514,14 +515,18 @@ func (u *unpacker) fromRecord(r *onceModel) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := bareModel(eng.backend, r.Why, r.Record.Config.weightSpecs(), r.Record)
+	be, err := r.Devices.on(eng.backend)
+	if err != nil {
+		return nil, err
+	}
+	m := bareModel(be, r.Why, r.Record.Config.weightSpecs(), r.Record)
 	m.backend = r.Why
 	for name, n := range r.Weights {
 		a, err := u.array(n)
 		if err != nil {
 			return nil, err
 		}
-		if m.weights.buffers[name], err = onBackend(eng.backend, a); err != nil {
+		if m.weights.buffers[name], err = onBackend(be, a); err != nil {
 			return nil, err
 		}
 	}

@@ -15,12 +15,17 @@ import (
 type Backend struct {
 	compute.Backend // whose devices they are
 	grid            Grid
+
+	// A program on many devices is alone on them: its parts wait for each other, and those of two
+	// programs may come to the devices in different orders.
+	turn *sync.Mutex
 }
 
 // made are the backends of this process: buffers of one are foreign to another.
 var made struct {
 	sync.Mutex
 	backends map[key]*Backend
+	turns    map[compute.Backend]*sync.Mutex
 }
 
 type key struct {
@@ -37,11 +42,14 @@ func New(of compute.Backend, grid Grid) (*Backend, error) {
 	made.Lock()
 	defer made.Unlock()
 	if made.backends == nil {
-		made.backends = make(map[key]*Backend)
+		made.backends, made.turns = make(map[key]*Backend), make(map[compute.Backend]*sync.Mutex)
+	}
+	if made.turns[of] == nil {
+		made.turns[of] = new(sync.Mutex)
 	}
 	k := key{of, grid}
 	if made.backends[k] == nil {
-		made.backends[k] = &Backend{of, grid}
+		made.backends[k] = &Backend{of, grid, made.turns[of]}
 	}
 	return made.backends[k], nil
 }

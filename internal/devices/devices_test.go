@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -182,11 +183,44 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
+// TestConcurrentPrograms runs programs of two grids at once, whose inputs they share and move about.
+func TestConcurrentPrograms(t *testing.T) {
+	of := fourDevices(t)
+	const rows = 8
+	var wait sync.WaitGroup
+	for _, grid := range allGrids {
+		be, err := devices.New(of, grid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, x, w := product(t, be, rows, rows)
+		fewer, _, _ := product(t, be, rows, 2)
+		a, errA := be.Place(counted(x), x, nil)
+		b, errB := be.Place(counted(w), w, nil)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		want := g.RunWithBuffers([]compute.Buffer{a, b}, make([]bool, 2), 0)[0].Value().([][]float32)
+		for i := range 4 {
+			wait.Go(func() {
+				for range 20 {
+					one := []*Graph{g, fewer}[i%2]
+					out := one.RunWithBuffers([]compute.Buffer{a, b}, make([]bool, 2), 0)
+					if got := out[0].Value().([][]float32); !slices.EqualFunc(got, want, slices.Equal) {
+						t.Errorf("%v: beside others a program gives %v, alone %v", grid, got, want)
+					}
+				}
+			})
+		}
+	}
+	wait.Wait()
+}
+
 // TestProgramsFromDisk checks that a partitioned program is taken from disk the second time, as the
 // program of the same grid and no other, and computes the same.
 func TestProgramsFromDisk(t *testing.T) {
 	of := fourDevices(t)
-	const rows = 8
+	const rows = 16 // of no other test
 	values := func(grid devices.Grid) ([][]float32, xla.Stats) {
 		be, err := devices.New(of, grid)
 		if err != nil {

@@ -47,7 +47,7 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 			given[d*len(inputs)+i] = parts[d]
 		}
 	}
-	values, err := e.Executable.Execute(given, make([]bool, len(given)), 0)
+	values, err := e.run(given)
 	runtime.KeepAlive(inputs)
 	if err != nil {
 		return nil, err
@@ -60,6 +60,15 @@ func (e *executable) Execute(inputs []compute.Buffer, donate []bool, _ compute.D
 		}
 	}
 	return e.gather(values), nil
+}
+
+// run runs the program on what each device reads.
+func (e *executable) run(given []compute.Buffer) ([]compute.Buffer, error) {
+	if e.devices > 1 {
+		e.backend.turn.Lock()
+		defer e.backend.turn.Unlock()
+	}
+	return e.Executable.Execute(given, make([]bool, len(given)), 0)
 }
 
 // gather makes one buffer of what each device gives for a result.
