@@ -21,9 +21,9 @@ if [ $# = 2 ] && [ "$1" = -w ] && [ -f "$2" ] && [ -n "$GONB_TMP_DIR" ]; then
 				if (all ~ ("(^|[^A-Za-z0-9_.\"/])" name "\\.[A-Z]") && all !~ ("[\"/]" name "\"|[ \t]" name "[ \t]+\""))
 					found = found "\t\"" path[i] "\"\n"
 			}
-			if (found == "" || !sub(/\nimport \(\n/, "\nimport (\n" found, all))
+			if (found == "" || !sub(/^package main\n/, "", all))
 				exit 1
-			printf "%s", all
+			printf "package main\n\nimport (\n%s)\n%s", found, all
 		}' "$2" >"$2.imports" && cat "$2.imports" >"$2"
 	rm -f "$2.imports"
 fi

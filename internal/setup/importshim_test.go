@@ -51,7 +51,7 @@ func TestImportShim(t *testing.T) {
 		}
 		want := source
 		if len(test.want) > 0 {
-			want = strings.Replace(source, "import (\n", "import (\n\t\""+strings.Join(test.want, "\"\n\t\"")+"\"\n", 1)
+			want = strings.Replace(source, "main\n", "main\n\nimport (\n\t\""+strings.Join(test.want, "\"\n\t\"")+"\"\n)\n", 1)
 		}
 		if string(got) != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, want)
