@@ -81,18 +81,31 @@ func (g goCommand) shim() string {
 	return strings.ReplaceAll(goShimText, "@GO@", filepath.Join(g.bin(), "go"))
 }
 
-// hasGoShim tells whether the kernel's go command is in place.
-func (s *Setup) hasGoShim(g goCommand) bool {
-	have, err := os.ReadFile(s.goShimFile())
-	return err == nil && string(have) == g.shim()
+// shimTexts are the commands that the kernel finds before those that they call, by name.
+func (s *Setup) shimTexts(g goCommand) map[string]string {
+	return map[string]string{"go": g.shim(), "goimports": s.importShim()}
 }
 
-// writeGoShim puts the kernel's go command in place.
-func (s *Setup) writeGoShim(g goCommand) error {
+// hasShims tells whether the kernel's commands are in place.
+func (s *Setup) hasShims(g goCommand) bool {
+	for name, want := range s.shimTexts(g) {
+		have, err := os.ReadFile(filepath.Join(s.Repo.shims(), name))
+		if err != nil || string(have) != want {
+			return false
+		}
+	}
+	return true
+}
+
+// writeShims puts the kernel's commands in place.
+func (s *Setup) writeShims(g goCommand) error {
 	if err := os.MkdirAll(s.Repo.shims(), 0o755); err != nil {
 		return err
 	}
-	return wholefile.WriteBytes(s.goShimFile(), 0o755, []byte(g.shim()))
+	for name, text := range s.shimTexts(g) {
+		if err := wholefile.WriteBytes(filepath.Join(s.Repo.shims(), name), 0o755, []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
-
-func (s *Setup) goShimFile() string { return filepath.Join(s.Repo.shims(), "go") }

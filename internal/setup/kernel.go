@@ -108,7 +108,7 @@ func kernelDone(ctx context.Context, s *Setup) (bool, error) {
 		return false, err
 	}
 	g, err := findGo(ctx)
-	if err != nil || !s.hasGoShim(g) {
+	if err != nil || !s.hasShims(g) {
 		return false, err
 	}
 	want, err := s.kernelFiles(ctx, g)
@@ -146,7 +146,7 @@ func installKernel(ctx context.Context, s *Setup) error {
 	if err != nil {
 		return err
 	}
-	if err := s.writeGoShim(g); err != nil {
+	if err := s.writeShims(g); err != nil {
 		return err
 	}
 	places, err := s.kernelPlaces()

@@ -54,6 +54,7 @@ type step struct {
 // steps lists set-up's work. Those below need what those above install.
 var steps = slices.Concat([]step{
 	{name: "JupyterLab", where: wherePython, done: pythonDone, do: installPython},
+	{name: "exports to Markdown", where: whereExports, done: exportsDone, do: installExports},
 	{name: "GoNB and goimports", where: whereTools, done: toolsDone, do: installTools},
 	{name: "Jupyter kernel for Go", where: whereKernel, done: kernelDone, do: installKernel},
 }, pluginSteps(), []step{
