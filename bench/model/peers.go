@@ -37,7 +37,7 @@ func (o *options) comparePeers() error {
 		return err
 	}
 	return o.write("bench/PEERS.md", o.heading("# Gopherlens beside TransformerLens 2.x, 4.x and nnsight", "make bench-peers"),
-		t.markdown(false), "\n## Each over Gopherlens\n\nAbove 1 we are faster, or smaller: the least and the greatest ratio of any two runs.\n\n",
+		t.markdown(false), "\n## Each over Gopherlens\n\nAbove 1 we are faster, or smaller: the ratio of the medians, and in brackets the least and the greatest of any two runs.\n\n",
 		t.ratios(), peersLegend)
 }
 
@@ -97,14 +97,14 @@ func (t *table) addFirst(side int, name string, found []measurement) {
 
 // peersLegend says how to read the tables, and what each peer's rows are.
 const peersLegend = `
-` + howMeasured + ` nnsight runs transformers' model, and TransformerLens 4 wraps
-it, so that what is said of TransformerLens is true of them too.
+` + howMeasured + `
 
 All load the same folder of float32 safetensors, as transformers saves it. Gopherlens keeps processed weights and compiled programs
 from one process to the next; its first start ever has neither, and the others' starts are all alike.
 
 - TransformerLens 2 folds the layer norms and centres the unembedding, as Gopherlens does.
-- TransformerLens 4 is ` + "`TransformerBridge.boot_transformers`" + ` as it comes, without its mode of compatibility; sweeps are its package's.
-- nnsight is ` + "`LanguageModel`" + ` with eager attention. Its cache is ` + "`tracer.cache()`" + `, the output of every module, patterns
-  among them; a patch of a sweep is a trace of its own, as the sweeps of TransformerLens are runs.
+- TransformerLens 4 is ` + "`TransformerBridge.boot_transformers`" + ` as it comes, without its mode of compatibility; its package
+  ` + "`patching`" + ` sweeps. It runs transformers' model, as nnsight does, and shares nothing between prompts either.
+- nnsight is ` + "`TransformersModel`" + ` with eager attention. Its cache is ` + "`tracer.cache()`" + `, the output of every module, patterns
+  among them; a patch of a sweep is a trace of its own, as it is a run in TransformerLens.
 `

@@ -53,18 +53,28 @@ func (t *table) markdown(ratios bool) string {
 	return lines(rows)
 }
 
-// ratios is a table of each peer's figures over ours.
+// ratios is a table of each peer's figures over ours: of the medians, and of any two runs.
 func (t *table) ratios() string {
 	peers := t.sides[:t.ours()]
 	rows := [][]string{slices.Concat([]string{""}, peers), slices.Repeat([]string{"---"}, len(t.sides))}
 	for _, name := range t.names {
 		row := []string{name}
 		for side := range peers {
-			row = append(row, t.ratio(name, side))
+			row = append(row, t.middle(name, side)+" ("+t.ratio(name, side)+")")
 		}
 		rows = append(rows, row)
 	}
 	return lines(rows)
+}
+
+// middle is the median of a peer's runs over that of ours.
+func (t *table) middle(name string, side int) string {
+	var medians []float64
+	for _, list := range [][]measurement{t.cells[name][side], t.cells[name][t.ours()]} {
+		values := slices.Sorted(slices.Values(amounts(list)))
+		medians = append(medians, values[len(values)/2])
+	}
+	return fmt.Sprintf("%.1f", medians[0]/medians[1])
 }
 
 func lines(rows [][]string) string {
