@@ -169,7 +169,7 @@ gpu-check:
 	@scripts/gpu-bundle build/gpu-check
 
 # That the module can be published under another path: renamed, built, packed, imported from outside.
-# Ten minutes, as every package is compiled anew.
+# Two minutes on two quiet cores; ten on busy ones, as every package is compiled anew.
 .PHONY: check-module
 check-module: setup
 	@scripts/check-module $(MODULE)
