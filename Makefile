@@ -112,6 +112,17 @@ build/bench/bin/transformers: bench/model/requirements.txt
 	@scripts/watch "PyTorch and TransformerLens" build/bench/bin/pip install -q -r $<
 	@touch $@
 
+# TransformerLens 2, 4 and nnsight by turns with ours: bench/PEERS.md. Half an hour, or a quarter with
+# BENCH_FLAGS=-part=10; each environment takes 7 GB once.
+.PHONY: bench-peers
+bench-peers: setup build/bench/bin/transformers build/bench-tl4/bin/transformers build/bench-nnsight/bin/transformers
+	go run ./bench/model $(BENCH_FLAGS) -tl4 build/bench-tl4/bin/python -nnsight build/bench-nnsight/bin/python build/bench/bin/python
+
+build/bench-%/bin/transformers: bench/model/requirements-%.txt
+	@python3 -m venv build/bench-$*
+	@scripts/watch "PyTorch and $*" build/bench-$*/bin/pip install -q -r $<
+	@touch $@
+
 # Modular addition learnt by heart, and then understood: p = 113, within an hour on 2 cores. Stopped, it
 # goes on where it was; the curve is in build/grokking.
 .PHONY: grokking
@@ -164,7 +175,7 @@ gpu-check:
 	@scripts/gpu-bundle build/gpu-check
 
 # That the module can be published under another path: renamed, built, packed, imported from outside.
-# Ten minutes, as every package is compiled anew.
+# Two minutes on two quiet cores; ten on busy ones, as every package is compiled anew.
 .PHONY: check-module
 check-module: setup
 	@scripts/check-module $(MODULE)

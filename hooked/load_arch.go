@@ -88,10 +88,11 @@ var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the
 // bookkeeping of the base class of configurations, and the settings of generation that it held
 // before these got a file of their own. Source: transformers/configuration_utils.py,
-// PretrainedConfig, of versions 4 and 5.
+// PretrainedConfig, of versions 4 and 5, and integrations/ggml.py for _model_name_or_path, which
+// what was read from a GGUF file has.
 var alwaysIgnored = slices.Concat(bookkeeping, generationFields)
 
-var bookkeeping = []string{"_name_or_path", "_commit_hash", "_attn_implementation*", "_experts_implementation*", "_num_labels",
+var bookkeeping = []string{"_name_or_path", "_model_name_or_path", "_commit_hash", "_attn_implementation*", "_experts_implementation*", "_num_labels",
 	"architectures", "auto_map", "bos_token_id", "chunk_size_feed_forward", "decoder_start_token_id", "dtype", "eos_token_id",
 	"finetuning_task", "gradient_checkpointing", "id2label", "initializer_range", "is_decoder", "keys_to_ignore_at_inference",
 	"label2id", "model_type", "num_labels", "output_attentions", "output_hidden_states", "pad_token_id", "prefix", "problem_type",

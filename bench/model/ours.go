@@ -45,6 +45,13 @@ var started = time.Now()
 
 // ours measures this project's side and writes the measurements to standard output.
 func ours(model, prompts string) error {
+	return oursSteps(model, prompts, first, passes, generation, sweeps, memory)
+}
+
+// oursStart measures how long it takes to the first logits alone.
+func oursStart(model, prompts string) error { return oursSteps(model, prompts, first) }
+
+func oursSteps(model, prompts string, steps ...func(*hooked.Model, data) ([]measurement, error)) error {
 	raw, err := os.ReadFile(prompts)
 	if err != nil {
 		return err
@@ -57,7 +64,7 @@ func ours(model, prompts string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(*hooked.Model, data) ([]measurement, error){first, passes, generation, sweeps, memory} {
+	for _, step := range steps {
 		found, err := step(m, d)
 		if err != nil {
 			return err

@@ -8,9 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
-	"gopherlens/bench/sides"
 	"gopherlens/bench/steps"
 )
 
@@ -43,39 +41,32 @@ func oursTrain(name, count string) error {
 }
 
 // compareTraining measures the trainings on both sides by turns.
-func compareTraining(python, self string, runs, count int) (*table, error) {
-	t := &table{}
+func (o *options) compareTraining() (*table, error) {
+	t := newTable("PyTorch 2.8, eager", ourName)
 	for _, training := range steps.Trainings {
-		for i := range runs {
-			for side, command := range [][]string{
-				{python, filepath.Join("bench", "train", "peer.py"), training.Name, strconv.Itoa(count)},
-				{self, "train", training.Name, strconv.Itoa(count)},
+		for i := range o.runs {
+			for place, command := range [][]string{
+				{o.python, filepath.Join("bench", "train", "peer.py"), training.Name, strconv.Itoa(o.steps)},
+				{o.self, "train", training.Name, strconv.Itoa(o.steps)},
 			} {
-				fmt.Fprintf(os.Stderr, "training %s, run %d of %d: %s\n", training.Name, i+1, runs, trainingSides[side])
-				found, err := sides.Measure(command, measurement.named)
+				fmt.Fprintf(os.Stderr, "training %s, run %d of %d: %s\n", training.Name, i+1, o.runs, t.sides[place])
+				found, err := o.measure(command)
 				if err != nil {
-					return nil, fmt.Errorf("%s: %w", trainingSides[side], err)
+					return nil, fmt.Errorf("%s: %w", t.sides[place], err)
 				}
 				for k := range found {
 					found[k].Name = training.What + ": " + found[k].Name
 				}
-				t.add(side, found)
+				t.add(place, found)
 			}
 		}
 	}
 	return t, nil
 }
 
-var trainingSides = []string{"PyTorch 2.8, eager", "Gopherlens"}
-
 // trainingMarkdown is the section of trainings.
 func (t *table) trainingMarkdown(count int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n## A step of training\n\nForward pass, gradients and AdamW, the mean of %d steps after three; the same model and batch, each run in a process of its own, by turns.\n", count)
-	fmt.Fprintf(&b, "Wanted: a ratio of 1 or more in every row.\n\n| | %s | %s | ratio, least to most |\n|---|---|---|---|\n", trainingSides[peerSide], trainingSides[ourSide])
-	for _, name := range t.names {
-		b.WriteString(t.row(name))
-	}
-	b.WriteString("\nThe loss of addition reads one position of three, and nothing is computed here for the others that only their logits need.\n")
-	return b.String()
+	return fmt.Sprintf("\n## A step of training\n\nForward pass, gradients and AdamW, the mean of %d steps after three; the same model and batch, each run in a process of its own, by turns.\n", count) +
+		"Wanted: a ratio of 1 or more in every row.\n\n" + t.markdown(true) +
+		"\nThe loss of addition reads one position of three, and nothing is computed here for the others that only their logits need.\n"
 }

@@ -7,23 +7,18 @@ is measured in part, some layers of a pass or some patches of a sweep, and multi
 left out, and its line says so.
 """
 
-import importlib.util
 import json
 import os
 import sys
 import time
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TRANSFORMERS_OFFLINE"] = "1"
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "model"))
 
+import peer as model_peer
 import torch
+import work
 from transformer_lens import HookedTransformer, HookedTransformerConfig, patching
 
-spec = importlib.util.spec_from_file_location("model_peer", os.path.join(os.path.dirname(__file__), "..", "model", "peer.py"))
-model_peer = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(model_peer)
-
-torch.set_grad_enabled(False)
 MOST_SECONDS, MOST_BYTES = 60, 16e9
 LOOP = 20  # seconds: longer than the processes' starts lie apart
 
@@ -51,7 +46,7 @@ def timed(f):
 def forward(model, curve, at, batch, pos):
     """One pass, whole or by its first layers. The memory of a pass is its widest layer's, so a part has it all, but for
     the logits, which are computed alone."""
-    tokens = model_peer.made(batch, pos)
+    tokens = work.made(batch, pos)
     need = memory("VmRSS") + 4 * batch * (2 * pos * model.cfg.d_vocab + 4 * model.cfg.n_heads * pos * pos)
     if need > MOST_BYTES:
         return report(curve, at, left=f"it needs about {need / 1e9:.0f} GB")
@@ -104,7 +99,7 @@ def sweep(model, at, prompts):
 
 
 def loop(model):
-    tokens = model_peer.made(8, 16)
+    tokens = work.made(8, 16)
     model(tokens)
     seconds, start = [], time.perf_counter()
     while time.perf_counter() - start < LOOP:

@@ -116,6 +116,7 @@ func TestChooseRefuses(t *testing.T) {
 		{"a folder", "xla:/tmp", []string{"/tmp", "gopherlens setup"}},
 		{"no plugin at all", "xla", []string{"no PJRT plugin", "GOMLX_BACKEND=go"}},
 		{"no such device", "xla:tpu", []string{`"tpu"`, "gopherlens setup"}},
+		{"a card without its plugin", "xla:cuda", []string{`"cuda"`, "gopherlens setup --plugin cuda13"}},
 		{"relative path", "xla:../plugin.so", []string{"absolute path"}},
 	}
 	for _, test := range tests {

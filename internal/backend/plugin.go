@@ -103,7 +103,7 @@ func pluginPath(plugin string) (string, error) {
 	if plugin == "" {
 		found, ok := FindPlugin()
 		if !ok {
-			return "", missing("no PJRT plugin")
+			return "", missing("no PJRT plugin", "")
 		}
 		return found.Path, nil
 	}
@@ -113,7 +113,7 @@ func pluginPath(plugin string) (string, error) {
 		}
 		path, ok := find(plugin)
 		if !ok {
-			return "", missing(fmt.Sprintf("no PJRT plugin for %q", plugin))
+			return "", missing(fmt.Sprintf("no PJRT plugin for %q", plugin), plugin)
 		}
 		return path, nil
 	}
@@ -124,10 +124,16 @@ func pluginPath(plugin string) (string, error) {
 	return plugin, nil
 }
 
+// installs are the plugins that set-up has for cards, by the name of the device.
+var installs = map[string]string{"cuda": "cuda13", "rocm": "rocm", "metal": "metal"}
+
 // missing says where a plugin was looked for and what to do.
-func missing(what string) error {
-	return fmt.Errorf("%s in %s; `gopherlens setup` installs the one for the CPU, GOMLX_BACKEND=go does without",
-		what, strings.Join(PluginDirs(), ", "))
+func missing(what, device string) error {
+	how := "`gopherlens setup` installs the one for the CPU"
+	if name := installs[device]; name != "" {
+		how = "`gopherlens setup --plugin " + name + "` installs it"
+	}
+	return fmt.Errorf("%s in %s; %s, GOMLX_BACKEND=go does without", what, strings.Join(PluginDirs(), ", "), how)
 }
 
 // matches tells whether there is a file of this pattern.

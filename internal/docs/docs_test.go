@@ -260,27 +260,39 @@ func repository(t *testing.T) (named func(string) bool, variables map[string]boo
 	}, variables
 }
 
-// TestFigures holds the README's measured table against bench/RESULTS.md: each row begins as one
-// there, and has its ratio.
+// TestFigures holds the README's measured table against the ratios of bench/PEERS.md: the same
+// peers, and each row as it stands there.
 func TestFigures(t *testing.T) {
-	_, table, ok := strings.Cut(read(t, "README.md"), "| | TransformerLens 2.16.1 takes |\n| --- | --- |\n")
+	const heading = "\n## Beside TransformerLens and nnsight\n"
+	readme := table(t, "README.md", heading)
+	measured := table(t, "bench/PEERS.md", "\n## Each over Gopherlens\n")
+	rows := map[string][]string{}
+	for _, cells := range measured {
+		rows[cells[0]] = cells
+	}
+	if len(readme) < 10 {
+		t.Fatalf("the README's measured table has %d rows", len(readme))
+	}
+	for _, cells := range readme {
+		if !slices.Equal(cells, rows[cells[0]]) {
+			t.Errorf("bench/PEERS.md says %q, the README %q", rows[cells[0]], cells)
+		}
+	}
+}
+
+// table is the first table behind a heading.
+func table(t *testing.T, page, heading string) (rows [][]string) {
+	t.Helper()
+	_, text, ok := strings.Cut(read(t, page), heading)
 	if !ok {
-		t.Fatal("the README has no measured table")
+		t.Fatalf("%s has no heading %q", page, strings.TrimSpace(heading))
 	}
-	table, _, _ = strings.Cut(table, "\n\n")
-	ratios := map[string]string{}
-	for _, line := range strings.Split(read(t, "bench/RESULTS.md"), "\n") {
-		if cells := docs.Cells(line); len(cells) > 3 {
-			what, _, _ := strings.Cut(cells[0], " (")
-			ratios[what] = cells[3]
-		}
+	_, text, _ = strings.Cut(text, "\n|")
+	text, _, _ = strings.Cut(text, "\n\n")
+	for _, line := range strings.Split("|"+text, "\n") {
+		rows = append(rows, docs.Cells(line))
 	}
-	for _, line := range strings.Split(table, "\n") {
-		cells := docs.Cells(line)
-		if ratio := ratios[cells[0]]; ratio == "" || !strings.HasPrefix(cells[1], ratio+" times as ") {
-			t.Errorf("bench/RESULTS.md says %q of %q: %s", ratio, cells[0], line)
-		}
-	}
+	return rows
 }
 
 // TestNotebookCells holds blocks that stand in a notebook against it.

@@ -21,6 +21,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 
+UPDATES = 10  # seconds before a figure that changes is told once more
+
+
 def tell(event, **fields):
     print(json.dumps({"event": event, **fields}), flush=True)
 
@@ -29,21 +32,38 @@ class Narrator(NotebookClient):
     """A client that tells each output at once; its parent keeps them in the notebook."""
 
     report = None  # the HTML shown last, if nothing followed it
+    told = 0.0  # when a figure was told last
+    untold = None  # what has taken its place since
 
     def process_message(self, msg, cell, cell_index):
         kind, content = msg["msg_type"], msg["content"]
+        if kind in ("stream", "display_data", "error"):
+            self.catch_up()
         if kind == "stream":
             self.report = None
             tell("text", text=content["text"])
-        elif kind in ("display_data", "execute_result", "update_display_data"):
-            data = content["data"]
-            self.report = data.get("text/html")
-            tell("figure", types=sorted(data), text=joined(data.get("text/plain", "")))
+        elif kind == "update_display_data":
+            self.untold = content["data"]
+            if time.monotonic() - self.told > UPDATES:
+                self.catch_up()
+        elif kind in ("display_data", "execute_result"):
+            self.figure(content["data"])
         elif kind == "error":
             if self.report:  # GoNB shows the compiler's errors as HTML
                 tell("text", text=text_of(joined(self.report)))
             tell("error", text=error_text(content))
         return super().process_message(msg, cell, cell_index)
+
+    def figure(self, data):
+        self.told, self.untold = time.monotonic(), None
+        self.report = data.get("text/html")
+        tell("figure", types=sorted(data), text=joined(data.get("text/plain", "")))
+
+    def catch_up(self):
+        """Tells what a figure has become, if it was not wiped away."""
+        if self.untold and any(joined(value) for value in self.untold.values() if isinstance(value, (str, list))):
+            self.figure(self.untold)
+        self.untold = None
 
 
 def joined(text):
@@ -125,6 +145,7 @@ def run(client, cells, path):
             try:
                 client.execute_cell(cells[index], index)
             finally:
+                client.catch_up()
                 tell("end", seconds=time.monotonic() - start)
 
 

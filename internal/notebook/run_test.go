@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,6 +105,25 @@ func TestRun(t *testing.T) {
 	last := cells[len(cells)-1]
 	if last.Count == nil || len(last.Outputs) != 1 || strings.Join(last.Outputs[0].Text, "") != "the sum is 6.5\n" {
 		t.Errorf("the executed notebook's last cell is %+v, want the sum as its output", last)
+	}
+}
+
+// A figure that changes in its place is told when it appears and as it is left, not at every change.
+func TestRunLiveFigure(t *testing.T) {
+	path := write(t, setup.KernelName, "import \"gopherlens/plots\"\n\n%%\nlive := plots.NewLive()\nfor i := range 9 {\n"+
+		"_ = live.Show(plots.Line([]float32{1, 2}, plots.Axes{Title: fmt.Sprint(\"figure \", i)}))\n}\nfmt.Println(\"the end\")")
+	var out strings.Builder
+	if err := notebook.Run(t.Context(), path, progress.New(&out), notebook.Options{Python: python(t)}); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	var told []string
+	for line := range strings.Lines(out.String()) {
+		if what, _, ok := strings.Cut(strings.TrimSpace(line), "."); ok && strings.HasPrefix(what, "figure ") || what == "the end" {
+			told = append(told, what)
+		}
+	}
+	if want := []string{"figure 0", "figure 8", "the end"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q\n%s", told, want, &out)
 	}
 }
 
