@@ -64,9 +64,6 @@ func (c Config) branchSites() []Site {
 
 // branches refuses base runs of which a branch cannot begin.
 func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*Tensor], error) {
-	if m.cfg.NormAfterSum {
-		return nil, fmt.Errorf("%w: give what is patched as Edits of runs", m.cfg.noSum())
-	}
 	first, err := base.Lookup(ResidPre.At(0))
 	if err != nil {
 		return nil, err
@@ -75,6 +72,8 @@ func (m *Model) branches(base *Cache, spec sweeps.Spec[Site]) (sweeps.Branches[*
 	switch {
 	case base.m != m:
 		return nil, fmt.Errorf("the base run was another model's")
+	case m.cfg.NormAfterSum:
+		return nil, fmt.Errorf("%w: give what is patched as Edits of runs", m.cfg.noSum())
 	case base.noBatch || base.positions != nil:
 		return nil, fmt.Errorf("the base run must be whole, without PosSlice and RemoveBatchDim")
 	case base.past > 0:

@@ -230,6 +230,8 @@ const (
 	maxLayers  = 1 << 12
 	maxExperts = 1 << 12
 	maxSize    = 1 << 24
+	// of [Config.RelativeMaxDistance]: a program has a table of so many distances on each side
+	maxDistance = 1 << 16
 )
 
 // Validate reports every field that makes no sense, each by name.
@@ -477,8 +479,8 @@ func (c Config) validateEncoderDecoder() error {
 	check(relative || c.RelativeBuckets == 0 && c.RelativeMaxDistance == 0, "RelativeBuckets and RelativeMaxDistance are of RelativePositions")
 	check(!relative || c.RelativeBuckets >= 4 && c.RelativeBuckets%2 == 0 && c.RelativeBuckets <= maxSize,
 		"RelativeBuckets must be even and 4 to %d, got %d", maxSize, c.RelativeBuckets)
-	check(!relative || c.RelativeMaxDistance > c.RelativeBuckets/2 && c.RelativeMaxDistance <= maxSize,
-		"RelativeMaxDistance must be more than half of RelativeBuckets %d and at most %d, got %d", c.RelativeBuckets, maxSize, c.RelativeMaxDistance)
+	check(!relative || c.RelativeMaxDistance > c.RelativeBuckets/2 && c.RelativeMaxDistance <= maxDistance,
+		"RelativeMaxDistance must be more than half of RelativeBuckets %d and at most %d, got %d", c.RelativeBuckets, maxDistance, c.RelativeMaxDistance)
 	check(c.NEncoderLayers >= 0 && c.NEncoderLayers <= maxLayers, "NEncoderLayers must be 0 to %d, got %d", maxLayers, c.NEncoderLayers)
 	if c.NEncoderLayers == 0 {
 		check(c.DecoderStart == 0 && !c.ScaledOutput && !relative, "RelativePositions, ScaledOutput and DecoderStart are of encoder-decoders (NEncoderLayers)")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
 
 	"gopherlens/hooked"
 	"gopherlens/internal/golden"
@@ -273,4 +274,29 @@ func TestEncoderDecoderSave(t *testing.T) {
 	half := hooked.Must(hooked.EncoderDecoderFromPretrained(flanDir, hooked.LoadOptions{Backend: here, DType: hooked.BF16}))
 	golden.Close(t, "in 16 bits", hooked.Must(half.Run(source, target, mask)).Float32s(),
 		hooked.Must(loadT5(t, flanDir, here).Run(source, target, mask)).Float32s(), golden.Tolerance{Abs: 0.3})
+}
+
+// TestEncoderDecoderTaps names a value in the encoder's last layer, of which the decoder has none,
+// edits it, and differentiates a metric with respect to it.
+func TestEncoderDecoderTaps(t *testing.T) {
+	_, file, _ := readT5(t, flanDir)
+	m := loadT5(t, flanDir, golden.PureGo(t))
+	source, target, mask := inputsOf(file)
+	at := hooked.ResidPost.At(-1).InEncoder()
+	name := hooked.Edit(at, func(x *graph.Node, _ hooked.Site) *graph.Node { return hooked.Tap("acts", x, "batch pos d_model") })
+	_, cache := hooked.Must2(m.RunWithCache(source, target, mask, name))
+	acts := "encoder.2.hook_resid_post.acts"
+	golden.Close(t, acts, cache.Get(acts).Float32s(), cache.Get("encoder.2.hook_resid_post").Float32s(), golden.Tolerance{})
+	metric := hooked.NewMetric(nil, func(logits *graph.Node, _ []*graph.Node) *graph.Node { return graph.ReduceAllSum(logits) })
+	value, _, grads, err := m.RunWithGradients(source, target, metric, mask, name, hooked.Gradients(acts, "encoder.2.hook_resid_post"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Close(t, "gradients", grads.Get(acts).Float32s(), grads.Get("encoder.2.hook_resid_post").Float32s(), golden.Default)
+	golden.Close(t, "the metric", value.Float32s(), hooked.Must(m.Measure(source, target, metric, mask)).Float32s(), golden.Default)
+	_, elsewhere := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t)).
+		Cache([]int{1, 2}, hooked.Names(hooked.ResidPost.At(0).InEncoder()))
+	if elsewhere == nil || !strings.Contains(elsewhere.Error(), "does not exist in") {
+		t.Errorf("a site of an encoder in GPT-2: %v", elsewhere)
+	}
 }

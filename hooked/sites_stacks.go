@@ -109,7 +109,7 @@ func expandLayers(sites []Site, c Config, infos []*siteInfo) []Site {
 
 // layerAt resolves a layer number in the stack that a site lies in.
 func (c Config) layerAt(s Site, l int) (int, error) {
-	if s.has(inSource) {
+	if s.has(inSource) && c.NEncoderLayers > 0 {
 		return c.encoderPart().layer(l)
 	}
 	return c.layer(l)

@@ -38,7 +38,7 @@ func (s Site) Tap(name string) Site {
 	key := tapKey{s.info, name}
 	info := tapInfos.known[key]
 	if info == nil {
-		info = &siteInfo{path: s.info.path + "." + name, present: s.info.present, traits: s.info.traits&afterAll | inFloat32, of: s.info, name: name}
+		info = &siteInfo{path: s.info.path + "." + name, present: s.info.present, traits: s.info.traits&(afterAll|inSource) | inFloat32, of: s.info, name: name}
 		tapInfos.known[key] = info
 	}
 	return Site{info: info, layer: s.layer, one: s.one}

@@ -56,12 +56,12 @@ func listFamilies(w io.Writer, asJSON bool) error {
 		case f.Encoder:
 			kind = "encoder"
 		case f.EncoderDecoder:
-			kind = "both"
+			kind = "encoder-decoder"
 		}
 		if gguf == "" {
 			gguf = "-"
 		}
-		fmt.Fprintf(w, "%-26s %-9s %-28s GGUF %s\n", f.Name, kind, f.Class, gguf)
+		fmt.Fprintf(w, "%-26s %-15s %-28s GGUF %s\n", f.Name, kind, f.Class, gguf)
 	}
 	return nil
 }
