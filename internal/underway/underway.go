@@ -164,8 +164,8 @@ func (t *teller) tell(done <-chan struct{}) {
 
 func interrupted(c chan<- os.Signal) { signal.Notify(c, os.Interrupt) }
 
-// again lets an interrupt do what it would have done if nobody had waited for it: it ends the process,
-// unless the cell waits for it, too.
+// again lets an interrupt do what it would have done if nobody had waited for it: it ends the
+// process, unless the cell waits for it, too.
 func again(interrupts chan os.Signal) {
 	signal.Stop(interrupts)
 	if self, err := os.FindProcess(os.Getpid()); err == nil {
