@@ -68,8 +68,8 @@
 // the keys + and − zoom, the arrows move and Escape resets.
 // All that the pointer shows is also reached by the keyboard in the HTML views.
 //
-// In a notebook a figure is as wide as the cell, unless [Axes.Width] says how wide it is; heat maps of
-// square or few cells and pictures side by side keep their size.
+// In a notebook a figure is as wide as the cell, unless [Axes.Width] says how wide it is; heat maps
+// of square or few cells and pictures side by side keep their size.
 //
 // A constructor never panics on bad data: the figure carries the error, which
 // Show displays in its place and the other methods return.

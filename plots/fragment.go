@@ -43,8 +43,8 @@ func fragmentLive(model any, script string) string {
 // otherwise.
 const untrusted = "This is the still picture: the notebook is not trusted. Trust Notebook, in JupyterLab's command palette, makes it answer the pointer."
 
-// A coloured fragment says all by the colours of text, and nothing where a front end takes styles out,
-// as GitHub does: there the picture takes its place.
+// A coloured fragment says all by the colours of text, and nothing where a front end takes styles
+// out, as GitHub does: there the picture takes its place.
 type coloured interface {
 	markup
 	coloured()
@@ -53,7 +53,8 @@ type coloured interface {
 // stillLimit is how much base64 a still picture may add to a notebook.
 const stillLimit = 1 << 20
 
-// stillPicture is a figure's picture as it stands before a coloured fragment: not seen where styles are.
+// stillPicture is a figure's picture as it stands before a coloured fragment: not seen where styles
+// are.
 func stillPicture(about, png string) string {
 	if len(png) > stillLimit {
 		return ""

@@ -7,8 +7,8 @@ import (
 
 // LogitLens draws a grid of predictions: words[row][column], usually layer by
 // position, stands in the cell whose colour is values[row, column], for
-// instance the word's log-probability, stronger where the lens is surer. Words are shown as tokens: with their
-// spaces. (nostalgebraist 2020, "interpreting GPT: the logit lens".)
+// instance the word's log-probability, stronger where the lens is surer. Words are shown as
+// tokens: with their spaces. (nostalgebraist 2020, "interpreting GPT: the logit lens".)
 func LogitLens(values any, words [][]string, axes Axes) Figure {
 	h, err := newLogitLens(values, words, axes)
 	if err == nil && axes.Colors == Auto {
@@ -17,8 +17,8 @@ func LogitLens(values any, words [][]string, axes Axes) Figure {
 	return figure("LogitLens", h, err)
 }
 
-// surer is a ramp of values none of which is above zero, such as log-probabilities: strongest at zero,
-// where a model is sure.
+// surer is a ramp of values none of which is above zero, such as log-probabilities: strongest at
+// zero, where a model is sure.
 func (r ramp) surer() ramp {
 	if r.hi > 0 {
 		return r

@@ -10,7 +10,8 @@ import (
 	"gopherlens/plots"
 )
 
-// The surer a lens is, the stronger (darker) is the cell: for log-probabilities and for probabilities.
+// The surer a lens is, the stronger (darker) is the cell: for log-probabilities and for
+// probabilities.
 func TestSureIsStrong(t *testing.T) {
 	words := [][]string{{" a", " b", " c"}}
 	guess := func(p float64) []plots.Ranked { return []plots.Ranked{{Token: " a", Value: p}} }

@@ -177,7 +177,8 @@ func (r ramp) vega() object {
 
 // zoom makes a chart's axes follow the pointer: dragging moves, the wheel with the control or command
 // key held zooms, as two fingers do (alone it scrolls the notebook; with shift it is another wheel
-// in some browsers), a double click restores, and so does a change of an input's, which says itself what is to be seen.
+// in some browsers), a double click restores, and so does a change of an input's, which says itself
+// what is to be seen.
 func zoom() object {
 	return object{"name": "zoom", "bind": "scales", "select": object{"type": "interval",
 		"zoom": "wheel![event.ctrlKey || event.metaKey]", "clear": "dblclick, window:change"}}

@@ -47,7 +47,7 @@ type Span struct {
 }
 
 // skipped are folders whose pages are not ours, or data of tests.
-var skipped = map[string]bool{"testdata": true, "build": true, "bin": true, ".venv": true, ".git": true, "course": true}
+var skipped = map[string]bool{"testdata": true, "build": true, "bin": true, ".venv": true, ".git": true, "course": true, "node_modules": true}
 
 // Pages reads all pages below a folder.
 func Pages(root string) (pages []Page, err error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html"
 	"os"
+	"os/signal"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -70,7 +71,7 @@ var cell = sync.OnceValue(func() *teller {
 	if !gonbui.IsNotebook || os.Getenv(Variable) == "off" {
 		return nil
 	}
-	return &teller{show: newPlace()}
+	return &teller{show: newPlace(), notify: interrupted}
 })
 
 // newPlace shows one text after the other in one place below the cell.
@@ -90,7 +91,8 @@ func newPlace() func(text string) {
 
 // A teller shows the steps of a process.
 type teller struct {
-	show func(text string) // the line; "" takes it away
+	show   func(text string)      // the line; "" takes it away
+	notify func(chan<- os.Signal) // has interrupts sent there
 
 	mu    sync.Mutex
 	steps []*Step // under way, the outermost first
@@ -133,21 +135,41 @@ func (t *teller) without(s *Step) (stop func()) {
 func (t *teller) tell(done <-chan struct{}) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	shown := false
+	var interrupts chan os.Signal // since the line is shown
 	for {
 		select {
 		case <-done:
-			if shown {
+			if interrupts != nil {
+				signal.Stop(interrupts)
 				t.show("")
 			}
+			return
+		case <-interrupts:
+			t.show("")
+			again(interrupts)
+			<-done
 			return
 		case <-timer.C:
 			if line := t.line(); line != "" {
 				t.show(line)
-				shown = true
+				if interrupts == nil {
+					interrupts = make(chan os.Signal, 1)
+					t.notify(interrupts)
+				}
 			}
 			timer.Reset(interval)
 		}
+	}
+}
+
+func interrupted(c chan<- os.Signal) { signal.Notify(c, os.Interrupt) }
+
+// again lets an interrupt do what it would have done if nobody had waited for it: it ends the
+// process, unless the cell waits for it, too.
+func again(interrupts chan os.Signal) {
+	signal.Stop(interrupts)
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		self.Signal(os.Interrupt)
 	}
 }
 

@@ -1,10 +1,14 @@
 package underway
 
 import (
+	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
+	"os/signal"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +21,7 @@ import (
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines []string
-		cell := &teller{show: func(text string) { lines = append(lines, text) }}
+		cell := &teller{show: func(text string) { lines = append(lines, text) }, notify: func(chan<- os.Signal) {}}
 		for range 3 {
 			s := cell.begin("short")
 			time.Sleep(1900 * time.Millisecond)
@@ -47,7 +51,7 @@ func TestLines(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		last := "none"
-		cell := &teller{show: func(text string) { last = text }}
+		cell := &teller{show: func(text string) { last = text }, notify: func(chan<- os.Signal) {}}
 		var steps sync.WaitGroup
 		for i := range 20 {
 			steps.Go(func() {
@@ -62,6 +66,46 @@ func TestConcurrent(t *testing.T) {
 			t.Errorf("the last line is %q, %d steps are left", last, len(cell.steps))
 		}
 	})
+}
+
+// An interrupt takes the line away and ends the process as it would without. The test runs itself as
+// the cell.
+func TestInterrupted(t *testing.T) {
+	const child = "UNDERWAY_TEST_CELL"
+	if os.Getenv(child) != "" {
+		cell := &teller{show: func(text string) { fmt.Printf("%q\n", text) }, notify: interrupted}
+		cell.begin("the sweep")
+		time.Sleep(time.Minute)
+		return
+	}
+	if signal.Ignored(os.Interrupt) {
+		t.Skip("interrupts are ignored here, and so by children")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=TestInterrupted$")
+	cmd.Env = append(os.Environ(), child+"=yes")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	var lines []string
+	for in := bufio.NewScanner(out); in.Scan(); {
+		if lines = append(lines, in.Text()); len(lines) == 1 {
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err = cmd.Wait()
+	if last := lines[len(lines)-1]; last != `""` {
+		t.Errorf("the last line is %s", last)
+	}
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("the process ended with %v, want by the interrupt", err)
+	}
 }
 
 // Outside a notebook, and where it is turned off, there is nobody to tell.
