@@ -59,6 +59,11 @@ test-resident: setup
 test-fleet: setup
 	GOPHERLENS_TEST_FLEET=whole go test -timeout=60m -v -run 'AmongFaults|FullDisk' ./hooked/fleet
 
+# Every family's fixture on 2 and 4 devices of one CPU, cut by batch and by weights; `make test` does a part of it.
+.PHONY: test-devices
+test-devices: setup
+	GOPHERLENS_SETUP=done GOPHERLENS_TEST_DEVICES=whole go test -timeout=90m ./hooked -run TestDevices
+
 # Every figure of the gallery in a real browser: apt-get install chromium nodejs npm.
 .PHONY: browser
 browser: setup
