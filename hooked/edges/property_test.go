@@ -3,6 +3,7 @@ package edges_test
 import (
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"gopherlens/hooked"
@@ -59,7 +60,16 @@ func TestEnds(t *testing.T) {
 			clean, corrupted, answers := pairs(m, 2, min(5, m.Config().NCtx))
 			metric := hooked.LogitDiff(answers)
 			task := edges.Task{Base: clean, Source: patching.FromTokens(corrupted), Metric: metric}
-			g := must(edges.GraphOf(m))(t)
+			g, err := edges.GraphOf(m)
+			if m.Config().NormAfterSum {
+				if err == nil || !strings.Contains(err.Error(), "norms stand after the sums") {
+					t.Errorf("a graph of a model whose residual stream is no sum: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
 			got := must(task.Metrics(m, []*edges.Circuit{g.All(), g.None()}))(t)
 			want := []float32{must(m.Measure(clean, metric))(t).Item(), must(m.Measure(corrupted, metric))(t).Item()}
 			if want[0] == want[1] {
