@@ -151,11 +151,11 @@ func (t *teller) tell(done <-chan struct{}) {
 			return
 		case <-timer.C:
 			if line := t.line(); line != "" {
-				t.show(line)
-				if interrupts == nil {
+				if interrupts == nil { // before there is a line to take away
 					interrupts = make(chan os.Signal, 1)
 					t.notify(interrupts)
 				}
+				t.show(line)
 			}
 			timer.Reset(interval)
 		}
