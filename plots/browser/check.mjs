@@ -321,7 +321,7 @@ async function checkAttribution(page, figure, { trusted }) {
   if (!trusted) return;
   const canvas = figure.locator("canvas").last(), tip = figure.locator(".gl-map .gl-tip");
   const at = await figure.locator("script[type='application/json']").evaluate((e) => {
-    const { Nodes } = JSON.parse(e.textContent), i = Nodes.Kind.lastIndexOf(0); // the first is in a supernode
+    const { Nodes } = JSON.parse(e.textContent), i = Nodes.Kind.lastIndexOf(Math.min(...Nodes.Kind)); // the first is in a supernode
     return { x: Nodes.X[i], y: Nodes.Y[i] };
   });
   await canvas.hover({ position: at });
