@@ -29,12 +29,7 @@ const (
 	k        = 32
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { sides.Main(run) }
 
 // measurement is the line that either side writes: the least seconds on the wall, and of the
 // processors.

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
+	"gopherlens/bench/sides"
 	"gopherlens/hooked"
 	"gopherlens/hooked/dictionary"
 	"gopherlens/hooked/dictionary/fit"
@@ -92,10 +92,10 @@ type stopwatch struct {
 	wall, cpu []float64
 }
 
-func (s *stopwatch) start() { s.began, s.used = time.Now(), cpu() }
+func (s *stopwatch) start() { s.began, s.used = time.Now(), sides.ProcessorTime() }
 
 func (s *stopwatch) stop() {
-	s.wall, s.cpu = append(s.wall, time.Since(s.began).Seconds()), append(s.cpu, (cpu()-s.used).Seconds())
+	s.wall, s.cpu = append(s.wall, time.Since(s.began).Seconds()), append(s.cpu, (sides.ProcessorTime()-s.used).Seconds())
 }
 
 // least is the least of each.
@@ -104,13 +104,4 @@ func (s *stopwatch) least() [2]float64 {
 		return [2]float64{}
 	}
 	return [2]float64{slices.Min(s.wall), slices.Min(s.cpu)}
-}
-
-// cpu is the processor time that this process has taken: what a busy machine leaves alone.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -22,17 +22,11 @@ import (
 	"time"
 
 	"gopherlens/bench/sides"
-	"gopherlens/internal/cachedir"
 )
 
 const layer, length = 12, 128
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { sides.Main(run) }
 
 func run() error {
 	if len(os.Args) == 6 && os.Args[1] == "ours" {
@@ -45,7 +39,7 @@ func run() error {
 	if flag.NArg() != 1 {
 		return fmt.Errorf("want the Python interpreter that has SAELens: build/golden/bin/python")
 	}
-	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	model, err := sides.Model()
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
+	"gopherlens/bench/sides"
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/corpus"
@@ -64,22 +64,22 @@ func ofBatch(m *hooked.Model, rows [][]int, layer, batch int) (measurement, erro
 	var bareTime, harvestTime, bareCPU, harvestCPU time.Duration
 	for piece := range pieces {
 		part := rows[piece*len(rows)/pieces : (piece+1)*len(rows)/pieces]
-		start, used := time.Now(), cpu()
+		start, used := time.Now(), sides.ProcessorTime()
 		if err := bare(m, part, layer, batch); err != nil {
 			return found, err
 		}
-		bareTime, bareCPU = bareTime+time.Since(start), bareCPU+cpu()-used
+		bareTime, bareCPU = bareTime+time.Since(start), bareCPU+sides.ProcessorTime()-used
 		contexts, err := corpus.FromTokens(part)
 		if err != nil {
 			return found, err
 		}
-		start, used = time.Now(), cpu()
+		start, used = time.Now(), sides.ProcessorTime()
 		store, err := activations.Harvest(context.Background(), m, contexts, activations.Config{Folder: filepath.Join(folder, strconv.Itoa(piece)),
 			Sites: hooked.ResidPost.At(layer), DType: hooked.BF16, Batch: batch, Shard: 64})
 		if err != nil {
 			return found, err
 		}
-		harvestTime, harvestCPU = harvestTime+time.Since(start), harvestCPU+cpu()-used
+		harvestTime, harvestCPU = harvestTime+time.Since(start), harvestCPU+sides.ProcessorTime()-used
 		if piece == 0 {
 			found.Norm, err = meanNorm(store, hooked.ResidPost.At(layer), len(rows[0]))
 		}
@@ -143,13 +143,4 @@ func made(n, length int) [][]int {
 		}
 	}
 	return rows
-}
-
-// cpu is the processor time that this process has taken.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

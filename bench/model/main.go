@@ -19,20 +19,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gopherlens/bench/sides"
-	"gopherlens/internal/cachedir"
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { sides.Main(run) }
 
 func run() error {
 	if len(os.Args) == 4 && os.Args[1] == "ours" {
@@ -64,6 +59,9 @@ func run() error {
 	}
 	switch {
 	case o.only == "train":
+		if err := takes("runs", "steps", "only", "under"); err != nil {
+			return err
+		}
 		trainings, err := o.compareTraining()
 		if err != nil {
 			return err
@@ -75,10 +73,23 @@ func run() error {
 	case (o.tl4 == "") != (o.nnsight == ""):
 		return errors.New("-tl4 and -nnsight go together; `make bench-peers` gives both")
 	case o.tl4 != "":
+		if err := takes("runs", "part", "out", "tl4", "nnsight", "under"); err != nil {
+			return err
+		}
 		return o.comparePeers()
 	default:
 		return o.compareBoth()
 	}
+}
+
+// takes refuses a flag that was given and would do nothing.
+func takes(flags ...string) (err error) {
+	flag.Visit(func(f *flag.Flag) {
+		if !slices.Contains(flags, f.Name) {
+			err = fmt.Errorf("-%s does nothing here: this comparison takes -%s", f.Name, strings.Join(flags, ", -"))
+		}
+	})
+	return err
 }
 
 // options are what the command line says.
@@ -140,7 +151,7 @@ func (o *options) compareBoth() error {
 	if err != nil {
 		return err
 	}
-	model, err := installed()
+	model, err := sides.Model()
 	if err != nil {
 		return err
 	}
@@ -153,18 +164,6 @@ func (o *options) compareBoth() error {
 	}
 	return o.write("bench/RESULTS.md", o.heading("# Gopherlens beside TransformerLens", "make bench"),
 		t.markdown(true), legend, trainings.trainingMarkdown(o.steps))
-}
-
-// installed is the model that set-up fetched.
-func installed() (string, error) {
-	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(model); err != nil {
-		return "", fmt.Errorf("the model is not there: run `make setup`: %w", err)
-	}
-	return model, nil
 }
 
 // write puts a page where -out says.

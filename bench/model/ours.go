@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"gopherlens/bench/passes"
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
 	_ "gopherlens/xla"
@@ -45,7 +46,7 @@ var started = time.Now()
 
 // ours measures this project's side and writes the measurements to standard output.
 func ours(model, prompts string) error {
-	return oursSteps(model, prompts, first, passes, generation, sweeps, memory)
+	return oursSteps(model, prompts, first, forwardPasses, generation, sweeps, memory)
 }
 
 // oursStart measures how long it takes to the first logits alone.
@@ -89,15 +90,15 @@ func first(m *hooked.Model, d data) ([]measurement, error) {
 	return []measurement{{Name: "start to first logits", Seconds: time.Since(started).Seconds(), Value: &diff}}, nil
 }
 
-func passes(m *hooked.Model, d data) ([]measurement, error) {
-	long, unlike := made(1, 1024), made(8, 16)
+func forwardPasses(m *hooked.Model, d data) ([]measurement, error) {
+	long, unlike := passes.Prompts(1, 1024), passes.Prompts(8, 16)
 	cached := func(tokens hooked.Tokens) func() error {
 		return func() error {
 			logits, _, err := m.RunWithCache(tokens)
-			return done(logits, err)
+			return passes.Done(logits, err)
 		}
 	}
-	forward := func(tokens hooked.Tokens) func() error { return func() error { return done(m.Run(tokens)) } }
+	forward := func(tokens hooked.Tokens) func() error { return func() error { return passes.Done(m.Run(tokens)) } }
 	var out []measurement
 	for _, task := range []struct {
 		name  string
@@ -120,17 +121,6 @@ func passes(m *hooked.Model, d data) ([]measurement, error) {
 	return out, nil
 }
 
-// made are prompts that have no token in the same place.
-func made(batch, pos int) hooked.Tokens {
-	tokens := make(hooked.Tokens, batch)
-	for b := range tokens {
-		for p := range pos {
-			tokens[b] = append(tokens[b], (b*5000+p*37+11)%40000)
-		}
-	}
-	return tokens
-}
-
 // readPatterns runs with a cache and has the patterns of all layers in memory.
 func readPatterns(m *hooked.Model, tokens hooked.Tokens) error {
 	logits, cache, err := m.RunWithCache(tokens)
@@ -142,15 +132,7 @@ func readPatterns(m *hooked.Model, tokens hooked.Tokens) error {
 			return err
 		}
 	}
-	return done(logits, nil)
-}
-
-// done reads one logit: until then a backend may still be computing.
-func done(logits *hooked.Tensor, err error) error {
-	if err != nil {
-		return err
-	}
-	return hooked.Try(func() { logits.At(0, 0, 0).Item() })
+	return passes.Done(logits, nil)
 }
 
 // median is the median time of several runs after one that does not count.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gopherlens/bench/sides"
 	"gopherlens/internal/cachedir"
 )
 
@@ -47,7 +48,7 @@ func (o *options) folder() (string, error) {
 	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
 		return folder, nil
 	}
-	model, err := installed()
+	model, err := sides.Model()
 	if err != nil {
 		return "", err
 	}

@@ -65,6 +65,33 @@ def median(f, times=5):
     return sorted(seconds)[times // 2]
 
 
+def measure_hooked(model, patching, prompts, part, **generation):
+    """All rows of TransformerLens, whose versions have the same calls: patching is its package of that name."""
+
+    def sweep(site, setter):
+        """get_act_patch_resid_pre and get_act_patch_attn_head_out_all_pos, for some layers."""
+        import pandas  # what TransformerLens asks for; nnsight does without
+
+        def run(pairs, clean):
+            index = pandas.DataFrame(pairs, columns=["layer", "entry"])
+            return patching.generic_activation_patch(model, prompts.corrupted, clean, prompts.diff, setter, site, index_df=index)
+
+        return run
+
+    measure(
+        prompts, part, model.cfg.n_layers,
+        forward=model,
+        cached=lambda tokens: model.run_with_cache(tokens)[1],
+        read_patterns=lambda cache: [cache["pattern", layer][0, 0, 0, 0].item() for layer in range(model.cfg.n_layers)],
+        generate=lambda tokens, count: model.generate(tokens, max_new_tokens=count, do_sample=False, stop_at_eos=False, **generation)[0],
+        clean=lambda: model.run_with_cache(prompts.tokens)[1],
+        sweeps=[
+            ("residual sweep, 30 x 16 x 8", prompts.tokens.shape[1], sweep("resid_pre", patching.layer_pos_patch_setter)),
+            ("head sweep, 30 x 9 x 8", model.cfg.n_heads, sweep("z", patching.layer_head_vector_patch_setter)),
+        ],
+    )
+
+
 def measure(prompts, part, layers, forward, cached, read_patterns, generate, clean, sweeps):
     """All rows of one side.
 

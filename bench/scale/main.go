@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command scale tells how time and memory grow, beside TransformerLens: with the tokens of a prompt,
-// the rows of a batch, the model, the prompts of a sweep, and the processes that run at once.
+// Command scale tells how time and memory grow, beside TransformerLens: with the tokens of a
+// prompt, the rows of a batch, the model, the prompts of a sweep, and the processes at once.
 //
 //	scale [-curves tokens,batch] [-out bench/SCALE.md] PYTHON    # both sides
 //	scale ours CURVE MODEL.gguf prompts.json                     # ours alone
@@ -20,15 +20,9 @@ import (
 	"sync"
 
 	"gopherlens/bench/sides"
-	"gopherlens/internal/cachedir"
 )
 
-func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
-}
+func main() { sides.Main(run) }
 
 // found are the points of a curve, by side and in order.
 type found struct {
@@ -48,7 +42,7 @@ func run() error {
 	if flag.NArg() != 1 {
 		return fmt.Errorf("want the Python interpreter that has TransformerLens; `make bench-scale` gives it")
 	}
-	model, err := cachedir.Join("models", "SmolLM2-135M-Instruct.Q4_1.gguf")
+	model, err := sides.Model()
 	if err != nil {
 		return err
 	}
@@ -57,11 +51,12 @@ func run() error {
 		return err
 	}
 	prompts := filepath.Join("bench", "model", "prompts.json")
+	wanted, err := curvesOf(*only)
+	if err != nil {
+		return err
+	}
 	var all []found
-	for _, c := range curves {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), c.name) {
-			continue
-		}
+	for _, c := range wanted {
 		f := found{curve: c}
 		for side, command := range [2][]string{
 			append([]string{flag.Arg(0), filepath.Join("bench", "scale", "peer.py"), c.name, model, prompts}, c.points...),
@@ -86,6 +81,22 @@ func run() error {
 		return nil
 	}
 	return os.WriteFile(*out, []byte(page(all)), 0o644)
+}
+
+// curvesOf are the curves that names, separated by commas, name; all of them for none.
+func curvesOf(names string) ([]curve, error) {
+	if names == "" {
+		return curves, nil
+	}
+	var wanted []curve
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(curves, func(c curve) bool { return c.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no curve %q", name)
+		}
+		wanted = append(wanted, curves[i])
+	}
+	return wanted, nil
 }
 
 // once measures a curve in one process.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gopherlens/bench/passes"
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
 	_ "gopherlens/xla"
@@ -17,6 +20,10 @@ import (
 
 // ours measures a curve of this project's side and writes its points to standard output.
 func ours(name, model, prompts string) error {
+	wanted, err := curvesOf(name)
+	if err != nil {
+		return err
+	}
 	if name == "models" {
 		return oursModels()
 	}
@@ -24,10 +31,7 @@ func ours(name, model, prompts string) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range curves {
-		if c.name != name {
-			continue
-		}
+	for _, c := range wanted {
 		for _, at := range c.points {
 			n, _ := strconv.Atoi(at)
 			p, err := oursAt[name](m, n, prompts)
@@ -56,8 +60,8 @@ var oursAt = map[string]func(m *hooked.Model, n int, prompts string) (point, err
 
 // pass is a forward pass.
 func pass(m *hooked.Model, batch, pos int) (point, error) {
-	tokens := made(batch, pos)
-	p, err := measured(func() error { return done(m.Run(tokens)) })
+	tokens := passes.Prompts(batch, pos)
+	p, err := measured(func() error { return passes.Done(m.Run(tokens)) })
 	p.GFLOP = flops(m.Config(), batch, pos)
 	return p, err
 }
@@ -111,14 +115,14 @@ func sweep(m *hooked.Model, n int, prompts string) (point, error) {
 
 // loop runs for a while, for others to run beside it.
 func loop(m *hooked.Model) (point, error) {
-	tokens := made(8, 16)
-	if err := done(m.Run(tokens)); err != nil {
+	tokens := passes.Prompts(8, 16)
+	if err := passes.Done(m.Run(tokens)); err != nil {
 		return point{}, err
 	}
 	var seconds []float64
 	for start := time.Now(); time.Since(start) < loopTime; {
 		begun := time.Now()
-		if err := done(m.Run(tokens)); err != nil {
+		if err := passes.Done(m.Run(tokens)); err != nil {
 			return point{}, err
 		}
 		seconds = append(seconds, time.Since(begun).Seconds())
@@ -146,25 +150,6 @@ func measured(run func() error) (point, error) {
 	}
 	slices.Sort(seconds)
 	return point{Seconds: seconds[len(seconds)/2], Bytes: peak()}, nil
-}
-
-// made are prompts that have no token in the same place.
-func made(batch, pos int) hooked.Tokens {
-	tokens := make(hooked.Tokens, batch)
-	for b := range tokens {
-		for p := range pos {
-			tokens[b] = append(tokens[b], (b*5000+p*37+11)%40000)
-		}
-	}
-	return tokens
-}
-
-// done reads one logit: until then a backend may still be computing.
-func done(logits *hooked.Tensor, err error) error {
-	if err != nil {
-		return err
-	}
-	return hooked.Try(func() { logits.At(0, 0, 0).Item() })
 }
 
 // resetPeak has the kernel count the process's peak anew.

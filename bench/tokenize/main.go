@@ -18,10 +18,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"syscall"
-	"time"
 	"unicode"
 
+	"gopherlens/bench/sides"
 	"gopherlens/tokenize"
 )
 
@@ -74,15 +73,6 @@ func read(path string) ([]string, error) {
 	return documents, nil
 }
 
-// processorTime is how long this process has been computing.
-func processorTime() time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		return 0
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
-}
-
 // speed prints how many milliseconds loading takes, and how many megabytes a
 // second are encoded, in time of the processor.
 func speed(tokenizer, path string) error {
@@ -90,19 +80,19 @@ func speed(tokenizer, path string) error {
 	if err != nil {
 		return err
 	}
-	start := processorTime()
+	start := sides.ProcessorTime()
 	tok, err := tokenize.Load(tokenizer)
 	if err != nil {
 		return err
 	}
-	loaded, size := processorTime(), 0
+	loaded, size := sides.ProcessorTime(), 0
 	for _, text := range documents {
 		if _, err := tok.Encode(text); err != nil {
 			return err
 		}
 		size += len(text)
 	}
-	took := processorTime() - loaded
+	took := sides.ProcessorTime() - loaded
 	fmt.Printf("%.1f %.1f\n", (loaded-start).Seconds()*1e3, float64(size)/1e6/took.Seconds())
 	return nil
 }
