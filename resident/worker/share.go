@@ -1,10 +1,10 @@
 package worker
 
 import (
-	"encoding/json"
+	"encoding/binary"
+	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,10 +13,11 @@ import (
 
 // A share is one worker's part of the budget that all workers of a user have together. Each says in
 // a file of a common folder what it holds and what it wants; whoever computes has what it needs,
-// and those that do not give back for it what can be made again.
+// and those that do not give back for it what can be made again. A worker locks its file as long as
+// it lives, however it ends: a file that nobody locks counts for nothing.
 type share struct {
-	dir   string
-	pid   int
+	file  *os.File
+	path  string
 	total int64 // bytes for all workers together
 	now   func() time.Time
 
@@ -28,16 +29,35 @@ type share struct {
 
 // stake is what one worker says of itself.
 type stake struct {
-	Held  int64 `json:"held"`  // bytes in use
-	Wants int64 `json:"wants"` // the same with those that it waits for
+	Held  int64 // bytes in use
+	Wants int64 // the same with those that it waits for
 }
 
-// openShare is the share of this process, whose file is in a folder that only its user may write.
+// The files' names: until it is locked a file is hidden.
+const (
+	sharePrefix  = "worker-"
+	hiddenPrefix = "." + sharePrefix
+)
+
+// openShare is this worker's share, whose file is in a folder that only its user may write.
 func openShare(dir string, total int64) (*share, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &share{dir: dir, pid: os.Getpid(), total: total, now: time.Now}, nil
+	f, err := os.CreateTemp(dir, hiddenPrefix)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, strings.TrimPrefix(filepath.Base(f.Name()), "."))
+	if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		f.Close()
+		return nil, err
+	}
+	return &share{file: f, path: path, total: total, now: time.Now}, nil
 }
 
 // say writes this worker's stake, where that is another one.
@@ -47,46 +67,65 @@ func (s *share) say(own stake) {
 	if own == s.told {
 		return
 	}
-	text, err := json.Marshal(own)
-	if err != nil {
+	var text [stakeBytes]byte
+	if _, err := binary.Encode(text[:], binary.LittleEndian, own); err != nil {
 		return
 	}
-	path := s.path(s.pid)
-	if os.WriteFile(path+".new", text, 0o600) == nil && os.Rename(path+".new", path) == nil {
+	if _, err := s.file.WriteAt(text[:], 0); err == nil {
 		s.told = own
 	}
 }
 
-func (s *share) path(pid int) string { return filepath.Join(s.dir, strconv.Itoa(pid)) }
+// stakeBytes is the size of a stake in a file.
+const stakeBytes = 16
 
-// others adds up what the user's other workers hold and want. Files of processes that are gone are
+// others adds up what the user's other workers hold and want. Files of workers that are gone are
 // removed.
 func (s *share) others() (sum stake) {
-	entries, _ := os.ReadDir(s.dir)
+	dir := filepath.Dir(s.path)
+	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		pid, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".new"))
-		if err != nil || pid == s.pid {
+		path := filepath.Join(dir, e.Name())
+		if path == s.path || !strings.HasPrefix(e.Name(), sharePrefix) {
 			continue
 		}
-		path := filepath.Join(s.dir, e.Name())
-		if syscall.Kill(pid, 0) == syscall.ESRCH {
+		one, alive := readStake(path)
+		if !alive {
 			os.Remove(path)
 			continue
 		}
-		var one stake
-		text, err := os.ReadFile(path)
-		if err == nil && json.Unmarshal(text, &one) == nil && one.Held >= 0 && one.Wants >= one.Held {
-			sum.Held += one.Held
-			sum.Wants += one.Wants
-		}
+		sum.Held += one.Held
+		sum.Wants += one.Wants
 	}
 	return sum
+}
+
+// readStake is what a file says; alive is false where no worker has it. One that cannot be read, or
+// makes no sense, says nothing.
+func readStake(path string) (one stake, alive bool) {
+	f, err := os.Open(path)
+	if err != nil {
+		return stake{}, true
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+		return stake{}, false
+	}
+	text := make([]byte, stakeBytes)
+	if _, err := io.ReadFull(f, text); err != nil {
+		return stake{}, true
+	}
+	if _, err := binary.Decode(text, binary.LittleEndian, &one); err != nil || one.Held < 0 || one.Wants < one.Held {
+		return stake{}, true
+	}
+	return one, true
 }
 
 // close takes this worker's file away.
 func (s *share) close() {
 	if s != nil {
-		os.Remove(s.path(s.pid))
+		os.Remove(s.path)
+		s.file.Close()
 	}
 }
 

@@ -3,9 +3,7 @@ package worker
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,27 +11,17 @@ import (
 	"gopherlens/resident/internal/wire"
 )
 
-// sharers are two workers' stores that have 1,000 MiB together. The second's process does nothing.
+// sharers are two workers' stores that have 1,000 MiB together.
 func sharers(t *testing.T) (first, second *store) {
 	t.Helper()
-	other := exec.Command("sleep", "600")
-	if err := other.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { other.Process.Kill(); other.Wait() })
 	dir := filepath.Join(t.TempDir(), "workers")
-	for i, pid := range []int{os.Getpid(), other.Process.Pid} {
-		s := newStore(1000 * mega)
+	for _, s := range []**store{&first, &second} {
+		*s = newStore(1000 * mega)
 		var err error
-		if s.share, err = openShare(dir, 1000*mega); err != nil {
+		if (*s).share, err = openShare(dir, 1000*mega); err != nil {
 			t.Fatal(err)
 		}
-		s.share.pid = pid
-		if i == 0 {
-			first = s
-		} else {
-			second = s
-		}
+		t.Cleanup((*s).share.close)
 	}
 	return first, second
 }
@@ -101,19 +89,39 @@ func TestShareOfTheBusy(t *testing.T) {
 // TestShareOfTheDead does not count who is gone, nor files that are none of a worker's.
 func TestShareOfTheDead(t *testing.T) {
 	first, _ := sharers(t)
-	gone := exec.Command("true")
-	if err := gone.Run(); err != nil {
+	dir := filepath.Dir(first.share.path)
+	gone, err := openShare(dir, 1000*mega)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{strconv.Itoa(gone.Process.Pid): `{"held": 1000000000, "wants": 1000000000}`, "1": "{", "notes": `{"held": 1000000000, "wants": 1000000000}`} {
-		if err := os.WriteFile(filepath.Join(first.share.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	gone.say(stake{900 * mega, 900 * mega})
+	if held := first.share.others().Held; held != 900*mega {
+		t.Errorf("%d bytes are held by others, want 900 MiB", held)
+	}
+	gone.file.Close() // as when its process is killed
+	if err := os.WriteFile(filepath.Join(dir, "notes"), []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := first.charge(990 * mega); err != nil {
 		t.Errorf("990 MiB of 1000, alone: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(first.share.dir, strconv.Itoa(gone.Process.Pid))); !os.IsNotExist(err) {
-		t.Errorf("the file of a process that is gone is left: %v", err)
+	if _, err := os.Stat(gone.path); !os.IsNotExist(err) {
+		t.Errorf("the file of a worker that is gone is left: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "notes")); err != nil {
+		t.Errorf("a file that is no worker's: %v", err)
+	}
+}
+
+// TestShareOfTheDamaged takes a file that makes no sense for one of a worker that holds nothing.
+func TestShareOfTheDamaged(t *testing.T) {
+	first, second := sharers(t)
+	for _, text := range []string{"", "{", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"} {
+		if err := os.WriteFile(second.share.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if others := first.share.others(); others != (stake{}) {
+			t.Errorf("%q is read as %v", text, others)
+		}
 	}
 }
