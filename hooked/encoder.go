@@ -57,7 +57,7 @@ func (e *Encoder) String() string { return e.model().String() }
 // ("[CLS]", "[SEP]"), and tells real tokens (1) from the pads (0) that shorter texts are filled up
 // with.
 func (e *Encoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
-	return e.model().toMasked(texts, tokenize.Options{})
+	return e.model().toMasked(texts, tokenize.Options{}, nil)
 }
 
 // masked turns a text or texts into tokens, with a mask of the pads; other inputs are taken as they

@@ -82,7 +82,7 @@ func (e *EncoderDecoder) Save(folder string, options ...SaveOptions) error {
 // puts after it ("</s>"), and tells real tokens (1) from the pads (0) that shorter texts are filled
 // up with.
 func (e *EncoderDecoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int, err error) {
-	return e.model().toMasked(texts, tokenize.Options{PrependBOS: tokenize.NoBOS})
+	return e.model().toMasked(texts, tokenize.Options{PrependBOS: tokenize.NoBOS}, nil)
 }
 
 // ToTargets turns texts into token ids [batch][pos] for the decoder: [Config.DecoderStart] and the
@@ -90,59 +90,36 @@ func (e *EncoderDecoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int,
 // (0) that shorter texts are filled up with. To have the end predicted too ([EncoderDecoder.Loss]),
 // append it.
 func (e *EncoderDecoder) ToTargets(texts ...string) (tokens Tokens, mask [][]int, err error) {
-	tokens, mask, err = e.model().toMasked(texts, tokenize.Options{PrependBOS: tokenize.NoBOS})
-	if err != nil {
-		return nil, nil, err
-	}
 	m := e.model()
 	end, hasEnd := m.eosToken()
-	for i, row := range tokens {
-		n := lastOne(mask[i]) + 1
-		if hasEnd && n > 0 && row[n-1] == end {
-			n--
+	return m.toMasked(texts, tokenize.Options{PrependBOS: tokenize.NoBOS}, func(row []int) []int {
+		if n := len(row); hasEnd && n > 0 && row[n-1] == end {
+			row = row[:n-1]
 		}
-		tokens[i] = append([]int{m.cfg.DecoderStart}, row[:n]...)
-		mask[i] = rowOr(nil, 0, n+1)
-	}
-	return m.filledUp(tokens, mask)
+		return append([]int{m.cfg.DecoderStart}, row...)
+	})
 }
 
-// filledUp brings rows to one length.
-func (m *Model) filledUp(tokens Tokens, mask [][]int) (Tokens, [][]int, error) {
-	longest := 0
-	for _, row := range tokens {
-		longest = max(longest, len(row))
-	}
-	pad, _ := m.padToken()
-	for i := range tokens {
-		for len(tokens[i]) < longest {
-			tokens[i], mask[i] = append(tokens[i], pad), append(mask[i], 0)
-		}
-	}
-	return tokens, mask, nil
-}
-
-// toMasked turns texts into tokens with what the tokenizer puts around them, padded on the right.
-func (m *Model) toMasked(texts []string, o tokenize.Options) (tokens Tokens, mask [][]int, err error) {
+// toMasked turns texts into tokens with what the tokenizer puts around them, or what change makes of
+// each row, padded on the right.
+func (m *Model) toMasked(texts []string, o tokenize.Options, change func(row []int) []int) (tokens Tokens, mask [][]int, err error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
 		return nil, nil, err
 	}
-	if tokens, err = tok.ToTokens(texts, o); err != nil {
+	rows, err := tok.ToRows(texts, o)
+	if err != nil {
 		return nil, nil, err
 	}
-	mask = make([][]int, len(tokens))
-	for i, text := range texts {
-		alone, err := tok.ToTokens([]string{text}, o)
-		if err != nil {
-			return nil, nil, err
-		}
-		mask[i] = make([]int, len(tokens[i]))
-		for k := range alone[0] {
-			mask[i][k] = 1
+	if change != nil {
+		for i, row := range rows {
+			rows[i] = change(row)
 		}
 	}
-	return tokens, mask, nil
+	if mask, err = tok.PadRows(rows, tokenize.PadRight); err != nil {
+		return nil, nil, err
+	}
+	return rows, mask, nil
 }
 
 // Run computes the logits [batch, pos, d_vocab] of each token of the target given those before it

@@ -54,40 +54,60 @@ func (o Options) bos() bool { return o.PrependBOS != NoBOS }
 // token out at its beginning would then have two, and is refused, unless
 // o.AllowDoubleBOS.
 func (t *Tokenizer) ToTokens(texts []string, o Options) ([][]int, error) {
+	side := o.PaddingSide
+	o.PaddingSide = PadRight
+	rows, err := t.ToRows(texts, o)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.PadRows(rows, side)
+	return rows, err
+}
+
+// ToRows returns the tokens of each text as [Tokenizer.ToTokens] does, in a row of its own length.
+func (t *Tokenizer) ToRows(texts []string, o Options) ([][]int, error) {
+	if o.PaddingSide != PadRight {
+		return nil, errors.New("ToRows pads nothing: leave Options.PaddingSide out, and give the side to PadRows")
+	}
 	if len(texts) == 0 {
 		return nil, errors.New("ToTokens needs at least one text")
 	}
 	rows := make([][]int, len(texts))
-	longest := 0
 	for i, text := range texts {
 		row, err := t.row(text, o)
 		if err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 		rows[i] = row
-		longest = max(longest, len(row))
 	}
-	return rows, t.pad(rows, longest, o.PaddingSide)
+	return rows, nil
 }
 
-// pad fills rows up to length n.
-func (t *Tokenizer) pad(rows [][]int, n int, side Side) error {
+// PadRows fills rows up, in place, to the length of the longest. The mask, of the same shape, has 1
+// for their tokens and 0 for the padding.
+func (t *Tokenizer) PadRows(rows [][]int, side Side) (mask [][]int, err error) {
+	longest := 0
+	for _, row := range rows {
+		longest = max(longest, len(row))
+	}
+	mask = make([][]int, len(rows))
 	for i, row := range rows {
-		if len(row) == n {
+		ones, missing := slices.Repeat([]int{1}, len(row)), longest-len(row)
+		if mask[i] = ones; missing == 0 {
 			continue
 		}
 		id, ok := t.Pad()
 		if !ok {
-			return errors.New("texts of different lengths need a padding token, and this tokenizer has none")
+			return nil, errors.New("texts of different lengths need a padding token, and this tokenizer has none")
 		}
-		fill := slices.Repeat([]int{id}, n-len(row))
+		fill, none := slices.Repeat([]int{id}, missing), make([]int, missing)
 		if side == PadLeft {
-			rows[i] = append(fill, row...)
+			rows[i], mask[i] = append(fill, row...), append(none, ones...)
 		} else {
-			rows[i] = append(row, fill...)
+			rows[i], mask[i] = append(row, fill...), append(ones, none...)
 		}
 	}
-	return nil
+	return mask, nil
 }
 
 // row tokenises one text.

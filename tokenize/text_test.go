@@ -98,6 +98,7 @@ func checkToTokens(t *testing.T, tok *tokenize.Tokenizer, want *textGolden) {
 		if err != nil || !reflect.DeepEqual(got, c.Tokens) {
 			t.Errorf("ToTokens(%q, %v, %s) = %v, %v, want %v", c.Input, c.BOS, c.Side, got, err, c.Tokens)
 		}
+		checkMask(t, tok, c.Input, options(c.BOS, c.Side), c.Tokens)
 	}
 	for _, c := range want.Truncate {
 		o := options(c.BOS, c.Side)
@@ -107,6 +108,39 @@ func checkToTokens(t *testing.T, tok *tokenize.Tokenizer, want *textGolden) {
 		got, err := tok.ToTokens([]string{c.Input}, o)
 		if err != nil || !reflect.DeepEqual(got, c.Tokens) {
 			t.Errorf("ToTokens(%q, %v, truncate %v) = %v, %v, want %v", c.Input, c.BOS, c.Truncate, got, err, c.Tokens)
+		}
+	}
+}
+
+// checkMask holds rows that are padded one step after the other against the golden's, of which the
+// mask must mark each text's own tokens.
+func checkMask(t *testing.T, tok *tokenize.Tokenizer, texts []string, o tokenize.Options, want [][]int) {
+	t.Helper()
+	side := o.PaddingSide
+	o.PaddingSide = tokenize.PadRight
+	rows, err := tok.ToRows(texts, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := slices.Clone(rows)
+	mask, err := tok.PadRows(rows, side)
+	if err != nil || !reflect.DeepEqual(rows, want) {
+		t.Errorf("the rows of %q are padded to %v, %v, want %v", texts, rows, err, want)
+	}
+	for i, row := range mask {
+		var marked []int
+		for k, one := range row {
+			if one == 1 {
+				marked = append(marked, want[i][k])
+			}
+		}
+		if len(row) != len(want[i]) || !slices.Equal(marked, own[i]) {
+			t.Errorf("the mask %v of %q marks %v, want %v", row, texts[i], marked, own[i])
+		}
+	}
+	if o.PaddingSide = tokenize.PadLeft; side == tokenize.PadLeft {
+		if _, err := tok.ToRows(texts, o); err == nil {
+			t.Error("ToRows takes a side that it does not pad")
 		}
 	}
 }
