@@ -13,15 +13,9 @@ import (
 	"gopherlens/internal/weights"
 )
 
-// goldenPythonEnv names a Python that has TransformerLens, such as that of make golden.
-const goldenPythonEnv = "GOPHERLENS_GOLDEN_PYTHON"
-
 // What is saved is loaded by TransformerLens itself, and computes the same logits there.
 func TestSavedInTransformerLens(t *testing.T) {
-	python := os.Getenv(goldenPythonEnv)
-	if python == "" {
-		t.Skip("set " + goldenPythonEnv + " to build/golden/bin/python, which make golden installs")
-	}
+	python := golden.Python(t)
 	o := hooked.LoadOptions{Backend: golden.PureGo(t)}
 	parent := t.TempDir()
 	var saved []string

@@ -2,13 +2,13 @@ package steer_test
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"gopherlens/hooked/steer"
+	"gopherlens/internal/golden"
 )
 
 // pythonReader prints what Python's gguf finds in a control vector.
@@ -22,11 +22,7 @@ print(json.dumps({"fields": fields, "tensors": {t.name: t.data.tolist() for t in
 
 // TestSavedInPython has Python's gguf read what Save has written, to the last bit.
 func TestSavedInPython(t *testing.T) {
-	const env = "GOPHERLENS_GOLDEN_PYTHON"
-	python := os.Getenv(env)
-	if python == "" {
-		t.Skip("set " + env + " to build/golden/bin/python, which make golden installs")
-	}
+	python := golden.Python(t)
 	path := filepath.Join(t.TempDir(), "vector.gguf")
 	v := &steer.Vector{Model: "llama", Site: "hook_resid_post", Directions: map[int][]float32{1: {0.1, -2.5e-7, 3e30}, 3: {1. / 3, 0, -1}}}
 	if err := v.Save(path); err != nil {
