@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gopherlens/internal/notebook"
+	"gopherlens/internal/setup"
 )
 
 // What a word behind "go" says of a block.
@@ -30,14 +31,10 @@ type Program struct {
 }
 
 // known are the imports that a block need not write: as in a notebook, where goimports adds them.
-var known = []string{
+var known = slices.Concat([]string{
 	"cmp", "context", "errors", "fmt", "math", "os", "os/signal", "path/filepath", "slices", "strings", "time",
-	"github.com/gomlx/gomlx/core/graph", "github.com/gomlx/compute",
-	"gopherlens/hooked", "gopherlens/hooked/activations", "gopherlens/hooked/circuits", "gopherlens/hooked/corpus",
-	"gopherlens/hooked/dashboard", "gopherlens/hooked/dictionary", "gopherlens/hooked/dictionary/fit", "gopherlens/hooked/edges",
-	"gopherlens/hooked/examples", "gopherlens/hooked/lens", "gopherlens/hooked/patching", "gopherlens/hooked/probe",
-	"gopherlens/hooked/steer", "gopherlens/hooked/train", "gopherlens/plots", "gopherlens/tokenize",
-}
+	"github.com/gomlx/compute",
+}, setup.CellPackages)
 
 func imports() string {
 	var b strings.Builder
