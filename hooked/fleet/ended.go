@@ -48,8 +48,15 @@ const remembered = time.Minute
 func (e *endings) isOver(job string, task uint64) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	over, known := e.over[job]
-	return known && task <= over.Last
+	_, over := e.of(job, task)
+	return over
+}
+
+// of is the end of the call that gave out a task; over is false if that has not come. e.mu is
+// locked.
+func (e *endings) of(job string, task uint64) (end ending, over bool) {
+	at, known := e.over[job]
+	return at.ending, known && task <= at.Last
 }
 
 // hear notes the end of a job, and returns the results that nobody wants any more.
@@ -78,7 +85,7 @@ func (e *endings) note(p published) (wanted bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.forget()
-	if over, known := e.over[p.job]; known && p.task <= over.Last && over.Done {
+	if end, over := e.of(p.job, p.task); over && end.Done {
 		return false
 	}
 	p.at = time.Now()
