@@ -268,8 +268,9 @@ func TestSweepsOnDevices(t *testing.T) {
 	})
 }
 
-// TestWeightsOnDevices compares weights, which are cut, with those of one device, and what they take
-// on each: an nth of what has heads, columns or a vocabulary that can be cut, and all else whole.
+// TestWeightsOnDevices compares weights, which are cut, with those of one device, and what they
+// take on each: an nth of what has heads, columns or a vocabulary that can be cut, and all else
+// whole.
 func TestWeightsOnDevices(t *testing.T) {
 	onOneAndMany(t, "mistral", func(t *testing.T, one, many *hooked.Model) {
 		var grid hooked.Devices
@@ -306,8 +307,8 @@ func TestWeightsOnDevices(t *testing.T) {
 	})
 }
 
-// TestRefusedDevices checks what cannot be done: too many devices, a grid that is none, weights that
-// cannot be cut, options of what loads no model.
+// TestRefusedDevices checks what cannot be done: too many devices, a grid that is none, weights
+// that cannot be cut, options of what loads no model.
 func TestRefusedDevices(t *testing.T) {
 	onDevices(t, func(t *testing.T, be compute.Backend) {
 		for want, d := range map[string]hooked.Devices{

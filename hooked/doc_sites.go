@@ -98,8 +98,9 @@
 //
 // # The sites of encoder-decoders
 //
-// Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder ([Site.InDecoder]), where each layer
-// looks at the encoder, too: source are positions of the encoder's text, pos and query there of the decoder's.
+// Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder
+// ([Site.InDecoder]), where each layer looks at the encoder, too: source are positions of the
+// encoder's text, pos and query there of the decoder's.
 //
 //	hook_tokens                                batch pos                  on request
 //	hook_embed                                 batch pos d_model

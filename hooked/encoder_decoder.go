@@ -12,8 +12,9 @@ import (
 // An EncoderDecoder is a T5 or one of its relatives: an encoder reads a text, the source, in both
 // directions at once; a decoder, whose layers look at what it has made, predicts another one, the
 // target, token by token. Hooks, caches and options are those of [Model]; sites have the names of
-// TransformerLens' HookedEncoderDecoder: "encoder.3.hook_resid_post", "decoder.0.cross_attn.hook_pattern",
-// in Go ResidPost.At(3).InEncoder() and CrossAttnPattern.At(0). No weight processing applies to it.
+// TransformerLens' HookedEncoderDecoder: "encoder.3.hook_resid_post",
+// "decoder.0.cross_attn.hook_pattern", in Go ResidPost.At(3).InEncoder() and
+// CrossAttnPattern.At(0). No weight processing applies to it.
 //
 // TransformerLens 2.16.1's decoder sees the tokens that it predicts; this one is causal, as the
 // models were trained. Sources: Raffel et al. 2019 (arXiv:1910.10683);
@@ -86,9 +87,9 @@ func (e *EncoderDecoder) ToTokens(texts ...string) (tokens Tokens, mask [][]int,
 }
 
 // ToTargets turns texts into token ids [batch][pos] for the decoder: [Config.DecoderStart] and the
-// text, without an end, so that what comes next is predicted. It tells real tokens (1) from the pads
-// (0) that shorter texts are filled up with. To have the end predicted too ([EncoderDecoder.Loss]),
-// append it.
+// text, without an end, so that what comes next is predicted. It tells real tokens (1) from the
+// pads (0) that shorter texts are filled up with. To have the end predicted too
+// ([EncoderDecoder.Loss]), append it.
 func (e *EncoderDecoder) ToTargets(texts ...string) (tokens Tokens, mask [][]int, err error) {
 	m := e.model()
 	end, hasEnd := m.eosToken()
@@ -100,8 +101,8 @@ func (e *EncoderDecoder) ToTargets(texts ...string) (tokens Tokens, mask [][]int
 	})
 }
 
-// toMasked turns texts into tokens with what the tokenizer puts around them, or what change makes of
-// each row, padded on the right.
+// toMasked turns texts into tokens with what the tokenizer puts around them, or what change makes
+// of each row, padded on the right.
 func (m *Model) toMasked(texts []string, o tokenize.Options, change func(row []int) []int) (tokens Tokens, mask [][]int, err error) {
 	tok, err := m.Tokenizer()
 	if err != nil {
@@ -155,8 +156,8 @@ func (e *EncoderDecoder) Encode(source any, options ...Option) (*Tensor, error) 
 }
 
 // Loss is the mean cross-entropy in nats of each token of the target given those before it and the
-// source; with [LossPerToken] each one's own, [batch, pos-1]. The token that a target begins with is
-// not predicted. Of texts pads do not count.
+// source; with [LossPerToken] each one's own, [batch, pos-1]. The token that a target begins with
+// is not predicted. Of texts pads do not count.
 func (e *EncoderDecoder) Loss(source, target any, options ...Option) (*Tensor, error) {
 	out, err := e.forward(source, target, options, verbTranslationLoss)
 	if err != nil {

@@ -86,8 +86,8 @@ func withoutHeads() hooked.Option {
 }
 
 // TestFlan compares a gated T5 whose two stacks have unlike numbers of layers with Hugging Face:
-// logits, also of texts longer than distances are told apart, the loss and its gradients, edits, and
-// what is generated with and without them.
+// logits, also of texts longer than distances are told apart, the loss and its gradients, edits,
+// and what is generated with and without them.
 func TestFlan(t *testing.T) {
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		_, file, tol := readT5(t, flanDir)

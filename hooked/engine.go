@@ -86,8 +86,8 @@ func (e *engine) upload(flat any, shape shapes.Shape) (compute.Buffer, error) {
 	return e.place(flat, shape, nil)
 }
 
-// place copies values with these axes to the devices that will read them; without axes to the first.
-// A backend copies as many as the shape says, whatever there is.
+// place copies values with these axes to the devices that will read them; without axes to the
+// first. A backend copies as many as the shape says, whatever there is.
 func (e *engine) place(flat any, shape shapes.Shape, axes []string) (compute.Buffer, error) {
 	if n := reflect.ValueOf(flat).Len(); n != shape.Size() {
 		return nil, brief.Errorf("%d values for shape %s, which has %d", n, shape, shape.Size())

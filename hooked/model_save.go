@@ -43,11 +43,11 @@ type savedModel struct {
 	Files  []string // what was saved with it
 }
 
-// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer if
-// it has one that can be read. [FromPretrained] of the folder (for an encoder
-// [EncoderFromPretrained], for both [EncoderDecoderFromPretrained]) is the same model again, bit for bit; one in 16 bits is if
-// LoadOptions.DType says so again. Steps of processing that the weights went through are not taken
-// twice, whichever it is asked for.
+// Save writes the model into a folder: configuration, weights as they are now, and the tokenizer
+// if it has one that can be read. [FromPretrained] of the folder (for an encoder
+// [EncoderFromPretrained], for both [EncoderDecoderFromPretrained]) is the same model again, bit
+// for bit; one in 16 bits is if LoadOptions.DType says so again. Steps of processing that the
+// weights went through are not taken twice, whichever it is asked for.
 //
 // The weights, model.safetensors, have TransformerLens' names and shapes, all biases among them, so
 // that its load_state_dict(..., strict=False) takes them; the masks that it counts among the

@@ -23,9 +23,9 @@ import (
 //
 //	var trained = hooked.Once("trained", func() *hooked.Tensor { return train(150) })
 //
-// T is a [Tensor], [Array], [StateDict], [Model], [Encoder], [EncoderDecoder], [Cache], [KVCache] or
-// [FactoredMatrix], anything that encoding/gob keeps whole, such as [Tokens] or a slice of numbers,
-// or structs, slices, arrays, maps and pointers of all these.
+// T is a [Tensor], [Array], [StateDict], [Model], [Encoder], [EncoderDecoder], [Cache], [KVCache]
+// or [FactoredMatrix], anything that encoding/gob keeps whole, such as [Tokens] or a slice of
+// numbers, or structs, slices, arrays, maps and pointers of all these.
 //
 // The value is made again when the source of f changes, or that of anything that f uses of what the
 // notebook declares, and after [Forget]. (If f itself is a function that the notebook imports, the

@@ -21,8 +21,8 @@ func fromPackage(t *testing.T, name string) string {
 	return path
 }
 
-// TestMiniLM compares a sentence encoder, a BERT without heads, with Hugging Face: tokens, the first
-// token in each layer, and the embeddings, which are means over the tokens that are no pads.
+// TestMiniLM compares a sentence encoder, a BERT without heads, with Hugging Face: tokens, the
+// first token in each layer, and the embeddings, which are means over the tokens that are no pads.
 func TestMiniLM(t *testing.T) {
 	path := fromPackage(t, "all-MiniLM-L6-v2")
 	var want struct {

@@ -52,10 +52,10 @@ func vegaWidth(spec object, axes Axes, plot float64) {
 	if axes.Width != 0 {
 		return
 	}
-	// A chart may be drawn before the notebook lays its cell out, and a panel of the front end's moves
-	// without the window; where another chart brought the front end's style sheet along, the box around
-	// this one is as wide as what is in it. So the width is asked for again when the pointer moves, and
-	// there is a least one.
+	// A chart may be drawn before the notebook lays its cell out, and a panel of the front end's
+	// moves without the window; where another chart brought the front end's style sheet along, the
+	// box around this one is as wide as what is in it. So the width is asked for again when the
+	// pointer moves, and there is a least one.
 	spec["width"], spec["autosize"] = chartWidth, object{"type": "fit-x", "contains": "padding"}
 	spec["params"] = append(asList(spec["params"]), object{"name": "width",
 		"expr": "max(" + format0(chartWidth) + ", containerSize()[0] || 0, laidOut_tuple ? 0 : 0)"})
@@ -175,10 +175,10 @@ func (r ramp) vega() object {
 	return object{"type": "linear", "domain": vegaNumbers(r.positions(), r.digits+2), "range": hexes(r.stops), "clamp": true, "interpolate": "rgb"}
 }
 
-// zoom makes a chart's axes follow the pointer: dragging moves, the wheel with the control or command
-// key held zooms, as two fingers do (alone it scrolls the notebook; with shift it is another wheel
-// in some browsers), a double click restores, and so does a change of an input's, which says itself
-// what is to be seen.
+// zoom makes a chart's axes follow the pointer: dragging moves, the wheel with the control or
+// command key held zooms, as two fingers do (alone it scrolls the notebook; with shift it is
+// another wheel in some browsers), a double click restores, and so does a change of an input's,
+// which says itself what is to be seen.
 func zoom() object {
 	return object{"name": "zoom", "bind": "scales", "select": object{"type": "interval",
 		"zoom": "wheel![event.ctrlKey || event.metaKey]", "clear": "dblclick, window:change"}}

@@ -1,4 +1,5 @@
-// Package passes has the inputs of the forward passes that are measured, and tells when one is done.
+// Package passes has the inputs of the forward passes that are measured, and tells when one is
+// done.
 package passes
 
 import "gopherlens/hooked"

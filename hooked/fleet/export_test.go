@@ -40,8 +40,8 @@ func Poison(operation string, matches func(part string) bool, fail func() error)
 }
 
 // Lie is a worker that returns bad results: cut off, no JSON, of another key, damaged, not as long
-// as they say, and two of which each stands under the other's name. It ends after so many tasks. ready is called
-// before the first.
+// as they say, and two of which each stands under the other's name. It ends after so many tasks.
+// ready is called before the first.
 func Lie(ctx context.Context, url string, tasks int, ready func()) (lies int, err error) {
 	s := settings{url: url, ackWait: 2 * time.Second, slots: 1}
 	c, err := s.connect(ctx)

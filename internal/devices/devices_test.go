@@ -119,8 +119,8 @@ func TestPlacedValues(t *testing.T) {
 	}
 }
 
-// product is the program x w, [rows, 6] times [6, 8], and the sums of its rows, on as many devices as
-// a batch fills.
+// product is the program x w, [rows, 6] times [6, 8], and the sums of its rows, on as many devices
+// as a batch fills.
 func product(t *testing.T, be *devices.Backend, rows, batch int) (*Graph, shapes.Shape, shapes.Shape) {
 	t.Helper()
 	x, w := shapes.Make(dtypes.Float32, rows, 6), shapes.Make(dtypes.Float32, 6, 8)
@@ -183,7 +183,8 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestConcurrentPrograms runs programs of two grids at once, whose inputs they share and move about.
+// TestConcurrentPrograms runs programs of two grids at once, whose inputs they share and move
+// about.
 func TestConcurrentPrograms(t *testing.T) {
 	of := fourDevices(t)
 	const rows = 8
@@ -294,7 +295,8 @@ func (f *fakeKeeper) Attach(key string) ([]byte, []string, []compute.Buffer, boo
 	return blob, f.names[key], f.kept[key], ok, nil
 }
 
-// TestKeeper keeps buffers that lie on several devices, and has them again under the same grid only.
+// TestKeeper keeps buffers that lie on several devices, and has them again under the same grid
+// only.
 func TestKeeper(t *testing.T) {
 	of := &fakeKeeper{fourDevices(t), map[string][]byte{}, map[string][]compute.Buffer{}, map[string][]string{}}
 	be, err := devices.New(of, devices.Grid{Batch: 2, Weights: 2})

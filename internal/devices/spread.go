@@ -5,8 +5,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 )
 
-// A Spread is a backend for one program on several devices, which is told of which kinds the axes of
-// its inputs and results are.
+// A Spread is a backend for one program on several devices, which is told of which kinds the axes
+// of its inputs and results are.
 type Spread struct {
 	*Backend
 	grid    Grid // as much of the backend's as the program's batch fills

@@ -20,8 +20,8 @@ const residentEnv = "GOPHERLENS_TEST_RESIDENT"
 // xlaEnv, where it is set, makes tests run on XLA whatever they run on pure Go: `make test-xla`.
 const xlaEnv = "GOPHERLENS_TEST_XLA"
 
-// GridEnv, where it is set, makes tests on XLA spread over devices, and leaves out those on pure Go:
-// "2x1" cuts batches in two, "1x4" weights in four. XLA must have as many devices.
+// GridEnv, where it is set, makes tests on XLA spread over devices, and leaves out those on pure
+// Go: "2x1" cuts batches in two, "1x4" weights in four. XLA must have as many devices.
 const GridEnv = "GOPHERLENS_TEST_GRID"
 
 // LeftOut reports whether a test leaves a case to pure Go. XLA takes a second to compile a program,

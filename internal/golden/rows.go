@@ -1,7 +1,7 @@
 package golden
 
-// Rows are n rows of a length of ids below a bound that have little in common: a linear congruential
-// generator's, the same on each machine.
+// Rows are n rows of a length of ids below a bound that have little in common: a linear
+// congruential generator's, the same on each machine.
 func Rows(n, length, ids int) [][]int {
 	rows := make([][]int, n)
 	state := uint32(1)

@@ -108,7 +108,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A figure that changes in its place is told when it appears and as it is left, not at every change.
+// A figure that changes in its place is told when it appears and as it is left, not at every
+// change.
 func TestRunLiveFigure(t *testing.T) {
 	path := write(t, setup.KernelName, "import \"gopherlens/plots\"\n\n%%\nlive := plots.NewLive()\nfor i := range 9 {\n"+
 		"_ = live.Show(plots.Line([]float32{1, 2}, plots.Axes{Title: fmt.Sprint(\"figure \", i)}))\n}\nfmt.Println(\"the end\")")

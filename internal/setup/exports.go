@@ -8,9 +8,9 @@ import (
 	"gopherlens/internal/wholefile"
 )
 
-// markdownPictures has notebooks exported to Markdown with the pictures of figures in place of their
-// HTML, whose style sheets and scripts a reader of Markdown would see as text. What has no picture
-// keeps its HTML, and so do exports to HTML.
+// markdownPictures has notebooks exported to Markdown with the pictures of figures in place of
+// their HTML, whose style sheets and scripts a reader of Markdown would see as text. What has no
+// picture keeps its HTML, and so do exports to HTML.
 const markdownPictures = `{
   "MarkdownExporter": {
     "NbConvertBase": {

@@ -6,9 +6,9 @@ import (
 )
 
 // importShimText is the goimports that the kernel finds first. GoNB forgets which packages it has
-// found for the cells before, and goimports takes half a second to look for one in all modules of the
-// workspace. Those that cells mostly take are written in before; goimports takes out what is not used
-// after all. A name that the cell imports itself is left to it.
+// found for the cells before, and goimports takes half a second to look for one in all modules of
+// the workspace. Those that cells mostly take are written in before; goimports takes out what is
+// not used after all. A name that the cell imports itself is left to it.
 const importShimText = `#!/bin/sh
 # Written by gopherlens setup: internal/setup/importshim.go says what for.
 if [ $# = 2 ] && [ "$1" = -w ] && [ -f "$2" ] && [ -n "$GONB_TMP_DIR" ]; then

@@ -35,13 +35,14 @@ type Step struct {
 	of    *teller
 }
 
-// Begin begins a step, such as "generating"; its End must be called. A step within another is told of
-// where the outer one says nothing of how far it is.
+// Begin begins a step, such as "generating"; its End must be called. A step within another is told
+// of where the outer one says nothing of how far it is.
 func Begin(label string) *Step {
 	return cell().begin(label)
 }
 
-// Sayf says how far the step is, in place of what was said before. The text is made when it is shown.
+// Sayf says how far the step is, in place of what was said before. The text is made when it is
+// shown.
 func (s *Step) Sayf(format string, args ...any) {
 	if s == nil {
 		return

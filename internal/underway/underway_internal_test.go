@@ -68,8 +68,8 @@ func TestConcurrent(t *testing.T) {
 	})
 }
 
-// An interrupt takes the line away and ends the process as it would without. The test runs itself as
-// the cell.
+// An interrupt takes the line away and ends the process as it would without. The test runs itself
+// as the cell.
 func TestInterrupted(t *testing.T) {
 	const child = "UNDERWAY_TEST_CELL"
 	if os.Getenv(child) != "" {

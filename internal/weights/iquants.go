@@ -18,8 +18,8 @@ func newGrid(digits string, values ...float32) func() grid {
 	return sync.OnceValue(func() grid { return unpackedGrid(digits, values) })
 }
 
-// unpackedGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values as
-// fit, the first in the lowest bits.
+// unpackedGrid unpacks a table of hexadecimal digits: in each byte lie as many indices into values
+// as fit, the first in the lowest bits.
 func unpackedGrid(digits string, values []float32) grid {
 	packed, err := hex.DecodeString(digits)
 	if err != nil {
