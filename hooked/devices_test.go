@@ -336,3 +336,33 @@ func TestDevicesOfPureGo(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestEncoderDecoderOnDevices compares runs and generation of two stacks of layers with those on one
+// device, where the sources have pads.
+func TestEncoderDecoderOnDevices(t *testing.T) {
+	source := golden.Rows(4, 9, 60)
+	mask := [][]int{{1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 0, 0}, {1, 1, 0, 0, 0, 0, 0, 0, 0}}
+	target := fewPrompts(4)
+	onDevices(t, func(t *testing.T, be compute.Backend) {
+		run := func(d hooked.Devices) (*hooked.Tensor, *hooked.Cache, hooked.Tokens) {
+			m := hooked.Must(hooked.EncoderDecoderFromPretrained("testdata/encoder_decoder/flan", hooked.LoadOptions{Backend: be, Devices: d}))
+			logits, cache := hooked.Must2(m.RunWithCache(source, target, hooked.AttentionMask(mask)))
+			return logits, cache, hooked.Must(m.Generate(source, hooked.Generation{MaxNewTokens: 4, StopTokens: []int{}}, hooked.AttentionMask(mask)))
+		}
+		logits, cache, text := run(hooked.Devices{})
+		for _, d := range grids() {
+			t.Run(named(d), func(t *testing.T) {
+				got, many, written := run(d)
+				same(t, "logits", logits, got)
+				for _, name := range cache.Names() {
+					if name != hooked.TokenIDs.String() {
+						same(t, name, cache.Get(name), many.Get(name))
+					}
+				}
+				if fmt.Sprint(written) != fmt.Sprint(text) {
+					t.Errorf("it writes %v, and on one device %v", written, text)
+				}
+			})
+		}
+	})
+}

@@ -32,7 +32,7 @@ func kindsOf(axes []string) []devices.Axis {
 // stand in [builder.axesOfInput]; run-time values of edits lie whole on each device.
 var inputAxes = map[string][]string{
 	inputTokens: {"batch"}, inputResidual: {"batch"}, inputMask: {"batch"}, inputLogitsAt: {"batch"}, inputTokenTypes: {"batch"},
-	inputRows: {"batch"}, inputBaseK: {"", "", "kv_head", "d_head"}, inputBaseV: {"", "", "kv_head", "d_head"},
+	inputRows: {"batch"}, inputSource: {"batch"}, inputSourceMask: {"batch"}, inputBaseK: {"", "", "kv_head", "d_head"}, inputBaseV: {"", "", "kv_head", "d_head"},
 }
 
 // axesOfInput are the axes of a graph input.
