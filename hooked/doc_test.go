@@ -85,8 +85,9 @@ func documentedSites() string {
 	table("The sites, in the order of the forward pass", "L stands for the layer. head and kv_head differ in models with grouped queries; query and\n"+
 		"// key are positions. Which of them a model has depends on its family: [Config.Sites] lists them.", decoder)
 	table("The sites of encoders", "Norms follow the parts, and heads the last layer.", encoder)
-	table("The sites of encoder-decoders", "Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder ([Site.InDecoder]), where each layer\n"+
-		"// looks at the encoder, too: source are positions of the encoder's text, pos and query there of the decoder's.", both)
+	table("The sites of encoder-decoders", "Those of a layer are those above, in the encoder ([Site.InEncoder]) or in the decoder\n"+
+		"// ([Site.InDecoder]), where each layer looks at the encoder, too: source are positions of the\n"+
+		"// encoder's text, pos and query there of the decoder's.", both)
 	return strings.TrimSuffix(b.String(), "//\n") + "package hooked\n"
 }
 
