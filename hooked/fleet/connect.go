@@ -90,40 +90,52 @@ func (c *conn) close() {
 	}
 }
 
-// A pace is how something is repeated: how long one call may take, and how long the pause after it
-// is, which doubles up to a longest one.
-type pace struct{ call, pause, longest time.Duration }
-
-var (
-	ofCalls  = pace{callTime, 50 * time.Millisecond, 2 * time.Second}
-	ofBodies = pace{bodyTime, 200 * time.Millisecond, 200 * time.Millisecond}
-)
-
-// callTime is how long one call of the server may take, bodyTime how long a body may be under way,
-// and patience for how long both are repeated.
+// callTime is how long one call of the server may take, stallTime for how long nothing of a body
+// may move, and patience for how long both are repeated.
 const (
-	callTime = 10 * time.Second
-	bodyTime = 10 * time.Minute
-	patience = time.Minute
+	callTime  = 10 * time.Second
+	stallTime = 30 * time.Second
+	patience  = time.Minute
 )
 
 // again repeats what failed for a reason that passes, such as a server that restarts or an election
 // among them.
 func again(ctx context.Context, patience time.Duration, try func(ctx context.Context) error) error {
-	return ofCalls.repeat(ctx, patience, try)
+	return repeat(ctx, patience, 2*time.Second, func() error {
+		inner, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		return try(inner)
+	})
 }
 
-// slowly repeats what moves a whole body.
-func slowly(ctx context.Context, try func(ctx context.Context) error) error {
-	return ofBodies.repeat(ctx, patience, try)
+// slowly repeats what moves a whole body, and calls moved whenever a piece of it has moved.
+func slowly(ctx context.Context, try func(ctx context.Context, moved func()) error) error {
+	return repeat(ctx, patience, 200*time.Millisecond, func() error {
+		inner, moved, cancel := stalling(ctx)
+		defer cancel()
+		if err := try(inner, moved); err == nil || context.Cause(inner) != errStalled {
+			return err
+		}
+		return errStalled
+	})
 }
 
-func (p pace) repeat(ctx context.Context, patience time.Duration, try func(ctx context.Context) error) error {
+// errStalled is the error of a body of which nothing has moved for a while.
+var errStalled = brief.Errorf("nothing of it has moved for %v", stallTime)
+
+// stalling is a context that ends when nothing has moved for a while.
+func stalling(ctx context.Context) (inner context.Context, moved, cancel func()) {
+	inner, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(stallTime, func() { end(errStalled) })
+	return inner, func() { timer.Reset(stallTime) }, func() { timer.Stop(); end(nil) }
+}
+
+// repeat tries until there is no error that passes, or patience is over. The pause between two
+// tries doubles up to a longest one.
+func repeat(ctx context.Context, patience, longest time.Duration, try func() error) error {
 	deadline := time.Now().Add(patience)
-	for pause := p.pause; ; pause = min(2*pause, p.longest) {
-		inner, cancel := context.WithTimeout(ctx, p.call)
-		err := try(inner)
-		cancel()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, longest) {
+		err := try()
 		if err == nil || ctx.Err() != nil || !passes(err) || time.Now().After(deadline) {
 			return err
 		}
@@ -143,7 +155,7 @@ func passes(err error) bool {
 		return api.Code >= 500 && !full(err)
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrConnectionReconnecting),
 		errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrDisconnected),
-		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrStaleConnection):
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrStaleConnection), errors.Is(err, errStalled):
 		return true
 	}
 	return false

@@ -49,10 +49,10 @@ type job struct {
 
 	key     string
 	workers *listeners
-	out     map[string]*given         // tasks that are under way, by key
-	early   map[string]*jetstream.Msg // results of tasks that are not given out yet: an earlier caller's
-	ended   bool                      // there are no more parts
-	unsent  []string                  // tasks for which the queue had no room
+	out     map[string]*given // tasks that are under way, by key
+	early   map[string]reply  // results of tasks that are not given out yet: an earlier caller's
+	ended   bool              // there are no more parts
+	unsent  []string          // tasks for which the queue had no room
 
 	done, again int
 	started     time.Time
@@ -80,7 +80,7 @@ func (j *job) run(ctx context.Context) (err error) {
 		return err
 	}
 	j.key = digest(text)[:keyLength]
-	j.out, j.early = make(map[string]*given), make(map[string]*jetstream.Msg)
+	j.out, j.early = make(map[string]*given), make(map[string]reply)
 	workers, sub, err := j.c.listen()
 	if err != nil {
 		return brief.Errorf("fleet: %w", err)
@@ -89,49 +89,20 @@ func (j *job) run(ctx context.Context) (err error) {
 	j.workers = workers
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	results, stop, err := j.follow(inner, resultsStream, resultPrefix, jetstream.DeliverAllPolicy)
+	dead, err := j.c.end(ctx, j.c.dead) // an earlier call's are not ours
 	if err != nil {
 		return err
 	}
-	defer stop()
-	deaths, stop, err := j.follow(inner, deadStream, deadPrefix, jetstream.DeliverNewPolicy)
-	if err != nil {
-		return err
-	}
-	defer stop()
+	results, deaths := j.follow(inner, j.c.results, resultPrefix, 1), j.follow(inner, j.c.dead, deadPrefix, dead)
 	defer j.end()
 	return j.loop(ctx, results, deaths)
-}
-
-// follow gives the messages of the job in a stream.
-func (j *job) follow(ctx context.Context, stream, prefix string, policy jetstream.DeliverPolicy) (<-chan jetstream.Msg, func(), error) {
-	var consumer jetstream.Consumer
-	err := again(ctx, patience, func(ctx context.Context) (err error) {
-		consumer, err = j.c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{prefix + "." + j.key + ".>"}, DeliverPolicy: policy})
-		return err
-	})
-	if err != nil {
-		return nil, nil, brief.Errorf("fleet: the stream %s: %w", stream, denied(err))
-	}
-	messages := make(chan jetstream.Msg)
-	consuming, err := consumer.Consume(func(msg jetstream.Msg) {
-		select {
-		case messages <- msg:
-		case <-ctx.Done():
-		}
-	}, jetstream.ConsumeErrHandler(func(jetstream.ConsumeContext, error) {}))
-	if err != nil {
-		return nil, nil, brief.Errorf("fleet: the stream %s: %w", stream, err)
-	}
-	return messages, consuming.Stop, nil
 }
 
 // lookEvery is how often a job looks for tasks that take too long, and tells how far it is.
 const lookEvery = 200 * time.Millisecond
 
 // loop is the job, in one goroutine.
-func (j *job) loop(ctx context.Context, results, deaths <-chan jetstream.Msg) error {
+func (j *job) loop(ctx context.Context, results, deaths <-chan reply) error {
 	j.started, j.step = time.Now(), underway.Begin("the fleet's job")
 	defer j.step.End()
 	j.alone, j.moved = j.started, j.started
@@ -220,9 +191,9 @@ func (j *job) give(ctx context.Context, p *part) error {
 		return err
 	}
 	j.out[key] = g
-	if msg := j.early[key]; msg != nil {
+	if msg, came := j.early[key]; came {
 		delete(j.early, key)
-		return j.result(ctx, *msg)
+		return j.result(ctx, msg)
 	}
 	return j.send(ctx, key, g)
 }
@@ -273,7 +244,7 @@ func (j *job) send(ctx context.Context, key string, g *given) error {
 	if g.copies > 1 {
 		j.again++
 	}
-	g.allowed = j.allowance() << min(2*(g.copies-1), 10)
+	g.allowed = j.allowance() << min(2*(g.copies-1), mostDoublings)
 	return nil
 }
 
@@ -282,6 +253,8 @@ func (j *job) send(ctx context.Context, key string, g *given) error {
 const (
 	slack      = 3
 	slackLeast = 3 * time.Second
+
+	mostDoublings = 6 // of a task that was given out again and again
 )
 
 // allowance is what a task gets that is given out now.
@@ -296,15 +269,15 @@ func (j *job) allowance() time.Duration {
 }
 
 // result takes what came of a task.
-func (j *job) result(ctx context.Context, msg jetstream.Msg) error {
-	job, key, err := keysOf(msg.Subject())
+func (j *job) result(ctx context.Context, msg reply) error {
+	job, key, err := keysOf(msg.subject)
 	if err != nil || job != j.key {
 		return nil // nobody's of this job
 	}
 	g := j.out[key]
 	if g == nil {
 		if len(j.early) < maxEarly {
-			j.early[key] = &msg
+			j.early[key] = msg
 		}
 		return nil
 	}
@@ -343,11 +316,11 @@ func (j *job) result(ctx context.Context, msg jetstream.Msg) error {
 const maxEarly = 1 << 12
 
 // read checks a result and takes it over.
-func (j *job) read(ctx context.Context, key string, msg jetstream.Msg, g *given) (r result, err error) {
-	if len(msg.Data()) > maxMessage {
-		return r, damaged("its message has %d bytes", len(msg.Data()))
+func (j *job) read(ctx context.Context, key string, msg reply, g *given) (r result, err error) {
+	if len(msg.data) > maxMessage {
+		return r, damaged("its message has %d bytes", len(msg.data))
 	}
-	if err := strictly(msg.Data(), &r); err != nil {
+	if err := strictly(msg.data, &r); err != nil {
 		return r, err
 	}
 	if r.Key != key || !(r.Seconds >= 0) {
@@ -375,14 +348,14 @@ func (j *job) redo(ctx context.Context, key string, g *given) error {
 }
 
 // death ends the job for a task that was given up.
-func (j *job) death(msg jetstream.Msg) error {
-	job, key, err := keysOf(msg.Subject())
+func (j *job) death(msg reply) error {
+	job, key, err := keysOf(msg.subject)
 	var d death
-	if err != nil || job != j.key || j.out[key] == nil || strictly(msg.Data(), &d) != nil {
+	if err != nil || job != j.key || j.out[key] == nil || strictly(msg.data, &d) != nil {
 		return nil
 	}
 	return brief.Errorf("%s was given up after %d tries, the last by worker %s: %s (the stream %s has it as %s)", j.out[key].part.name, d.Tries,
-		brief.Text(d.Worker), reason(d.Reason), deadStream, msg.Subject())
+		brief.Text(d.Worker), reason(d.Reason), deadStream, msg.subject)
 }
 
 // reason is a worker's message within bounds.
@@ -409,10 +382,14 @@ func (j *job) look(ctx context.Context) error {
 		if !j.ended {
 			allowed *= 2 // others are still to come: nothing waits for it
 		}
-		if workers > 0 && g.copies > 0 && time.Since(g.at) > allowed {
-			if err := j.send(ctx, key, g); err != nil {
-				return brief.Errorf("%s: %w", g.part.name, err)
-			}
+		if workers == 0 || g.copies == 0 || time.Since(g.at) <= allowed {
+			continue
+		}
+		if came, err := j.ask(ctx, key); came || err != nil {
+			return err
+		}
+		if err := j.send(ctx, key, g); err != nil {
+			return brief.Errorf("%s: %w", g.part.name, err)
 		}
 	}
 	return nil

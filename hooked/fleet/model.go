@@ -155,13 +155,13 @@ func (c *conn) uploadFile(ctx context.Context, path string) (modelFile, error) {
 	if !errors.Is(err, jetstream.ErrObjectNotFound) {
 		return f, err
 	}
-	return f, slowly(ctx, func(ctx context.Context) error {
+	return f, slowly(ctx, func(ctx context.Context, moved func()) error {
 		file, err := os.Open(path)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
-		_, err = c.models.Put(ctx, jetstream.ObjectMeta{Name: f.SHA256}, file)
+		_, err = c.models.Put(ctx, jetstream.ObjectMeta{Name: f.SHA256}, moving{file, moved})
 		return denied(err)
 	})
 }
@@ -269,7 +269,7 @@ func (c *conn) download(ctx context.Context, r modelRef) (string, error) {
 }
 
 func (c *conn) downloadFile(ctx context.Context, f modelFile, path string) error {
-	err := slowly(ctx, func(ctx context.Context) error {
+	err := slowly(ctx, func(ctx context.Context, moved func()) error {
 		object, err := c.models.Get(ctx, f.SHA256)
 		if err != nil {
 			return err
@@ -279,7 +279,7 @@ func (c *conn) downloadFile(ctx context.Context, f modelFile, path string) error
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(file, io.LimitReader(object, f.Bytes+1))
+		_, err = io.Copy(file, io.LimitReader(moving{object, moved}, f.Bytes+1))
 		return errors.Join(err, file.Close())
 	})
 	if err != nil {

@@ -91,18 +91,29 @@ func (c *counted) Write(p []byte) (int, error) {
 
 // put stores an object; what is half stored has no name.
 func (c *conn) put(ctx context.Context, name string, open func() io.Reader) error {
-	err := slowly(ctx, func(ctx context.Context) error {
+	err := slowly(ctx, func(ctx context.Context, moved func()) error {
 		r := open()
 		if closer, ok := r.(io.Closer); ok {
 			defer closer.Close()
 		}
-		_, err := c.parcels.Put(ctx, jetstream.ObjectMeta{Name: name}, r)
+		_, err := c.parcels.Put(ctx, jetstream.ObjectMeta{Name: name}, moving{r, moved})
 		return err
 	})
 	if err != nil {
 		return brief.Errorf("the bucket %s: %w", parcelsBucket, denied(err))
 	}
 	return nil
+}
+
+// moving is a reader that tells of each piece.
+type moving struct {
+	io.Reader
+	moved func()
+}
+
+func (m moving) Read(p []byte) (int, error) {
+	m.moved()
+	return m.Reader.Read(p)
 }
 
 // unreachable is the error of a body that could not be fetched, through no fault of who made it.
@@ -127,7 +138,7 @@ func (c *conn) open(ctx context.Context, p parcel, limit int64) (io.ReadCloser, 
 		return io.NopCloser(bytes.NewReader(p.Data)), nil
 	}
 	var object jetstream.ObjectResult
-	inner, cancel := context.WithTimeout(ctx, bodyTime)
+	inner, moved, cancel := stalling(ctx)
 	err := again(inner, patience, func(context.Context) (err error) {
 		object, err = c.parcels.Get(inner, p.Object)
 		return err
@@ -140,7 +151,7 @@ func (c *conn) open(ctx context.Context, p parcel, limit int64) (io.ReadCloser, 
 		cancel()
 		return nil, &unreachable{err}
 	}
-	return &body{object: object, cancel: cancel, sum: sha256.New(), want: p}, nil
+	return &body{object: object, moved: moved, cancel: cancel, sum: sha256.New(), want: p}, nil
 }
 
 // damaged is the error about a body that is none of ours.
@@ -151,6 +162,7 @@ func damaged(format string, args ...any) error {
 // body reads an object and holds it against its parcel.
 type body struct {
 	object jetstream.ObjectResult
+	moved  func()
 	cancel func()
 	sum    interface {
 		io.Writer
@@ -162,6 +174,7 @@ type body struct {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.object.Read(p)
+	b.moved()
 	b.sum.Write(p[:n])
 	b.n += int64(n)
 	switch {

@@ -159,23 +159,30 @@ func (w *worker) tell(e Event) {
 func (w *worker) slot(ctx context.Context, consumer jetstream.Consumer) {
 	for ctx.Err() == nil {
 		msg, err := consumer.Next(jetstream.FetchContext(ctx))
-		if err != nil {
-			rest(ctx, err)
+		if err == nil {
+			w.take(ctx, msg)
 			continue
 		}
-		w.take(ctx, msg)
+		if rest(ctx, err) {
+			continue
+		}
+		// A server that came back may have lost the consumer, and then nobody would ever get a task.
+		if anew, err := w.consumer(ctx); err == nil {
+			consumer = anew
+		}
 	}
 }
 
-// rest waits a little after there was no task, or no server.
-func rest(ctx context.Context, err error) {
+// rest waits a little after there was no server; idle says that there was only no message.
+func rest(ctx context.Context, err error) (idle bool) {
 	if errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jetstream.ErrNoMessages) {
-		return
+		return true
 	}
 	select {
 	case <-time.After(200 * time.Millisecond):
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // errJobEnded is why a task is given up whose job is over.
