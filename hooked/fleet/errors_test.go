@@ -245,12 +245,6 @@ func TestWhatIsNoData(t *testing.T) {
 	defer f.Close()
 	sweep := patching.Sweep{Kind: patching.ResidPre, Base: base, Source: patching.FromTokens(source), Metric: hooked.LogitDiff(base[:2])}
 	for want, run := range map[string]func() error{
-		"only ready metrics are data": func() error {
-			s := sweep
-			s.Metric = hooked.KLFrom(nil)
-			_, err := s.Run(m, patching.On(f))
-			return err
-		},
 		"the source must be data": func() error {
 			s := sweep
 			s.Source = patching.Given{}

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"gopherlens/hooked"
 	"gopherlens/hooked/fleet"
 	"gopherlens/hooked/patching"
@@ -46,8 +48,25 @@ func sweeps(n int) map[string]patching.Sweep {
 		"residual":   {Kind: patching.ResidPre, Base: base, Source: from, Metric: hooked.LossMetric(base, 6, 0)},
 		"zeros":      {Kind: patching.Kind{Site: hooked.MLPOut.At(1), Over: "pos"}, Base: base, Source: patching.AllZeros(), Metric: hooked.AnswerLogProb(answers).Between(-9, 1)},
 		"projection": {Kind: patching.Kind{Site: hooked.AttnV, Over: "layer pos head"}, Base: base, Source: from, Metric: hooked.LogitProjection(weights)},
+		"function":   {Kind: patching.ResidPre, Base: base, Source: from, Metric: spread()},
+		"uneven":     {Kind: patching.MLPOut, Base: base, Source: from, Metric: spread().At(uneven(n))},
 		"several":    {Kind: patching.BlockEvery, Base: base, Source: from, Metric: hooked.AnswerProb(answers)},
 	}
+}
+
+// spread is a metric that is no data: how far the logits of the last two positions are apart.
+func spread() hooked.Metric {
+	return hooked.NewMetric([]int{-2, -1}, func(logits *graph.Node, _ []*graph.Node) *graph.Node {
+		return graph.Sub(graph.ReduceMax(logits, 1, 2), graph.ReduceMin(logits, 1, 2))
+	})
+}
+
+// uneven are two positions for each of n prompts.
+func uneven(n int) (at [][]int) {
+	for i := range n {
+		at = append(at, []int{5 + i%3, 11 - i%2})
+	}
+	return at
 }
 
 // same compares grids bit for bit.

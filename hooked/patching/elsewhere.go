@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/gomlx/gomlx/core/graph"
+
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
@@ -19,8 +21,8 @@ type Fleet interface {
 	Patches(ctx context.Context, m *hooked.Model, job Job, parts *Parts) error
 }
 
-// On computes a sweep's patches in a fleet of machines. Source and metric must then be data:
-// [FromTokens] or [AllZeros], and a ready metric such as [hooked.LogitDiff].
+// On computes a sweep's patches in a fleet of machines. The source must then be data: [FromTokens]
+// or [AllZeros]. A ready metric such as [hooked.LogitDiff] is measured there, any other one here.
 func On(f Fleet) Option {
 	return option("On", func(s *settings) {
 		s.on = f
@@ -35,7 +37,10 @@ type Job struct {
 	Over    string // see [Kind]
 	Base    hooked.Tokens
 	Source  hooked.Tokens // none for zeros
-	Metric  hooked.MetricData
+	// Metric is what is measured; none where the caller does that himself: then Looks says at which
+	// positions of each prompt he needs the residual streams, [batch][n]
+	Metric  *hooked.MetricData `json:",omitempty"`
+	Looks   [][]int            `json:",omitempty"`
 	Mask    [][]int `json:",omitempty"` // see [AttentionMask]
 	Left    bool    `json:",omitempty"` // see [PaddingSide]
 	Ungroup bool    `json:",omitempty"`
@@ -63,9 +68,8 @@ func (s Sweep) job(set *settings) (Job, error) {
 	default:
 		return j, fmt.Errorf("On: the source must be data to leave this process: patching.FromTokens or patching.AllZeros")
 	}
-	var err error
-	if j.Metric, err = s.Metric.Data(); err != nil {
-		return j, fmt.Errorf("On: %w", err)
+	if metric, err := s.Metric.Data(); err == nil {
+		j.Metric = &metric
 	}
 	_, one := s.Site.Layer()
 	site := s.Site
@@ -93,8 +97,21 @@ func (j Job) sweep(m *hooked.Model) (s Sweep, err error) {
 	if j.Source != nil {
 		s.Source = FromTokens(j.Source)
 	}
-	s.Metric, err = j.Metric.Metric()
+	s.Metric, err = j.metric()
 	return s, err
+}
+
+// metric is the job's metric, or one that looks where the caller's does and is never measured.
+func (j Job) metric() (hooked.Metric, error) {
+	switch {
+	case (j.Metric == nil) == (j.Looks == nil):
+		return hooked.Metric{}, brief.Errorf("want either a metric or the positions where it looks")
+	case j.Metric != nil:
+		return j.Metric.Metric()
+	}
+	return hooked.NewMetric(nil, func(*graph.Node, []*graph.Node) *graph.Node {
+		panic("the caller measures this sweep himself")
+	}).At(j.Looks), nil
 }
 
 // Parts are those of a sweep. Its methods are called one at a time.
@@ -126,11 +143,7 @@ func (p *Parts) Of() int { return max(p.number, len(p.batches)) }
 // Next is the next part; nil and true where it depends on results that are still to come, nil and
 // false at the end.
 func (p *Parts) Next() (part *Part, more bool) {
-	atLeast := p.r.results.runs
-	if p.turn == len(p.batches) {
-		atLeast = 1
-	}
-	if group := p.r.results.pop(atLeast); group != nil {
+	if group := p.measurable(); group != nil {
 		part := &Part{Number: p.number}
 		for _, g := range group {
 			part.Residuals = appendFloats(part.Residuals, g.resid)
@@ -149,6 +162,22 @@ func (p *Parts) Next() (part *Part, more bool) {
 		return part, true
 	}
 	return nil, p.turn < len(p.batches)
+}
+
+// measurable are some patches that somebody is to measure; none where that is done here.
+func (p *Parts) measurable() []ready {
+	if p.r.job.Metric == nil {
+		return nil
+	}
+	return p.r.results.pop(p.atLeast())
+}
+
+// atLeast is how many patches are measured together at least: fewer at the end alone.
+func (p *Parts) atLeast() int {
+	if p.turn == len(p.batches) {
+		return 1
+	}
+	return p.r.results.runs
 }
 
 // Bytes is how many bytes the result of a part has.
@@ -190,6 +219,9 @@ func (p *Parts) Take(part *Part, content []byte, workers int) error {
 			return err
 		}
 		p.turn++
+	}
+	if p.r.job.Metric == nil {
+		return p.r.results.flush(p.atLeast())
 	}
 	return nil
 }

@@ -109,7 +109,9 @@ func (s Sweep) replaced(m *hooked.Model, set *settings) (*Grid, error) {
 		return nil, err
 	}
 	r.pass, r.alone = r.replace, r.replaceAlone
-	r.job = job
+	if r.job = job; set.on != nil && job.Metric == nil {
+		r.job.Looks = r.results.positions
+	}
 	return r.grid()
 }
 
