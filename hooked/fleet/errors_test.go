@@ -32,13 +32,14 @@ func wants(t *testing.T, err error, words ...string) {
 }
 
 // hereWorker is a worker in the test's own process.
-func hereWorker(t *testing.T, url string) {
+func hereWorker(t *testing.T, url string, options ...fleet.Option) {
 	t.Helper()
 	t.Setenv("GOMLX_BACKEND", "go")
 	t.Setenv("GOPHERLENS_CACHE", t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- fleet.Work(ctx, nil, fleet.NATS(url), fleet.AckWait(2*time.Second)) }()
+	options = append(options, fleet.NATS(url), fleet.AckWait(2*time.Second))
+	go func() { done <- fleet.Work(ctx, nil, options...) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
