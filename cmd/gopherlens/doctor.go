@@ -64,7 +64,11 @@ is 1 if something is missing that notebooks cannot do without.`,
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if *probe {
-			return probeBackend()
+			n, err := probeBackend()
+			if err == nil {
+				_, err = fmt.Fprintf(c.OutOrStdout(), "devices: %d\n", n)
+			}
+			return err
 		}
 		return runDoctor(c.Context(), c.OutOrStdout(), *asJSON)
 	}
@@ -194,11 +198,16 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 		return []finding{f}
 	}
 	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
-	output, err := exec.CommandContext(ctx, s.Self, "doctor", "--probe").CombinedOutput()
+	var complaint strings.Builder
+	probe := exec.CommandContext(ctx, s.Self, "doctor", "--probe")
+	probe.Stderr = &complaint
+	output, err := probe.Output()
 	if err != nil {
-		f.Detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
+		f.Detail += " does not compute: " + strings.TrimSpace(complaint.String()+" "+err.Error())
 		f.Mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
+		return []finding{f, checkNotebooks()}
 	}
+	f.Detail += ", " + strings.TrimSpace(string(output))
 	return []finding{f, checkNotebooks()}
 }
 

@@ -410,7 +410,7 @@ func TestDoctorBrokenPlugin(t *testing.T) {
 }
 
 func TestProbePureGo(t *testing.T) {
-	if output, status := gopherlens(t, []string{"GOMLX_BACKEND=go"}, "doctor", "--probe"); status != 0 {
+	if output, status := gopherlens(t, []string{"GOMLX_BACKEND=go"}, "doctor", "--probe"); status != 0 || output != "devices: 1\n" {
 		t.Errorf("exit status %d: %s", status, output)
 	}
 }

@@ -16,24 +16,25 @@ var (
 	probeProduct = [][]float32{{58, 64}, {139, 154}} // exact in float32
 )
 
-// probeBackend opens the chosen backend and multiplies two matrices on it.
-func probeBackend() error {
+// probeBackend opens the chosen backend and multiplies two matrices on it. It returns how many
+// devices there are.
+func probeBackend() (devices int, err error) {
 	b, choice, err := backend.New()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	exec, err := graph.NewExec(b, func(left, right *graph.Node) *graph.Node {
 		return graph.Dot(left, right).MatMul()
 	})
 	if err != nil {
-		return fmt.Errorf("backend %q: %w", choice.Config, err)
+		return 0, fmt.Errorf("backend %q: %w", choice.Config, err)
 	}
 	product, err := exec.Call1(probeLeft, probeRight)
 	if err != nil {
-		return fmt.Errorf("backend %q: %w", choice.Config, err)
+		return 0, fmt.Errorf("backend %q: %w", choice.Config, err)
 	}
 	if got := product.Value(); !reflect.DeepEqual(got, probeProduct) {
-		return fmt.Errorf("backend %q multiplies wrongly: got %v, want %v", choice.Config, got, probeProduct)
+		return 0, fmt.Errorf("backend %q multiplies wrongly: got %v, want %v", choice.Config, got, probeProduct)
 	}
-	return nil
+	return b.NumDevices(), nil
 }
