@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gopherlens/hooked"
 	"gopherlens/hooked/fleet"
 	"gopherlens/internal/progress"
 )
@@ -46,6 +47,7 @@ func newWorkerCommand() *cobra.Command {
 	var f queueFlags
 	var quiet bool
 	var slots int
+	var on hooked.Devices
 	var ackWait time.Duration
 	c := &cobra.Command{
 		Use:   "worker",
@@ -53,7 +55,8 @@ func newWorkerCommand() *cobra.Command {
 		Long: `Compute tasks of harvests and sweeps for others, from a queue (NATS JetStream). It computes with
 this machine's backend until it is interrupted; what is under way then goes back to the queue.`,
 		Example: `  gopherlens worker --nats nats://queue:4222
-  gopherlens worker --nats tls://queue:4222 --credentials lab.creds --ca lab.pem`,
+  gopherlens worker --nats tls://queue:4222 --credentials lab.creds --ca lab.pem
+  gopherlens worker --nats nats://queue:4222 --batch-devices 8`,
 		Args: operands(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if f.nats == "" {
@@ -69,6 +72,9 @@ this machine's backend until it is interrupted; what is under way then goes back
 			if c.Flags().Changed("ack-wait") {
 				options = append(options, fleet.AckWait(ackWait))
 			}
+			if on != (hooked.Devices{}) {
+				options = append(options, fleet.Devices(on))
+			}
 			status := progress.New(os.Stderr)
 			return fleet.Work(c.Context(), func(e fleet.Event) { tellEvent(status, e, quiet) }, options...)
 		},
@@ -76,6 +82,8 @@ this machine's backend until it is interrupted; what is under way then goes back
 	f.register(c)
 	c.Flags().IntVar(&slots, "slots", 2, "tasks at a time: one is computed, the others are received and sent")
 	c.Flags().DurationVar(&ackWait, "ack-wait", 30*time.Second, "after which silence another worker gets a task; the worker that came last decides")
+	c.Flags().IntVar(&on.Batch, "batch-devices", 0, "spread each model's batches over so many of the machine's devices")
+	c.Flags().IntVar(&on.Weights, "weights-devices", 0, "spread each model's weights over so many, for one that no device can hold")
 	c.Flags().BoolVar(&quiet, "quiet", false, "tell of tasks that failed alone")
 	return c
 }

@@ -267,6 +267,8 @@ func TestWhatIsNoData(t *testing.T) {
 		"Credentials needs a file":              func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.Credentials("")) },
 		"RootCA needs a file":                   func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.RootCA("")) },
 		"a fleet does not take Slots":           func() error { return failing(t, m, fleet.Slots(2)) },
+		"a fleet does not take Devices":         func() error { return failing(t, m, fleet.Devices(hooked.Devices{Batch: 2})) },
+		"want at least 2 of one of them":        func() error { return fleet.Work(t.Context(), nil, fleet.Devices(hooked.Devices{Batch: 1})) },
 		"NATS was given twice":                  func() error { return failing(t, m, fleet.NATS("nats://a"), fleet.NATS("nats://b")) },
 		"a worker needs the address of a queue": func() error { return fleet.Work(t.Context(), nil) },
 		"make it with fleet.New":                func() error { return new(fleet.Fleet).Patches(t.Context(), m, patching.Job{}, nil) },

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gopherlens/hooked"
 	"gopherlens/hooked/fleet"
 
 	_ "gopherlens/internal/purego"
@@ -24,6 +25,8 @@ import (
 const (
 	childURL  = "GOPHERLENS_TEST_FLEET_WORKER"
 	childSlow = "GOPHERLENS_TEST_FLEET_SLOW"
+	// "2" to spread each model's batches over two devices
+	childDevices = "GOPHERLENS_TEST_FLEET_DEVICES"
 	// what becomes of shard 2: "fail" or "die"
 	childPoison = "GOPHERLENS_TEST_FLEET_POISON"
 )
@@ -52,7 +55,11 @@ func beWorker(url string) {
 			return errors.New("a task that fails")
 		})
 	}
-	err := fleet.Work(context.Background(), nil, fleet.NATS(url), fleet.AckWait(2*time.Second))
+	options := []fleet.Option{fleet.NATS(url), fleet.AckWait(2 * time.Second)}
+	if n, _ := strconv.Atoi(os.Getenv(childDevices)); n > 0 {
+		options = append(options, fleet.Devices(hooked.Devices{Batch: n}))
+	}
+	err := fleet.Work(context.Background(), nil, options...)
 	fmt.Fprintln(os.Stderr, "the worker has ended:", err)
 	os.Exit(1)
 }
@@ -63,12 +70,13 @@ type process struct {
 	cmd *exec.Cmd
 }
 
-// startWorker begins one; it ends with the test at the latest.
-func startWorker(t testing.TB, url, cache string, slow time.Duration) *process {
+// startWorker begins one; it ends with the test at the latest. env comes after what it has itself.
+func startWorker(t testing.TB, url, cache string, slow time.Duration, env ...string) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childURL+"="+url, childSlow+"="+strconv.Itoa(int(slow.Milliseconds())), "GOPHERLENS_CACHE="+cache,
 		"GOMLX_BACKEND=go", "GOPHERLENS_RESIDENT=off")
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

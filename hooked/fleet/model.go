@@ -170,6 +170,7 @@ func (c *conn) uploadFile(ctx context.Context, path string) (modelFile, error) {
 type models struct {
 	mu    sync.Mutex
 	given *hooked.Model // where the worker is the caller's own process
+	on    hooked.Devices
 	ref   string
 	model *hooked.Model
 }
@@ -189,7 +190,7 @@ func (ms *models) find(ctx context.Context, c *conn, r modelRef) (*hooked.Model,
 		return ms.model, nil
 	}
 	ms.model = nil // two may be more than there is memory
-	m, err := c.load(ctx, r)
+	m, err := ms.load(ctx, c, r)
 	if err != nil {
 		return nil, brief.Errorf("the model %s cannot be had here: %w", r, err)
 	}
@@ -198,10 +199,10 @@ func (ms *models) find(ctx context.Context, c *conn, r modelRef) (*hooked.Model,
 }
 
 // load takes a model from the cache or the hub, and from the queue if these do not have the same.
-func (c *conn) load(ctx context.Context, r modelRef) (*hooked.Model, error) {
+func (ms *models) load(ctx context.Context, c *conn, r modelRef) (*hooked.Model, error) {
 	var errs []error
 	if r.Name != "" {
-		m, err := loadAs(ctx, r.Name, r)
+		m, err := ms.loadAs(ctx, r.Name, r)
 		if err == nil {
 			return m, nil
 		}
@@ -211,7 +212,7 @@ func (c *conn) load(ctx context.Context, r modelRef) (*hooked.Model, error) {
 		path, err := c.download(ctx, r)
 		if err == nil {
 			var m *hooked.Model
-			if m, err = loadAs(ctx, path, modelRef{Processing: r.Processing, DType: r.DType, Layers: r.Layers, Weights: r.Weights}); err == nil {
+			if m, err = ms.loadAs(ctx, path, modelRef{Processing: r.Processing, DType: r.DType, Layers: r.Layers, Weights: r.Weights}); err == nil {
 				return m, nil
 			}
 		}
@@ -221,8 +222,8 @@ func (c *conn) load(ctx context.Context, r modelRef) (*hooked.Model, error) {
 }
 
 // loadAs loads a model and holds its weights against the hash.
-func loadAs(ctx context.Context, name string, r modelRef) (*hooked.Model, error) {
-	m, err := hooked.FromPretrained(name, r.Processing, hooked.LoadOptions{Revision: r.Revision, DType: r.DType, FirstNLayers: r.Layers, Context: ctx})
+func (ms *models) loadAs(ctx context.Context, name string, r modelRef) (*hooked.Model, error) {
+	m, err := hooked.FromPretrained(name, r.Processing, hooked.LoadOptions{Revision: r.Revision, DType: r.DType, FirstNLayers: r.Layers, Devices: ms.on, Context: ctx})
 	if err != nil {
 		return nil, err
 	}

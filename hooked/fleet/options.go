@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"gopherlens/hooked"
 	"gopherlens/internal/brief"
 )
 
@@ -23,6 +24,7 @@ type settings struct {
 
 	ackWait time.Duration
 	slots   int
+	devices hooked.Devices
 
 	given []string
 	err   error
@@ -171,12 +173,23 @@ func Slots(n int) Option {
 	})
 }
 
+// Devices is over which devices of its machine a worker spreads each model, as
+// [hooked.LoadOptions] says it: by batch to be faster, by weights for one that no device can hold.
+func Devices(d hooked.Devices) Option {
+	return option("Devices", func(s *settings) {
+		s.devices = d
+		if d.Batch < 0 || d.Weights < 0 || d.Batch <= 1 && d.Weights <= 1 {
+			s.refuse("Devices(Batch: %d, Weights: %d): want at least 2 of one of them; without the option one device computes", d.Batch, d.Weights)
+		}
+	})
+}
+
 // Which options mean something to whom, and which only where there are other machines.
 var (
 	callerTakes = map[string]bool{"NATS": true, "Credentials": true, "RootCA": true, "Certificate": true, "Folder": true, "Backend": true,
 		"ShareFiles": true, "Wait": true, "OnProgress": true}
 	ofOthers    = map[string]bool{"Credentials": true, "RootCA": true, "Certificate": true, "Backend": true, "ShareFiles": true}
-	workerTakes = map[string]bool{"NATS": true, "Credentials": true, "RootCA": true, "Certificate": true, "AckWait": true, "Slots": true}
+	workerTakes = map[string]bool{"NATS": true, "Credentials": true, "RootCA": true, "Certificate": true, "AckWait": true, "Slots": true, "Devices": true}
 )
 
 // shown is an address for a message: without a password.

@@ -88,7 +88,7 @@ func Work(ctx context.Context, report func(Event), options ...Option) error {
 func newWorker(c *conn, kind string, s *settings) *worker {
 	host, _ := os.Hostname()
 	return &worker{c: c, name: fmt.Sprintf("%.60s-%d-%s", host, os.Getpid(), nuid.Next()[16:]), backend: kind, slots: s.slots, ackWait: s.ackWait,
-		jobs: make(map[string]map[*under]bool)}
+		models: models{on: s.devices}, jobs: make(map[string]map[*under]bool)}
 }
 
 // work runs the slots.
