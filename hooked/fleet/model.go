@@ -77,7 +77,7 @@ func (r modelRef) String() string {
 	if r.Name == "" {
 		return "the model of the caller's files"
 	}
-	return r.Name
+	return "the model " + r.Name
 }
 
 // refer says which model m is, and has its files put into the queue where others could not have
@@ -192,7 +192,7 @@ func (ms *models) find(ctx context.Context, c *conn, r modelRef) (*hooked.Model,
 	ms.model = nil // two may be more than there is memory
 	m, err := ms.load(ctx, c, r)
 	if err != nil {
-		return nil, brief.Errorf("the model %s cannot be had here: %w", r, err)
+		return nil, brief.Errorf("%v cannot be had here: %w", r, err)
 	}
 	ms.model, ms.ref = m, string(text)
 	return m, nil
