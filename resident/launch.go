@@ -1,20 +1,19 @@
 package resident
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"gopherlens/internal/backend"
+	"gopherlens/internal/program"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -134,9 +133,9 @@ func lockFile(path string) (unlock func(), err error) {
 // the cell reaches it, and its output in a file, since a cell waits for
 // whatever still holds its output. It returns when the worker listens.
 func (p place) start() error {
-	bin, err := findBinary()
+	bin, err := program.Find()
 	if err != nil {
-		return err
+		return fmt.Errorf("resident: %w", err)
 	}
 	ready, signal, err := os.Pipe()
 	if err != nil {
@@ -215,58 +214,4 @@ func workerEnv(env []string) []string {
 		}
 	}
 	return out
-}
-
-// findBinary returns the program that is the worker: $GOPHERLENS_BIN, else
-// gopherlens on the PATH, else what an installed Jupyter kernel names.
-func findBinary() (string, error) {
-	if bin := os.Getenv(BinEnv); bin != "" {
-		found, err := exec.LookPath(bin)
-		if err != nil {
-			err = fmt.Errorf("resident: %s does not name the program gopherlens: %w", BinEnv, err)
-			return "", err
-		}
-		return filepath.Abs(found)
-	}
-	if bin, err := exec.LookPath("gopherlens"); err == nil {
-		return filepath.Abs(bin)
-	}
-	if bin := kernelBinary(); bin != "" {
-		return bin, nil
-	}
-	err := fmt.Errorf("resident: the program gopherlens, which is the worker, was not found; "+
-		"run \"make setup\", put it on the PATH, or set %s to its file", BinEnv)
-	return "", err
-}
-
-// kernelBinary looks for GOPHERLENS_BIN in the environment that an installed
-// kernel gives its cells.
-func kernelBinary() string {
-	for _, dir := range jupyterDirs() {
-		specs, _ := filepath.Glob(filepath.Join(dir, "kernels", "*", "kernel.json"))
-		for _, path := range specs {
-			var spec struct{ Env map[string]string }
-			b, err := os.ReadFile(path)
-			if err != nil || json.Unmarshal(b, &spec) != nil {
-				continue
-			}
-			if bin := spec.Env[BinEnv]; bin != "" {
-				if _, err := exec.LookPath(bin); err == nil {
-					return bin
-				}
-			}
-		}
-	}
-	return ""
-}
-
-func jupyterDirs() []string {
-	var dirs []string
-	if dir := os.Getenv("JUPYTER_DATA_DIR"); dir != "" {
-		dirs = append(dirs, dir)
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		dirs = append(dirs, filepath.Join(home, ".local", "share", "jupyter"), filepath.Join(home, "Library", "Jupyter"))
-	}
-	return dirs
 }

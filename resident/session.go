@@ -12,6 +12,7 @@ import (
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/program"
 	"gopherlens/resident/internal/wire"
 )
 
@@ -24,7 +25,7 @@ const (
 	// follows from the session.
 	WatchEnv = "GOPHERLENS_RESIDENT_WATCH"
 	// BinEnv names the program gopherlens.
-	BinEnv = "GOPHERLENS_BIN"
+	BinEnv = program.Env
 )
 
 // A place is the folder in which a session's worker has its socket, and the
@@ -214,7 +215,7 @@ func greet(conn *wire.Conn, client string) (wire.Greeting, error) {
 // expectedBuild returns the build that a worker started now would have, or ""
 // if the program cannot be found: then any worker that is there will do.
 func expectedBuild() string {
-	bin, err := findBinary()
+	bin, err := program.Find()
 	if err != nil {
 		return ""
 	}

@@ -61,7 +61,7 @@ called wrongly. NO_COLOR, or an output that is no terminal, leaves out colours.`
 	root.AddGroup(&cobra.Group{ID: groupLab, Title: "Notebooks:"}, &cobra.Group{ID: groupModels, Title: "Models and texts:"})
 	add(root, groupLab, newTour(), newSetupCommand(), newLab(), newRun(), newCourse(), newDoctor(), newResident())
 	add(root, groupModels, newModels(), newCorpus(), newHarvest(), newWorkerCommand())
-	add(root, "", newVersion())
+	add(root, "", newVersion(), newFetch())
 	root.SetFlagErrorFunc(flagError)
 	return root
 }

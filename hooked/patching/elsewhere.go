@@ -32,18 +32,18 @@ func On(f Fleet) Option {
 
 // A Job is a sweep of one site as data.
 type Job struct {
-	Site    string // its name in one layer
-	Every   bool   // whether every layer is meant
-	Over    string // see [Kind]
-	Base    hooked.Tokens
-	Source  hooked.Tokens // none for zeros
+	Site   string // its name in one layer
+	Every  bool   // whether every layer is meant
+	Over   string // see [Kind]
+	Base   hooked.Tokens
+	Source hooked.Tokens // none for zeros
 	// Metric is what is measured; none where the caller does that himself: then Looks says at which
 	// positions of each prompt he needs the residual streams, [batch][n]
 	Metric  *hooked.MetricData `json:",omitempty"`
 	Looks   [][]int            `json:",omitempty"`
-	Mask    [][]int `json:",omitempty"` // see [AttentionMask]
-	Left    bool    `json:",omitempty"` // see [PaddingSide]
-	Ungroup bool    `json:",omitempty"`
+	Mask    [][]int            `json:",omitempty"` // see [AttentionMask]
+	Left    bool               `json:",omitempty"` // see [PaddingSide]
+	Ungroup bool               `json:",omitempty"`
 }
 
 // A Part is some rows to be computed, or some patches to be measured.

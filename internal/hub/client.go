@@ -1,3 +1,5 @@
+//go:build !gopherlens_cell
+
 package hub
 
 import (

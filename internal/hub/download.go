@@ -1,41 +1,19 @@
+//go:build !gopherlens_cell
+
 package hub
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"gopherlens/internal/brief"
 	"gopherlens/internal/fault"
-	"gopherlens/internal/weights"
 )
-
-// smallFiles are what a model needs beside its weights, where the repository has them.
-var smallFiles = []string{
-	"config.json", "generation_config.json",
-	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "chat_template.jinja",
-}
-
-// chatTemplates holds the templates that are not in chat_template.jinja.
-const chatTemplates = "additional_chat_templates/"
-
-// weightFiles are the forms of weights, best first: one that is there is fetched
-// and the others are not. An index brings its shards along.
-var weightFiles = []string{
-	"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
-}
-
-// weightEndings are tried next, each only if exactly one file of the repository has it, or the
-// parts of one that is split: converted models, and Neel Nanda's, which end in final.pth.
-var weightEndings = []string{".gguf", ".safetensors", "final.pth"}
-
-const indexEnding = ".index.json"
 
 // download fetches what a model needs and returns its snapshot's folder and commit.
 func download(ctx context.Context, repo string, o Options) (path, commit string, err error) {
@@ -71,66 +49,55 @@ func download(ctx context.Context, repo string, o Options) (path, commit string,
 	return path, info.Commit, writeRef(folder, o.Revision, info.Commit)
 }
 
-// ChooseFiles picks from the files of a repository those that a model needs; of names the
-// repository in messages. An index of weights brings those along that [Shards] lists.
-func ChooseFiles(of string, names []string, o Options) ([]string, error) {
-	have := map[string]bool{}
-	for _, name := range names {
-		have[name] = true
+// downloadFolder fetches the files of the first set that the repository has, and returns the
+// commit.
+func downloadFolder(ctx context.Context, repo, folder string, sets [][]string, o Options) (commit string, err error) {
+	c, err := newClient(repo, o)
+	if err != nil {
+		return "", err
 	}
-	files := slices.DeleteFunc(slices.Clone(smallFiles), func(name string) bool { return !have[name] })
-	for _, name := range slices.Sorted(maps.Keys(have)) {
-		template, ok := strings.CutPrefix(name, chatTemplates)
-		if ok && safeName(template) && strings.HasSuffix(template, ".jinja") {
-			files = append(files, name)
+	defer c.net.CloseIdleConnections()
+	info, err := c.info(ctx)
+	if err != nil {
+		return "", err
+	}
+	files, err := filesIn(repo, folder, info, sets)
+	if err != nil {
+		return "", err
+	}
+	cache := repoFolder(o, repo)
+	if err := os.MkdirAll(filepath.Join(cache, "snapshots", info.Commit, filepath.FromSlash(folder)), folderMode); err != nil {
+		return "", fmt.Errorf("hub: %w", err)
+	}
+	for _, file := range files {
+		if err := c.fetch(ctx, info.Commit, file); err != nil {
+			return "", err
 		}
 	}
-	if o.TokenizerOnly {
-		return files, nil
-	}
-	for _, name := range weightFiles {
-		if have[name] {
-			return append(files, name), nil
-		}
-	}
-	for _, ending := range weightEndings {
-		var found []string
-		for name := range have {
-			if strings.HasSuffix(name, ending) && safeName(name) {
-				found = append(found, name)
-			}
-		}
-		if len(found) == 1 || weights.OneGGUF(found) {
-			return append(files, slices.Sorted(slices.Values(found))...), nil
-		}
-	}
-	err := fmt.Errorf("hub: %s has no weights in a form that can be read: looked for %s, and one file ending in %s",
-		of, strings.Join(weightFiles, ", "), strings.Join(weightEndings, ", "))
-	return nil, fault.Mark(err, fault.ErrUnsupportedFile)
+	return info.Commit, writeRef(cache, o.Revision, info.Commit)
 }
 
-// Shards lists the files that an index of weights names, each once; none for any other file.
-func Shards(path string) ([]string, error) {
-	if !strings.HasSuffix(path, indexEnding) {
-		return nil, nil
+// filesIn are the files of the first set that the folder has.
+func filesIn(repo, folder string, info repoInfo, sets [][]string) ([]string, error) {
+	have, some := map[string]bool{}, false
+	for _, s := range info.Siblings {
+		have[s.Name] = true
+		some = some || strings.HasPrefix(s.Name, folder+"/")
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("hub: %w", err)
-	}
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := json.Unmarshal(text, &index); err != nil {
-		err = fmt.Errorf("hub: %s is not the index of a checkpoint: %w", path, err)
-		return nil, fault.Mark(err, fault.ErrUnsupportedFile)
-	}
-	shards := slices.Compact(slices.Sorted(maps.Values(index.WeightMap)))
-	for _, name := range shards {
-		if !safeName(name) || strings.HasSuffix(name, indexEnding) {
-			err := fmt.Errorf("hub: %s names a shard %q that does not lie beside it", path, brief.Text(name))
-			return nil, fault.Mark(err, fault.ErrUnsupportedFile)
+	var looked []string
+	for _, set := range sets {
+		var files []string
+		for _, file := range set {
+			files = append(files, path.Join(folder, file))
 		}
+		if !slices.ContainsFunc(files, func(file string) bool { return !have[file] }) {
+			return files, nil
+		}
+		looked = append(looked, strings.Join(set, " with "))
 	}
-	return shards, nil
+	if folder != "" && !some {
+		return nil, fault.Mark(fmt.Errorf("hub: %s has no folder %q", repo, brief.Text(folder)), ErrUnknownModel)
+	}
+	err := fmt.Errorf("hub: the folder %q of %s has none of these: %s", brief.Text(folder), repo, strings.Join(looked, "; "))
+	return nil, fault.Mark(err, fault.ErrUnsupportedFile)
 }

@@ -19,6 +19,12 @@ import (
 const endpointVariable = "HUB_TEST_ENDPOINT"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == hub.FetchCommand { // as the program gopherlens
+		if err := hub.Serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	endpoint := os.Getenv(endpointVariable)
 	if endpoint == "" {
 		os.Exit(m.Run())

@@ -1,3 +1,5 @@
+//go:build !gopherlens_cell
+
 package hub
 
 import (
@@ -9,15 +11,6 @@ import (
 
 	"gopherlens/internal/fault"
 )
-
-// backoff is how long to wait between attempts: first, then twice as long each time.
-type backoff struct {
-	first, longest time.Duration
-	attempts       int
-	silence        time.Duration // a download without a byte for so long has failed
-}
-
-var defaultBackoff = backoff{first: time.Second, longest: 30 * time.Second, attempts: 6, silence: time.Minute}
 
 // permanent marks an error that another attempt cannot mend.
 type permanent struct{ error }
