@@ -16,10 +16,12 @@ import (
 // Targets are visited in the reverse of the forward pass, and of each the sources likewise: the
 // last first. What is cut depends on that order. Each edge is a run of the layers from its target
 // on; many are tried at once, as if all before them stayed cut, and again from the first that does
-// not. It is for small models, or much time: SmolLM2-135M has 70,000 edges.
+// not. All edges are for small models, or much time: SmolLM2-135M has 70,000. There From begins
+// with those few that another method has found.
 type ACDC struct {
 	Task
-	Threshold float64 // in the metric's units: 0 or more
+	Threshold float64  // in the metric's units: 0 or more
+	From      *Circuit // where the search begins, such as what [Scores.Greedy] gives; nil for all edges
 }
 
 // Run finds the circuit. [Circuit.Prune] takes out what has no way to the logits any more.
@@ -36,7 +38,10 @@ func (a ACDC) Run(m *hooked.Model, options ...Option) (*Circuit, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &search{runs: r, threshold: a.Threshold, circuit: r.g.All()}
+	s := &search{runs: r, threshold: a.Threshold}
+	if err := s.begin(a.From); err != nil {
+		return nil, err
+	}
 	for _, t := range slices.Backward(r.g.targets) {
 		if err := s.visit(t); err != nil {
 			return nil, err
@@ -52,13 +57,36 @@ type search struct {
 	circuit   *Circuit
 	away      float64
 	visited   int
+	total     int // edges to visit
+}
+
+// begin is the state before the first visit.
+func (s *search) begin(from *Circuit) error {
+	if from == nil {
+		s.circuit, s.total = s.g.All(), s.g.total
+		return nil
+	}
+	if err := from.check(); err != nil {
+		return err
+	}
+	if from.g.shape != s.g.shape {
+		return brief.Errorf("edges: ACDC's From is of %s, the model has %s: take one of this model's graph", from.g, s.g)
+	}
+	numbers, err := s.measure(from)
+	if err != nil {
+		return err
+	}
+	s.circuit, s.total, s.away = from, from.n, math.Abs(numbers[0]-s.clean)
+	return nil
 }
 
 // visit tries to cut the edges into a target.
 func (s *search) visit(t target) error {
-	edges := make([]int, t.reads)
-	for i := range edges {
-		edges[i] = t.first + t.reads - 1 - i
+	var edges []int
+	for i := t.first + t.reads - 1; i >= t.first; i-- {
+		if s.circuit.in[i] {
+			edges = append(edges, i)
+		}
 	}
 	for len(edges) > 0 {
 		tried := edges[:min(s.size, len(edges))]
@@ -81,7 +109,7 @@ func (s *search) visit(t target) error {
 		}
 		edges = edges[kept:]
 		s.visited += kept
-		if err := s.set.report(s.visited, s.g.total); err != nil {
+		if err := s.set.report(s.visited, s.total); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@
 //	Exact             a run for each edge
 //
 // [Scores.Top], [Scores.Greedy] and [Scores.Above] make a [Circuit] of scores; [ACDC] finds one by
-// cutting edges in turn. [Circuit.Prune] takes out edges that lie on no way from input to logits.
+// cutting edges in turn, of all or of such a circuit. [Circuit.Prune] takes out edges that lie on no way from input to logits.
 // [Circuit.Picture] is for plots.CircuitGraph.
 //
 // # What a circuit does
@@ -41,7 +41,8 @@
 // the run itself gives, node after node. Which edges are cut is a run-time value, so circuits of
 // any size take one compiled program a kind of layer, and only the layers and positions from the
 // first that changes are computed. [Task.Faithfulness] and [Task.Completeness] measure one circuit,
-// [Task.Curve] circuits of growing size beside random ones.
+// [Task.Curve] circuits of growing size beside random ones, and [Join] puts the curves of several
+// tasks into one figure.
 //
 // Scores are kept by edge, not by position, as in the papers. Memory: a task holds what all nodes
 // write and the gradient at all that they read, 4 d_model bytes for each node or reader and each

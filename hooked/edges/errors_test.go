@@ -58,6 +58,12 @@ func TestRefused(t *testing.T) {
 		"nil circuit":       {second(task.Faithfulness(m, nil)), "circuit is nil"},
 		"nothing to keep":   {second(with(patching.FromTokens(clean)).Faithfulness(m, g.All())), "nothing to patch"},
 		"NaN threshold":     {second(edges.ACDC{Task: task, Threshold: math.NaN()}.Run(m)), "Threshold NaN"},
+		"from elsewhere":    {second(edges.ACDC{Task: task, From: other.All()}.Run(m)), "take one of this model's graph"},
+		"an empty from":     {second(edges.ACDC{Task: task, From: &edges.Circuit{}}.Run(m)), "circuit is nil"},
+		"no curves":         {second(edges.Join(nil)), "a name for each"},
+		"a nil curve":       {second(edges.Join([]string{"a"}, nil)), "not whole"},
+		"other sizes":       {second(edges.Join([]string{"a", "b"}, curve(3), curve(3, 4))), "the same Sizes"},
+		"two of a name":     {second(edges.Join([]string{"a", "a"}, curve(3), curve(3))), "a name of its own"},
 		"NaN score":         {second(edges.NewScores(g, values)), "is NaN"},
 		"a number short":    {second(edges.NewScores(g, values[1:])), "one for each edge"},
 		"too many edges":    {second(must(task.Scores(m, edges.EAP()))(t).Top(g.Len() + 1)), "want 0 to"},
@@ -75,4 +81,9 @@ func TestRefused(t *testing.T) {
 	if err := run(m, task, edges.WithContext(cancelled)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled run returned %v", err)
 	}
+}
+
+// curve is a curve of sizes.
+func curve(sizes ...int) *edges.Curve {
+	return &edges.Curve{Sizes: sizes, Faithfulness: make([]float64, len(sizes)), Completeness: make([]float64, len(sizes))}
 }

@@ -49,3 +49,26 @@ func ExampleTask_Curve() {
 	// [10 20 41 84 172] [circuit all but the circuit random circuits]
 	// <nil>
 }
+
+// The curves of two tasks in one figure.
+func ExampleJoin() {
+	model := hooked.Must(hooked.FromPretrained("../testdata/arch/gpt2", hooked.DefaultProcessing))
+	sizes := edges.Sizes(10, 172, 5)
+	var curves []*edges.Curve
+	for _, answers := range []hooked.Tokens{{{3, 4}}, {{8, 2}}} {
+		task := edges.Task{
+			Base:   hooked.Tokens{{5, 9, 12, 7}},
+			Source: patching.FromTokens(hooked.Tokens{{5, 9, 30, 7}}),
+			Metric: hooked.LogitDiff(answers),
+		}
+		scores := hooked.Must(task.Scores(model, edges.EAP()))
+		curves = append(curves, hooked.Must(task.Curve(model, edges.Curving{Sizes: sizes, Pick: scores.Greedy})))
+	}
+	joined := hooked.Must(edges.Join([]string{"3 or 4", "8 or 2"}, curves...))
+	fmt.Println(joined.AxisLabels(0))
+	figure := plots.Line(joined, plots.Axes{XName: "edges", YName: "share of the metric"})
+	fmt.Println(figure.Err())
+	// Output:
+	// [3 or 4 8 or 2 3 or 4 without it 8 or 2 without it]
+	// <nil>
+}

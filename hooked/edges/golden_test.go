@@ -151,6 +151,11 @@ func TestACDC(t *testing.T) {
 			if got := circuit.Names(); !slices.Equal(got, e.ACDC.Edges) {
 				t.Errorf("in batches of %d bytes ACDC keeps %d edges %v, want %d %v", bytes, len(got), got, len(e.ACDC.Edges), e.ACDC.Edges)
 			}
+			all := must(edges.GraphOf(m))(t).All()
+			same := must(edges.ACDC{Task: task, Threshold: e.ACDC.Threshold, From: all}.Run(m, edges.BatchBytes(bytes)))(t)
+			if !slices.Equal(same.Names(), circuit.Names()) {
+				t.Errorf("from all edges ACDC keeps %v, and %v unless told so", same, circuit)
+			}
 		}
 	})
 }

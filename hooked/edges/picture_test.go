@@ -2,6 +2,7 @@ package edges_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"gopherlens/hooked"
@@ -65,6 +66,27 @@ func TestProgress(t *testing.T) {
 		}))
 		if err != nil || done != total || total == 0 {
 			t.Errorf("%s: progress ends with %d of %d (%v)", what, done, total, err)
+		}
+	}
+}
+
+// TestJoined checks the rows of curves that are put together, by hand, and that they are drawn with
+// a line and a name for each.
+func TestJoined(t *testing.T) {
+	a := &edges.Curve{Sizes: []int{2, 9}, Faithfulness: []float64{0.25, 1}, Completeness: []float64{0.5, 0}}
+	b := &edges.Curve{Sizes: []int{2, 9}, Faithfulness: []float64{0.75, 1.5}, Completeness: []float64{-1, 0.125}}
+	j := must(edges.Join([]string{"IOI", "greater"}, a, b))(t)
+	if got, want := j.Float32s(), []float32{0.25, 1, 0.75, 1.5, 0.5, 0, -1, 0.125}; !slices.Equal(got, want) || !slices.Equal(j.Shape(), []int{4, 2}) {
+		t.Errorf("the rows are %v of shape %v, want %v", got, j.Shape(), want)
+	}
+	if got, want := j.AxisLabels(0), []string{"IOI", "greater", "IOI without it", "greater without it"}; !slices.Equal(got, want) {
+		t.Errorf("the lines are called %q, want %q", got, want)
+	}
+	figure := plots.Line(j, plots.Axes{XName: "edges", YName: "share of the metric"})
+	svg := string(must(figure.SVG())(t))
+	for _, name := range append(j.AxisLabels(0), j.AxisLabels(1)...) {
+		if !strings.Contains(svg, name) {
+			t.Errorf("the figure does not name %q", name)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package edges_test
 
 import (
+	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -230,5 +232,34 @@ func TestPicked(t *testing.T) {
 		if again := must(edges.ParseEdge(e.String()))(t); again != e || must(g.Number(again))(t) != i {
 			t.Errorf("edge %d is %s, read as %s", i, e, again)
 		}
+	}
+}
+
+// TestACDCFrom checks that ACDC from a circuit cuts and keeps what the rule says, an edge at a time.
+func TestACDCFrom(t *testing.T) {
+	m := must(hooked.FromPretrained("../testdata/native/attn_only_2l", hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
+	clean, corrupted, answers := pairs(m, 2, 5)
+	task := edges.Task{Base: clean, Source: patching.FromTokens(corrupted), Metric: hooked.LogitDiff(answers)}
+	from := must(must(edges.GraphOf(m))(t).Random(40, 5))(t)
+	metric := func(c *edges.Circuit) float64 { return must(task.Metrics(m, []*edges.Circuit{c}))(t)[0] }
+	base := metric(from.Graph().All())
+	const threshold = 0.003
+	want, away := from, math.Abs(metric(from)-base)
+	for _, e := range slices.Backward(from.Edges()) {
+		less := must(want.Without(e))(t)
+		if now := math.Abs(metric(less) - base); now-away < threshold {
+			want, away = less, now
+		}
+	}
+	if want.Len() == 0 || want.Len() == from.Len() {
+		t.Fatalf("%d of %d edges are kept, which tells nothing", want.Len(), from.Len())
+	}
+	done, total := 0, 0
+	got := must(edges.ACDC{Task: task, Threshold: threshold, From: from}.Run(m, edges.OnProgress(func(d, n int) { done, total = d, n })))(t)
+	if !slices.Equal(got.Names(), want.Names()) {
+		t.Errorf("kept are %v, want %v", got, want)
+	}
+	if done != from.Len() || total != from.Len() {
+		t.Errorf("progress ends with %d of %d, want all %d edges of the circuit", done, total, from.Len())
 	}
 }

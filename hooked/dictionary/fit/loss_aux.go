@@ -17,7 +17,7 @@ func revival(p dictionary.Pass, pre, dead, missed *graph.Node, from, to int) *gr
 	most := p.Config.DIn / 2
 	n := graph.ReduceAllSum(graph.ConvertDType(dead, dtypes.Int32))
 	mask := graph.BroadcastToDims(alike(dead, pre), pre.Shape().Dimensions...)
-	chosen := largest.Among(mask, pre, graph.MinScalar(n, int32(most)))
+	chosen := largest.Among(mask, pre, graph.MinScalar(n, int32(most)), most)
 	acts := where(chosen, pre)
 	if p.Config.RescaleByNorm {
 		acts = graph.Div(acts, alike(features(norms(p), from, to, 0), acts))

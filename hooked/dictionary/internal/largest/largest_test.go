@@ -1,6 +1,7 @@
 package largest_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -16,7 +17,7 @@ import (
 	_ "gopherlens/xla"
 )
 
-// Among chooses what sorting chooses, of numbers of both signs, zeros, and equal ones.
+// Among chooses what sorting chooses, of numbers and zeros of both signs, and equal ones.
 func TestAmongEqualsSorting(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	const rows, n = 40, 33
@@ -28,13 +29,16 @@ func TestAmongEqualsSorting(t *testing.T) {
 			if random.IntN(3) == 0 {
 				x[i][j] = float32(random.IntN(5) - 2)
 			}
+			if random.IntN(5) == 0 {
+				x[i][j] = float32(math.Copysign(0, -1))
+			}
 			mask[i][j] = random.IntN(2) == 0 || j < 5
 		}
 	}
 	golden.OnBackends(t, func(t *testing.T, be compute.Backend) {
 		for _, k := range []int{0, 1, 3, 5} {
 			out, err := graph.CallOnce(be, func(mask, x *graph.Node) *graph.Node {
-				chosen := largest.Among(mask, x, graph.Scalar(x.Graph(), dtypes.Int32, k))
+				chosen := largest.Among(mask, x, graph.Scalar(x.Graph(), dtypes.Int32, k), 7)
 				return graph.ConvertDType(chosen, dtypes.Int32)
 			}, mask, x)
 			if err != nil {
