@@ -63,6 +63,19 @@ func TestUnnamedModel(t *testing.T) {
 	}
 }
 
+// TestProgressVariable sets a variable to what means nothing.
+func TestProgressVariable(t *testing.T) {
+	cfg := hooked.Config{NLayers: 2, DModel: 8, NCtx: 8, DHead: 4, NHeads: 2, DMLP: 16, DVocab: 10, ActFn: hooked.ReLU, Normalization: hooked.LN}
+	t.Setenv("GOPHERLENS_PROGRESS", "no")
+	if _, err := hooked.New(cfg, hooked.LoadOptions{Backend: golden.PureGo(t)}); err == nil || !strings.Contains(err.Error(), `GOPHERLENS_PROGRESS="no": off does without`) {
+		t.Errorf("error %v", err)
+	}
+	t.Setenv("GOPHERLENS_PROGRESS", "off")
+	if _, err := hooked.New(cfg, hooked.LoadOptions{Backend: golden.PureGo(t)}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestUncalledFunctions gives functions where what they return is meant.
 func TestUncalledFunctions(t *testing.T) {
 	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))

@@ -16,6 +16,7 @@ import (
 	"gopherlens/internal/corpora"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
+	"gopherlens/internal/underway"
 )
 
 // A finding is one line of the doctor's report.
@@ -190,7 +191,7 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 	f := finding{Name: "backend", Needed: true}
 	choice, err := backend.Choose()
 	if err != nil {
-		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset the variable"
 		return []finding{f}
 	}
 	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
@@ -199,7 +200,15 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 		f.Detail += " does not compute: " + strings.TrimSpace(string(output)+" "+err.Error())
 		f.Mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
 	}
-	return []finding{f, checkNotebooks()}
+	return append([]finding{f, checkNotebooks()}, checkProgress()...)
+}
+
+// checkProgress tells of a variable that stops every model from being loaded.
+func checkProgress() []finding {
+	if err := underway.Check(); err != nil {
+		return []finding{{Name: "progress in notebooks", Needed: true, Detail: err.Error(), Mend: "correct or unset the variable"}}
+	}
+	return nil
 }
 
 // checkNotebooks says what computes in a notebook's cell.
@@ -208,7 +217,7 @@ func checkNotebooks() finding {
 	choice, err := backend.ChooseInNotebook()
 	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
 	if err != nil {
-		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset the variable"
 	}
 	return f
 }

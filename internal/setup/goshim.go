@@ -26,7 +26,7 @@ if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@
 
 # A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go).
 case "$GOPHERLENS_RESIDENT $GOFLAGS" in
-off* | *-tags=*) ;;
+"off "* | *-tags=*) ;;
 *) export GOFLAGS="$GOFLAGS -tags=gopherlens_cell" ;;
 esac
 
