@@ -26,7 +26,7 @@ import (
 //	go test -tags browser ./plots -run Browser
 
 var (
-	shots    = flag.String("shots", "", "folder for screenshots of every cell")
+	shots    = flag.String("shots", "", "an absolute folder for screenshots of every cell")
 	notebook = flag.String("notebook", "", "an executed notebook to check instead of the samples")
 	figures  = flag.String("figures", "", "a regular expression: only the samples whose names it finds")
 )

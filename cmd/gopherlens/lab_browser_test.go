@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	shots  = flag.String("shots", "", "folder for a screenshot of each cell")
+	shots  = flag.String("shots", "", "an absolute folder for a screenshot of each cell")
 	saying = flag.String("steps", "", "only the steps whose names begin so, besides the README's cells")
 )
 
