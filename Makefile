@@ -64,10 +64,13 @@ test-fleet: setup
 test-devices: setup
 	GOPHERLENS_SETUP=done GOPHERLENS_TEST_DEVICES=whole go test -timeout=90m ./hooked -run TestDevices
 
-# Every figure of the gallery in a real browser: apt-get install chromium nodejs npm.
+# In a real browser (apt-get install chromium nodejs npm): a notebook of the lab with the README's cells, the commonest
+# mistakes, an interrupt, a set-up beside it that builds bin/gopherlens anew, and a restart; then every figure of the
+# gallery. BROWSER_FLAGS='-shots /tmp/shots' takes pictures.
 .PHONY: browser
 browser: setup
-	go test $(TEST_FLAGS) -tags browser ./plots -run Browser -notebook $(CURDIR)/notebooks/00_gallery.ipynb
+	go test $(TEST_FLAGS) -tags browser ./cmd/gopherlens -run LabInBrowser -v $(BROWSER_FLAGS)
+	go test $(TEST_FLAGS) -tags browser ./plots -run Browser -notebook $(CURDIR)/notebooks/00_gallery.ipynb $(BROWSER_FLAGS)
 
 # What a change must pass before it is committed, and what continuous integration runs.
 check: lint test

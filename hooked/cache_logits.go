@@ -209,7 +209,7 @@ func (m *Model) tokenIDs(tokens any) (ids Tokens, rank int, err error) {
 		ids, rank = v, 2
 	}
 	if len(ids) == 0 || len(ids[0]) == 0 {
-		return nil, 0, fmt.Errorf("tokens of type %T: want a text, a token id, []int (one a prompt) or Tokens (one a position), not empty", tokens)
+		return nil, 0, fmt.Errorf("tokens of type %s: want a text, a token id, []int (one a prompt) or Tokens (one a position), not empty", typeOf(tokens))
 	}
 	return ids, rank, nil
 }

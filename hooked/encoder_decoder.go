@@ -293,7 +293,7 @@ func textOrTokens(input any, what string, tokensOf func(...string) (Tokens, [][]
 	case []int:
 		return Tokens{v}, nil, nil
 	}
-	return nil, nil, brief.Errorf("%s of type %T: want a string, []string, hooked.Tokens, [][]int or []int", what, input)
+	return nil, nil, brief.Errorf("%s of type %s: want a string, []string, hooked.Tokens, [][]int or []int", what, typeOf(input))
 }
 
 // ofTwoTexts says of which text the attention mask is: the source's. That of the target is known

@@ -193,6 +193,9 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, li
 
 // backend is the backend asked for, or the process's own, and why.
 func (o LoadOptions) backend() (compute.Backend, string, error) {
+	if err := underway.Check(); err != nil {
+		return nil, "", err
+	}
 	be, why := o.Backend, "given by the program"
 	if be == nil {
 		own, choice, err := backend.New()

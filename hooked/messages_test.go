@@ -62,3 +62,36 @@ func TestUnnamedModel(t *testing.T) {
 		t.Errorf("the axes of logits are %v", axes)
 	}
 }
+
+// TestProgressVariable sets a variable to what means nothing.
+func TestProgressVariable(t *testing.T) {
+	cfg := hooked.Config{NLayers: 2, DModel: 8, NCtx: 8, DHead: 4, NHeads: 2, DMLP: 16, DVocab: 10, ActFn: hooked.ReLU, Normalization: hooked.LN}
+	t.Setenv("GOPHERLENS_PROGRESS", "no")
+	if _, err := hooked.New(cfg, hooked.LoadOptions{Backend: golden.PureGo(t)}); err == nil || !strings.Contains(err.Error(), `GOPHERLENS_PROGRESS="no": off does without`) {
+		t.Errorf("error %v", err)
+	}
+	t.Setenv("GOPHERLENS_PROGRESS", "off")
+	if _, err := hooked.New(cfg, hooked.LoadOptions{Backend: golden.PureGo(t)}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUncalledFunctions gives functions where what they return is meant.
+func TestUncalledFunctions(t *testing.T) {
+	m := load(t, "gpt2", hooked.NoProcessing, golden.PureGo(t))
+	cache := hooked.Must(m.Cache([]int{1, 2}))
+	for want, err := range map[string]error{
+		"func(...int) hooked.Intervention, a function (to have what it returns, call it: hooked.ZeroHead(...))": ofAny(m.Cache([]int{1}, hooked.Names(hooked.ZeroHead))),
+		"(to have what it returns, call it: hooked.Zero(...))":                                                  ofAny(m.Run([]int{1}, hooked.Edit(hooked.Zero, hooked.Zero()))),
+		"(to have what it returns, call it: x.At(...))":                                                         ofAny(cache.Lookup(hooked.AttnZ.At)),
+		"(to have what it returns, call it: x.InEncoder())":                                                     ofAny(cache.Lookup(hooked.AttnZ.InEncoder)),
+		"(to have what it returns, call it: hooked.Replace(...))":                                               ofAny(cache.Lookup("q", hooked.Replace[float64])),
+		"(to have what it returns, call it: f())":                                                               ofAny(m.Run(func() string { return "text" })),
+		"input of type func() string: ":                                                                         ofAny(m.Run((func() string)(nil))),
+		"input of type int: ":                                                                                   ofAny(m.Run(5)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want one with %q", err, want)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func (m *Model) tokensOf(input any, r request) (Tokens, error) {
 	case []string:
 		return m.toTokens(v, r)
 	}
-	return nil, brief.Errorf("input of type %T: want a string, []string, hooked.Tokens, [][]int, []int, or with StartAtLayer a *hooked.Tensor", input)
+	return nil, brief.Errorf("input of type %s: want a string, []string, hooked.Tokens, [][]int, []int, or with StartAtLayer a *hooked.Tensor", typeOf(input))
 }
 
 func (m *Model) toTokens(texts []string, r request) (Tokens, error) {

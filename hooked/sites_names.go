@@ -80,7 +80,7 @@ func parseShort(name string, layerAndType []any) (shortName, error) {
 		case isPart && short.part == "":
 			short.part = part
 		default:
-			return short, brief.Errorf("hook name %q: after the name stand at most a layer (int) and a part (string), got %v of type %T", name, arg, arg)
+			return short, brief.Errorf("hook name %q: after the name stand at most a layer (int) and a part (string), got %v of type %s", name, arg, typeOf(arg))
 		}
 	}
 	if strings.Contains(name, ".") || strings.HasPrefix(name, "hook_") && short.layer == "" {
@@ -162,7 +162,7 @@ func (c Config) oneSite(name any, layerAndPart []any) (Site, error) {
 	case Site:
 		return c.oneOf(v, layerAndPart)
 	}
-	return Site{}, brief.Errorf("one site is meant by a hook name (string) or a hooked.Site, not by %T", name)
+	return Site{}, brief.Errorf("one site is meant by a hook name (string) or a hooked.Site, not by %s", typeOf(name))
 }
 
 func (c Config) oneOf(s Site, layer []any) (Site, error) {

@@ -53,7 +53,7 @@ func (c Config) resolve(sel Selector, all []Site) ([]Site, error) {
 	case []Site:
 		return resolveEach(c, v)
 	}
-	return nil, brief.Errorf("a selector of type %T: want a hook name, a glob, a Site, func(string) bool, or a slice of these", sel)
+	return nil, brief.Errorf("a selector of type %s: want a hook name, a glob, a Site, func(string) bool, or a slice of these", typeOf(sel))
 }
 
 // matched are the sites that a function of the user's chooses.

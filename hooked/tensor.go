@@ -176,7 +176,7 @@ func (t *Tensor) At(indices ...any) *Tensor {
 			out = out.gather(axis, v)
 			axis++
 		default:
-			fail("index %v of type %T: want an int, hooked.All, a hooked.Range or a []int", index, index)
+			fail("index %v of type %s: want an int, hooked.All, a hooked.Range or a []int", index, typeOf(index))
 		}
 	}
 	return out

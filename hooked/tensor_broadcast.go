@@ -218,7 +218,7 @@ func (t *Tensor) operand(value any) *Tensor {
 	case float64:
 		return t.number(v)
 	}
-	fail("%v of type %T: want a number or a *Tensor", value, value)
+	fail("%v of type %s: want a number or a *Tensor", value, typeOf(value))
 	return nil
 }
 

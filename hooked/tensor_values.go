@@ -25,7 +25,7 @@ func flatValue(value any) (flat any, dims []int, err error) {
 	v := reflect.ValueOf(value)
 	element, ok := elementType(v)
 	if !ok {
-		return nil, nil, brief.Errorf("%v of type %T: want a number, slices of numbers, a *Tensor or an *Array", value, value)
+		return nil, nil, brief.Errorf("%v of type %s: want a number, slices of numbers, a *Tensor or an *Array", value, typeOf(value))
 	}
 	dims = dimsOf(v)
 	switch kind := element.Kind(); {

@@ -6,19 +6,17 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"gopherlens/internal/browser"
 	"gopherlens/plots"
 )
 
@@ -26,14 +24,9 @@ import (
 // own:
 //
 //	go test -tags browser ./plots -run Browser
-//
-// It installs playwright-core (pinned in browser/package.json) and, unless the
-// repository's .venv has it, JupyterLab, into the folder browser.
-
-const jupyterLabVersion = "4.6.6"
 
 var (
-	shots    = flag.String("shots", "", "folder for screenshots of every cell")
+	shots    = flag.String("shots", "", "an absolute folder for screenshots of every cell")
 	notebook = flag.String("notebook", "", "an executed notebook to check instead of the samples")
 	figures  = flag.String("figures", "", "a regular expression: only the samples whose names it finds")
 )
@@ -41,73 +34,19 @@ var (
 // TestBrowser draws every figure in JupyterLab, offline: not trusted, trusted,
 // and dark; and opens every page that WriteHTML saves.
 func TestBrowser(t *testing.T) {
-	job := map[string]any{"chromium": chromium(t), "shots": *shots}
-	installPlaywright(t)
+	job := map[string]any{"shots": *shots}
 	root := t.TempDir()
 	books := notebooks(t, root)
 	job["lab"], job["notebooks"], job["pages"] = startLab(t, root, false), books, []string{}
 	if *notebook == "" {
 		job["pages"] = pages(t, root)
 	}
-	runCheck(t, job)
+	browser.Run(t, "figures.mjs", job)
 	job["lab"], job["notebooks"], job["pages"] = startLab(t, root, true), books[:1], []string{}
-	runCheck(t, job)
+	browser.Run(t, "figures.mjs", job)
 }
 
-// chromium finds the browser or says how to get it.
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("Chromium is missing; on Debian: apt-get install chromium")
-	return ""
-}
-
-func installPlaywright(t *testing.T) {
-	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		t.Fatal("node and npm are missing; on Debian: apt-get install nodejs npm")
-	}
-	if _, err := os.Stat("browser/node_modules/playwright-core"); err == nil {
-		return
-	}
-	command(t, "browser", "npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
-}
-
-func command(t *testing.T, dir, name string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-}
-
-// jupyter finds JupyterLab in the repository's own environment, or makes one.
-func jupyter(t *testing.T) string {
-	t.Helper()
-	for _, venv := range []string{"../.venv", "browser/.venv"} {
-		path, err := filepath.Abs(filepath.Join(venv, "bin", "jupyter"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(path + "-lab"); err == nil {
-			return path
-		}
-	}
-	command(t, "browser", "python3", "-m", "venv", ".venv")
-	command(t, "browser", ".venv/bin/pip", "install", "--quiet", "jupyterlab=="+jupyterLabVersion)
-	path, err := filepath.Abs("browser/.venv/bin/jupyter")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// book is a notebook as browser/check.mjs wants to know it.
+// book is a notebook as internal/browser/figures.mjs wants to know it.
 type book struct {
 	Path    string `json:"path"`
 	Trusted bool   `json:"trusted"`
@@ -227,7 +166,7 @@ func trust(t *testing.T, root string, env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(jupyter(t), append([]string{"trust"}, files...)...)
+	cmd := exec.Command(browser.Jupyter(t), append([]string{"trust"}, files...)...)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("jupyter trust: %v\n%s", err, out)
@@ -236,8 +175,8 @@ func trust(t *testing.T, root string, env []string) {
 
 func serve(t *testing.T, root string, env []string) string {
 	t.Helper()
-	port := freePort(t)
-	cmd := exec.Command(jupyter(t), "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
+	port := browser.FreePort(t)
+	cmd := exec.Command(browser.Jupyter(t), "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
 		"--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.root_dir="+root)
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -259,28 +198,4 @@ func serve(t *testing.T, root string, env []string) string {
 	}
 	t.Fatal("JupyterLab did not answer within a minute")
 	return ""
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func runCheck(t *testing.T, job map[string]any) {
-	t.Helper()
-	arg, err := json.Marshal(job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", "check.mjs", string(arg))
-	cmd.Dir = "browser"
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v (on %s)\n%s", err, runtime.GOOS, out)
-	}
 }

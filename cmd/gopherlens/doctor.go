@@ -16,6 +16,7 @@ import (
 	"gopherlens/internal/corpora"
 	"gopherlens/internal/hub"
 	"gopherlens/internal/setup"
+	"gopherlens/internal/underway"
 )
 
 // A finding is one line of the doctor's report.
@@ -194,7 +195,7 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 	f := finding{Name: "backend", Needed: true}
 	choice, err := backend.Choose()
 	if err != nil {
-		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset the variable"
 		return []finding{f}
 	}
 	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
@@ -205,10 +206,18 @@ func checkBackend(ctx context.Context, s *setup.Setup) []finding {
 	if err != nil {
 		f.Detail += " does not compute: " + strings.TrimSpace(complaint.String()+" "+err.Error())
 		f.Mend = "remove the plugin's file, then: make setup; GOMLX_BACKEND=go does without"
-		return []finding{f, checkNotebooks()}
+	} else {
+		f.Detail += ", " + strings.TrimSpace(string(output))
 	}
-	f.Detail += ", " + strings.TrimSpace(string(output))
-	return []finding{f, checkNotebooks()}
+	return append([]finding{f, checkNotebooks()}, checkProgress()...)
+}
+
+// checkProgress tells of a variable that stops every model from being loaded.
+func checkProgress() []finding {
+	if err := underway.Check(); err != nil {
+		return []finding{{Name: "progress in notebooks", Needed: true, Detail: err.Error(), Mend: "correct or unset the variable"}}
+	}
+	return nil
 }
 
 // checkNotebooks says what computes in a notebook's cell.
@@ -217,7 +226,7 @@ func checkNotebooks() finding {
 	choice, err := backend.ChooseInNotebook()
 	f.Detail = fmt.Sprintf("%s (%s)", choice.Config, choice.Why)
 	if err != nil {
-		f.Detail, f.Mend = err.Error(), "correct or unset GOMLX_BACKEND"
+		f.Detail, f.Mend = err.Error(), "correct or unset the variable"
 	}
 	return f
 }

@@ -106,6 +106,18 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// A wrong value of the variable that does without the worker is refused outside a notebook, too.
+func TestChooseRefusesSwitch(t *testing.T) {
+	for _, notebook := range []string{"", "p"} {
+		isolate(t)
+		t.Setenv("GONB_PIPE", notebook)
+		t.Setenv(backend.ResidentEnv, "OFF")
+		if _, err := backend.Choose(); err == nil || !strings.Contains(err.Error(), `GOPHERLENS_RESIDENT="OFF": off does without the resident worker`) {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 func TestChooseRefuses(t *testing.T) {
 	tests := []struct {
 		name, config string

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
+
+	"gopherlens/internal/switches"
 )
 
 // Names under which backends register themselves with GoMLX.
@@ -55,7 +57,11 @@ func chooseIn(notebook bool) (Choice, error) {
 	if len(linked) == 0 {
 		return Choice{}, fmt.Errorf("no GoMLX backend is linked into this program; import one, such as %q", "gopherlens/xla")
 	}
-	if !notebook && !workerOnly(linked) || !throughWorker(linked) {
+	off, err := switches.Off(ResidentEnv, "the resident worker")
+	if err != nil {
+		return Choice{}, err
+	}
+	if !notebook && !workerOnly(linked) || off || !slices.Contains(linked, residentName) {
 		return choose(linked)
 	}
 	// The worker links the real backends; this process need not.
@@ -68,12 +74,6 @@ func chooseIn(notebook bool) (Choice, error) {
 		why += " (" + ResidentEnv + "=off to do without)"
 	}
 	return Choice{Config: residentName + ":" + inner.Config, Why: why}, nil
-}
-
-// throughWorker tells whether a notebook's cell should compute in the resident
-// worker.
-func throughWorker(linked []string) bool {
-	return slices.Contains(linked, residentName) && os.Getenv(ResidentEnv) != "off"
 }
 
 // workerOnly tells whether a program links the resident client and no backend

@@ -1,10 +1,8 @@
 package codecache
 
 import (
-	"os"
-
-	"gopherlens/internal/brief"
 	"gopherlens/internal/cachedir"
+	"gopherlens/internal/switches"
 )
 
 const (
@@ -24,12 +22,8 @@ const (
 
 // limit is the bound in bytes, 0 if there is to be no cache.
 func limit() (int64, error) {
-	switch v := os.Getenv(OffEnv); v {
-	case "":
-	case "off":
-		return 0, nil
-	default:
-		return 0, brief.Errorf("%s=%q: off does without compiled programs on disk, unset keeps them", OffEnv, v)
+	if off, err := switches.Off(OffEnv, "a store of compiled programs on disk"); off || err != nil {
+		return 0, err
 	}
 	gb, err := cachedir.Gigabytes(LimitEnv, defaultGB)
 	return int64(gb * gigabyte), err

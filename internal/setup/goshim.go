@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,7 +26,7 @@ if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@
 
 # A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go).
 case "$GOPHERLENS_RESIDENT $GOFLAGS" in
-off* | *-tags=*) ;;
+"off "* | *-tags=*) ;;
 *) export GOFLAGS="$GOFLAGS -tags=gopherlens_cell" ;;
 esac
 
@@ -47,15 +48,15 @@ else
 			echo "$name: no package of this name that is known here has what the cell takes from it: look at the name behind the dot, or import the package"
 		fi
 	done
-	case "$output" in *': declared and not used: '*)
-		echo "Go builds nothing with a variable that nobody reads: use it, take it out, or write _ in its place" ;;
-	esac
-	case "$output" in *' is not used'*)
-		echo "a cell shows only what it prints: fmt.Println(...), or the Show method of a figure" ;;
-	esac
+	printf '%s\n' "$output" | awk -f "${0%/*}/explain.awk" main.go -
 fi
 exit $status
 `
+
+// explainText is what the go command says of errors that it need not remember other cells for.
+//
+//go:embed explain.awk
+var explainText string
 
 // A goCommand is the Go installation that cells are compiled with.
 type goCommand struct {
@@ -81,9 +82,10 @@ func (g goCommand) shim() string {
 	return strings.ReplaceAll(goShimText, "@GO@", filepath.Join(g.bin(), "go"))
 }
 
-// shimTexts are the commands that the kernel finds before those that they call, by name.
+// shimTexts are the commands that the kernel finds before those that they call, and what they use, by
+// name.
 func (s *Setup) shimTexts(g goCommand) map[string]string {
-	return map[string]string{"go": g.shim(), "goimports": s.importShim()}
+	return map[string]string{"go": g.shim(), "explain.awk": explainText, "goimports": s.importShim()}
 }
 
 // hasShims tells whether the kernel's commands are in place.

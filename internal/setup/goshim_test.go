@@ -20,6 +20,9 @@ func TestGoShim(t *testing.T) {
 	if err := os.WriteFile(shim, []byte(g.shim()), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "explain.awk"), []byte(explainText), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	build := func(source string) (string, error) {
 		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\n"+source), 0o644); err != nil {
 			t.Fatal(err)
@@ -58,6 +61,52 @@ func TestGoShim(t *testing.T) {
 	}
 	if out, err := exec.Command(shim, "env", "GOROOT").Output(); err != nil || strings.TrimSpace(string(out)) != g.Root {
 		t.Errorf("go env: %v, printed %q", err, out)
+	}
+}
+
+// Go's errors about this module's types, as Go 1.26 writes them, are explained by what to write.
+func TestExplain(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "explain.awk")
+	if err := os.WriteFile(script, []byte(explainText), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ source, said, want string }{
+		{"\tmodel.Run(text, hooked.ZeroHead)", "18: cannot use hooked.ZeroHead (value of type func(heads ...int) hooked.Intervention) as hooked.Option value in argument to model.Run",
+			`hooked.ZeroHead is a function that makes an edit, which is given with its site: hooked.Edit("z", hooked.ZeroHead(heads ...int))`},
+		{"\tmodel.Run(text, hooked.ZeroHead(3))", "18: cannot use hooked.ZeroHead(3) (value of struct type hooked.Intervention) as hooked.Option value in argument to model.Run",
+			`an edit is given with the site that it changes: hooked.Edit("z", hooked.ZeroHead(3))`},
+		{"\thooked.Edit(\"z\", hooked.ZeroHead)", "13: func(heads ...int) hooked.Intervention does not satisfy func(*graph.Node, hooked.Site) *graph.Node | hooked.Intervention (func(heads ...int) hooked.Intervention missing in func(*github.com/gomlx/gomlx/core/graph.Node, gopherlens/hooked.Site) *github.com/gomlx/gomlx/core/graph.Node | gopherlens/hooked.Intervention)",
+			`hooked.ZeroHead is a function that makes an edit: call it, with (heads ...int)`},
+		{"\thooked.Edit(\"z\", hooked.Edit(\"z\", x))", "13: hooked.Option does not satisfy func(*graph.Node, hooked.Site) *graph.Node | hooked.Intervention (hooked.Option missing in",
+			`what stands there makes an option by itself: give it to the run without hooked.Edit around it`},
+		{"", "1: cannot use steer.AddTo (value of type func(v *steer.Vector, strength float64, at ...hooked.Entries) hooked.Option) as hooked.Option value in argument to model.Run",
+			`steer.AddTo is a function that makes an option: call it, steer.AddTo(v *steer.Vector, strength float64, at ...hooked.Entries)`},
+		{"", "1: in call to model.Run, type func[V hooked.Values](value V, at ...hooked.Entries) hooked.Intervention of hooked.Replace does not match hooked.Option (cannot infer V)",
+			`hooked.Replace is a function that makes an edit, which is given with its site: hooked.Edit("z", hooked.Replace(value V, at ...hooked.Entries))`},
+		{"", "1: cannot use hooked.Pos(-1) (value of struct type hooked.Entries) as hooked.Option value in argument to model.Run",
+			`hooked.Pos(-1) picks entries, and stands in what changes or reads them: hooked.Edit("z", hooked.Zero(hooked.Pos(-1)))`},
+		{"", "1: in call to model.Run, type func[P hooked.Pick](picks ...P) hooked.Entries of hooked.Pos does not match hooked.Option (cannot infer P)",
+			`hooked.Pos is a function that picks entries of a site: call it, in what changes or reads them, as in hooked.Zero(hooked.Pos(3))`},
+		{"", "1: assignment mismatch: 1 variable but model.Run returns 2 values",
+			`model.Run returns an error behind what it makes: hooked.Must(model.Run(...)) takes it off, and stops the cell if there is one`},
+		{"", "1: assignment mismatch: 2 variables but model.RunWithCache returns 3 values",
+			`model.RunWithCache returns an error behind what it makes: hooked.Must2(model.RunWithCache(...)) takes it off, and stops the cell if there is one`},
+		{"", `1: multiple-value model.Run("x") (value of type (*hooked.Tensor, error)) in single-value context`,
+			`model.Run("x") returns an error, too: hooked.Must(model.Run("x")) takes it off, and stops the cell if there is one`},
+		{"", "1: too many arguments in call to hooked.Must", `hooked.Must2 is for what returns two values and an error`},
+		{"", "1: assignment mismatch: 3 variables but model.Run returns 2 values", ""},
+		{"", `1: cannot use "a" (untyped string constant) as int value in argument to f`, ""},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n"+c.source+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		awk := exec.Command("awk", "-f", script, "main.go", "-")
+		awk.Dir, awk.Stdin = dir, strings.NewReader("# gopherlens\n./main.go:2:"+c.said+"\n")
+		out, err := awk.CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != c.want {
+			t.Errorf("%s: %v, explained by\n%s\nwant\n%s", c.said, err, got, c.want)
+		}
 	}
 }
 

@@ -15,10 +15,22 @@ import (
 
 	"github.com/janpfeifer/gonb/gonbui"
 	"github.com/janpfeifer/gonb/gonbui/protocol"
+
+	"gopherlens/internal/switches"
 )
 
 // Variable is the environment's variable that turns the lines off.
 const Variable = "GOPHERLENS_PROGRESS"
+
+// Check refuses a value of [Variable] that has no meaning.
+func Check() error {
+	_, err := off()
+	return err
+}
+
+func off() (bool, error) {
+	return switches.Off(Variable, "the line below a cell that says what takes its time")
+}
 
 // How long a step is awaited in silence, and how often its line is written anew.
 const (
@@ -69,7 +81,7 @@ func (s *Step) text() string {
 
 // cell is the teller of this process, nil where nobody would see it.
 var cell = sync.OnceValue(func() *teller {
-	if !gonbui.IsNotebook || os.Getenv(Variable) == "off" {
+	if silent, _ := off(); silent || !gonbui.IsNotebook {
 		return nil
 	}
 	return &teller{show: newPlace(), notify: interrupted}

@@ -1,7 +1,7 @@
 // Opens executed notebooks in JupyterLab in Chromium, cut off from the network,
 // and checks that every figure is drawn and answers. Usage:
 //
-//	node check.mjs '{"chromium": …, "lab": "http://127.0.0.1:…", "shots": DIR,
+//	node figures.mjs '{"chromium": …, "lab": "http://127.0.0.1:…", "shots": DIR,
 //	  "notebooks": [{"path": …, "trusted": bool, "dark": bool}], "pages": ["file://…"]}'
 //
 // It prints one line per fault and ends with 1 if there were any.
