@@ -63,23 +63,55 @@ const longestSorted = 1 << 17
 
 // sorts reports whether x is on a backend that sorts rows quickly.
 func sorts(x *graph.Node) bool {
+	return x.Shape().Dim(-1) <= longestSorted && strings.Contains(described(x), "xla")
+}
+
+// described is what x's backend says of itself.
+func described(x *graph.Node) string {
 	be := x.Graph().Backend()
-	return x.Shape().Dim(-1) <= longestSorted && strings.Contains(strings.ToLower(be.Name()+" "+be.Description()), "xla")
+	return strings.ToLower(be.Name() + " " + be.Description())
 }
 
 // sorted are the k largest entries of each row, the largest first, and where they are, of equal
-// ones the first: [..., k]. In this form, rows of a matrix with their places, XLA's compiler sees
-// that no more than these are wanted.
+// ones the first: [..., k].
 func sorted(x *graph.Node, k int) (values, at *graph.Node) {
 	dims := x.Shape().Dimensions
 	n := dims[len(dims)-1]
 	rows := graph.Reshape(x, x.Shape().Size()/n, n)
-	all := graph.SortFunc(greater(x.Graph(), x.DType()), -1, true, rows, places(rows))
-	shape := append(slices.Clone(dims[:len(dims)-1]), k)
-	first := func(x *graph.Node) *graph.Node {
-		return graph.Reshape(graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, k)), shape...)
+	var all [2][]*graph.Node
+	count, parts := rows.Shape().Dim(0), partsOf(rows)
+	for i := range parts {
+		for j, y := range sortedRows(graph.Slice(rows, graph.AxisRange(i*count/parts, (i+1)*count/parts)), k) {
+			all[j] = append(all[j], y)
+		}
 	}
-	return first(all[0]), first(all[1])
+	shape := append(slices.Clone(dims[:len(dims)-1]), k)
+	joined := func(x []*graph.Node) *graph.Node { return graph.Reshape(graph.Concatenate(x, 0), shape...) }
+	return joined(all[0]), joined(all[1])
+}
+
+// In how many parts rows are sorted: XLA's program for CPUs takes one processor for all rows that it
+// is given, and works on several parts at once only where a graph has more steps than a few.
+const (
+	mostParts    = 16
+	rowsTogether = 32
+)
+
+func partsOf(rows *graph.Node) int {
+	if !strings.Contains(described(rows), "cpu") {
+		return 1
+	}
+	return max(1, min(mostParts, rows.Shape().Dim(0)/rowsTogether))
+}
+
+// sortedRows are the values and the places of the k largest of each row. In this form, rows of a
+// matrix with their places, XLA's compiler sees that no more than these are wanted.
+func sortedRows(rows *graph.Node, k int) []*graph.Node {
+	all := graph.SortFunc(greater(rows.Graph(), rows.DType()), -1, true, rows, places(rows))
+	for i, x := range all {
+		all[i] = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, k))
+	}
+	return all
 }
 
 // greater compares values that are sorted together with their places.

@@ -79,7 +79,7 @@ func sorted(x []float32, mask []bool, k int) []int32 {
 // Of chooses what sorting chooses of numbers that are not below zero, the first of equal ones.
 func TestOfEqualsSorting(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	const rows, n = 20, 33
+	const rows, n = 70, 33 // in two parts
 	x, all := make([][]float32, rows), make([]bool, n)
 	for i := range x {
 		x[i] = make([]float32, n)
