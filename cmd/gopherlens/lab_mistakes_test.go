@@ -22,7 +22,7 @@ var mistakes = []step{
 	{Do: "run", Name: "package that is not imported", Code: "%%\nfmt.Println(lens.LogitLensTable(cache, 1))",
 		Lacks: []string{"undefined"}},
 	{Do: "run", Name: "misspelt function", Code: "%%\nfmt.Println(hooked.FromPretraind(\"gpt2\"))",
-		Says: []string{"undefined: hooked", "look at the name behind the dot"}},
+		Says: []string{"undefined: hooked.FromPretraind", "package hooked has no FromPretraind"}},
 	{Do: "run", Name: "error not taken", Code: "%%\nout := model.Run(text)\nfmt.Println(out)",
 		Says: []string{"assignment mismatch", "hooked.Must"}},
 	{Do: "run", Name: "number for a text", Code: "%%\nfmt.Println(model.ToSingleToken(5))",

@@ -49,6 +49,7 @@ async function type() {
   if (step.keys) await page.keyboard.type(step.code);
   else await page.keyboard.insertText(step.code);
   await page.keyboard.press("Shift+Enter");
+  await page.mouse.move(5, 5); // what lies below the pointer unfolds
   return last++;
 }
 
@@ -67,7 +68,7 @@ async function finished(at) {
   for (const text of step.lacks || []) expect(!said.includes(text), `says ${JSON.stringify(text)}:\n${said}`);
   const images = await cell.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").count();
   if (step.picture) expect(images > 0, "draws nothing");
-  if (job.shots) await cell.screenshot({ path: `${job.shots}/${String(number).padStart(2, "0")}-${step.name.replaceAll(/\W+/g, "-")}.png` });
+  if (job.shots) await cell.screenshot({ path: `${job.shots}/${String(number).padStart(2, "0")}-${step.name.replaceAll(/\W+/g, "-")}.png`, timeout: 5_000 }).catch(() => {});
 }
 
 // begin starts a cell and leaves it when it has written what the step says.
