@@ -61,7 +61,7 @@ async function run() {
 // finished waits for the cell's end and reads it.
 async function finished(at) {
   const cell = cellAt(at);
-  await cell.locator(".jp-InputPrompt", { hasText: /\[\d+\]/ }).waitFor({ timeout: step.must ? 180_000 : 45_000 }); // the first may have to compile all
+  await cell.locator(".jp-InputPrompt", { hasText: /\[\d+\]/ }).waitFor({ timeout: step.must ? 180_000 : 90_000 }); // the first may have to compile all
   await idle();
   const said = await cell.locator(".jp-Cell-outputArea").innerText().catch(() => "");
   for (const text of step.says || []) expect(said.includes(text), `does not say ${JSON.stringify(text)} but\n${said}`);
