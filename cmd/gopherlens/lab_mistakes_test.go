@@ -42,7 +42,7 @@ var mistakes = []step{
 	{Do: "run", Name: "forget it", Code: "%rm other"},
 	{Do: "run", Name: "model of the hub, offline", Code: "%%\nfmt.Println(hooked.FromPretrained(\"EleutherAI/pythia-14m\", hooked.DefaultProcessing))",
 		Says: []string{"HF_HUB_OFFLINE"}},
-	{Do: "run", Name: "one of two declared anew", Code: "var a, b = 1, 2\n\n%%\nfmt.Println(a + b)", Says: []string{"3"}},
+	{Do: "run", Name: "one of two declared anew", Code: "func two() (int, int) { return 1, 2 }\n\nvar a, b = two()\n\n%%\nfmt.Println(a + b)", Says: []string{"3"}},
 	{Do: "run", Name: "one of two declared anew 2", Code: "var a = 3", Lacks: []string{"rror"}},
 	{Do: "run", Name: "one of two declared anew 3", Code: "%%\nfmt.Println(b)",
 		Says: []string{"undefined: b", "b was declared together with others (a, b)"}},
