@@ -49,6 +49,7 @@ async function type() {
   if (step.keys) await page.keyboard.type(step.code);
   else await page.keyboard.insertText(step.code);
   await page.keyboard.press("Shift+Enter");
+  await page.mouse.move(5, 5); // what lies below the pointer unfolds
   return last++;
 }
 
@@ -60,14 +61,14 @@ async function run() {
 // finished waits for the cell's end and reads it.
 async function finished(at) {
   const cell = cellAt(at);
-  await cell.locator(".jp-InputPrompt", { hasText: /\[\d+\]/ }).waitFor({ timeout: step.must ? 180_000 : 45_000 }); // the first may have to compile all
+  await cell.locator(".jp-InputPrompt", { hasText: /\[\d+\]/ }).waitFor({ timeout: step.must ? 180_000 : 90_000 }); // the first may have to compile all
   await idle();
   const said = await cell.locator(".jp-Cell-outputArea").innerText().catch(() => "");
   for (const text of step.says || []) expect(said.includes(text), `does not say ${JSON.stringify(text)} but\n${said}`);
   for (const text of step.lacks || []) expect(!said.includes(text), `says ${JSON.stringify(text)}:\n${said}`);
   const images = await cell.locator(".jp-OutputArea-output img, .jp-OutputArea-output svg").count();
   if (step.picture) expect(images > 0, "draws nothing");
-  if (job.shots) await cell.screenshot({ path: `${job.shots}/${String(number).padStart(2, "0")}-${step.name.replaceAll(/\W+/g, "-")}.png` });
+  if (job.shots) await cell.screenshot({ path: `${job.shots}/${String(number).padStart(2, "0")}-${step.name.replaceAll(/\W+/g, "-")}.png`, timeout: 5_000 }).catch(() => {});
 }
 
 // begin starts a cell and leaves it when it has written what the step says.

@@ -32,6 +32,10 @@ FNR == NR { source[FNR] = $0; next }
 	say("what stands there makes an option by itself: give it to the run without hooked.Edit around it")
 }
 
+/: undefined: [A-Za-z_0-9]+\.[A-Za-z_0-9]+$/ {
+	split(after($0, ": undefined: "), name, ".")
+	say("package " name[1] " has no " name[2] ": Tab behind " name[1] ". lists what it has")
+}
 /: declared and not used: / { say("Go builds nothing with a variable that nobody reads: use it, take it out, or write _ in its place") }
 / is not used$/ { say("a cell shows only what it prints: fmt.Println(...), or the Show method of a figure") }
 

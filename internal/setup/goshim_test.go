@@ -95,6 +95,8 @@ func TestExplain(t *testing.T) {
 		{"", `1: multiple-value model.Run("x") (value of type (*hooked.Tensor, error)) in single-value context`,
 			`model.Run("x") returns an error, too: hooked.Must(model.Run("x")) takes it off, and stops the cell if there is one`},
 		{"", "1: too many arguments in call to hooked.Must", `hooked.Must2 is for what returns two values and an error`},
+		{"", "1: undefined: hooked.FromPretraind", `package hooked has no FromPretraind: Tab behind hooked. lists what it has`},
+		{"", "1: undefined: cache", ""},
 		{"", "1: assignment mismatch: 3 variables but model.Run returns 2 values", ""},
 		{"", `1: cannot use "a" (untyped string constant) as int value in argument to f`, ""},
 	} {
