@@ -3,7 +3,11 @@ package hooked
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 )
+
+// lensLacks are the activation functions that TransformerLens 2 has not.
+var lensLacks = []Activation{ReLU2, QuickGELU}
 
 // nativeFields are the configuration in TransformerLens' words: the fields that [nativeConfig]
 // reads.
@@ -58,6 +62,9 @@ func orMinusOne(v float64) float64 {
 // the model is, as of most kinds of rotary scaling. Whether it can is tried: what is read of it
 // must be the configuration.
 func (c Config) nativeJSON() ([]byte, error) {
+	if !c.AttnOnly && slices.Contains(lensLacks, c.ActFn) {
+		return nil, nil
+	}
 	text, err := json.MarshalIndent(c.nativeFields(), "", " ")
 	if err != nil {
 		return nil, err
