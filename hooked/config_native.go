@@ -37,10 +37,8 @@ func (c Config) nativeFields() map[string]any {
 		fields["use_local_attn"], fields["window_size"], fields["attn_types"] = true, c.WindowSize, c.AttnTypes
 	}
 	if c.PositionalEmbedding == RotaryPositions {
+		// not rotary_base_local, which the loaders of TransformerLens 2 and 4 refuse
 		fields["rotary_dim"], fields["rotary_base"], fields["rotary_adjacent_pairs"] = c.RotaryDim, c.RotaryBase, c.RotaryAdjacentPairs
-		if c.RotaryBaseLocal != 0 {
-			fields["rotary_base_local"] = c.RotaryBaseLocal
-		}
 	}
 	if s := c.RotaryScaling; s != nil && s.Kind == Llama3Rope {
 		fields["use_NTK_by_parts_rope"], fields["NTK_by_parts_factor"] = true, s.Factor
