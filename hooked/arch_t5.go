@@ -1,6 +1,9 @@
 package hooked
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // t5 reads Google's T5, its version 1.1 and Flan, as an [EncoderDecoder].
 //
@@ -37,8 +40,10 @@ var t5 = architecture{
 	},
 	ggufDefaults: map[string]any{"decoder_start_token_id": 0},
 	ggufFixed:    map[string]any{"relative_attention_max_distance": 128.0},
-	ggufTensors:  map[string]string{"enc.blk.0.ffn_gate.weight": "gated", "output.weight": "own head"},
-	ignored:      []string{"classifier_dropout", "dropout_rate", "initializer_factor", "is_encoder_decoder", "output_past"},
+	// llama.cpp calls a UMT5 a t5 too
+	ggufTensors: map[string]string{"enc.blk.0.ffn_gate.weight": "gated", "output.weight": "own head",
+		"enc.blk.1.attn_rel_b.weight": ownRelative, "dec.blk.1.attn_rel_b.weight": ownRelative},
+	ignored: []string{"classifier_dropout", "dropout_rate", "initializer_factor", "is_encoder_decoder", "output_past"},
 	ignoredTensors: []string{"encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
 		"decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", "dec.blk.*.cross_attn_rel_b.weight"},
 	weights:     t5Weights("encoder.block.%d.layer.", "decoder.block.%d.layer."),
@@ -53,6 +58,27 @@ var mt5 = func() architecture {
 		"feed_forward_proj": "gated-gelu", "tie_word_embeddings": false})
 	return a
 }()
+
+// umt5 reads UMT5: mT5 with numbers of relative positions in every layer. Where config.json ties the
+// embeddings the output is scaled, as in transformers 4; transformers 5 ties and scales always, also
+// the published models, which have an unembedding of their own.
+//
+// Source: transformers/models/umt5/modeling_umt5.py.
+var umt5 = func() architecture {
+	a := mt5.as("UMT5ForConditionalGeneration")
+	a.name = "UMT5"
+	a.defaults = joined(mt5.defaults, map[string]any{"tie_word_embeddings": true})
+	a.ignored = slices.Concat(t5.ignored, []string{"scalable_attention"})
+	a.config = func(f *fields) Config {
+		f.derive(ownRelative, true)
+		return t5Config(f)
+	}
+	return a
+}()
+
+// ownRelative is the field that says whether each layer has numbers of relative positions, which no
+// file has.
+const ownRelative = "relative_in_each"
 
 func t5Config(f *fields) Config {
 	c := Config{
@@ -71,6 +97,7 @@ func t5Config(f *fields) Config {
 		PositionalEmbedding: RelativePositions,
 		RelativeBuckets:     f.Int("relative_attention_num_buckets"),
 		RelativeMaxDistance: f.Int("relative_attention_max_distance"),
+		RelativeEachLayer:   f.Bool(ownRelative),
 		DecoderStart:        f.CountOr("decoder_start_token_id", 0),
 	}
 	if c.NLayers == 0 {
@@ -120,8 +147,10 @@ func t5Weights(encoder, decoder string) []weightRule {
 		{to: "embed.W_E", from: "shared.weight|encoder.embed_tokens.weight|decoder.embed_tokens.weight"},
 		{to: "encoder_final_ln.w", from: "encoder.final_layer_norm.weight"},
 		{to: "decoder_final_ln.w", from: "decoder.final_layer_norm.weight"},
-		{to: "encoder.0." + relativeWeights, from: "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
-		{to: "decoder.0." + relativeWeights, from: "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"},
+		{to: "encoder.0." + relativeWeights, from: "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", iff: "!" + ownRelative},
+		{to: "decoder.0." + relativeWeights, from: "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", iff: "!" + ownRelative},
+		{to: "encoder.%d." + relativeWeights, from: encoder + "0.SelfAttention.relative_attention_bias.weight", iff: ownRelative},
+		{to: "decoder.%d." + relativeWeights, from: decoder + "0.SelfAttention.relative_attention_bias.weight", iff: ownRelative},
 		{to: "unembed.W_U", from: "lm_head.weight", tied: "shared.weight", pattern: "v d -> d v"},
 	}
 	rules = append(rules, t5Attention("encoder.%d.attn.", encoder+"0.SelfAttention.%s.weight")...)
@@ -161,8 +190,8 @@ var t5GGUFWeights = func() []weightRule {
 		{to: "embed.W_E", from: "token_embd.weight"},
 		{to: "encoder_final_ln.w", from: "enc.output_norm.weight"},
 		{to: "decoder_final_ln.w", from: "dec.output_norm.weight"},
-		{to: "encoder.0." + relativeWeights, from: "enc.blk.0.attn_rel_b.weight"},
-		{to: "decoder.0." + relativeWeights, from: "dec.blk.0.attn_rel_b.weight"},
+		{to: "encoder.%d." + relativeWeights, from: "enc.blk.%d.attn_rel_b.weight"},
+		{to: "decoder.%d." + relativeWeights, from: "dec.blk.%d.attn_rel_b.weight"},
 		{to: "decoder.%d.ln3.w", from: "dec.blk.%d.ffn_norm.weight"},
 		{to: "decoder.%d.ln2.w", from: "dec.blk.%d.cross_attn_norm.weight"},
 		{to: "encoder.%d.ln2.w", from: "enc.blk.%d.ffn_norm.weight"},

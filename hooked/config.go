@@ -178,6 +178,8 @@ type Config struct {
 	// of distances, and from which distance on all have the last one
 	RelativeBuckets     int
 	RelativeMaxDistance int
+	// UMT5: each layer has numbers of its own; else a stack's first layer has them for all
+	RelativeEachLayer bool
 
 	// a mixture of experts in place of an MLP; 0 for none
 	NExperts        int
@@ -476,7 +478,8 @@ func (c Config) validateEncoderDecoder() error {
 		}
 	}
 	relative := c.PositionalEmbedding == RelativePositions
-	check(relative || c.RelativeBuckets == 0 && c.RelativeMaxDistance == 0, "RelativeBuckets and RelativeMaxDistance are of RelativePositions")
+	check(relative || c.RelativeBuckets == 0 && c.RelativeMaxDistance == 0 && !c.RelativeEachLayer,
+		"RelativeBuckets, RelativeMaxDistance and RelativeEachLayer are of RelativePositions")
 	check(!relative || c.RelativeBuckets >= 4 && c.RelativeBuckets%2 == 0 && c.RelativeBuckets <= maxSize,
 		"RelativeBuckets must be even and 4 to %d, got %d", maxSize, c.RelativeBuckets)
 	check(!relative || c.RelativeMaxDistance > c.RelativeBuckets/2 && c.RelativeMaxDistance <= maxDistance,

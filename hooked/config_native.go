@@ -3,7 +3,11 @@ package hooked
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 )
+
+// lensLacks are the activation functions that TransformerLens 2 has not.
+var lensLacks = []Activation{ReLU2, QuickGELU}
 
 // nativeFields are the configuration in TransformerLens' words: the fields that [nativeConfig]
 // reads.
@@ -33,10 +37,8 @@ func (c Config) nativeFields() map[string]any {
 		fields["use_local_attn"], fields["window_size"], fields["attn_types"] = true, c.WindowSize, c.AttnTypes
 	}
 	if c.PositionalEmbedding == RotaryPositions {
+		// not rotary_base_local, which the loaders of TransformerLens 2 and 4 refuse
 		fields["rotary_dim"], fields["rotary_base"], fields["rotary_adjacent_pairs"] = c.RotaryDim, c.RotaryBase, c.RotaryAdjacentPairs
-		if c.RotaryBaseLocal != 0 {
-			fields["rotary_base_local"] = c.RotaryBaseLocal
-		}
 	}
 	if s := c.RotaryScaling; s != nil && s.Kind == Llama3Rope {
 		fields["use_NTK_by_parts_rope"], fields["NTK_by_parts_factor"] = true, s.Factor
@@ -58,6 +60,9 @@ func orMinusOne(v float64) float64 {
 // the model is, as of most kinds of rotary scaling. Whether it can is tried: what is read of it
 // must be the configuration.
 func (c Config) nativeJSON() ([]byte, error) {
+	if !c.AttnOnly && slices.Contains(lensLacks, c.ActFn) {
+		return nil, nil
+	}
 	text, err := json.MarshalIndent(c.nativeFields(), "", " ")
 	if err != nil {
 		return nil, err

@@ -16,10 +16,11 @@ import (
 	"gopherlens/internal/golden"
 )
 
-// The folders are made by gen_families.py (t5) and testdata/encoder_decoder/make.py.
+// The folders are made by gen_families.py (t5, umt5) and testdata/encoder_decoder/make.py.
 const (
 	t5Dir   = "testdata/encoder_decoder/t5"
 	flanDir = "testdata/encoder_decoder/flan"
+	umt5Dir = "testdata/encoder_decoder/umt5"
 )
 
 func loadT5(t *testing.T, dir string, be compute.Backend) *hooked.EncoderDecoder {
@@ -78,6 +79,44 @@ func TestEncoderDecoder(t *testing.T) {
 		}
 		compare(t, file, "encoder_hidden/2", hooked.Must(m.Encode(source, mask)), tol)
 	})
+}
+
+// TestUMT5 compares logits, streams and patterns of a T5 whose layers have numbers of relative
+// positions of their own with Hugging Face's, from the folder, the GGUF file and what is saved, and
+// what a generation's step computes with a run of the whole target.
+func TestUMT5(t *testing.T) {
+	_, file, tol := readT5(t, umt5Dir)
+	source, target, mask := inputsOf(file)
+	saved := t.TempDir() + "/saved"
+	if err := loadT5(t, umt5Dir, golden.PureGo(t)).Save(saved); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{umt5Dir, umt5Dir + ".gguf", saved} {
+		t.Run(from, func(t *testing.T) {
+			m := loadT5(t, from, golden.PureGo(t))
+			logits, cache := hooked.Must2(m.RunWithCache(source, target, mask))
+			compare(t, file, "hf_logits", logits, tol)
+			for l := range m.Config().NLayers {
+				compare(t, file, fmt.Sprint("decoder_hidden/", l), cache.Get(hooked.ResidPre.At(l).InDecoder()), tol)
+				compare(t, file, fmt.Sprint("decoder_pattern/", l), cache.Get(hooked.AttnPattern.At(l).InDecoder()), tol)
+				compare(t, file, fmt.Sprint("cross_pattern/", l), cache.Get(hooked.CrossAttnPattern.At(l)), tol)
+			}
+			for l := range m.Config().NEncoderLayers {
+				compare(t, file, fmt.Sprint("encoder_hidden/", l), cache.Get(hooked.ResidPre.At(l).InEncoder()), tol)
+				compare(t, file, fmt.Sprint("encoder_pattern/", l), cache.Get(hooked.AttnPattern.At(l).InEncoder()), tol)
+			}
+			ids := hooked.Must(m.Generate(source, hooked.Generation{MaxNewTokens: 5, StopTokens: []int{}}, mask))
+			for row, text := range ids {
+				whole := hooked.Must(m.Run(source[row:row+1], text, hooked.AttentionMask(file.Ints("attention_mask")[row:row+1])))
+				for i, id := range text[1:] {
+					scores := whole.At(0, i).Float32s()
+					if best := slices.Index(scores, slices.Max(scores)); best != id {
+						t.Errorf("row %d: step %d gave token %d, a run of the whole target %d", row, i, id, best)
+					}
+				}
+			}
+		})
+	}
 }
 
 // withoutHeads takes a head out of the encoder and one out of what looks at it.
@@ -253,7 +292,7 @@ func TestEncoderDecoderRefusals(t *testing.T) {
 		{"layer 5 does not exist", cached(hooked.Names(hooked.ResidPost.At(5).InEncoder()))},
 		{"unknown hook", cached(hooked.Names("encoder.0.hook_resid_midd"))}, {"unknown hook", cached(hooked.Names("resid_post"))},
 		{"has axes [batch source", run(hooked.Edit(hooked.CrossAttnK.At(0), hooked.Zero().Only(hooked.Pos(0))))},
-		{"RelativeBuckets and RelativeMaxDistance are of RelativePositions", hooked.Config{NLayers: 1, DModel: 8, NCtx: 9, DHead: 4, NHeads: 2, DVocab: 9, ActFn: "relu", RelativeBuckets: 8}.Validate()},
+		{"RelativeBuckets, RelativeMaxDistance and RelativeEachLayer are of RelativePositions", hooked.Config{NLayers: 1, DModel: 8, NCtx: 9, DHead: 4, NHeads: 2, DVocab: 9, ActFn: "relu", RelativeBuckets: 8}.Validate()},
 	} {
 		if test.err == nil || !strings.Contains(test.err.Error(), test.want) {
 			t.Errorf("error %v, want one that says %q", test.err, test.want)

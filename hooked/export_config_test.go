@@ -24,26 +24,14 @@ func ReadConfigFile(path string) (Config, error) {
 	return cfg, err
 }
 
-// Defaults is the table of defaults of the family whose class Hugging Face calls so, as "gemma2" or
-// "gemma3_text".
-func Defaults(modelType string) map[string]any {
-	i := slices.IndexFunc(architectures, func(a *architecture) bool { return classOf[modelType] == a.class })
+// Defaults is the table of defaults of the family that a config.json calls so in its architectures.
+func Defaults(class string) map[string]any {
+	i := slices.IndexFunc(architectures, func(a *architecture) bool { return a.class == class })
 	if i < 0 {
 		return nil
 	}
 	return architectures[i].defaults
 }
-
-var classOf = map[string]string{"bert": "BertForMaskedLM", "bloom": "BloomForCausalLM", "gemma": "GemmaForCausalLM",
-	"gemma2": "Gemma2ForCausalLM", "gemma3_text": "Gemma3ForCausalLM", "gpt2": "GPT2LMHeadModel", "gpt_neo": "GPTNeoForCausalLM",
-	"gpt_neox": "GPTNeoXForCausalLM", "gptj": "GPTJForCausalLM", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM",
-	"opt": "OPTForCausalLM", "phi": "PhiForCausalLM", "phi3": "Phi3ForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM",
-	"olmo": "OlmoForCausalLM", "olmo2": "Olmo2ForCausalLM", "olmo3": "Olmo3ForCausalLM", "smollm3": "SmolLM3ForCausalLM",
-	"cohere": "CohereForCausalLM", "cohere2": "Cohere2ForCausalLM", "stablelm": "StableLmForCausalLM", "starcoder2": "Starcoder2ForCausalLM",
-	"gpt_bigcode": "GPTBigCodeForCausalLM", "granite": "GraniteForCausalLM", "glm": "GlmForCausalLM", "glm4": "Glm4ForCausalLM",
-	"falcon": "FalconForCausalLM", "mpt": "MptForCausalLM", "mixtral": "MixtralForCausalLM", "qwen2_moe": "Qwen2MoeForCausalLM",
-	"qwen3_moe": "Qwen3MoeForCausalLM", "olmoe": "OlmoeForCausalLM", "granitemoe": "GraniteMoeForCausalLM", "phimoe": "PhimoeForCausalLM",
-	"gpt_oss": "GptOssForCausalLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM", "t5": "T5ForConditionalGeneration"}
 
 // ReadGGUF reads the configuration of a GGUF file with some of its metadata changed; nil takes a
 // key away.

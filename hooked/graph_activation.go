@@ -15,6 +15,7 @@ type Activation string
 // The activation functions.
 const (
 	ReLU            Activation = "relu"
+	ReLU2           Activation = "relu2"             // the square of ReLU
 	GELU            Activation = "gelu"              // x Φ(x), with the error function
 	GELUNew         Activation = "gelu_new"          // the tanh approximation of GPT-2
 	GELUFast        Activation = "gelu_fast"         // the same, in the form of GPT-J
@@ -27,6 +28,7 @@ const (
 
 var activations = map[Activation]func(*Node) *Node{
 	ReLU:            func(x *Node) *Node { return MaxScalar(x, 0.0) },
+	ReLU2:           func(x *Node) *Node { return Square(MaxScalar(x, 0.0)) },
 	GELU:            geluErf,
 	GELUNew:         geluTanh,
 	GELUFast:        geluTanh,

@@ -217,7 +217,7 @@ func (b *builder) shape(l int, scores *Node, queries, keys span) *Node {
 	case ALiBiPositions:
 		scores = Add(scores, b.alibi(l, queries, keys))
 	case RelativePositions:
-		scores = Add(scores, b.relativeBias(queries, keys))
+		scores = Add(scores, b.relativeBias(l, queries, keys))
 	}
 	mask := b.maskOf(l)
 	if mask == nil {

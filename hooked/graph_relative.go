@@ -8,19 +8,29 @@ import (
 
 // relativeBias is what T5 adds to scores by how far a key stands from its query, [1, head, query,
 // key]: a learned number of each head for each of a few distances and ranges of distances. The
-// first layer has them for all layers of its stack. Source: Raffel et al. 2019 (arXiv:1910.10683).
-func (b *builder) relativeBias(queries, keys span) *Node {
-	at := [2]span{queries, keys}
+// first layer has them for all layers of its stack (Raffel et al. 2019, arXiv:1910.10683), or each
+// layer its own (UMT5: Chung et al. 2023, arXiv:2304.09151).
+func (b *builder) relativeBias(l int, queries, keys span) *Node {
+	if !b.cfg.RelativeEachLayer {
+		l = 0
+	}
+	at := biasKey{l, queries, keys}
 	if b.biases[at] == nil {
 		query := InsertAxes(queries.of(b.queryIndex(queries.to), 0), 1)
 		key := InsertAxes(b.arange(keys.from, keys.to-keys.from), 0)
 		most := int32(b.cfg.RelativeMaxDistance)
 		distance := MinScalar(MaxScalar(Sub(key, query), -most), most) // [query, key]
 		bucket := Gather(b.constant(b.cfg.relativeBuckets()), InsertAxes(AddScalar(distance, most), -1))
-		bias := Gather(b.lw(0, relativeWeights), InsertAxes(bucket, -1)) // [query, key, head]
+		bias := Gather(b.lw(l, relativeWeights), InsertAxes(bucket, -1)) // [query, key, head]
 		b.biases[at] = InsertAxes(TransposeAllAxes(bias, 2, 0, 1), 0)
 	}
 	return b.biases[at]
+}
+
+// A biasKey says which bias of relative positions: that of a layer, between queries and keys.
+type biasKey struct {
+	layer         int
+	queries, keys span
 }
 
 // relativeWeights are the numbers of relative positions, [bucket, head].

@@ -28,14 +28,14 @@ type stack struct {
 	posEmbed    *Node
 	masks       map[bool]*Node // by whether the layer is local
 	angleTables map[angleKey][2]*Node
-	biases      map[[2]span]*Node // by queries and keys, of [RelativePositions]
+	biases      map[biasKey]*Node // of [RelativePositions]
 	// for each position of the cache's room: is it new, and which of the new ones is it
 	kvPlace [2]*Node
 }
 
 func newStack(cfg Config, names stackNames, pos int) stack {
 	return stack{cfg: cfg, names: names, pos: pos, masks: make(map[bool]*Node), angleTables: make(map[angleKey][2]*Node),
-		biases: make(map[[2]span]*Node)}
+		biases: make(map[biasKey]*Node)}
 }
 
 // inside builds in another stack, and then goes on in the one that it was in.

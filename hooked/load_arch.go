@@ -82,7 +82,7 @@ type weightRule struct {
 
 // architectures lists the families that can be loaded.
 var architectures = []*architecture{&gpt2, &gptNeo, &gptNeoX, &gptJ, &gptBigCode, &opt, &llama, &mistral, &qwen2, &qwen3, &gemma, &gemma2, &gemma3,
-	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom, &t5, &mt5,
+	&phi, &phi3, &olmo, &olmo2, &olmo3, &smolLM3, &starCoder2, &stableLM, &granite, &cohere, &cohere2, &glm, &glm4, &falcon, &mixtral, &qwen2Moe, &qwen3Moe, &olmoe, &graniteMoe, &phiMoe, &gptOSS, &mpt, &bloom, &arcee, &ernie45, &t5, &mt5, &umt5,
 	&bert, &bertMaskedLM, &bertAlone, &roberta, &robertaAlone, &distilBERT, &distilBERTAlone}
 
 // alwaysIgnored are fields that every config.json may carry and no forward pass reads: the

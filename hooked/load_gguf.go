@@ -28,7 +28,7 @@ func ggufConfig(file *weights.File) (*architecture, Config, checkpointFields, er
 	}
 	for tensor, field := range arch.ggufTensors {
 		_, err := file.Tensor(tensor)
-		f.derive(field, err == nil)
+		f.derive(field, err == nil || f.values[field] == true) // one of several tensors will do
 	}
 	cfg, said, err := arch.read(f)
 	if err != nil {

@@ -142,6 +142,7 @@ func TestSparseDefaults(t *testing.T) {
 	if err != nil || len(files) < 16 {
 		t.Fatal("fixtures are missing in testdata/sparse/defaults", files, err)
 	}
+	classes := classesOfFixtures(t)
 	for _, path := range files {
 		var class struct {
 			ModelType string `json:"model_type"`
@@ -149,9 +150,9 @@ func TestSparseDefaults(t *testing.T) {
 		}
 		golden.JSON(t, path, &class)
 		rope, _ := class.Fields["rope_parameters"].(map[string]any)
-		table := hooked.Defaults(strings.TrimSuffix(filepath.Base(path), ".json"))
+		table := hooked.Defaults(classes[class.ModelType])
 		if len(table) < 7 {
-			t.Errorf("%s: a table of %d defaults", path, len(table))
+			t.Errorf("%s: a table of %d defaults for class %q", path, len(table), classes[class.ModelType])
 		}
 		for name, got := range table {
 			want, known := class.Fields[name]
@@ -178,6 +179,27 @@ func TestSparseDefaults(t *testing.T) {
 			}
 		}
 	}
+}
+
+// classesOfFixtures are the classes that fixtures name, by their model_type.
+func classesOfFixtures(t *testing.T) map[string]string {
+	classes := make(map[string]string)
+	for _, set := range []string{"sparse", "encoder", "encoder_decoder", "families"} {
+		paths := hooked.Must(filepath.Glob("testdata/" + set + "/*/config.json"))
+		if len(paths) == 0 {
+			t.Fatal("no fixtures in testdata/" + set)
+		}
+		for _, path := range paths {
+			var c struct {
+				ModelType     string `json:"model_type"`
+				Architectures []string
+			}
+			if golden.JSON(t, path, &c); classes[c.ModelType] == "" && len(c.Architectures) > 0 {
+				classes[c.ModelType] = c.Architectures[0]
+			}
+		}
+	}
+	return classes
 }
 
 // movedInside are fields that transformers 5 moved into rope_parameters, by what they are called

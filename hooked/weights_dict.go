@@ -299,9 +299,9 @@ func (c Config) twoStackSpecs(need, may specFunc) {
 	}{{encoderStack, encoder}, {decoderStack, c}} {
 		for l := range s.cfg.NLayers {
 			s.cfg.blockSpecs(s.names.layer(l), l, need, may, need)
-		}
-		if c.PositionalEmbedding == RelativePositions {
-			need(s.names.layer(0)+relativeWeights, c.RelativeBuckets, c.NHeads)
+			if c.PositionalEmbedding == RelativePositions && (l == 0 || c.RelativeEachLayer) {
+				need(s.names.layer(l)+relativeWeights, c.RelativeBuckets, c.NHeads)
+			}
 		}
 		c.normSpecs(s.names.lastNorm, c.finalNorm(), c.DModel, need)
 	}

@@ -17,7 +17,7 @@ import math
 import shutil
 from pathlib import Path
 
-import gguf
+import to_gguf_file
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -131,43 +131,10 @@ def buckets(golden):
 
 
 def to_gguf(tok):
-    """As llama.cpp's T5Model converts."""
-    c, state = json.loads((OUT / "config.json").read_text()), load_file(OUT / "model.safetensors")
-    out = gguf.GGUFWriter(HERE / "flan.gguf", "t5")
-    out.add_context_length(c["n_positions"])
-    out.add_embedding_length(c["d_model"])
-    out.add_feed_forward_length(c["d_ff"])
-    out.add_block_count(c["num_layers"])
-    out.add_decoder_block_count(c["num_decoder_layers"])
-    out.add_head_count(c["num_heads"])
-    out.add_key_length(c["d_kv"])
-    out.add_value_length(c["d_kv"])
-    out.add_layer_norm_eps(c["layer_norm_epsilon"])
-    out.add_relative_attn_buckets_count(c["relative_attention_num_buckets"])
-    out.add_layer_norm_rms_eps(c["layer_norm_epsilon"])
-    out.add_decoder_start_token_id(c["decoder_start_token_id"])
     pieces = json.loads(tok.to_str())["model"]["vocab"]
     pieces += [[f"[PAD{i}]", -1000.0] for i in range(len(pieces), 64)]
     kinds = {"<pad>": 3, "</s>": 3, "<unk>": 2}
-    out.add_tokenizer_model("t5")
-    out.add_tokenizer_pre("default")
-    out.add_token_list([p for p, _ in pieces])
-    out.add_token_scores([s for _, s in pieces])
-    out.add_token_types([5 if p.startswith("[PAD") else kinds.get(p, 1) for p, _ in pieces])
-    out.add_add_space_prefix(True)
-    out.add_remove_extra_whitespaces(False)
-    out.add_pad_token_id(0)
-    out.add_eos_token_id(1)
-    out.add_unk_token_id(2)
-    out.add_add_bos_token(False)
-    out.add_add_eos_token(True)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.T5, c["num_layers"])
-    for name, w in state.items():
-        out.add_tensor(names.get_name(name, try_suffixes=(".weight",)), w.numpy())
-    out.write_header_to_file()
-    out.write_kv_data_to_file()
-    out.write_tensors_to_file()
-    out.close()
+    to_gguf_file.write("flan", [p for p, _ in pieces], [s for _, s in pieces], [5 if p.startswith("[PAD") else kinds.get(p, 1) for p, _ in pieces])
 
 
 checkpoint()

@@ -136,6 +136,8 @@ TABLE = {
     "olmoe": (ARCH.OLMOE, make.plain, merged, [experts]),
     "granitemoe": (ARCH.GRANITE_MOE, make.llama, granite_moe, [experts, multipliers, rotary(1)]),
     "phimoe": (ARCH.PHIMOE, make.plain, merged, [experts, rotary(1)]),
+    "arcee": (ARCH.ARCEE, make.llama, merged, [rotary(1)]),
+    "ernie4_5": (ARCH.ERNIE4_5, make.plain, merged, []),
     "gpt_oss": (ARCH.GPT_OSS, make.plain, gpt_oss, [experts, wide_experts]),
 }
 

@@ -19,6 +19,15 @@ from transformer_lens import HookedTransformer, HookedTransformerConfig
 NO_WEIGHTS = (".mask", ".IGNORE", ".rotary_sin", ".rotary_cos", ".alibi")
 
 
+def checked(folder):
+    """The same, and infinite where TransformerLens refuses what was saved."""
+    try:
+        return check(folder)
+    except Exception as refusal:
+        print(f"{os.path.basename(folder)}: {type(refusal).__name__}: {refusal}")
+        return float("inf")
+
+
 def check(folder):
     """The largest difference of a logit, in parts of what 1e-4 absolute and relative allow."""
     with open(os.path.join(folder, "cfg.json")) as f:
@@ -46,6 +55,6 @@ def check(folder):
 
 
 if __name__ == "__main__":
-    worst = [check(folder) for folder in sys.argv[1:]]
+    worst = [checked(folder) for folder in sys.argv[1:]]
     if not worst or not all(parts <= 1 for parts in worst):
         sys.exit(f"the logits of {sum(not parts <= 1 for parts in worst)} of {len(worst)} models differ")

@@ -42,6 +42,7 @@ SETS = {
     "families": Set("gen_families", "families", "families"),
     "rope": Set("gen_rope", "families", "rope"),
     "sparse": Set("gen_sparse", "families", "sparse"),
+    "defaults": Set("gen_defaults", "families", "families"),
     "training": Set("gen_training", "families"),
     "dictionary": Set("gen_dictionary", "dictionaries", needs=TINY, extra=ARCH),
     "circuits": Set("gen_circuits", "dictionaries", needs=TINY, extra=ARCH),
