@@ -52,10 +52,15 @@ func TestRealPruning(t *testing.T) {
 		t.Logf("%s: %s, %d edges, faithful %.3f", what, time.Since(since).Round(time.Millisecond), c.Len(), share)
 		since = time.Now()
 	}
-	scores := must(task.Scores(m, edges.EAPIGActivations(2)))(t)
-	best := must(scores.Greedy(200))(t)
+	progress := edges.OnProgress(func(done, total int) {
+		if done%10 == 0 {
+			t.Logf("%d of %d: %s", done, total, time.Since(since).Round(time.Millisecond))
+		}
+	})
+	scores := must(task.Scores(m, edges.EAPIGActivations(1), progress))(t)
+	best := must(scores.Greedy(40))(t)
 	lap("the best", best)
-	pruned := must(edges.ACDC{Task: task, Threshold: 0.02, From: best}.Run(m))(t)
+	pruned := must(edges.ACDC{Task: task, Threshold: 0.02, From: best}.Run(m, progress))(t)
 	lap("pruned", pruned)
 	same := must(scores.Greedy(max(pruned.Len(), 1)))(t)
 	lap("the best of as many", same)
