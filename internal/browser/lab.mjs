@@ -86,8 +86,7 @@ async function interrupt() {
 async function restart() {
   await button("notebook:restart-kernel").click();
   await page.locator(".jp-Dialog button.jp-mod-accept").click();
-  await page.waitForTimeout(500);
-  await idle();
+  await page.waitForTimeout(2_000); // its state may stay unknown until it is asked for something
 }
 
 // command runs a program beside the notebook.
