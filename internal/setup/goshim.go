@@ -24,10 +24,14 @@ const goShimText = `#!/bin/sh
 if [ $# = 1 ] && [ "$1" = get ]; then exit 0; fi
 if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@GO@" "$@"; fi
 
-# A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go).
+# A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go),
+# nor any C, which would be linked in each cell.
+without=
 case "$GOPHERLENS_RESIDENT $GOFLAGS" in
 "off "* | *-tags=*) ;;
-*) export GOFLAGS="$GOFLAGS -tags=gopherlens_cell" ;;
+*)
+	export GOFLAGS="$GOFLAGS -tags=gopherlens_cell"
+	if [ -z "$CGO_ENABLED" ]; then export CGO_ENABLED=0 without=C; fi ;;
 esac
 
 # Of variables that are declared together GoNB drops all when one is declared anew, and
@@ -35,6 +39,13 @@ esac
 pairs="$GONB_TMP_DIR/gopherlens-pairs"
 output=$("@GO@" "$@" 2>&1)
 status=$?
+if [ $status != 0 ] && [ $without ]; then
+	case "$output" in *'build constraints exclude all Go files'* | *'import "C"'*) # some package has C
+		unset CGO_ENABLED
+		output=$("@GO@" "$@" 2>&1)
+		status=$? ;;
+	esac
+fi
 if [ -n "$output" ]; then printf '%s\n' "$output"; fi
 if [ $status = 0 ]; then
 	sed -n 's/^var /	/; s/^	\([A-Za-z_0-9]*\(, *[A-Za-z_0-9]*\)\{1,\}\) = .*/\1/p' main.go >>"$pairs"

@@ -144,3 +144,48 @@ func TestGoShimTag(t *testing.T) {
 		}
 	}
 }
+
+// A cell is built without C, one that needs C with it.
+func TestGoShimC(t *testing.T) {
+	g, err := findGo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ cell, env, want string }{
+		"without":        {"package main\n\nfunc main() { println(c) }\n", "X=", "false\n"},
+		"the user's own": {"package main\n\nfunc main() { println(c) }\n", "CGO_ENABLED=1", "true\n"},
+		"a package of C": {"package main\n\nimport \"x/c\"\n\nfunc main() { println(c.Five()) }\n", "X=", "5\n"},
+		"C in the cell":  {"package main\n\n// int five() { return 5; }\nimport \"C\"\n\nfunc main() { println(int(C.five())) }\n", "X=", "5\n"},
+	} {
+		dir := t.TempDir()
+		shim := filepath.Join(dir, "go")
+		for path, content := range map[string]string{
+			shim:                            g.shim(),
+			filepath.Join(dir, "main.go"):   c.cell,
+			filepath.Join(dir, "cgo.go"):    "//go:build cgo\n\npackage main\n\nconst c = true\n",
+			filepath.Join(dir, "nocgo.go"):  "//go:build !cgo\n\npackage main\n\nconst c = false\n",
+			filepath.Join(dir, "c", "c.go"): "package c\n\n// int five() { return 5; }\nimport \"C\"\n\nfunc Five() int { return int(C.five()) }\n",
+			filepath.Join(dir, "go.mod"):    "module x\n",
+		} {
+			if strings.Contains(c.cell, "import") && filepath.Base(path) != "main.go" && filepath.Dir(path) == dir && strings.HasSuffix(path, "cgo.go") {
+				continue // their c would hide the package
+			}
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		program := filepath.Join(dir, "cell")
+		cmd := exec.Command(shim, "build", "-o", program)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off", "GONB_TMP_DIR="+dir, "CGO_ENABLED=", c.env)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v, printed %q", name, err, out)
+			continue
+		}
+		if out, err := exec.Command(program).CombinedOutput(); err != nil || string(out) != c.want {
+			t.Errorf("%s: %v, printed %q, want %q", name, err, out, c.want)
+		}
+	}
+}
