@@ -75,12 +75,15 @@ func run() error {
 			return err
 		}
 		fmt.Fprint(os.Stderr, f.table())
-		all = append(all, f)
+		if all = append(all, f); *only != "" {
+			continue
+		}
+		// after each, so that what was measured is not lost with one that fails
+		if err := os.WriteFile(*out, []byte(page(all)), 0o644); err != nil {
+			return err
+		}
 	}
-	if *only != "" {
-		return nil
-	}
-	return os.WriteFile(*out, []byte(page(all)), 0o644)
+	return nil
 }
 
 // curvesOf are the curves that names, separated by commas, name; all of them for none.
