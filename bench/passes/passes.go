@@ -4,12 +4,12 @@ package passes
 
 import "gopherlens/hooked"
 
-// Prompts are prompts that have no token in the same place.
+// Prompts are up to 266 prompts that have no token in the same place.
 func Prompts(batch, pos int) hooked.Tokens {
 	tokens := make(hooked.Tokens, batch)
 	for b := range tokens {
 		for p := range pos {
-			tokens[b] = append(tokens[b], (b*5000+p*37+11)%40000)
+			tokens[b] = append(tokens[b], (b*150+p*37+11)%40000)
 		}
 	}
 	return tokens
