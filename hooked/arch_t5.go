@@ -59,9 +59,9 @@ var mt5 = func() architecture {
 	return a
 }()
 
-// umt5 reads UMT5: mT5 with numbers of relative positions in every layer. Where config.json ties the
-// embeddings the output is scaled, as in transformers 4; transformers 5 ties and scales always, also
-// the published models, which have an unembedding of their own.
+// umt5 reads UMT5: mT5 with numbers of relative positions in every layer. Where config.json ties
+// the embeddings the output is scaled, as in transformers 4; transformers 5 ties and scales always,
+// also the published models, which have an unembedding of their own.
 //
 // Source: transformers/models/umt5/modeling_umt5.py.
 var umt5 = func() architecture {

@@ -337,8 +337,8 @@ func TestDevicesOfPureGo(t *testing.T) {
 	}
 }
 
-// TestEncoderDecoderOnDevices compares runs and generation of two stacks of layers with those on one
-// device, where the sources have pads.
+// TestEncoderDecoderOnDevices compares runs and generation of two stacks of layers with those on
+// one device, where the sources have pads.
 func TestEncoderDecoderOnDevices(t *testing.T) {
 	source := golden.Rows(4, 9, 60)
 	mask := [][]int{{1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 0, 0, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 0, 0}, {1, 1, 0, 0, 0, 0, 0, 0, 0}}

@@ -32,8 +32,8 @@
 //	Exact             a run for each edge
 //
 // [Scores.Top], [Scores.Greedy] and [Scores.Above] make a [Circuit] of scores; [ACDC] finds one by
-// cutting edges in turn, of all or of such a circuit. [Circuit.Prune] takes out edges that lie on no way from input to logits.
-// [Circuit.Picture] is for plots.CircuitGraph.
+// cutting edges in turn, of all or of such a circuit. [Circuit.Prune] takes out edges that lie on
+// no way from input to logits. [Circuit.Picture] is for plots.CircuitGraph.
 //
 // # What a circuit does
 //

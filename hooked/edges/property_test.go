@@ -235,7 +235,8 @@ func TestPicked(t *testing.T) {
 	}
 }
 
-// TestACDCFrom checks that ACDC from a circuit cuts and keeps what the rule says, an edge at a time.
+// TestACDCFrom checks that ACDC from a circuit cuts and keeps what the rule says, an edge at a
+// time.
 func TestACDCFrom(t *testing.T) {
 	m := must(hooked.FromPretrained("../testdata/native/attn_only_2l", hooked.NoProcessing, hooked.LoadOptions{Backend: golden.PureGo(t)}))(t)
 	clean, corrupted, answers := pairs(m, 2, 5)

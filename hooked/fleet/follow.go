@@ -17,8 +17,8 @@ type reply struct {
 	data    []byte
 }
 
-// follower reads the messages of a job in a stream, in order, each once. Its consumer is a short-lived
-// one, made anew after the last message read whenever servers or connections fail.
+// follower reads the messages of a job in a stream, in order, each once. Its consumer is a
+// short-lived one, made anew after the last message read whenever servers or connections fail.
 type follower struct {
 	c       *conn
 	stream  jetstream.Stream

@@ -93,8 +93,8 @@ func (g goCommand) shim() string {
 	return strings.ReplaceAll(goShimText, "@GO@", filepath.Join(g.bin(), "go"))
 }
 
-// shimTexts are the commands that the kernel finds before those that they call, and what they use, by
-// name.
+// shimTexts are the commands that the kernel finds before those that they call, and what they use,
+// by name.
 func (s *Setup) shimTexts(g goCommand) map[string]string {
 	return map[string]string{"go": g.shim(), "explain.awk": explainText, "goimports": s.importShim()}
 }

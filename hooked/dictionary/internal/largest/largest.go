@@ -1,6 +1,6 @@
-// Package largest chooses the largest entries of rows in a graph. XLA takes the first of a sorted row
-// for a program of its own that looks for no more than these; what else sorts takes ten times as
-// long, and there the border is searched bit by bit, each by one count of the row.
+// Package largest chooses the largest entries of rows in a graph. XLA takes the first of a sorted
+// row for a program of its own that looks for no more than these; what else sorts takes ten times
+// as long, and there the border is searched bit by bit, each by one count of the row.
 package largest
 
 import (
@@ -90,8 +90,8 @@ func sorted(x *graph.Node, k int) (values, at *graph.Node) {
 	return joined(all[0]), joined(all[1])
 }
 
-// In how many parts rows are sorted: XLA's program for CPUs takes one processor for all rows that it
-// is given, and works on several parts at once only where a graph has more steps than a few.
+// In how many parts rows are sorted: XLA's program for CPUs takes one processor for all rows that
+// it is given, and works on several parts at once only where a graph has more steps than a few.
 const (
 	mostParts    = 16
 	rowsTogether = 32
