@@ -4,9 +4,9 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 
+	"gopherlens/bench/sides"
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
 	"gopherlens/hooked/fleet"
@@ -19,13 +19,9 @@ import (
 //
 //	go test ./hooked/fleet -run '^$' -bench . -benchtime 3x
 
-// cpu is the time that this process has computed, in seconds: on a machine that others use, too, it
-// says more than the clock.
-func cpu() float64 {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
-}
+// cpu is [sides.ProcessorTime] in seconds: on a machine that others use, too, it says more than the
+// clock.
+func cpu() float64 { return sides.ProcessorTime().Seconds() }
 
 // BenchmarkHarvest harvests 4096 tokens of SmolLM2-135M in this process and in a fleet of one, in
 // turns, and compares the least time that each has computed: others' work makes it more, never

@@ -277,6 +277,14 @@ func TestWhatIsNoData(t *testing.T) {
 	}
 }
 
+// TestMoreDevices starts a worker that asks for more devices than there are: it takes no task.
+func TestMoreDevices(t *testing.T) {
+	t.Setenv("GOMLX_BACKEND", "go")
+	c := startCluster(t, 1)
+	err := fleet.Work(t.Context(), nil, fleet.NATS(c.url()), fleet.Devices(hooked.Devices{Batch: 2, Weights: 3}))
+	wants(t, err, "fleet: Devices: 6 devices are asked for", "has 1")
+}
+
 // TestPoison has a shard that is an error, and one that kills its worker.
 func TestPoison(t *testing.T) {
 	t.Setenv("GOPHERLENS_CACHE", t.TempDir())

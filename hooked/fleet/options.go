@@ -5,8 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomlx/compute"
+
 	"gopherlens/hooked"
 	"gopherlens/internal/brief"
+	"gopherlens/internal/devices"
 )
 
 // An Option says where a fleet's queue is, how it is reached, or how long somebody waits.
@@ -182,6 +185,17 @@ func Devices(d hooked.Devices) Option {
 			s.refuse("Devices(Batch: %d, Weights: %d): want at least 2 of one of them; without the option one device computes", d.Batch, d.Weights)
 		}
 	})
+}
+
+// fits refuses more devices than a worker's backend has, before it takes a task that it would fail.
+func (s *settings) fits(be compute.Backend) error {
+	if s.devices == (hooked.Devices{}) {
+		return nil
+	}
+	if _, err := devices.New(be, devices.Grid{Batch: max(1, s.devices.Batch), Weights: max(1, s.devices.Weights)}); err != nil {
+		return brief.Errorf("fleet: Devices: %w", err)
+	}
+	return nil
 }
 
 // Which options mean something to whom, and which only where there are other machines.

@@ -80,6 +80,9 @@ func Work(ctx context.Context, report func(Event), options ...Option) error {
 	if err != nil {
 		return err
 	}
+	if err := s.fits(be); err != nil {
+		return err
+	}
 	w := newWorker(c, backend.Kind(be.Description()), &s)
 	w.report = report
 	return w.work(ctx)
