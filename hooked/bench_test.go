@@ -5,10 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
+	"gopherlens/bench/sides"
 	"gopherlens/hooked"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
@@ -112,19 +111,10 @@ func BenchmarkLoad(b *testing.B) {
 	b.Setenv("GOPHERLENS_CACHE", b.TempDir()) // nothing was processed before
 	b.Setenv(hooked.ProcessedLimitEnv, "0")
 	be := golden.PureGo(b)
-	before := cpuTime(b)
+	before := sides.ProcessorTime()
 	for b.Loop() {
 		m := hooked.Must(hooked.FromPretrained(path, hooked.DefaultProcessing, hooked.LoadOptions{Backend: be}))
 		hooked.Must(m.Weight("blocks.0.attn.W_O"))
 	}
-	b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
-}
-
-// cpuTime is what this process has computed for.
-func cpuTime(b *testing.B) time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	b.ReportMetric((sides.ProcessorTime()-before).Seconds()*1000/float64(b.N), "cpu-ms/op")
 }

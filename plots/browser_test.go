@@ -6,15 +6,12 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"syscall"
 	"testing"
-	"time"
 
 	"gopherlens/internal/browser"
 	"gopherlens/plots"
@@ -139,22 +136,9 @@ func featurePage(t *testing.T, path string) string {
 // free port of this machine; it ends with the test.
 func startLab(t *testing.T, root string, dark bool) string {
 	t.Helper()
-	home := t.TempDir()
 	theme := map[bool]string{false: "JupyterLab Light", true: "JupyterLab Dark"}[dark]
-	settings := filepath.Join(home, "settings", "@jupyterlab", "apputils-extension")
-	if err := os.MkdirAll(settings, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for file, content := range map[string]string{
-		"themes.jupyterlab-settings":       `{"theme": "` + theme + `"}`,
-		"notification.jupyterlab-settings": `{"fetchNews": "false", "checkForUpdates": false}`,
-	} {
-		if err := os.WriteFile(filepath.Join(settings, file), []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	env := append(os.Environ(), "JUPYTER_CONFIG_DIR="+home, "JUPYTER_DATA_DIR="+filepath.Join(home, "data"),
-		"JUPYTER_RUNTIME_DIR="+filepath.Join(home, "runtime"), "JUPYTERLAB_SETTINGS_DIR="+filepath.Join(home, "settings"))
+	env := append(browser.Settings(t, map[string]string{"apputils-extension/themes": `{"theme": "` + theme + `"}`}),
+		"JUPYTER_DATA_DIR="+filepath.Join(t.TempDir(), "data"))
 	trust(t, root, env)
 	return serve(t, root, env)
 }
@@ -179,23 +163,5 @@ func serve(t *testing.T, root string, env []string) string {
 	cmd := exec.Command(browser.Jupyter(t), "lab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", fmt.Sprintf("--port=%d", port),
 		"--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.root_dir="+root)
 	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// its own group: the server and its children
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
-	})
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	for range 120 {
-		if resp, err := http.Get(url + "/api"); err == nil {
-			resp.Body.Close()
-			return url
-		}
-		time.Sleep(500 * time.Millisecond)
-	}
-	t.Fatal("JupyterLab did not answer within a minute")
-	return ""
+	return browser.Serve(t, cmd, port)
 }

@@ -6,15 +6,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"gopherlens/internal/browser"
 	"gopherlens/internal/docs"
@@ -133,55 +130,11 @@ func readmeCells(t *testing.T, root string) (cells []step) {
 // kernels with it.
 func startLab(t *testing.T, program, folder, token string) string {
 	t.Helper()
-	home, port := t.TempDir(), browser.FreePort(t)
-	for file, content := range map[string]string{
-		"apputils-extension/notification.jupyterlab-settings": `{"fetchNews": "false", "checkForUpdates": false}`,
-		"notebook-extension/tracker.jupyterlab-settings":      `{"windowingMode": "none"}`, // the script counts cells
-	} {
-		path := filepath.Join(home, "settings", "@jupyterlab", file)
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	log, err := os.Create(filepath.Join(home, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
+	port := browser.FreePort(t)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "lab", "--no-browser", "--port", fmt.Sprint(port), "--folder", folder,
 		"--", "--allow-root")
 	cmd.Dir = filepath.Dir(program)
-	cmd.Env = append(os.Environ(), "JUPYTER_TOKEN="+token, "HF_HUB_OFFLINE=1", "JUPYTER_CONFIG_DIR="+home,
-		"JUPYTER_RUNTIME_DIR="+filepath.Join(home, "runtime"), "JUPYTERLAB_SETTINGS_DIR="+filepath.Join(home, "settings"),
-		"JUPYTERLAB_WORKSPACES_DIR="+filepath.Join(home, "workspaces"))
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { endLab(t, cmd, log.Name()) })
-	url := fmt.Sprintf("http://localhost:%d", port)
-	for range 120 {
-		if resp, err := http.Get(url + "/api"); err == nil {
-			resp.Body.Close()
-			return url
-		}
-		time.Sleep(500 * time.Millisecond)
-	}
-	t.Fatal("the lab did not answer within a minute")
-	return ""
-}
-
-// endLab asks the lab to end, so that it ends its kernels, and shows its log if the test failed.
-func endLab(t *testing.T, cmd *exec.Cmd, log string) {
-	cmd.Process.Signal(syscall.SIGTERM)
-	late := time.AfterFunc(20*time.Second, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
-	cmd.Wait()
-	late.Stop()
-	if text, err := os.ReadFile(log); err == nil && t.Failed() {
-		t.Logf("the lab's log ends\n%s", text[max(0, len(text)-4000):])
-	}
+	cmd.Env = append(browser.Settings(t, map[string]string{"notebook-extension/tracker": `{"windowingMode": "none"}`}), // the script counts cells
+		"JUPYTER_TOKEN="+token, "HF_HUB_OFFLINE=1")
+	return browser.Serve(t, cmd, port)
 }

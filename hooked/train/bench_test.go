@@ -5,12 +5,12 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gomlx/compute"
 
+	"gopherlens/bench/sides"
 	"gopherlens/bench/steps"
 	"gopherlens/hooked/train"
 	"gopherlens/internal/golden"
@@ -24,12 +24,12 @@ func BenchmarkStep(b *testing.B) {
 	for _, training := range steps.Trainings {
 		b.Run(training.Name, func(b *testing.B) {
 			var busy time.Duration
-			took, err := training.Take(b.N, func() { busy = processorTime(b) })
+			took, err := training.Take(b.N, func() { busy = sides.ProcessorTime() })
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.ReportMetric(float64(took)/float64(b.N), "ns/op")
-			b.ReportMetric(float64(processorTime(b)-busy)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(float64(sides.ProcessorTime()-busy)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
 			b.ReportMetric(float64(residentMemory(b))/(1<<20), "MB")
 		})
 	}
@@ -75,15 +75,4 @@ func residentMemory(tb testing.TB) int {
 		tb.Fatal(err)
 	}
 	return pages * os.Getpagesize()
-}
-
-// processorTime is how long the process has kept processors busy: what a busy machine measures
-// best.
-func processorTime(tb testing.TB) time.Duration {
-	tb.Helper()
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		tb.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
