@@ -29,7 +29,7 @@ func New(cfg Config, options ...LoadOptions) (m *Model, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	init, ok := initModes[cfg.InitMode]
+	mode, ok := initModes[cfg.InitMode]
 	if !ok {
 		return nil, brief.Errorf("config: unknown InitMode %q; known: %v", cfg.InitMode, slices.Sorted(maps.Keys(initModes)))
 	}
@@ -37,16 +37,26 @@ func New(cfg Config, options ...LoadOptions) (m *Model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	random := rand.New(rand.NewPCG(uint64(cfg.Seed), 0))
-	sd := make(StateDict)
 	specs := cfg.weightSpecs()
-	for i, name := range slices.Sorted(maps.Keys(specs)) {
-		if err := fault.Ended(how.context(), "New made %d of %d weights", i, len(specs)); err != nil {
-			return nil, err
-		}
-		sd[name] = initial(cfg, name, specs[name].shape, init, random)
+	names := slices.Sorted(maps.Keys(specs))
+	m, err = newOfConfig(cfg, specs, names, NoProcessing, how)
+	if err != nil {
+		return nil, err
 	}
-	return fromStateDict(cfg, specs, sd, NoProcessing, how)
+	// One weight after the other, in the same room: there may be none on the host for all of them.
+	m.weights.load = func(ctx context.Context, put putFunc) error {
+		first := initialiser{cfg: cfg, mode: mode, random: rand.New(rand.NewPCG(uint64(cfg.Seed), 0))}
+		for i, name := range names {
+			if err := fault.Ended(ctx, "making the weights ended after %d of %d", i, len(names)); err != nil {
+				return err
+			}
+			if err := put(name, onDevice(name, first.weight(name, specs[name].shape))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return m, nil
 }
 
 // initMode is how the matrices of a model are filled: the spread of a weight, and whether it is
@@ -84,23 +94,36 @@ func muP(_ Config, name string, fanIn, _ int) float64 {
 	return 1 / math.Sqrt(float64(fanIn))
 }
 
-// initial is a weight before training.
-func initial(c Config, name string, shape []int, mode initMode, random *rand.Rand) *Array {
-	a := NewArray(shape...)
+// An initialiser makes the weights of a model that is not trained yet, one after the other.
+type initialiser struct {
+	cfg    Config
+	mode   initMode
+	random *rand.Rand
+	room   []float32 // for the numbers of a weight, until the next one is made
+}
+
+// weight is good until the next one is made.
+func (in *initialiser) weight(name string, shape []int) *Array {
+	n := sizeOf(shape)
+	if len(in.room) < n {
+		in.room = make([]float32, n)
+	}
+	values := in.room[:n]
+	clear(values)
 	last := name[strings.LastIndex(name, ".")+1:]
 	switch {
 	case last == "w":
-		for i := range a.Data {
-			a.Data[i] = 1
+		for i := range values {
+			values[i] = 1
 		}
 	case strings.HasPrefix(last, "W_"):
-		fanIn, fanOut := fans(a.Shape)
-		spread := mode.spread(c, name, fanIn, fanOut)
-		for i := range a.Data {
-			a.Data[i] = float32(spread * draw(mode.uniform, random))
+		fanIn, fanOut := fans(shape)
+		spread := in.mode.spread(in.cfg, name, fanIn, fanOut)
+		for i := range values {
+			values[i] = float32(spread * draw(in.mode.uniform, in.random))
 		}
 	}
-	return a
+	return &Array{shape, values}
 }
 
 // draw is a random number with mean zero and standard deviation one.
@@ -136,11 +159,31 @@ func FromStateDict(cfg Config, sd StateDict, processing Processing, options ...L
 	if err := sd.check(specs); err != nil {
 		return nil, err
 	}
-	return fromStateDict(cfg, specs, sd, processing, how)
+	m, err = newOfConfig(cfg, specs, slices.Collect(maps.Keys(sd)), processing, how)
+	if err != nil {
+		return nil, err
+	}
+	for name, a := range sd {
+		sd[name] = toDevice(name, a)
+	}
+	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
+	m.weights.load = func(ctx context.Context, put putFunc) error {
+		if err := process(); err != nil {
+			return brief.Errorf("processing the weights: %w", err)
+		}
+		names := slices.Collect(maps.Keys(sd))
+		err := inParallel(ctx, len(names), func(i int) error { return put(names[i], sd[names[i]]) })
+		if err == nil {
+			sd = nil
+		}
+		return err
+	}
+	return m, nil
 }
 
-// fromStateDict makes a model of what was checked.
-func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, processing Processing, how LoadOptions) (*Model, error) {
+// newOfConfig makes a model of a configuration and the names of its weights, which whoever calls it
+// has yet to load.
+func newOfConfig(cfg Config, specs map[string]weightSpec, names []string, processing Processing, how LoadOptions) (*Model, error) {
 	if how.Revision != "" || how.Progress != nil {
 		return nil, brief.Errorf("LoadOptions.Revision and Progress are of what comes from the hub, and this model is made of a Config here")
 	}
@@ -157,29 +200,15 @@ func fromStateDict(cfg Config, specs map[string]weightSpec, sd StateDict, proces
 	if err := how.Devices.fits(cfg); err != nil {
 		return nil, err
 	}
-	has := make(map[string]bool)
-	for name, a := range sd {
-		has[name] = true
-		sd[name] = toDevice(name, a)
-	}
 	be, why, err := how.backend()
 	if err != nil {
 		return nil, err
 	}
-	m := newModel(cfg, specs, processing, has, be, why)
-	process := sync.OnceValue(func() error { return Try(func() { m.applied.process(cfg, sd) }) })
-	m.weights.load = func(ctx context.Context, put putFunc) error {
-		if err := process(); err != nil {
-			return brief.Errorf("processing the weights: %w", err)
-		}
-		names := slices.Collect(maps.Keys(sd))
-		err := inParallel(ctx, len(names), func(i int) error { return put(names[i], sd[names[i]]) })
-		if err == nil {
-			sd = nil
-		}
-		return err
+	has := make(map[string]bool)
+	for _, name := range names {
+		has[name] = true
 	}
-	return m, nil
+	return newModel(cfg, specs, processing, has, be, why), nil
 }
 
 // oneOption is the options of a kind that a variadic parameter makes optional.

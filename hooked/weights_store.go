@@ -111,6 +111,14 @@ func toDevice(name string, a *Array) *Array {
 	if !readsResidual(name) {
 		return &Array{slices.Clone(a.Shape), slices.Clone(a.Data)}
 	}
+	return onDevice(name, a)
+}
+
+// onDevice is a weight in its device layout: itself where that is TransformerLens'.
+func onDevice(name string, a *Array) *Array {
+	if !readsResidual(name) {
+		return a
+	}
 	moved, err := rearrange(a, "h d e -> d h e", nil)
 	if err != nil {
 		panic(err) // the shape was checked
