@@ -17,7 +17,7 @@ func (h *heatmap) vega() object {
 	if h.frameLabels != nil {
 		spec["title"] = vegaTitle(object{"expr": "headings[frame]"}, h.notes)
 	}
-	panel := object{"layer": h.vegaLayers()}
+	panel := object{"layer": h.vegaLayers(), "view": object{"stroke": paleGrey}}
 	g := h.layout(h.panels()[:h.facets], 0)
 	panel["width"], panel["height"] = max(10, int(g.cw*float64(h.nx))), max(10, int(g.ch*float64(h.ny)))
 	if h.facetLabels == nil {
@@ -142,7 +142,8 @@ func (h *heatmap) vegaLayers() list {
 	}
 	layers := list{object{
 		"params": list{zoom()},
-		"mark":   object{"type": "rect", "clip": true},
+		// Each cell reaches a little into those after it: else the page shines through between them.
+		"mark": object{"type": "rect", "clip": true, "x2Offset": 0.5, "y2Offset": 0.5},
 		"encoding": object{"x": x, "x2": object{"field": "right"}, "y": y, "y2": object{"field": "bottom"},
 			"color": h.vegaColor(), "tooltip": h.vegaTips()},
 	}}

@@ -73,3 +73,50 @@ func TestNotebookWidth(t *testing.T) {
 		}
 	}
 }
+
+// Pictures of square matrices are square, side by side and alone, and facets of them are large
+// enough to be read.
+func TestSquarePictures(t *testing.T) {
+	for _, test := range []struct{ facets, side, columns int }{{1, 15, 0}, {2, 43, 2}, {5, 20, 3}, {8, 43, 4}, {9, 12, 3}, {10, 30, 5}, {16, 20, 4}} {
+		data := make([][][]float64, test.facets)
+		for i := range data {
+			data[i] = signed(test.side, test.side)
+		}
+		spec := plots.Imshow(data, plots.Axes{}).Vega()
+		panel := spec
+		if test.facets > 1 {
+			panel = spec["spec"].(map[string]any)
+			if got := spec["columns"]; got != test.columns {
+				t.Errorf("%d facets stand in %v columns, want %d", test.facets, got, test.columns)
+			}
+		}
+		if w, h := panel["width"].(int), panel["height"].(int); w != h || w < 100 {
+			t.Errorf("%d facets of %d cells a side are %d × %d pixels", test.facets, test.side, w, h)
+		}
+	}
+}
+
+// Tokens that bring no spaces along, as words do, stand apart; those that do stand as the text does.
+func TestWordsStandApart(t *testing.T) {
+	for _, test := range []struct {
+		tokens []string
+		want   string
+	}{{[]string{"one", "day", "Lily"}, "one</span> <span"}, {[]string{"one", " day", " Lily"}, "one</span><wbr><span"}} {
+		values := []float64{1, 2, 3}
+		pattern := [][]float64{values, values, values}
+		texts := plots.TextList{{Tokens: test.tokens, Values: []float32{1, 2, 3}}}
+		for name, f := range map[string]plots.Figure{
+			"coloured":    plots.ColoredTokens(test.tokens, values, plots.Axes{}),
+			"attention":   plots.AttentionPattern(test.tokens, pattern, plots.Axes{}),
+			"activations": plots.TextActivations([]plots.TextSeries{{Name: "a", Texts: texts}}, plots.Axes{}),
+		} {
+			bundle, err := f.Bundle()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if html := bundle["text/html"].(string); !strings.Contains(html, test.want) {
+				t.Errorf("%s: the text of %q lacks %q", name, test.tokens, test.want)
+			}
+		}
+	}
+}
