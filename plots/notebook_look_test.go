@@ -101,7 +101,11 @@ func TestWordsStandApart(t *testing.T) {
 	for _, test := range []struct {
 		tokens []string
 		want   string
-	}{{[]string{"one", "day", "Lily"}, "one</span> <span"}, {[]string{"one", " day", " Lily"}, "one</span><wbr><span"}} {
+	}{
+		{[]string{"one", "day", "Lily"}, "one</span> <span"},
+		{[]string{"one", " day", " Lily"}, "one</span><wbr><span"},
+		{[]string{"日本", "語", "です"}, "日本</span><wbr><span"},
+	} {
 		values := []float64{1, 2, 3}
 		pattern := [][]float64{values, values, values}
 		texts := plots.TextList{{Tokens: test.tokens, Values: []float32{1, 2, 3}}}

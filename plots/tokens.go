@@ -227,10 +227,13 @@ func betweenTokens(tokens []string) string {
 }
 
 // apart tells whether tokens need a space between them: none has one of its own, as those of a
-// model of whole words.
+// model of whole words, and it is no script that is written without.
 func apart(tokens []string) bool {
-	return !slices.ContainsFunc(tokens, func(t string) bool { return strings.ContainsFunc(t, unicode.IsSpace) })
+	spaced := func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unspaced...) }
+	return !slices.ContainsFunc(tokens, func(t string) bool { return strings.ContainsFunc(t, spaced) })
 }
+
+var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar}
 
 // tokenSpan is one token: coloured, and with its numbers as a plain title for the
 // readers that run no script; behind it, what stands between tokens.
