@@ -24,7 +24,7 @@ func (h *heatmap) vega() object {
 		for key, value := range panel {
 			spec[key] = value
 		}
-		if h.stretches() {
+		if h.wide() && !h.square {
 			vegaWidth(spec, h.axes, g.cw*float64(h.nx))
 		}
 		return spec
@@ -37,9 +37,9 @@ func (h *heatmap) vega() object {
 	return spec
 }
 
-// stretches tells whether the cells may be as wide as the notebook's cell makes them: not where
-// they are square, nor where a few would become bars.
-func (h *heatmap) stretches() bool { return !h.square && h.nx >= 8 }
+// wide tells whether the cells may be as wide as the notebook's cell makes them: not side by side,
+// nor where a few would become bars.
+func (h *heatmap) wide() bool { return h.facetLabels == nil && h.nx >= 8 }
 
 func (h *heatmap) vegaParams() list {
 	label := func(labels []string) list {
@@ -143,7 +143,7 @@ func (h *heatmap) vegaLayers() list {
 	layers := list{object{
 		"params": list{zoom()},
 		// Each cell reaches a little into those after it: else the page shines through between them.
-		"mark": object{"type": "rect", "clip": true, "x2Offset": 0.5, "y2Offset": 0.5},
+		"mark": object{"type": "rect", "clip": true, "x2Offset": 1, "y2Offset": 1},
 		"encoding": object{"x": x, "x2": object{"field": "right"}, "y": y, "y2": object{"field": "bottom"},
 			"color": h.vegaColor(), "tooltip": h.vegaTips()},
 	}}

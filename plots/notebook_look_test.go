@@ -2,6 +2,7 @@ package plots_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -93,6 +94,24 @@ func TestSquarePictures(t *testing.T) {
 		if w, h := panel["width"].(int), panel["height"].(int); w != h || w < 100 {
 			t.Errorf("%d facets of %d cells a side are %d × %d pixels", test.facets, test.side, w, h)
 		}
+	}
+}
+
+// A board is square, though its rows and columns have other names; a layer by position is as wide as
+// the notebook's cell, however many rows there are.
+func TestSquareBoards(t *testing.T) {
+	files, ranks := []string{"a", "b", "c", "d", "e", "f"}, []string{"1", "2", "3", "4", "5", "6"}
+	spec := plots.Imshow(signed(6, 6), plots.Axes{X: files, Y: ranks}).Vega()
+	if w, h := spec["width"], spec["height"]; w != h {
+		t.Errorf("a board is %v × %v pixels", w, h)
+	}
+	two := plots.Imshow([][][]float64{signed(6, 6), signed(6, 6)}, plots.Axes{X: files, Y: ranks}).Vega()["spec"].(map[string]any)
+	if w, h := two["width"], two["height"]; w != h {
+		t.Errorf("two boards are %v × %v pixels", w, h)
+	}
+	spec = plots.HeadScores(signed(12, 12), plots.Axes{Y: strings.Fields("a b c d e f g h i j k l")}).Vega()
+	if !strings.Contains(fmt.Sprint(spec["params"]), "containerSize") {
+		t.Error("twelve layers by twelve heads are not as wide as the notebook's cell")
 	}
 }
 
