@@ -97,7 +97,7 @@ func (h *heatmap) layout(panels []panel, heading float64) geometry {
 	if h.xName != "" {
 		labels += nameSize*lineHeight + gap/2
 	}
-	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw, maxPage/float64(rows*h.ny))
+	g.ch = h.cellHeight(((height-heading)/float64(rows)-header-gap)/float64(h.ny), g.cw, maxPage/float64(rows*h.ny))
 	if h.axes.Height != 0 {
 		g.ch = max(minCell, ((height-g.top-labels+header)/float64(rows)-header-gap)/float64(h.ny))
 	}
