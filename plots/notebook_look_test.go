@@ -97,8 +97,8 @@ func TestSquarePictures(t *testing.T) {
 	}
 }
 
-// A board is square, though its rows and columns have other names; a layer by position is as wide as
-// the notebook's cell, however many rows there are.
+// A board is square, though its rows and columns have other names; a picture of many columns is as
+// wide as the notebook's cell, however many rows there are.
 func TestSquareBoards(t *testing.T) {
 	files, ranks := []string{"a", "b", "c", "d", "e", "f"}, []string{"1", "2", "3", "4", "5", "6"}
 	spec := plots.Imshow(signed(6, 6), plots.Axes{X: files, Y: ranks}).Vega()
@@ -115,7 +115,7 @@ func TestSquareBoards(t *testing.T) {
 	}
 }
 
-// Tokens that bring no spaces along, as words do, stand apart; those that do stand as the text does.
+// Tokens that bring no spaces along, as words do, stand apart; others stand as the text does.
 func TestWordsStandApart(t *testing.T) {
 	for _, test := range []struct {
 		tokens []string
