@@ -127,7 +127,7 @@ func checkResults(g *Graph, results []*Node, axes [][]string) {
 		case x.Graph() != g:
 			fail("Apply: result %d belongs to another graph: a function must not use nodes that an earlier call has made", i)
 		case x.Rank() != len(axes[i]):
-			fail("Apply: result %d has shape %v, and %d axes are named (%s)", i, x.Shape().Dimensions, len(axes[i]), spaced(axes[i]))
+			fail("Apply: result %d has shape %v, %w (%s)", i, x.Shape().Dimensions, ErrAxes, spaced(axes[i]))
 		}
 	}
 }

@@ -97,7 +97,7 @@ func TestApplyMistakes(t *testing.T) {
 		"tensor 1: the tensor is nil":      func() error { _, err := hooked.Apply("i", graph.Add, x, nil); return err },
 		"takes 2 tensors, and 1 are given": func() error { _, err := hooked.Apply("i", graph.Add, x); return err },
 		"at least one tensor":              func() error { _, err := hooked.Apply("i", same); return err },
-		"has shape [2], and 2 axes":        func() error { _, err := hooked.Apply("i j", same, x); return err },
+		"other axes than are named (i j)":  func() error { _, err := hooked.Apply("i j", same, x); return err },
 		"result 0 of the function is nil":  func() error { _, err := hooked.Apply("i", func(*graph.Node) *graph.Node { return nil }, x); return err },
 		"belongs to another graph": func() error {
 			_, err := hooked.Apply("i", func(*graph.Node) *graph.Node { return kept }, x)

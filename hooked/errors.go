@@ -22,6 +22,8 @@ var (
 	ErrUnsupportedFile = fault.ErrUnsupportedFile
 	// ErrUnknownHook says that a name, glob or site selects nothing in this model.
 	ErrUnknownHook = errors.New("unknown hook")
+	// ErrAxes says that a result of [Apply]'s function has not as many axes as are named.
+	ErrAxes = errors.New("other axes than are named")
 	// ErrOutOfContext says that a text, or what a key-value cache holds and a text, has more
 	// tokens than the model has positions.
 	ErrOutOfContext = fault.ErrOutOfContext

@@ -40,8 +40,9 @@ func (a *activations) staticSeries(s *activationSeries, n int) string {
 			b.WriteString(`<div style="font-size:85%;opacity:0.8">` + escape(hoverText(t.label)) + "</div>\n")
 		}
 		b.WriteString(`<div class="gl-text" ` + textStyle + ">")
+		between := betweenTokens(t.tokens)
 		for k, token := range t.tokens {
-			b.WriteString(tokenSpan(token, s.ramp.at(t.values[k]), s.tip(t, k)))
+			b.WriteString(tokenSpan(token, s.ramp.at(t.values[k]), s.tip(t, k), between))
 		}
 		b.WriteString("</div>\n")
 	}
@@ -92,7 +93,7 @@ func (a *activations) model() object {
 			for k, token := range t.tokens {
 				ids, shades, values = append(ids, words.id(token)), append(shades, s.ramp.shade(t.values[k])), append(values, s.ramp.text(t.values[k]))
 			}
-			texts = append(texts, object{"Label": hoverText(t.label), "Words": ids, "Shades": shades, "Values": values})
+			texts = append(texts, object{"Label": hoverText(t.label), "Apart": apart(t.tokens), "Words": ids, "Shades": shades, "Values": values})
 		}
 		stops := fmt.Sprint(s.ramp.stops)
 		if _, ok := numbers[stops]; !ok {

@@ -192,9 +192,10 @@ func (a *attention) writeTokens(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "<div class=\"gl-said\">%swhere %s looks</div>\n<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap\">",
 		escape(name), escape(clip(visibleToken(a.tokens[last]), axisLabelLength)))
+	between := betweenTokens(a.tokens)
 	for k, token := range a.tokens {
 		fmt.Fprintf(b, `<span style="%s;unicode-bidi:isolate">%s</span>%s`,
-			colorStyle(a.grid.ramp.at(a.grid.row(0, last)[k])), escape(clip(visibleToken(token), hoverLength)), lineBreak)
+			colorStyle(a.grid.ramp.at(a.grid.row(0, last)[k])), escape(clip(visibleToken(token), hoverLength)), between)
 	}
 	b.WriteString("</div>\n" + rampLegend(a.grid.ramp, orElse(a.grid.axes.Unit, "attention")))
 }

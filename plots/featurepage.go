@@ -165,7 +165,7 @@ func (w *wordTable) card(f *feature) object {
 			for k, token := range t.tokens {
 				ids[k] = w.id(token)
 			}
-			texts = append(texts, list{hoverText(t.label), ids, vegaNumbers(t.values, digits)})
+			texts = append(texts, list{hoverText(t.label), ids, vegaNumbers(t.values, digits), apart(t.tokens)})
 		}
 		groups = append(groups, object{"Name": hoverText(s.name), "Texts": texts})
 	}

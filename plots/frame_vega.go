@@ -68,8 +68,8 @@ func (f *frame) vegaX() object {
 	switch {
 	case f.xLabels == nil:
 		axis["tickCount"] = 8
-		if f.counted {
-			axis["tickMinStep"] = 1
+		if f.counted { // the front end holds to the step only as far as it is asked for no more ticks
+			axis["tickMinStep"], axis["tickCount"] = 1, max(1, int(min(8, span(f.x.lo, f.x.hi))))
 		}
 	default:
 		axis["values"] = f.vegaColumns()

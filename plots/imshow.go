@@ -30,7 +30,7 @@ type heatmap struct {
 	ramp             ramp
 	specials         []special
 	notes            []string
-	square           bool // cells as high as they are wide
+	square           bool // cells as high as they are wide: of a matrix, of a board
 	tokens           bool // labels are tokens
 }
 
@@ -149,7 +149,7 @@ func (h *heatmap) readNames(a array) {
 	if h.axes.FacetName == "" && len(a.shape) == 3 {
 		h.axes.FacetName = a.axisName(3)
 	}
-	h.square = h.nx == h.ny && slices.Equal(h.xLabels, h.yLabels)
+	h.square = h.nx == h.ny && (slices.Equal(h.xLabels, h.yLabels) || h.axes.Text == nil && !h.wide())
 }
 
 // readText checks the words for the cells; with none, Axes.Values writes the

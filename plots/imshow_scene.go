@@ -97,9 +97,12 @@ func (h *heatmap) layout(panels []panel, heading float64) geometry {
 	if h.xName != "" {
 		labels += nameSize*lineHeight + gap/2
 	}
-	g.ch = h.cellHeight((height-heading)/float64(rows)/float64(h.ny)-2, g.cw, maxPage/float64(rows*h.ny))
+	g.ch = h.cellHeight(((height-heading)/float64(rows)-header-gap)/float64(h.ny), g.cw, maxPage/float64(rows*h.ny))
 	if h.axes.Height != 0 {
 		g.ch = max(minCell, ((height-g.top-labels+header)/float64(rows)-header-gap)/float64(h.ny))
+	}
+	if h.square && h.axes.Width == 0 && h.textWidth() == 0 {
+		g.cw = min(g.cw, g.ch) // where the height is what there is too little of
 	}
 	g.stepX = g.cw*float64(h.nx) + 1.5*gap
 	g.stepY = g.ch*float64(h.ny) + header + gap
@@ -120,14 +123,14 @@ func (h *heatmap) headingWidth() float64 {
 }
 
 // panelColumns is how many pictures stand in a row: about as many as make the
-// whole as wide as it is high, three to two.
+// whole as wide as it is high, three to two, and rather one more than one fewer.
 // Up to three go in one row, as facets are compared side by side.
 func panelColumns(n int, aspect float64) int {
 	if n <= 3 && aspect < 4 {
 		return n
 	}
 	ideal := min(n, max(1, int(math.Round(math.Sqrt(float64(n)*1.5/aspect)))))
-	for _, columns := range []int{ideal, ideal - 1, ideal + 1} {
+	for _, columns := range []int{ideal, ideal + 1, ideal - 1} {
 		if columns > 0 && n%columns == 0 {
 			return columns // no gap in the last row
 		}

@@ -17,14 +17,14 @@ func (h *heatmap) vega() object {
 	if h.frameLabels != nil {
 		spec["title"] = vegaTitle(object{"expr": "headings[frame]"}, h.notes)
 	}
-	panel := object{"layer": h.vegaLayers()}
+	panel := object{"layer": h.vegaLayers(), "view": object{"stroke": paleGrey}}
 	g := h.layout(h.panels()[:h.facets], 0)
 	panel["width"], panel["height"] = max(10, int(g.cw*float64(h.nx))), max(10, int(g.ch*float64(h.ny)))
 	if h.facetLabels == nil {
 		for key, value := range panel {
 			spec[key] = value
 		}
-		if h.stretches() {
+		if h.wide() && !h.square {
 			vegaWidth(spec, h.axes, g.cw*float64(h.nx))
 		}
 		return spec
@@ -37,9 +37,9 @@ func (h *heatmap) vega() object {
 	return spec
 }
 
-// stretches tells whether the cells may be as wide as the notebook's cell makes them: not where
-// they are square, nor where a few would become bars.
-func (h *heatmap) stretches() bool { return !h.square && h.nx >= 8 }
+// wide tells whether the cells may be as wide as the notebook's cell makes them: not side by side,
+// nor where a few would become bars.
+func (h *heatmap) wide() bool { return h.facetLabels == nil && h.nx >= 8 }
 
 func (h *heatmap) vegaParams() list {
 	label := func(labels []string) list {
@@ -142,7 +142,8 @@ func (h *heatmap) vegaLayers() list {
 	}
 	layers := list{object{
 		"params": list{zoom()},
-		"mark":   object{"type": "rect", "clip": true},
+		// Each cell reaches a little into those after it: else the page shines through between them.
+		"mark": object{"type": "rect", "clip": true, "x2Offset": 1, "y2Offset": 1},
 		"encoding": object{"x": x, "x2": object{"field": "right"}, "y": y, "y2": object{"field": "bottom"},
 			"color": h.vegaColor(), "tooltip": h.vegaTips()},
 	}}

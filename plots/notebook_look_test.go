@@ -2,6 +2,7 @@ package plots_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -70,6 +71,75 @@ func TestNotebookWidth(t *testing.T) {
 	for _, want := range []string{`<img alt="Coloured tokens`, `style="display:none" src="data:image/png;base64,` + bundle["image/png"].(string)[:40], "max-width:500px"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the fragment lacks %s", want)
+		}
+	}
+}
+
+// Pictures of square matrices are square, side by side and alone, and facets of them are large
+// enough to be read.
+func TestSquarePictures(t *testing.T) {
+	for _, test := range []struct{ facets, side, columns int }{{1, 15, 0}, {2, 43, 2}, {5, 20, 3}, {8, 43, 4}, {9, 12, 3}, {10, 30, 5}, {16, 20, 4}} {
+		data := make([][][]float64, test.facets)
+		for i := range data {
+			data[i] = signed(test.side, test.side)
+		}
+		spec := plots.Imshow(data, plots.Axes{}).Vega()
+		panel := spec
+		if test.facets > 1 {
+			panel = spec["spec"].(map[string]any)
+			if got := spec["columns"]; got != test.columns {
+				t.Errorf("%d facets stand in %v columns, want %d", test.facets, got, test.columns)
+			}
+		}
+		if w, h := panel["width"].(int), panel["height"].(int); w != h || w < 100 {
+			t.Errorf("%d facets of %d cells a side are %d × %d pixels", test.facets, test.side, w, h)
+		}
+	}
+}
+
+// A board is square, though its rows and columns have other names; a picture of many columns is as
+// wide as the notebook's cell, however many rows there are.
+func TestSquareBoards(t *testing.T) {
+	files, ranks := []string{"a", "b", "c", "d", "e", "f"}, []string{"1", "2", "3", "4", "5", "6"}
+	spec := plots.Imshow(signed(6, 6), plots.Axes{X: files, Y: ranks}).Vega()
+	if w, h := spec["width"], spec["height"]; w != h {
+		t.Errorf("a board is %v × %v pixels", w, h)
+	}
+	two := plots.Imshow([][][]float64{signed(6, 6), signed(6, 6)}, plots.Axes{X: files, Y: ranks}).Vega()["spec"].(map[string]any)
+	if w, h := two["width"], two["height"]; w != h {
+		t.Errorf("two boards are %v × %v pixels", w, h)
+	}
+	spec = plots.HeadScores(signed(12, 12), plots.Axes{Y: strings.Fields("a b c d e f g h i j k l")}).Vega()
+	if !strings.Contains(fmt.Sprint(spec["params"]), "containerSize") {
+		t.Error("twelve layers by twelve heads are not as wide as the notebook's cell")
+	}
+}
+
+// Tokens that bring no spaces along, as words do, stand apart; others stand as the text does.
+func TestWordsStandApart(t *testing.T) {
+	for _, test := range []struct {
+		tokens []string
+		want   string
+	}{
+		{[]string{"one", "day", "Lily"}, "one</span> <span"},
+		{[]string{"one", " day", " Lily"}, "one</span><wbr><span"},
+		{[]string{"日本", "語", "です"}, "日本</span><wbr><span"},
+	} {
+		values := []float64{1, 2, 3}
+		pattern := [][]float64{values, values, values}
+		texts := plots.TextList{{Tokens: test.tokens, Values: []float32{1, 2, 3}}}
+		for name, f := range map[string]plots.Figure{
+			"coloured":    plots.ColoredTokens(test.tokens, values, plots.Axes{}),
+			"attention":   plots.AttentionPattern(test.tokens, pattern, plots.Axes{}),
+			"activations": plots.TextActivations([]plots.TextSeries{{Name: "a", Texts: texts}}, plots.Axes{}),
+		} {
+			bundle, err := f.Bundle()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if html := bundle["text/html"].(string); !strings.Contains(html, test.want) {
+				t.Errorf("%s: the text of %q lacks %q", name, test.tokens, test.want)
+			}
 		}
 	}
 }

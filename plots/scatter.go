@@ -254,10 +254,14 @@ func (c *scatterChart) vega() object {
 	f := c.frame
 	f.begin()
 	spec := f.vega(len(c.points))
+	mark := object{"type": "point", "filled": true, "size": 45, "opacity": 0.85, "clip": true}
+	if c.ramp != nil { // whose ends may be as dark or as pale as the page
+		mark["stroke"], mark["strokeWidth"] = "#888888", 0.7
+	}
 	f.vegaLayers(spec, append(f.vegaGuides(), object{
 		"data":     object{"values": c.rows(&f)},
 		"params":   list{zoom()},
-		"mark":     object{"type": "point", "filled": true, "size": 45, "opacity": 0.85, "clip": true},
+		"mark":     mark,
 		"encoding": object{"x": f.vegaX(), "y": f.vegaY(), "color": c.vegaColor(), "shape": vegaOddShape(), "tooltip": c.tips(&f)},
 	}))
 	return spec

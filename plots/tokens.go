@@ -2,7 +2,9 @@ package plots
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // Limits of a coloured text; the rest is left out, which the figure says.
@@ -139,7 +141,10 @@ func (t *tokenText) drawQuantity(s *scene, i int, y float64) float64 {
 
 // drawTokens draws a text in the colours of its values from y downwards, and returns where it ends.
 func drawTokens(s *scene, tokens []string, values []float64, r ramp, tip func(k int) []string, y float64) float64 {
-	x := gap
+	x, between := gap, 0.0
+	if apart(tokens) {
+		between = tokenSize / 3
+	}
 	for k, token := range tokens {
 		word := clip(visibleToken(token), axisLabelLength)
 		w := textWidth(word, tokenSize, false) + 2
@@ -150,7 +155,7 @@ func drawTokens(s *scene, tokens []string, values []float64, r ramp, tip func(k 
 		s.add(box{rect: rect{x, y, w, tokenHeight - 3}, fill: fill, opacity: 1},
 			text{at: point{x + 1, y + tokenHeight/2 - 1}, s: word, size: tokenSize, color: fill.ink()})
 		s.spots = append(s.spots, spot{X: x + w/2, Y: y + tokenHeight/2, Tip: tip(k)})
-		x += w
+		x += w + between
 		if strings.HasSuffix(token, "\n") && k < len(tokens)-1 {
 			x, y = gap, y+tokenHeight
 		}
@@ -200,8 +205,9 @@ func (t *tokenText) fragment() string {
 		fmt.Fprintf(&b, "<div class=\"gl-quantity\" title=\"%s\">\n", escape(hoverText(q.name)))
 		b.WriteString(rampLegend(q.ramp, q.name))
 		b.WriteString("<div class=\"gl-text\" dir=\"ltr\" style=\"white-space:pre-wrap\">")
-		for k := range t.tokens {
-			b.WriteString(t.span(i, k))
+		between := betweenTokens(t.tokens)
+		for k, token := range t.tokens {
+			b.WriteString(tokenSpan(token, q.ramp.at(q.values[k]), t.tip(i, k), between))
 		}
 		b.WriteString("</div></div>\n")
 	}
@@ -211,24 +217,32 @@ func (t *tokenText) fragment() string {
 
 func (t *tokenText) coloured() {}
 
-// lineBreak lets a line end between two tokens: their spaces are shown as dots, at
+// betweenTokens lets a line end between two tokens: their spaces are shown as dots, at
 // which no browser breaks.
-const lineBreak = "<wbr>"
-
-// span is one token: coloured, and with its numbers as a plain title for the
-// readers that run no script.
-func (t *tokenText) span(i, k int) string {
-	q := t.quantities[i]
-	return tokenSpan(t.tokens[k], q.ramp.at(q.values[k]), t.tip(i, k))
+func betweenTokens(tokens []string) string {
+	if apart(tokens) {
+		return " "
+	}
+	return "<wbr>"
 }
 
-func tokenSpan(token string, c rgb, tip []string) string {
-	end := lineBreak
+// apart tells whether tokens need a space between them: none has one of its own, as those of a
+// model of whole words, and it is no script that is written without.
+func apart(tokens []string) bool {
+	spaced := func(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unspaced...) }
+	return !slices.ContainsFunc(tokens, func(t string) bool { return strings.ContainsFunc(t, spaced) })
+}
+
+var unspaced = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar}
+
+// tokenSpan is one token: coloured, and with its numbers as a plain title for the
+// readers that run no script; behind it, what stands between tokens.
+func tokenSpan(token string, c rgb, tip []string, between string) string {
 	if strings.HasSuffix(token, "\n") {
-		end = "<br>"
+		between = "<br>"
 	}
 	return fmt.Sprintf(`<span style="%s;unicode-bidi:isolate" title="%s">%s</span>%s`,
-		colorStyle(c), escape(strings.Join(tip, "\n")), escape(clip(visibleToken(token), hoverLength)), end)
+		colorStyle(c), escape(strings.Join(tip, "\n")), escape(clip(visibleToken(token), hoverLength)), between)
 }
 
 // tips are what the script shows: the names, and per token a heading, its

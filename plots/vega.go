@@ -18,6 +18,9 @@ type (
 // be read out and printed sharply.
 const svgMarks = 3000
 
+// paleGrey is seen on white and on black, and on neither much.
+const paleGrey = "#88888850"
+
 // vegaChart is a specification with everything but data and marks.
 func vegaChart(title string, notes []string, about string, marks int) object {
 	renderer := "svg"
@@ -30,7 +33,7 @@ func vegaChart(title string, notes []string, about string, marks int) object {
 		"autosize":    object{"type": "pad"},
 		"config": object{
 			"font":   fontFamily,
-			"axis":   object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
+			"axis":   object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal", "gridColor": paleGrey},
 			"legend": object{"labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
 			"header": object{"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
 			"view":   object{"stroke": "transparent"},

@@ -5,6 +5,7 @@
 //	  "notebooks": [{"path": …, "trusted": bool, "dark": bool}], "pages": ["file://…"]}'
 //
 // It prints one line per fault and ends with 1 if there were any.
+import { readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const job = JSON.parse(process.argv[2]);
@@ -347,6 +348,48 @@ async function checkAttribution(page, figure, { trusted }) {
   expect((await said.textContent()) === all, "changes are not forgotten");
 }
 
+// linksOf are the graph's nodes and links as its page holds them, links with the places of their nodes.
+const linksOf = (figure) => figure.locator("script[type='application/json']").evaluate((e) => {
+  const { Nodes, Source, Target, Weight } = JSON.parse(e.textContent);
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const from = new Uint16Array(bytes(Source)), to = new Uint16Array(bytes(Target)), weight = new Float32Array(bytes(Weight));
+  return { nodes: Nodes, links: Array.from(weight, (w, i) => ({ from: from[i], to: to[i], weight: w })) };
+});
+
+// checkGraphPage: a click lists the node's inputs and outputs, all of them; two nodes become a
+// supernode, which a page opened again still has and which the exported JSON holds.
+async function checkGraphPage(page) {
+  const figure = page.locator(".gl-attribution"), canvas = figure.locator("canvas").last();
+  const { nodes, links } = await linksOf(figure);
+  const [ins, outs] = [(i) => links.filter((l) => l.to === i), (i) => links.filter((l) => l.from === i)];
+  const inGroup = await figure.locator(".gl-group .gl-chip").allInnerTexts();
+  const two = nodes.Id.map((_, i) => i).filter((i) => ins(i).length && outs(i).length && !inGroup.includes(nodes.Title[i])).slice(0, 2);
+  expect(two.length === 2, "the sample has no two nodes with inputs and outputs");
+  const click = (i) => canvas.click({ position: { x: nodes.X[i], y: nodes.Y[i] } });
+  for (const i of two) {
+    await click(i);
+    expect((await figure.locator(".gl-panel h2").innerText()).includes(nodes.Title[i]), "a click shows another node");
+    for (const [k, own, end] of [[0, ins(i), "from"], [1, outs(i), "to"]]) {
+      const listed = await figure.locator(".gl-links").nth(k).locator("button bdi").allInnerTexts();
+      const want = own.map((l) => nodes.Title[l[end]]);
+      expect(listed.sort().join() === want.sort().join(), `lists ${listed} as ${["inputs", "outputs"][k]}, not ${want}`);
+    }
+    await figure.locator(".gl-panel").getByRole("button", { name: "pin", exact: true }).click();
+  }
+  for (const i of two) await figure.locator(".gl-member", { hasText: nodes.Title[i] }).getByRole("checkbox").check();
+  await figure.locator(".gl-tools > input[placeholder='name of the supernode']").last().fill("the two");
+  await figure.getByRole("button", { name: "group the ticked nodes" }).click();
+  await page.reload();
+  const names = await figure.locator(".gl-group > .gl-tools > input").evaluateAll((all) => all.map((e) => e.value));
+  expect(names.includes("the two"), `the supernode is not kept; there are ${names}`);
+  const [download] = await Promise.all([page.waitForEvent("download"), figure.getByRole("button", { name: "export JSON" }).click()]);
+  const graph = JSON.parse(readFileSync(await download.path(), "utf8"));
+  const group = graph.qParams.supernodes.find(([name]) => name === "the two");
+  expect(group && two.every((i) => group.includes(nodes.Id[i])), `the exported supernodes are ${JSON.stringify(graph.qParams.supernodes)}`);
+  expect(graph.nodes.length === nodes.Id.length && graph.links.length === links.length, "the exported graph lacks nodes or links");
+  await figure.getByRole("button", { name: "forget changes" }).click();
+}
+
 async function checkTable(page, figure) {
   expect((await figure.locator("tbody tr").count()) > 0, "the table has no rows");
   await checkColors(figure.locator("tbody td[style*='background']"));
@@ -383,6 +426,7 @@ async function checkPage(url) {
     expect(!(await tip.isVisible()), "Escape does not hide the tip");
   }
   if (await page.locator(".gl-rows").count()) await checkFeaturePage(page);
+  if (await page.locator(".gl-attribution").count()) await checkGraphPage(page);
   for (const [selector, check] of kinds.slice(1)) {
     for (const figure of await page.locator(selector).all()) await check(page, figure, { trusted: true });
   }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"gopherlens/hooked"
 	"gopherlens/internal/course"
 	"gopherlens/internal/fault"
 )
@@ -75,6 +76,9 @@ func judge(check func(t *T)) (v verdict) {
 			text = fmt.Sprintf("%s (%s)", text, at)
 		}
 		v = verdict{kind: failed, text: text}
+		if errors.Is(err, hooked.ErrAxes) {
+			v.kind = wrongShape
+		}
 	}()
 	check(&T{tolerance: defaultTolerance})
 	return verdict{kind: done}

@@ -50,8 +50,11 @@ func TestVerdicts(t *testing.T) {
 		{"stub in an edit's text", func(t *T) { panic(fmt.Errorf("wrapped: %w", Todo("1.1 something"))) }, "not done yet"},
 		{"nothing", func(t *T) { t.Same("x", nil, w) }, "wrong shape: x is nil"},
 		{"another order", func(t *T) { t.Same("x", hooked.NewZeros("a b", 3, 2), hooked.NewZeros("pos head", 2, 3), "mind this") },
-			"✗ 1.1 something: wrong shape: x has the shape [3 2], wanted is [2 3]\n  look at: the axes are these, in another order\n" +
+			"✗ 1.1 something: wrong shape: x: the shape is [3 2], wanted is [2 3]\n  look at: the axes are these, in another order\n" +
 				"  look at: mind this\n  look at: wanted is [pos=2 head=3]\n"},
+		{"a result without its axis", func(t *T) {
+			hooked.Must(hooked.Apply("pos", func(x *graph.Node) *graph.Node { return graph.ReduceAllMean(x) }, w))
+		}, "✗ 1.1 something: wrong shape: hooked: Apply: result 0 has shape [], other axes than are named (pos)"},
 		{"an axis too few", func(t *T) { t.Same("x", w.Mean("query"), w) }, "axis 1 of 3 entries is missing"},
 		{"an axis too many", func(t *T) { t.Same("x", w, w.At(0)) }, "axis 0 of 2 entries is too much"},
 		{"merged", func(t *T) { t.Shape("x", hooked.NewZeros("a", 6), []int{2, 3}) }, "otherwise split into axes"},
@@ -70,6 +73,7 @@ func TestVerdicts(t *testing.T) {
 			t.Same("x", w.Add(hooked.NewNormal(9, "batch query key", 2, 3, 3).Mul(hooked.NewLinspace("batch", 0, 1, 2).Rearrange("b -> b 1 1"))), w)
 		}, "vectors along the last axis are right"},
 		{"a number", func(t *T) { t.Near("the loss", 2, 3, "the mean") }, "wrong: the loss: 2, wanted is 3\n  look at: the mean"},
+		{"zero for a number", func(t *T) { t.Near("the loss", 0, 3, "the mean") }, "wrong: the loss: 0, wanted is 3\n  look at: the mean"},
 		{"no number", func(t *T) { t.Near("the loss", math.NaN(), 3) }, "wrong: the loss: NaN"},
 		{"about zero", func(t *T) { t.Near("the mean", 1e-9, 0) }, "✓"},
 		{"within", func(t *T) { t.Within(0.1).Near("the loss", 3.2, 3) }, "✓"},

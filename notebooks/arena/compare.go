@@ -67,7 +67,7 @@ func (t *T) Shape(what string, got *hooked.Tensor, want []int, look ...string) {
 	case got == nil:
 		t.fail(wrongShape, look, "%s is nil", what)
 	case !slices.Equal(got.Shape(), want):
-		t.fail(wrongShape, slices.Concat(shapeGuesses(got.Shape(), want), look), "%s has the shape %v, wanted is %v", what, got.Shape(), want)
+		t.fail(wrongShape, slices.Concat(shapeGuesses(got.Shape(), want), look), "%s: the shape is %v, wanted is %v", what, got.Shape(), want)
 	}
 }
 

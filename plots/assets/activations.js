@@ -74,7 +74,8 @@
         span.tabIndex = spans.length ? -1 : 0;
         span.dataset.at = spans.length;
         spans.push({ span, lines: [k + ": " + data.Words[word], t.Values[k] + (data.Unit ? " " + data.Unit : ""), t.Label] });
-        element(line, breaks.has(word) ? "br" : "wbr");
+        if (t.Apart && !breaks.has(word)) line.append(" ");
+        else element(line, breaks.has(word) ? "br" : "wbr");
       });
     }
 

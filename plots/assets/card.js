@@ -42,7 +42,7 @@ function card(parent, data, one) {
     }
   }
 
-  function text(parent, one, label, ids, values) {
+  function text(parent, one, label, ids, values, apart) {
     if (label) element(parent, "div", "gl-label", label);
     const line = element(parent, "div", "gl-text");
     line.dir = "ltr";
@@ -51,7 +51,8 @@ function card(parent, data, one) {
       if (values[k] !== 0 || one.Low > 0 || one.High < 0) paint(span, one.Palette, shadeOf(values[k], one.Low, one.High));
       span.tabIndex = k ? -1 : 0;
       span.lines = [k + ": " + data.Words[id], write(values[k]) || "NaN"];
-      element(line, breaks.has(id) ? "br" : "wbr");
+      if (apart && !breaks.has(id)) line.append(" ");
+      else element(line, breaks.has(id) ? "br" : "wbr");
     });
   }
 
@@ -61,7 +62,7 @@ function card(parent, data, one) {
   if (one.Counts && one.Counts.length) histogram(lists, one.Edges, one.Counts, "activation", "positions");
   for (const group of one.Groups || []) {
     element(parent, "h3", "", group.Name || "examples");
-    for (const [label, ids, values] of group.Texts) text(parent, one, label, ids, values);
+    for (const [label, ids, values, apart] of group.Texts) text(parent, one, label, ids, values, apart);
   }
 }
 
