@@ -26,11 +26,13 @@ if [ $# = 1 ] && [ "$1" = get ]; then exit 0; fi
 if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@GO@" "$@"; fi
 
 # A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go),
-# nor any C, which would be linked in each cell.
+# nor any C, which would be linked in each cell; nor tables for debuggers, which take the linker a
+# sixth of its time though it writes none.
 without=
 case "$GOPHERLENS_RESIDENT $GOFLAGS" in
 "off "* | *-tags=*) ;;
 *)
+	case "$GOFLAGS" in *-gcflags=*) ;; *) GOFLAGS="$GOFLAGS -gcflags=all=-dwarf=false" ;; esac
 	export GOFLAGS="$GOFLAGS -tags=gopherlens_cell"
 	if [ -z "$CGO_ENABLED" ]; then export CGO_ENABLED=0 without=C; fi ;;
 esac
