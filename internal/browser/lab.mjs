@@ -34,7 +34,30 @@ async function open() {
   await page.goto(`${job.lab}/lab?token=${encodeURIComponent(job.token)}`);
   await page.locator(`.jp-LauncherCard[data-category="Notebook"][title="${job.kernel}"]`).click();
   await cellAt(0).waitFor();
+  await settle();
   await idle();
+}
+
+// settle waits until the lab has had one kernel, idle, for three seconds: after a rebuild it may
+// replace the first one, and what was typed until then is lost.
+async function settle() {
+  let seen = null;
+  for (let same = 0, looks = 0; same < 6; looks++) {
+    if (looks === 120) throw new Error("the lab has no kernel that stays the same and is idle");
+    await page.waitForTimeout(500);
+    const ids = (await kernels()).map((k) => `${k.id} ${k.execution_state}`).join();
+    same = ids === seen && /^[^,]+ idle$/.test(ids) ? same + 1 : 0;
+    seen = ids;
+  }
+}
+
+// kernels are those that the lab's server has.
+async function kernels() {
+  return (await api("kernels")).json();
+}
+
+async function api(path, method = "GET") {
+  return fetch(`${job.lab}/api/${path}`, { method, headers: { Authorization: `token ${job.token}` } });
 }
 
 // idle waits until the kernel does nothing.
@@ -119,10 +142,7 @@ async function newWorker() {
 
 // workerEnds shuts the kernel down and awaits the worker's end.
 async function workerEnds() {
-  await page.evaluate(async (token) => {
-    const headers = { Authorization: `token ${token}` };
-    for (const k of await (await fetch("/api/kernels", { headers })).json()) await fetch(`/api/kernels/${k.id}`, { method: "DELETE", headers });
-  }, job.token);
+  for (const k of await kernels()) await api(`kernels/${k.id}`, "DELETE");
   for (let i = 0; i < 100 && workerOfNotebook(); i++) await new Promise((done) => setTimeout(done, 100));
   expect(!workerOfNotebook(), "the worker is there ten seconds after its kernel");
 }
