@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// asProgram makes the test's program the one that it tests, which the go command calls, too. Its value
-// is how long files must have been left alone.
+// asProgram makes the test's program the one that it tests, which the go command calls, too. Its
+// value is how long files must have been left alone.
 const asProgram = "CELLBUILD_TEST"
 
 func TestMain(m *testing.M) {
@@ -59,7 +59,8 @@ func newBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	b.env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=auto", "GOENV="+filepath.Join(dir, "env"), dirVariable+"="+b.cell, asProgram+"=0s")
+	b.env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=auto", "GOPROXY=http://user:hidden@127.0.0.1:1",
+		"GOENV="+filepath.Join(dir, "env"), dirVariable+"="+b.cell, asProgram+"=0s")
 	return b
 }
 
@@ -225,7 +226,8 @@ func TestUnsettled(t *testing.T) {
 	}
 }
 
-// What the go command alone can build, and what cannot be built, it builds, and what it says is said.
+// What the go command alone can build, and what cannot be built, is its work, and what it says is
+// said.
 func TestOnlyGo(t *testing.T) {
 	b := newBench(t)
 	b.ready()
@@ -265,6 +267,8 @@ func TestOnlyGo(t *testing.T) {
 	for _, entry := range entries {
 		if entry.IsDir() {
 			t.Errorf("%s was left behind", entry.Name())
+		} else if strings.Contains(b.read(filepath.Join(b.cell, "gopherlens-build", entry.Name())), "hidden") {
+			t.Errorf("%s has a secret of the environment", entry.Name())
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 var errNoRecord = errors.New("no build is known that this one is like")
 
-// buildDirectly builds the cell as the go command built one like it. It prints nothing: after an error the
-// go command is to say what is wrong.
+// buildDirectly builds the cell as the go command built one like it. It prints nothing: after an
+// error the go command is to say what is wrong.
 func (c *cell) buildDirectly() error {
 	var r record
 	if err := readJSON(c.recordFile(), &r); err != nil {
@@ -39,8 +39,8 @@ func (c *cell) buildDirectly() error {
 	return os.Rename(made, c.program)
 }
 
-// importable tells whether all that the cell imports of Go's own packages is in the program that was
-// recorded, and nothing of it closed to it. The others are the same: recordFile goes by them.
+// importable tells whether all that the cell imports of Go's own packages is in the program that
+// was recorded, and nothing of it closed to it. The others are the same: recordFile goes by them.
 func (c *cell) importable(std []string) bool {
 	others := c.others()
 	return !slices.ContainsFunc(c.imports, func(path string) bool {
@@ -63,8 +63,8 @@ func packagesOf(config string) string {
 	return lines.String()
 }
 
-// withOutput is the call of the linker that makes another file. The go command knows a program that is up
-// to date by its id, and must never take this one for its own.
+// withOutput is the call of the linker that makes another file. The go command knows a program that
+// is up to date by its id, and must never take this one for its own.
 func (t call) withOutput(file string) call {
 	t.Args = slices.Clone(t.Args)
 	for i, arg := range t.Args {
@@ -81,8 +81,8 @@ func (t call) withOutput(file string) call {
 	return t
 }
 
-// run calls the tool, with a folder for its files and the name of its list of packages there. A tool that
-// prints anything has failed.
+// run calls the tool, with a folder for its files and the name of its list of packages there. A
+// tool that prints anything has failed.
 func (t call) run(dir, config string) error {
 	if err := os.WriteFile(filepath.Join(dir, config), []byte(strings.ReplaceAll(t.Config, folder, dir)), 0o600); err != nil {
 		return err

@@ -22,7 +22,7 @@ type record struct {
 // A call is one of Go's tools, as it was called.
 type call struct {
 	Args   []string // the tool first; [folder] stands for the folder in which it wrote
-	Env    []string // what the go command sets for it
+	Env    []string // variables that the go command set for it
 	Config string   // its importcfg: where the packages are
 }
 
@@ -77,8 +77,8 @@ func argument(args []string, flag string) string {
 	return ""
 }
 
-// buildAndRecord has the go command build the cell, and returns its exit status. If all went well the
-// next such cell can be built without.
+// buildAndRecord has the go command build the cell, and returns its exit status. If all went well
+// the next such cell can be built without.
 func (c *cell) buildAndRecord() int {
 	_ = os.Remove(c.recordFile())
 	args, env := c.args, os.Environ()
@@ -97,12 +97,13 @@ func (c *cell) buildAndRecord() int {
 	err = cmd.Run()
 	r := <-list
 	if err == nil && r != nil && readJSON(filepath.Join(calls, "compile"), &r.Compile) == nil && readJSON(filepath.Join(calls, "link"), &r.Link) == nil {
+		r.Compile.Env, r.Link.Env = notHere(r.Compile.Env), notHere(r.Link.Env)
 		_ = writeJSON(c.recordFile(), r)
 	}
 	return exitStatus(cmd, err)
 }
 
-// lookAround is a record of what the build that has begun depends on, or nil if that cannot be told.
+// lookAround is a record of what the build that has begun depends on, or nil if nothing can be told.
 func (c *cell) lookAround(start time.Time) *record {
 	listed, err := c.list()
 	if err != nil {
@@ -126,6 +127,13 @@ func (c *cell) newFolder() (string, error) {
 		return "", err
 	}
 	return os.MkdirTemp(c.dir, "build-")
+}
+
+// notHere are the variables that this process does not have. What it has needs no record, and may be
+// a secret, as an address in GOPROXY is.
+func notHere(variables []string) []string {
+	here := os.Environ()
+	return slices.DeleteFunc(variables, func(v string) bool { return slices.Contains(here, v) })
 }
 
 func exitStatus(cmd *exec.Cmd, err error) int {

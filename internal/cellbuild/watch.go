@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watched is what a build depends on and can change. Modules in Go's cache cannot, and Go's own packages
-// do with its version.
+// A watched is what a build depends on and can change. Modules in Go's cache cannot, and Go's own
+// packages do with its version.
 type watched struct {
 	Files   []string // that need not exist
 	Folders []string // of packages, with what lies in them

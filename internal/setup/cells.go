@@ -30,8 +30,8 @@ func cellsDone(ctx context.Context, s *Setup) (bool, error) {
 	return err == nil && hasStamp(s.cellsStamp(), want), err
 }
 
-// compileCells builds a cell, as the kernel does, so that the reader's first one need not wait until
-// all packages are compiled: for cells that is done without tables for debuggers.
+// compileCells builds a cell, as the kernel does, so that the reader's first one need not wait
+// until all packages are compiled: for cells that is done without tables for debuggers.
 func compileCells(ctx context.Context, s *Setup) error {
 	g, err := findGo(ctx)
 	if err != nil {
