@@ -49,7 +49,8 @@ func TestListWorkers(t *testing.T) {
 	listWorkers(&out, workers)
 	want := " process      memory      arrays          up  notebook\n" +
 		"       7   5000.0 MB   4500.0 MB      1h0m0s  /home/g/a.ipynb\n" +
-		"       8      0.0 MB           ?           ?  none: a program's or a terminal's (does not answer since 10s)\n"
+		"       8      0.0 MB           ?           ?  none: a program's or a terminal's\n" +
+		"8: does not answer since 10s\n"
 	if out.String() != want {
 		t.Errorf("printed\n%s, want\n%s", &out, want)
 	}
