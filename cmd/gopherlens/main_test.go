@@ -370,7 +370,7 @@ func TestDoctorPrograms(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{"some", []string{"GOPHERLENS_CACHE=" + cache}, "1, 0.7 MB of at most 2000.0 MB, in " + filepath.Join(cache, "compiled")},
+		{"some", []string{"GOPHERLENS_CACHE=" + cache}, "1, 0.7 MB of at most 2.0 GB, in " + filepath.Join(cache, "compiled")},
 		{"another bound", []string{"GOPHERLENS_CACHE=" + cache, "GOPHERLENS_COMPILED_GB=0.5"}, "of at most 500.0 MB"},
 		{"none yet", []string{"GOPHERLENS_CACHE=" + t.TempDir()}, "0, 0.0 MB of at most"},
 		{"off", []string{"GOPHERLENS_COMPILED=off"}, "not kept, as"},

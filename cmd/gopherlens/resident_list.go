@@ -56,10 +56,10 @@ func listWorkers(w io.Writer, workers []resident.Worker) {
 	for _, x := range workers {
 		name := cmp.Or(x.Notebook, "none: a program's or a terminal's")
 		if x.Err != nil {
-			fmt.Fprintf(w, row, fmt.Sprint(x.PID), megabytes(x.Memory), "?", "?", name)
+			fmt.Fprintf(w, row, fmt.Sprint(x.PID), size(x.Memory), "?", "?", name)
 			continue
 		}
-		fmt.Fprintf(w, row, fmt.Sprint(x.PID), megabytes(x.Memory), megabytes(x.State.Bytes), x.State.Uptime.Round(time.Second), name)
+		fmt.Fprintf(w, row, fmt.Sprint(x.PID), size(x.Memory), size(x.State.Bytes), x.State.Uptime.Round(time.Second), name)
 	}
 	for _, x := range workers {
 		if x.Err != nil {
