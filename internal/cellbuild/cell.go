@@ -84,7 +84,8 @@ func (c *cell) others() []string {
 	})
 }
 
-// recordFile is where the record of such a build is kept: with these packages, in this environment.
+// recordFile is where the record of such a build is kept: in this environment, with just these
+// packages, as the program names the modules that it is made of (debug.ReadBuildInfo).
 func (c *cell) recordFile() string {
 	parts := append([]string{c.goCommand, strings.Join(c.args[3:], " ")}, c.others()...)
 	for _, v := range os.Environ() {
