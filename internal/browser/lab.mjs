@@ -35,18 +35,18 @@ async function open() {
   await page.locator(`.jp-LauncherCard[data-category="Notebook"][title="${job.kernel}"]`).click();
   await cellAt(0).waitFor();
   await settle();
-  await idle();
 }
 
-// settle waits until the lab has had one kernel, idle, for three seconds: after a rebuild it may
-// replace the first one, and what was typed until then is lost.
+// settle waits until the lab has had one kernel for three seconds, connected and idle: after a
+// rebuild it may replace the first one, and what was typed until then is lost. The server is asked,
+// since the page may not know a kernel's state until it has asked it for something.
 async function settle() {
   let seen = null;
   for (let same = 0, looks = 0; same < 6; looks++) {
-    if (looks === 120) throw new Error("the lab has no kernel that stays the same and is idle");
+    if (looks === 120) throw new Error("the lab has no kernel that stays the same, connected and idle");
     await page.waitForTimeout(500);
-    const ids = (await kernels()).map((k) => `${k.id} ${k.execution_state}`).join();
-    same = ids === seen && /^[^,]+ idle$/.test(ids) ? same + 1 : 0;
+    const ids = (await kernels()).map((k) => `${k.id} ${k.execution_state} ${k.connections}`).join();
+    same = ids === seen && /^[^,]+ idle [1-9]$/.test(ids) ? same + 1 : 0;
     seen = ids;
   }
 }
