@@ -109,7 +109,7 @@ async function interrupt() {
 async function restart() {
   await button("notebook:restart-kernel").click();
   await page.locator(".jp-Dialog button.jp-mod-accept").click();
-  await page.waitForTimeout(2_000); // its state may stay unknown until it is asked for something
+  await settle();
 }
 
 // command runs a program beside the notebook.
