@@ -139,6 +139,14 @@ func TestDirect(t *testing.T) {
 	b.want("a place in the source", "package main\n\nimport (\n\"fmt\"\n\"library/say\"\n\"runtime\"\n)\n\nfunc main() { _, file, line, _ := runtime.Caller(0); fmt.Println(say.It(), file, line) }\n",
 		fmt.Sprint("one ", filepath.Join(b.cell, source), " 9"), false)
 
+	info := program(says+"\n\"runtime/debug\"", `say.It(), func() *debug.BuildInfo { i, _ := debug.ReadBuildInfo(); return i }()`)
+	b.build(info)
+	made, _ := b.build(info + "// by go\n")
+	if !strings.Contains(made, "library") {
+		t.Errorf("the program says that it is made of\n%s", made)
+	}
+	b.want("what the program is made of", info+"// directly\n", made, false)
+
 	// The go command does not take what is built so for its own.
 	b.write(filepath.Join(b.cell, source), program(says, `say.It(), "second"`))
 	if output, err := b.call(nil, filepath.Join(b.goRoot, "bin", "go")); err != nil {
