@@ -148,11 +148,14 @@ func TestDirect(t *testing.T) {
 	b.want("what the program is made of", info+"// directly\n", made, false)
 
 	// The go command does not take what is built so for its own.
-	b.write(filepath.Join(b.cell, source), program(says, `say.It(), "second"`))
-	if output, err := b.call(nil, filepath.Join(b.goRoot, "bin", "go")); err != nil {
+	recorded, env := program(says, `say.It(), "recorded"`), "CC=another"
+	b.want("with other settings", recorded, "one recorded", true, env)
+	b.want("as recorded", program(says, `say.It(), "directly"`), "one directly", false, env)
+	b.write(filepath.Join(b.cell, source), recorded)
+	if output, err := b.call([]string{env}, filepath.Join(b.goRoot, "bin", "go")); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	if output, _ := exec.Command(filepath.Join(b.cell, "made")).Output(); string(output) != "one second\n" {
+	if output, _ := exec.Command(filepath.Join(b.cell, "made")).Output(); string(output) != "one recorded\n" {
 		t.Errorf("after go build the cell prints %q", output)
 	}
 }
@@ -163,10 +166,6 @@ func TestChanges(t *testing.T) {
 	b.ready()
 	inner := filepath.Join(b.library, "inner", "inner.go")
 	cell := program(says, `say.It()`)
-	info, err := os.Stat(inner)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		what   string
 		change func()
@@ -176,6 +175,10 @@ func TestChanges(t *testing.T) {
 			b.write(inner, "package inner\n\nvar Word = \"two\"\n")
 		}, "two"},
 		{"one of the same length and time", func() {
+			info, err := os.Stat(inner)
+			if err != nil {
+				t.Fatal(err)
+			}
 			b.write(inner, "package inner\n\nvar Word = \"six\"\n")
 			if err := os.Chtimes(inner, info.ModTime(), info.ModTime()); err != nil {
 				t.Fatal(err)
