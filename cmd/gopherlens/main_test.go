@@ -126,7 +126,9 @@ func TestUsage(t *testing.T) {
 		{"one dash", []string{"run", "-inplace", "a.ipynb"}, exitUsage, []string{"a flag of several letters takes two dashes, --inplace"}},
 		{"one dash and a value", []string{"setup", "-plugin=cuda13"}, exitUsage, []string{"takes two dashes, --plugin"}},
 		{"one dash, unknown", []string{"setup", "-device"}, exitUsage, []string{"unknown flag -device"}},
-		{"no time", []string{"run", "--timeout", "soon", "a.ipynb"}, exitUsage, []string{`invalid argument "soon" for "--timeout"`}},
+		{"no time", []string{"run", "--timeout", "soon", "a.ipynb"}, exitUsage, []string{"--timeout soon: want a time, such as 90s or 15m", "usage: gopherlens run"}},
+		{"no number", []string{"lab", "--port", "abc"}, exitUsage, []string{"--port abc: want a whole number", "usage: gopherlens lab"}},
+		{"no parameter", []string{"run", "a.ipynb", "-p", "layer"}, exitUsage, []string{"--parameter layer: want NAME=VALUE", "usage: gopherlens run"}},
 		{"too much", []string{"version", "3"}, exitUsage, []string{`"3" is one argument too many`, "usage: gopherlens version"}},
 		{"two places", []string{"run", "--inplace", "-o", "b.ipynb", "a.ipynb"}, exitUsage, []string{"--inplace and --output exclude each other"}},
 		{"parameters in place", []string{"run", "--inplace", "-p", "a=3", "a.ipynb"}, exitUsage, []string{"--inplace and --parameter exclude each other"}},
@@ -368,7 +370,7 @@ func TestDoctorPrograms(t *testing.T) {
 		env  []string
 		want string
 	}{
-		{"some", []string{"GOPHERLENS_CACHE=" + cache}, "1, 0.7 MB of at most 2000.0 MB, in " + filepath.Join(cache, "compiled")},
+		{"some", []string{"GOPHERLENS_CACHE=" + cache}, "1, 0.7 MB of at most 2.0 GB, in " + filepath.Join(cache, "compiled")},
 		{"another bound", []string{"GOPHERLENS_CACHE=" + cache, "GOPHERLENS_COMPILED_GB=0.5"}, "of at most 500.0 MB"},
 		{"none yet", []string{"GOPHERLENS_CACHE=" + t.TempDir()}, "0, 0.0 MB of at most"},
 		{"off", []string{"GOPHERLENS_COMPILED=off"}, "not kept, as"},

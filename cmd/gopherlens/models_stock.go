@@ -176,5 +176,8 @@ func sizeOf(path string) (total int64, err error) {
 
 // size writes a number of bytes for a reader.
 func size(bytes int64) string {
+	if bytes >= 1e9 {
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	}
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 }

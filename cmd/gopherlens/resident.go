@@ -99,28 +99,26 @@ func printWorkers(w io.Writer, workers []resident.Worker) {
 }
 
 func printState(w io.Writer, st resident.State, memory int64) {
-	fmt.Fprintf(w, "process    %d, up %s, takes %s of the machine's memory\n", st.PID, st.Uptime.Round(time.Second), megabytes(memory))
+	fmt.Fprintf(w, "process    %d, up %s, takes %s of the machine's memory\n", st.PID, st.Uptime.Round(time.Second), size(memory))
 	fmt.Fprintf(w, "backends   %q\n", st.Backends)
 	fmt.Fprintf(w, "clients    %d, holding %d handles\n", st.Clients, st.Handles)
-	fmt.Fprintf(w, "memory     %s in %d arrays, of %s allowed\n", megabytes(st.Bytes), st.Arrays, megabytes(st.Budget))
+	fmt.Fprintf(w, "memory     %s in %d arrays, of %s allowed\n", size(st.Bytes), st.Arrays, size(st.Budget))
 	fmt.Fprintf(w, "programs   %d held, with constants of %s; XLA compiled %d so far, and %d came from disk\n",
-		st.Programs, megabytes(st.ProgramBytes), st.Compiled, st.FromDisk)
+		st.Programs, size(st.ProgramBytes), st.Compiled, st.FromDisk)
 	fmt.Fprintf(w, "memo       %d results, %s, of which %s were asked for once; %d hits, %d misses\n",
-		st.MemoResults, megabytes(st.MemoBytes), megabytes(st.MemoOnce), st.MemoHits, st.MemoMisses)
+		st.MemoResults, size(st.MemoBytes), size(st.MemoOnce), st.MemoHits, st.MemoMisses)
 	texts := 0
 	for _, k := range st.Kept {
 		if strings.HasPrefix(k.Key, hooked.KeptTextPrefix) {
 			texts++
 			continue
 		}
-		fmt.Fprintf(w, "kept       %s: %d arrays, %s\n", k.Key, k.Arrays, megabytes(k.Bytes))
+		fmt.Fprintf(w, "kept       %s: %d arrays, %s\n", k.Key, k.Arrays, size(k.Bytes))
 	}
 	if texts > 0 {
 		fmt.Fprintf(w, "kept       what tokenizers made of %d texts\n", texts)
 	}
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 func newResidentStop() *cobra.Command {
 	return &cobra.Command{

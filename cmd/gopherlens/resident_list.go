@@ -45,7 +45,7 @@ func seenAll(workers []resident.Worker) []seen {
 	return all
 }
 
-// listWorkers prints a line for each.
+// listWorkers prints a line for each, and below them what is wrong with any.
 func listWorkers(w io.Writer, workers []resident.Worker) {
 	if len(workers) == 0 {
 		fmt.Fprintln(w, "no worker of yours is running")
@@ -56,9 +56,14 @@ func listWorkers(w io.Writer, workers []resident.Worker) {
 	for _, x := range workers {
 		name := cmp.Or(x.Notebook, "none: a program's or a terminal's")
 		if x.Err != nil {
-			fmt.Fprintf(w, row, fmt.Sprint(x.PID), megabytes(x.Memory), "?", "?", name+" ("+x.Err.Error()+")")
+			fmt.Fprintf(w, row, fmt.Sprint(x.PID), size(x.Memory), "?", "?", name)
 			continue
 		}
-		fmt.Fprintf(w, row, fmt.Sprint(x.PID), megabytes(x.Memory), megabytes(x.State.Bytes), x.State.Uptime.Round(time.Second), name)
+		fmt.Fprintf(w, row, fmt.Sprint(x.PID), size(x.Memory), size(x.State.Bytes), x.State.Uptime.Round(time.Second), name)
+	}
+	for _, x := range workers {
+		if x.Err != nil {
+			fmt.Fprintf(w, "%d: %v\n", x.PID, x.Err)
+		}
 	}
 }

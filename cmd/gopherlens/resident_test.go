@@ -22,7 +22,7 @@ func TestPrintWorkers(t *testing.T) {
 		lacks   string
 	}{
 		{"none", nil, []string{"no worker is running for this session\n"}, "process"},
-		{"a notebook's", []resident.Worker{notebook}, []string{"no worker is running for this session\n", "4500.0 MB", "XLA compiled 3 so far, and 9 came from disk", "gopherlens resident stop 7", "notebook   /home/g/a.ipynb", "takes 5000.0 MB"}, ""},
+		{"a notebook's", []resident.Worker{notebook}, []string{"no worker is running for this session\n", "4.5 GB", "XLA compiled 3 so far, and 9 came from disk", "gopherlens resident stop 7", "notebook   /home/g/a.ipynb", "takes 5.0 GB"}, ""},
 		{"both", []resident.Worker{own, notebook}, []string{"process    8", "another worker of yours", "process    7", "once x: 1 arrays", "made of 2 texts"}, "no worker"},
 		{"a silent one", []resident.Worker{own, silent}, []string{"process    9: does not answer"}, "no worker"},
 	} {
@@ -48,8 +48,9 @@ func TestListWorkers(t *testing.T) {
 	var out strings.Builder
 	listWorkers(&out, workers)
 	want := " process      memory      arrays          up  notebook\n" +
-		"       7   5000.0 MB   4500.0 MB      1h0m0s  /home/g/a.ipynb\n" +
-		"       8      0.0 MB           ?           ?  none: a program's or a terminal's (does not answer since 10s)\n"
+		"       7      5.0 GB      4.5 GB      1h0m0s  /home/g/a.ipynb\n" +
+		"       8      0.0 MB           ?           ?  none: a program's or a terminal's\n" +
+		"8: does not answer since 10s\n"
 	if out.String() != want {
 		t.Errorf("printed\n%s, want\n%s", &out, want)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,11 @@ value are declared anew in a cell behind it, with the tag "injected-parameters",
 		for _, other := range []string{"output", "parameter"} {
 			if err := exclude(c, "inplace", other); err != nil {
 				return err
+			}
+		}
+		for _, p := range options.Parameters {
+			if !strings.Contains(p, "=") {
+				return misused("--parameter %s: want NAME=VALUE", p)
 			}
 		}
 		if *inPlace {

@@ -76,7 +76,18 @@ func flagError(c *cobra.Command, err error) error {
 	if errors.As(err, &unknown) {
 		return misused("unknown flag --%s%s", unknown.GetSpecifiedName(), nearest.Hint("--"+unknown.GetSpecifiedName(), flagsOf(c)))
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		if want := wanted[invalid.GetFlag().Value.Type()]; want != "" {
+			return misused("--%s %s: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+		}
+	}
 	return misused("%s", err.Error())
+}
+
+// wanted is what the values of a flag are, by pflag's name of their type.
+var wanted = map[string]string{
+	"bool": "true or false", "int": "a whole number", "float64": "a number", "duration": "a time, such as 90s or 15m",
 }
 
 func flagsOf(c *cobra.Command) (names []string) {

@@ -34,7 +34,30 @@ async function open() {
   await page.goto(`${job.lab}/lab?token=${encodeURIComponent(job.token)}`);
   await page.locator(`.jp-LauncherCard[data-category="Notebook"][title="${job.kernel}"]`).click();
   await cellAt(0).waitFor();
-  await idle();
+  await settle();
+}
+
+// settle waits until the lab has had one kernel for three seconds, connected and idle: after a
+// rebuild it may replace the first one, and what was typed until then is lost. The server is asked,
+// since the page may not know a kernel's state until it has asked it for something.
+async function settle() {
+  let seen = null;
+  for (let same = 0, looks = 0; same < 6; looks++) {
+    if (looks === 120) throw new Error("the lab has no kernel that stays the same, connected and idle");
+    await page.waitForTimeout(500);
+    const ids = (await kernels()).map((k) => `${k.id} ${k.execution_state} ${k.connections}`).join();
+    same = ids === seen && /^[^,]+ idle [1-9]$/.test(ids) ? same + 1 : 0;
+    seen = ids;
+  }
+}
+
+// kernels are those that the lab's server has.
+async function kernels() {
+  return (await api("kernels")).json();
+}
+
+async function api(path, method = "GET") {
+  return fetch(`${job.lab}/api/${path}`, { method, headers: { Authorization: `token ${job.token}` } });
 }
 
 // idle waits until the kernel does nothing.
@@ -86,7 +109,7 @@ async function interrupt() {
 async function restart() {
   await button("notebook:restart-kernel").click();
   await page.locator(".jp-Dialog button.jp-mod-accept").click();
-  await page.waitForTimeout(2_000); // its state may stay unknown until it is asked for something
+  await settle();
 }
 
 // command runs a program beside the notebook.
@@ -119,10 +142,7 @@ async function newWorker() {
 
 // workerEnds shuts the kernel down and awaits the worker's end.
 async function workerEnds() {
-  await page.evaluate(async (token) => {
-    const headers = { Authorization: `token ${token}` };
-    for (const k of await (await fetch("/api/kernels", { headers })).json()) await fetch(`/api/kernels/${k.id}`, { method: "DELETE", headers });
-  }, job.token);
+  for (const k of await kernels()) await api(`kernels/${k.id}`, "DELETE");
   for (let i = 0; i < 100 && workerOfNotebook(); i++) await new Promise((done) => setTimeout(done, 100));
   expect(!workerOfNotebook(), "the worker is there ten seconds after its kernel");
 }

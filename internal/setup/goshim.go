@@ -16,7 +16,8 @@ import (
 // GoNB runs a bare "go get", which takes about 0.3 s and may ask the network;
 // %noautoget turns that off, but only from within a notebook. The kernel's
 // workspace already holds every module that this repository uses. The command also
-// explains errors that somebody new to Go, or to GoNB, would not understand.
+// explains errors that somebody new to Go, or to GoNB, would not understand. What builds is
+// internal/cellbuild.
 const goShimText = `#!/bin/sh
 # Written by gopherlens setup. GoNB runs a bare "go get" before each cell; all
 # that a cell needs is in its workspace, so that one is left out. To add a module
@@ -25,11 +26,13 @@ if [ $# = 1 ] && [ "$1" = get ]; then exit 0; fi
 if [ "$1" != build ] || [ ! -f main.go ] || [ -z "$GONB_TMP_DIR" ]; then exec "@GO@" "$@"; fi
 
 # A cell computes in the resident worker, and needs no backend of its own (hooked/load_purego.go),
-# nor any C, which would be linked in each cell.
+# nor any C, which would be linked in each cell; nor tables for debuggers, which take the linker a
+# sixth of its time though it writes none.
 without=
 case "$GOPHERLENS_RESIDENT $GOFLAGS" in
 "off "* | *-tags=*) ;;
 *)
+	case "$GOFLAGS" in *-gcflags=*) ;; *) GOFLAGS="$GOFLAGS -gcflags=all=-dwarf=false" ;; esac
 	export GOFLAGS="$GOFLAGS -tags=gopherlens_cell"
 	if [ -z "$CGO_ENABLED" ]; then export CGO_ENABLED=0 without=C; fi ;;
 esac
@@ -37,12 +40,12 @@ esac
 # Of variables that are declared together GoNB drops all when one is declared anew, and
 # later cells find the others undefined. Those of the cells so far are noted, to say so.
 pairs="$GONB_TMP_DIR/gopherlens-pairs"
-output=$("@GO@" "$@" 2>&1)
+output=$("@BUILD@" "@GO@" "$@" 2>&1)
 status=$?
 if [ $status != 0 ] && [ $without ]; then
 	case "$output" in *'build constraints exclude all Go files'* | *'import "C"'*) # some package has C
 		unset CGO_ENABLED
-		output=$("@GO@" "$@" 2>&1)
+		output=$("@BUILD@" "@GO@" "$@" 2>&1)
 		status=$? ;;
 	esac
 fi
@@ -88,15 +91,15 @@ func findGo(ctx context.Context) (goCommand, error) {
 
 func (g goCommand) bin() string { return filepath.Join(g.Root, "bin") }
 
-// shim returns the text of the kernel's go command.
-func (g goCommand) shim() string {
-	return strings.ReplaceAll(goShimText, "@GO@", filepath.Join(g.bin(), "go"))
+// goShim returns the text of the kernel's go command.
+func (s *Setup) goShim(g goCommand) string {
+	return strings.NewReplacer("@BUILD@", s.Repo.cellbuild(), "@GO@", filepath.Join(g.bin(), "go")).Replace(goShimText)
 }
 
 // shimTexts are the commands that the kernel finds before those that they call, and what they use,
 // by name.
 func (s *Setup) shimTexts(g goCommand) map[string]string {
-	return map[string]string{"go": g.shim(), "explain.awk": explainText, "goimports": s.importShim()}
+	return map[string]string{"go": s.goShim(g), "explain.awk": explainText, "goimports": s.importShim()}
 }
 
 // hasShims tells whether the kernel's commands are in place.

@@ -8,6 +8,16 @@ import (
 	"testing"
 )
 
+// kernelGo is the text of the kernel's go command, of a set-up that has the program that builds cells.
+func kernelGo(t *testing.T, g goCommand) string {
+	t.Helper()
+	s := &Setup{Repo: Repo{Root: t.TempDir()}}
+	if out, err := exec.Command("go", "build", "-o", s.Repo.cellbuild(), "gopherlens/internal/cellbuild").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return s.goShim(g)
+}
+
 // TestGoShim builds cells through the kernel's go command: the second has lost a variable that was
 // declared together with another one.
 func TestGoShim(t *testing.T) {
@@ -17,7 +27,7 @@ func TestGoShim(t *testing.T) {
 	}
 	dir := t.TempDir()
 	shim := filepath.Join(dir, "go")
-	if err := os.WriteFile(shim, []byte(g.shim()), 0o755); err != nil {
+	if err := os.WriteFile(shim, []byte(kernelGo(t, g)), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "explain.awk"), []byte(explainText), 0o644); err != nil {
@@ -121,7 +131,7 @@ func TestGoShimTag(t *testing.T) {
 	dir := t.TempDir()
 	shim := filepath.Join(dir, "go")
 	for path, content := range map[string]string{
-		shim:                           g.shim(),
+		shim:                           kernelGo(t, g),
 		filepath.Join(dir, "main.go"):  "package main\n\nfunc main() { println(tagged) }\n",
 		filepath.Join(dir, "with.go"):  "//go:build gopherlens_cell\n\npackage main\n\nconst tagged = true\n",
 		filepath.Join(dir, "less.go"):  "//go:build !gopherlens_cell\n\npackage main\n\nconst tagged = false\n",
@@ -151,6 +161,7 @@ func TestGoShimC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := kernelGo(t, g)
 	for name, c := range map[string]struct{ cell, env, want string }{
 		"without":        {"package main\n\nfunc main() { println(c) }\n", "X=", "false\n"},
 		"the user's own": {"package main\n\nfunc main() { println(c) }\n", "CGO_ENABLED=1", "true\n"},
@@ -160,7 +171,7 @@ func TestGoShimC(t *testing.T) {
 		dir := t.TempDir()
 		shim := filepath.Join(dir, "go")
 		for path, content := range map[string]string{
-			shim:                            g.shim(),
+			shim:                            text,
 			filepath.Join(dir, "main.go"):   c.cell,
 			filepath.Join(dir, "cgo.go"):    "//go:build cgo\n\npackage main\n\nconst c = true\n",
 			filepath.Join(dir, "nocgo.go"):  "//go:build !cgo\n\npackage main\n\nconst c = false\n",

@@ -90,10 +90,10 @@ func (s *Setup) kernelEnv(g goCommand) (map[string]string, error) {
 }
 
 // kernelGoFlags adds to the user's GOFLAGS what makes cells link faster: no
-// DWARF tables. It leaves out -mod, which a workspace refuses.
+// tables for debuggers. It leaves out -mod, which a workspace refuses.
 func kernelGoFlags(user string) string {
 	flags := slices.DeleteFunc(strings.Fields(user), func(flag string) bool {
 		return strings.HasPrefix(flag, "-mod=") || strings.HasPrefix(flag, "-ldflags=")
 	})
-	return strings.Join(append(flags, "-ldflags=-w"), " ")
+	return strings.Join(append(flags, "-ldflags=-s"), " ")
 }

@@ -59,6 +59,9 @@ func (r Repo) Python() string { return filepath.Join(r.venv(), "bin", "python") 
 // Bin is the folder of the Go programs that set-up builds.
 func (r Repo) Bin() string { return filepath.Join(r.Root, "bin") }
 
+// cellbuild is the program that builds cells.
+func (r Repo) cellbuild() string { return filepath.Join(r.Bin(), "cellbuild") }
+
 // Jupyter is the private environment's jupyter command.
 func (r Repo) Jupyter() string { return filepath.Join(r.venv(), "bin", "jupyter") }
 

@@ -121,7 +121,7 @@ func TestKernel(t *testing.T) {
 	for name, want := range map[string]string{
 		"GODEBUG":               "cpu.fma=off",
 		"GOEXPERIMENT":          "simd",
-		"GOFLAGS":               "-buildvcs=false -ldflags=-w",
+		"GOFLAGS":               "-buildvcs=false -ldflags=-s",
 		"GOMLX_NO_AUTO_INSTALL": "1",
 		cachedir.Variable:       os.Getenv(cachedir.Variable),
 	} {

@@ -57,6 +57,7 @@ var steps = slices.Concat([]step{
 	{name: "exports to Markdown", where: whereExports, done: exportsDone, do: installExports},
 	{name: "GoNB and goimports", where: whereTools, done: toolsDone, do: installTools},
 	{name: "Jupyter kernel for Go", where: whereKernel, done: kernelDone, do: installKernel},
+	{name: "packages that cells use", where: whereCells, done: cellsDone, do: compileCells, optional: "the first cell takes half a minute"},
 }, pluginSteps(), []step{
 	{name: "model " + DefaultModel.Name, where: DefaultModel.where, done: DefaultModel.done, do: DefaultModel.install},
 })

@@ -7,8 +7,9 @@ import (
 	"runtime"
 )
 
-// tools are the programs that the kernel runs, pinned by go.mod's tool lines.
-var tools = []string{"gonb", "goimports"}
+// tools are the programs that the kernel runs: two that go.mod's tool lines pin, and the one that
+// builds cells.
+var tools = []string{"gonb", "goimports", "cellbuild"}
 
 func whereTools(s *Setup) (string, error) { return filepath.Join(s.Repo.Bin(), tools[0]), nil }
 
@@ -35,7 +36,11 @@ func (s *Setup) toolsSum() (string, error) {
 	for _, patch := range carried {
 		files = append(files, s.Repo.upstream(patch))
 	}
-	sum, err := sumOf(files...)
+	own, err := filepath.Glob(filepath.Join(s.Repo.Root, "internal", "cellbuild", "*.go"))
+	if err != nil {
+		return "", err
+	}
+	sum, err := sumOf(append(files, own...)...)
 	return sum + " " + runtime.Version(), err
 }
 
@@ -57,6 +62,14 @@ func installTools(ctx context.Context, s *Setup) error {
 		}
 	}
 	if err := s.buildPatched(ctx); err != nil {
+		return err
+	}
+	build := command{
+		dir:  s.Repo.Root,
+		env:  []string{"GOWORK=off", "CGO_ENABLED=0"}, // it begins faster without C
+		args: []string{"go", "build", "-ldflags=-s", "-o", s.Repo.cellbuild(), "./internal/cellbuild"},
+	}
+	if _, err := build.run(ctx); err != nil {
 		return err
 	}
 	return writeStamp(s.toolsStamp(), sum)
