@@ -31,6 +31,16 @@
 //	EAPIGActivations  or over the activations of each layer
 //	Exact             a run for each edge
 //
+// Integrated gradients order edges better where gradients mislead. For four prompts of indirect
+// objects in SmolLM2-135M, of 70,651 edges, greedy circuits are so faithful:
+//
+//	edges            30    100    300   1000   3000  10000
+//	EAP            0.38   0.54   0.66   0.76   0.88   1.00
+//	EAPIG(5)       0.43   0.62   0.76   0.80   0.92   0.97
+//	EAPIG(20)      0.48   0.62   0.82   0.78   0.95   0.99
+//
+// and without any of these circuits less than 0.01 is left. Each step is a run and a gradient more.
+//
 // [Scores.Top], [Scores.Greedy] and [Scores.Above] make a [Circuit] of scores; [ACDC] finds one by
 // cutting edges in turn, of all or of such a circuit. [Circuit.Prune] takes out edges that lie on
 // no way from input to logits. [Circuit.Picture] is for plots.CircuitGraph.

@@ -93,8 +93,8 @@ func newGoldenRun(t *testing.T, be compute.Backend, g trainingGolden, name strin
 	r.cfg = fit.Config{Dictionary: c, Init: fit.Init{From: d}, Steps: len(r.x), Batch: r.batch, LearningRate: g.LR,
 		Objective: fit.Objective{Sparsity: e.L1 + e.L0, Norm: e.LP, Bandwidth: e.Width, Mode: fit.Mode(e.Mode), TargetL0: e.Target, ToInput: e.ToInput,
 			PreAct: e.PreAct, Aux: e.Aux, AuxPerLevel: e.PerLevel, ThresholdRate: e.Rate}}
-	r.tol = golden.Tolerance{Abs: g.Runs[name].Tolerance.Atol, Rel: 1e-4}
-	r.grads = golden.Tolerance{Abs: g.Runs[name].GradientTolerance.Atol, Rel: 1e-4}
+	r.tol = golden.Tolerance{Abs: g.Runs[name].Tolerance.Atol}
+	r.grads = golden.Tolerance{Abs: g.Runs[name].GradientTolerance.Atol}
 	return r
 }
 

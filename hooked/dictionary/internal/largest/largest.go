@@ -80,8 +80,14 @@ func sorted(x *graph.Node, k int) (values, at *graph.Node) {
 	rows := graph.Reshape(x, x.Shape().Size()/n, n)
 	var all [2][]*graph.Node
 	count, parts := rows.Shape().Dim(0), partsOf(rows)
+	falling := greater(x.Graph(), x.DType()) // one for all parts: what is traced takes time at every call
+	var numbers *graph.Node
 	for i := range parts {
-		for j, y := range sortedRows(graph.Slice(rows, graph.AxisRange(i*count/parts, (i+1)*count/parts)), k) {
+		part := graph.Slice(rows, graph.AxisRange(i*count/parts, (i+1)*count/parts))
+		if numbers == nil || !numbers.Shape().EqualDimensions(part.Shape()) {
+			numbers = places(part)
+		}
+		for j, y := range sortedRows(part, numbers, falling, k) {
 			all[j] = append(all[j], y)
 		}
 	}
@@ -104,10 +110,10 @@ func partsOf(rows *graph.Node) int {
 	return max(1, min(mostParts, rows.Shape().Dim(0)/rowsTogether))
 }
 
-// sortedRows are the values and the places of the k largest of each row. In this form, rows of a
-// matrix with their places, XLA's compiler sees that no more than these are wanted.
-func sortedRows(rows *graph.Node, k int) []*graph.Node {
-	all := graph.SortFunc(greater(rows.Graph(), rows.DType()), -1, true, rows, places(rows))
+// sortedRows are the values and the numbers of the k largest of each row. In this form, rows of a
+// matrix with a number for each entry, XLA's compiler sees that no more than these are wanted.
+func sortedRows(rows, numbers *graph.Node, falling *graph.Function, k int) []*graph.Node {
+	all := graph.SortFunc(falling, -1, true, rows, numbers)
 	for i, x := range all {
 		all[i] = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, k))
 	}
