@@ -26,7 +26,8 @@ type cell struct {
 	args      []string // of the go command
 	program   string   // what is to be made
 	goRoot    string
-	imports   []string // in order
+	std       []string // what it imports of Go's own packages, in order
+	others    []string // and what else
 	dir       string   // where records are kept
 }
 
@@ -52,15 +53,22 @@ func newCell(goCommand string, args []string) (*cell, error) {
 	if err != nil || file.Name.Name != "main" {
 		return nil, errNotPlain
 	}
+	var imports []string
 	for _, spec := range file.Imports {
 		path, err := strconv.Unquote(spec.Path.Value)
 		if err != nil || path == "C" {
 			return nil, errNotPlain
 		}
-		c.imports = append(c.imports, path)
+		imports = append(imports, path)
 	}
-	slices.Sort(c.imports)
-	c.imports = slices.Compact(c.imports)
+	slices.Sort(imports)
+	for _, path := range slices.Compact(imports) {
+		if c.isStd(path) {
+			c.std = append(c.std, path)
+		} else {
+			c.others = append(c.others, path)
+		}
+	}
 	return c, nil
 }
 
@@ -76,18 +84,16 @@ func aloneHere() bool {
 var built = []string{".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90",
 	".s", ".S", ".sx", ".swig", ".swigcxx", ".syso", ".pgo"}
 
-// others are the imports that are not Go's own.
-func (c *cell) others() []string {
-	return slices.DeleteFunc(slices.Clone(c.imports), func(path string) bool {
-		info, err := os.Stat(filepath.Join(c.goRoot, "src", path))
-		return path == "unsafe" || err == nil && info.IsDir()
-	})
+// isStd tells whether a package is one of Go's own.
+func (c *cell) isStd(path string) bool {
+	info, err := os.Stat(filepath.Join(c.goRoot, "src", path))
+	return path == "unsafe" || err == nil && info.IsDir()
 }
 
 // recordFile is where the record of such a build is kept: in this environment, with just these
 // packages, as the program names the modules that it is made of (debug.ReadBuildInfo).
 func (c *cell) recordFile() string {
-	parts := append([]string{c.goCommand, strings.Join(c.args[3:], " ")}, c.others()...)
+	parts := append([]string{c.goCommand, strings.Join(c.args[3:], " ")}, c.others...)
 	for _, v := range os.Environ() {
 		if decidesBuild(v) {
 			parts = append(parts, v)

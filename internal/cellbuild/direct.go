@@ -42,13 +42,9 @@ func (c *cell) buildDirectly() error {
 // importable tells whether all that the cell imports of Go's own packages is in the program that
 // was recorded, and nothing of it closed to it. The others are the same: recordFile goes by them.
 func (c *cell) importable(std []string) bool {
-	others := c.others()
-	return !slices.ContainsFunc(c.imports, func(path string) bool {
-		if slices.Contains(others, path) || path == "unsafe" {
-			return false
-		}
+	return !slices.ContainsFunc(c.std, func(path string) bool {
 		parts := strings.Split(path, "/")
-		return !slices.Contains(std, path) || slices.Contains(parts, "internal") || slices.Contains(parts, "vendor")
+		return path != "unsafe" && (!slices.Contains(std, path) || slices.Contains(parts, "internal") || slices.Contains(parts, "vendor"))
 	})
 }
 

@@ -103,7 +103,8 @@ func (c *cell) buildAndRecord() int {
 	return exitStatus(cmd, err)
 }
 
-// lookAround is a record of what the build that has begun depends on, or nil if nothing can be told.
+// lookAround is a record of what the build that has begun depends on, or nil if nothing can be
+// told.
 func (c *cell) lookAround(start time.Time) *record {
 	listed, err := c.list()
 	if err != nil {
@@ -129,8 +130,8 @@ func (c *cell) newFolder() (string, error) {
 	return os.MkdirTemp(c.dir, "build-")
 }
 
-// notHere are the variables that this process does not have. What it has needs no record, and may be
-// a secret, as an address in GOPROXY is.
+// notHere are the variables that this process does not have. What it has needs no record, and may
+// be a secret, as an address in GOPROXY is.
 func notHere(variables []string) []string {
 	here := os.Environ()
 	return slices.DeleteFunc(variables, func(v string) bool { return slices.Contains(here, v) })

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,9 +32,7 @@ func TestCompileCells(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("go", "build", "-o", s.Repo.cellbuild(), "gopherlens/internal/cellbuild").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	buildCellbuild(t, s)
 	if err := s.writeShims(g); err != nil {
 		t.Fatal(err)
 	}

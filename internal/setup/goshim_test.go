@@ -8,13 +8,20 @@ import (
 	"testing"
 )
 
-// kernelGo is the text of the kernel's go command, of a set-up that has the program that builds cells.
-func kernelGo(t *testing.T, g goCommand) string {
+// buildCellbuild puts the program that builds cells where a set-up has it.
+func buildCellbuild(t *testing.T, s *Setup) {
 	t.Helper()
-	s := &Setup{Repo: Repo{Root: t.TempDir()}}
 	if out, err := exec.Command("go", "build", "-o", s.Repo.cellbuild(), "gopherlens/internal/cellbuild").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+}
+
+// kernelGo is the text of the kernel's go command, of a set-up that has the program that builds
+// cells.
+func kernelGo(t *testing.T, g goCommand) string {
+	t.Helper()
+	s := &Setup{Repo: Repo{Root: t.TempDir()}}
+	buildCellbuild(t, s)
 	return s.goShim(g)
 }
 
