@@ -38,7 +38,7 @@ func (o *options) comparePeers() error {
 		return err
 	}
 	return o.write("bench/PEERS.md", o.heading("# Gopherlens beside TransformerLens 2.x, 4.x and nnsight", "make bench-peers"),
-		t.markdown(false), "\n## Each over Gopherlens\n\nAbove 1 we are faster, or smaller: the ratio of the medians, and in brackets the least and the greatest of any two runs.\n\n",
+		t.markdown(nil), "\n## Each over Gopherlens\n\nAbove 1 we are faster, or smaller: the ratio of the medians, and in brackets the least and the greatest of any two runs.\n\n",
 		t.ratios(), peersLegend)
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,12 +33,12 @@ func (t *table) add(side int, found []measurement) {
 // ours is our side's place.
 func (t *table) ours() int { return len(t.sides) - 1 }
 
-// markdown is a table of what each side needed in each run, and with ratios how the first compares
-// with ours.
-func (t *table) markdown(ratios bool) string {
+// markdown is a table of what each side needed in each run, and with what is wanted how the first
+// compares with ours beside the ratio that a row should have.
+func (t *table) markdown(wanted map[string]string) string {
 	head := slices.Concat([]string{""}, t.sides)
-	if ratios {
-		head = append(head, "ratio, least to most")
+	if wanted != nil {
+		head = append(head, "ratio, least to most", "wanted")
 	}
 	rows := [][]string{head, slices.Repeat([]string{"---"}, len(head))}
 	for _, name := range t.names {
@@ -45,8 +46,8 @@ func (t *table) markdown(ratios bool) string {
 		for side := range t.sides {
 			row = append(row, t.needed(name, side))
 		}
-		if ratios {
-			row = append(row, t.ratio(name, 0))
+		if wanted != nil {
+			row = append(row, t.ratio(name, 0), cmp.Or(wanted[name], wanted[""]))
 		}
 		rows = append(rows, row)
 	}
