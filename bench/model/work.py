@@ -92,6 +92,10 @@ def measure_hooked(model, patching, prompts, part, **generation):
     )
 
 
+def report_memory(name):
+    report(name, 0, bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
 def measure(prompts, part, layers, forward, cached, read_patterns, generate, clean, sweeps):
     """All rows of one side.
 
@@ -106,7 +110,6 @@ def measure(prompts, part, layers, forward, cached, read_patterns, generate, cle
     report("run with cache, 8 x 16", median(lambda: cached(prompts.tokens)))
     report("run with cache, 8 x 16 that share nothing", median(lambda: cached(unlike)))
     report("run with cache, 1 x 1024", median(lambda: cached(long), times=3))
-    report("run with cache, 1 x 1024, every pattern read", median(lambda: read_patterns(cached(long)), times=1))
     for name in ["generate 50 tokens", "generate 50 tokens again"]:
         start = time.perf_counter()
         out = generate(prompts.tokens[:1], 50)
@@ -119,4 +122,6 @@ def measure(prompts, part, layers, forward, cached, read_patterns, generate, cle
         start = time.perf_counter()
         grid = sweep(pairs, source)
         report(name, (time.perf_counter() - start) * part, value=float(sum(grid[:entries])))
-    report("peak memory", 0, bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    report_memory("peak memory until here")
+    report("run with cache, 1 x 1024, every pattern read", median(lambda: read_patterns(cached(long)), times=1))
+    report_memory("peak memory with every pattern read")
