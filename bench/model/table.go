@@ -34,7 +34,7 @@ func (t *table) add(side int, found []measurement) {
 func (t *table) ours() int { return len(t.sides) - 1 }
 
 // markdown is a table of what each side needed in each run, and with what is wanted how the first
-// compares with ours beside the ratio that a row should have.
+// compares with ours beside the ratio that a row should have: that of its name, or else of "".
 func (t *table) markdown(wanted map[string]string) string {
 	head := slices.Concat([]string{""}, t.sides)
 	if wanted != nil {
