@@ -75,6 +75,7 @@ async function checkNotebook(notebook) {
   const page = await openNotebook(notebook);
   const cells = page.locator(".jp-Notebook .jp-CodeCell");
   await page.waitForTimeout(3_000); // for the kernel's question
+  await cells.first().waitFor({ state: "attached", timeout: 60_000 }); // a slow machine draws the text first
   let figures = 0;
   const bare = []; // cells without a figure
   for (let i = 0; i < (await cells.count()); i++) {

@@ -31,9 +31,9 @@ func Trim() {
 	}
 }
 
-// slack is how many bytes may be kept for the next run: a run of 4,096 tokens of a small model
-// takes a gigabyte and more beside its results.
-var slack = max(512<<20, sysmem.Total()/16)
+// slack is how many bytes may be kept for the next run. With three times as much, runs of 1,024 to
+// 4,096 tokens of SmolLM2-135M were 0 to 3 % faster, and the process a quarter larger.
+var slack = max(512<<20, sysmem.Total()/48)
 
 // pause is the least time between two looks at what is kept, each of which takes some 50 µs.
 const pause = 100 * time.Millisecond
