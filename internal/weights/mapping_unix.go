@@ -5,6 +5,8 @@ package weights
 import (
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // mapBytes shares the pages with the kernel's cache: a second process that opens the
@@ -14,6 +16,14 @@ func mapBytes(f *os.File, size int64) ([]byte, error) {
 }
 
 func unmapBytes(b []byte) error { return syscall.Munmap(b) }
+
+// forgetBytes drops the process's pages of a mapping; touched again, they come back.
+func forgetBytes(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	return unix.Madvise(b, unix.MADV_DONTNEED)
+}
 
 // inode numbers the file, so that one replaced within the clock's tick still differs.
 func inode(info os.FileInfo) uint64 {
