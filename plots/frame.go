@@ -31,6 +31,7 @@ type frame struct {
 	rampName     string
 	notes        []string
 	about        string
+	data         func(f *frame) [][]point // lines and dots in pixels, which labels of guides avoid; nil if there are none
 
 	plot rect // where the data goes; set by begin
 }
@@ -282,36 +283,4 @@ func (f *frame) noteAbsent(values []float64) []string {
 		notes = append(notes, count(guides, "reference line", "reference lines")+" off the axes")
 	}
 	return notes
-}
-
-// drawGuides draws the reference lines; those off the axes are left out.
-func (f *frame) drawGuides(s *scene) {
-	for _, g := range f.axes.Guides {
-		points := f.guide(g)
-		if points == nil {
-			continue
-		}
-		last := points[len(points)-1]
-		s.add(polyline{points: points, color: muted, width: 1, dash: []float64{5, 4}})
-		label := text{at: point{last.x - 3, last.y - 8}, s: axisText(g.label), size: noteSize, color: muted, anchor: end}
-		if g.kind == vertical {
-			label.at, label.anchor = point{last.x + 4, last.y + 8}, start
-		}
-		s.add(label)
-	}
-}
-
-func (f *frame) guide(g Guide) []point {
-	switch {
-	case g.kind == horizontal && f.y.holds(g.at):
-		return []point{{f.plot.x, f.y.at(g.at)}, {f.plot.right(), f.y.at(g.at)}}
-	case g.kind == vertical && f.x.holds(g.at):
-		return []point{{f.x.at(g.at), f.plot.bottom()}, {f.x.at(g.at), f.plot.y}}
-	case g.kind == diagonal:
-		lo, hi := max(f.x.lo, f.y.lo), min(f.x.hi, f.y.hi)
-		if lo < hi {
-			return []point{{f.x.at(lo), f.y.at(lo)}, {f.x.at(hi), f.y.at(hi)}}
-		}
-	}
-	return nil
 }

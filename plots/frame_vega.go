@@ -164,13 +164,31 @@ func (f *frame) vegaGuides() list {
 		}
 		x, y := object{"field": "x", "type": "quantitative"}, object{"field": "y", "type": "quantitative"}
 		data := object{"values": ends}
+		mark, at := f.vegaGuideLabel(g)
 		layers = append(layers,
 			object{"data": data, "mark": object{"type": "line", "strokeDash": list{5, 4}, "color": "#888888", "strokeWidth": 1},
 				"encoding": object{"x": x, "y": y}},
-			object{"data": object{"values": ends[len(ends)-1:]}, "mark": object{"type": "text", "text": axisText(g.label),
-				"align": "right", "dx": -3, "dy": -7, "color": "#888888"}, "encoding": object{"x": x, "y": y}})
+			object{"data": object{"values": ends[at : at+1]}, "mark": mark, "encoding": object{"x": x, "y": y}})
 	}
 	return layers
+}
+
+// vegaGuideLabel is the label of a guide on the axes, and at which of its ends it stands.
+func (f *frame) vegaGuideLabel(g Guide) (mark object, at int) {
+	mark = object{"type": "text", "text": axisText(g.label), "align": "right", "dx": -3, "dy": -7, "color": "#888888"}
+	if g.kind != horizontal {
+		return mark, 1
+	}
+	points := f.guide(g)
+	label := f.guideLabel(g, points)
+	if label.at.y > points[0].y {
+		mark["dy"] = 8
+	}
+	if label.anchor == start {
+		mark["align"], mark["dx"] = "left", 3
+		return mark, 0
+	}
+	return mark, 1
 }
 
 // guideEnds are the two ends of a guide in data, or nil if it is off the scale.

@@ -111,7 +111,7 @@ func (c *lineChart) setUpFrame() error {
 	}
 	axes := c.series.axes
 	c.frame = frame{axes: axes, xName: c.series.xName, yName: valueTitle(axes.YName, axes.Unit),
-		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, told: c.told(), counted: c.counted(), legend: c.entries(false)}
+		x: x, y: niceScale(lo, hi, axes.LogY).roomy(), xLabels: c.xLabels, told: c.told(), counted: c.counted(), legend: c.entries(false), data: c.lines}
 	c.series.notes = append(c.series.notes, c.frame.noteAbsent(c.all())...)
 	c.frame.notes, c.frame.about = c.series.notes, c.describe()
 	return nil
@@ -197,6 +197,14 @@ func (c *lineChart) scene() *scene {
 		}
 	}
 	return s
+}
+
+// lines are the stretches of all rows.
+func (c *lineChart) lines(f *frame) (all [][]point) {
+	for i := range c.values {
+		all = append(all, c.runs(i, f)...)
+	}
+	return all
 }
 
 // runs are the stretches of row i between values that are not finite.

@@ -136,7 +136,7 @@ func (c *scatterChart) setUpFrame(xs, ys array) error {
 		return fmt.Errorf("Axes.LogX needs values above 0, the smallest is %s", format(left))
 	}
 	c.frame = frame{axes: c.axes, xName: orElse(c.axes.XName, xs.axisName(1)), yName: valueTitle(c.axes.YName, c.axes.Unit),
-		x: niceScale(left, right, c.axes.LogX).roomy(), y: niceScale(lo, hi, c.axes.LogY).roomy()}
+		x: niceScale(left, right, c.axes.LogX).roomy(), y: niceScale(lo, hi, c.axes.LogY).roomy(), data: c.dots}
 	if n := len(xs.values); n > len(c.points) {
 		c.frame.notes = append(c.frame.notes, fmt.Sprintf("%d of %d points, evenly chosen", len(c.points), n))
 	}
@@ -231,6 +231,16 @@ func (c *scatterChart) scene() *scene {
 		s.spots = append(s.spots, spot{X: at.x, Y: at.y, Tip: c.tip(&f, p)})
 	}
 	return s
+}
+
+// dots are the points on the axes, each a line of its own.
+func (c *scatterChart) dots(f *frame) (all [][]point) {
+	for _, p := range c.points {
+		if p.finite() && f.y.holds(p.y) {
+			all = append(all, []point{{f.x.at(p.x), f.y.at(p.y)}})
+		}
+	}
+	return all
 }
 
 func (c *scatterChart) tip(f *frame, p sampled) []string {
