@@ -1,16 +1,15 @@
 package hooked_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"gopherlens/bench/sides"
 	"gopherlens/hooked"
 	"gopherlens/internal/cachedir"
 	"gopherlens/internal/golden"
+	"gopherlens/internal/sysmem"
 )
 
 // benchConfig is a model of a tenth of GPT-2 small's size, whose activations are as large as its
@@ -82,16 +81,11 @@ func measure(b *testing.B, f func() error) {
 // memory is a figure of this process in MB: what it holds (VmRSS), or held at most since resetPeak
 // (VmHWM). It counts the memory of XLA, which Go's own figures do not.
 func memory(b *testing.B, figure string) float64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		b.Fatal("memory is measured on Linux only: ", err)
+	n, ok := sysmem.Status(figure)
+	if !ok {
+		b.Fatal("memory is measured on Linux only: no ", figure)
 	}
-	_, after, _ := strings.Cut(string(status), figure+":")
-	var kB float64
-	if _, err := fmt.Sscan(after, &kB); err != nil {
-		b.Fatal(figure, err)
-	}
-	return kB / 1024
+	return float64(n) / (1 << 20)
 }
 
 // resetPeak makes VmHWM count anew: see proc_pid_clear_refs(5).

@@ -183,9 +183,7 @@ func (m *Model) loadFiles(ctx context.Context, src *source, name, key string, li
 	if err := src.stream(ctx, m, put); err != nil {
 		return err
 	}
-	if err := src.file.Forget(); err != nil {
-		return err
-	}
+	src.file.Forget()
 	if _, ok := keeperOf(m.eng.backend); ok {
 		return m.keep(key)
 	}

@@ -9,12 +9,12 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"gopherlens/bench/passes"
 	"gopherlens/hooked"
 	"gopherlens/hooked/patching"
+	"gopherlens/internal/sysmem"
 	_ "gopherlens/xla"
 )
 
@@ -157,12 +157,6 @@ func resetPeak() { os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 // peak is the most memory that the process has had since, in bytes.
 func peak() int64 {
-	status, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
+	n, _ := sysmem.Status("VmHWM")
+	return n
 }

@@ -6,11 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"gopherlens/hooked"
 	"gopherlens/hooked/activations"
+	"gopherlens/internal/sysmem"
 )
 
 // longEnv says how many tokens [TestFlatMemory] harvests, such as 1000000; without it there is
@@ -82,19 +82,9 @@ func TestFlatMemory(t *testing.T) {
 
 // anonymous is the process's memory that is no file's, in kB.
 func anonymous(t *testing.T) int {
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		t.Skip(err)
+	n, ok := sysmem.Status("RssAnon")
+	if !ok {
+		t.Skip("the system does not tell")
 	}
-	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
-			n, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-	}
-	t.Skip("the system does not tell")
-	return 0
+	return int(n >> 10)
 }

@@ -31,9 +31,9 @@ func Trim() {
 	}
 }
 
-// slack is how many bytes may be kept for the next run. On 24 GB, of 1,024 tokens of SmolLM2-135M
-// with a cache took 3.65 s and 1.6 GB at most with 512 MB kept, 3.5 s and 1.6 to 1.9 GB with 768 MB,
-// 3.35 s and 1.8 to 2.0 GB with 1.5 GB.
+// slack is how many bytes may be kept for the next run. A run of 1,024 tokens of SmolLM2-135M with a
+// cache took 3.65 s and at most 1.6 GB with 512 MB kept, 3.5 s and 1.6 to 1.9 GB with 768 MB (a
+// machine of 24 GB), 3.35 s and 1.8 to 2.0 GB with 1.5 GB.
 var slack = max(512<<20, sysmem.Total()/32)
 
 // pause is the least time between two looks at what is kept, each of which takes some 50 µs.

@@ -70,16 +70,13 @@ func (f *File) Tensors() iter.Seq2[Tensor, error] {
 	}
 }
 
-// Forget gives back the memory of what was read, which counts as the process's until the system wants
-// it. What is read again comes from the system's cache or the disk.
-func (f *File) Forget() error {
-	var errs []error
+// Forget gives back the memory of what was read, which counts as the process's until the system
+// wants it. What is read again comes from the system's cache or the disk. A system that does not
+// take the advice, as where memory is locked, keeps the pages: nothing is wrong then.
+func (f *File) Forget() {
 	for _, m := range f.parts {
-		if err := forgetBytes(m.bytes); err != nil {
-			errs = append(errs, fmt.Errorf("weights: %s: %w", m.path, err))
-		}
+		forgetBytes(m.bytes)
 	}
-	return errors.Join(errs...)
 }
 
 // Close unmaps the files. Slices from [Tensor.Raw] and [Tensor.View] become

@@ -18,11 +18,10 @@ func mapBytes(f *os.File, size int64) ([]byte, error) {
 func unmapBytes(b []byte) error { return syscall.Munmap(b) }
 
 // forgetBytes drops the process's pages of a mapping; touched again, they come back.
-func forgetBytes(b []byte) error {
-	if len(b) == 0 {
-		return nil
+func forgetBytes(b []byte) {
+	if len(b) > 0 {
+		_ = unix.Madvise(b, unix.MADV_DONTNEED)
 	}
-	return unix.Madvise(b, unix.MADV_DONTNEED)
 }
 
 // inode numbers the file, so that one replaced within the clock's tick still differs.
