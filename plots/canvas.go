@@ -256,7 +256,7 @@ func (t text) paint(c *canvas) {
 	if t.bold {
 		face = bold()
 	}
-	x := map[anchor]float64{start: 0, middle: -0.5, end: -1}[t.anchor] * textWidth(t.s, t.size, t.bold)
+	x, _ := t.extent()
 	sin, cos := math.Sincos(t.rotate * math.Pi / 180)
 	place := func(p point) point { // from the text's own axes to the device
 		p.y += t.size * xHeight / 2

@@ -31,7 +31,7 @@ type frame struct {
 	rampName     string
 	notes        []string
 	about        string
-	data         func(f *frame) [][]point // lines and dots in pixels, which labels of guides avoid; nil if there are none
+	data         func(f *frame) [][]point // lines and dots in pixels; nil where labels avoid none
 
 	plot rect // where the data goes; set by begin
 }

@@ -157,6 +157,7 @@ func seriesLegend(names []string) any {
 // vegaGuides are the reference lines as layers.
 func (f *frame) vegaGuides() list {
 	var layers list
+	crowd := f.crowd()
 	for _, g := range f.axes.Guides {
 		ends := f.guideEnds(g)
 		if ends == nil {
@@ -164,7 +165,7 @@ func (f *frame) vegaGuides() list {
 		}
 		x, y := object{"field": "x", "type": "quantitative"}, object{"field": "y", "type": "quantitative"}
 		data := object{"values": ends}
-		mark, at := f.vegaGuideLabel(g)
+		mark, at := f.vegaGuideLabel(g, crowd)
 		layers = append(layers,
 			object{"data": data, "mark": object{"type": "line", "strokeDash": list{5, 4}, "color": "#888888", "strokeWidth": 1},
 				"encoding": object{"x": x, "y": y}},
@@ -174,13 +175,13 @@ func (f *frame) vegaGuides() list {
 }
 
 // vegaGuideLabel is the label of a guide on the axes, and at which of its ends it stands.
-func (f *frame) vegaGuideLabel(g Guide) (mark object, at int) {
+func (f *frame) vegaGuideLabel(g Guide, crowd [][]point) (mark object, at int) {
 	mark = object{"type": "text", "text": axisText(g.label), "align": "right", "dx": -3, "dy": -7, "color": "#888888"}
 	if g.kind != horizontal {
 		return mark, 1
 	}
 	points := f.guide(g)
-	label := f.guideLabel(g, points)
+	label := f.guideLabel(g, points, crowd)
 	if label.at.y > points[0].y {
 		mark["dy"] = 8
 	}

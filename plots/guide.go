@@ -5,14 +5,23 @@ const guideText = 8.0
 
 // drawGuides draws the reference lines; those off the axes are left out.
 func (f *frame) drawGuides(s *scene) {
+	crowd := f.crowd()
 	for _, g := range f.axes.Guides {
 		points := f.guide(g)
 		if points == nil {
 			continue
 		}
 		s.add(polyline{points: points, color: muted, width: 1, dash: []float64{5, 4}})
-		s.add(f.guideLabel(g, points))
+		s.add(f.guideLabel(g, points, crowd))
 	}
+}
+
+// crowd is what labels of guides avoid: the lines and dots of the data in pixels, nil for none.
+func (f *frame) crowd() [][]point {
+	if f.data == nil || len(f.axes.Guides) == 0 {
+		return nil
+	}
+	return f.data(f)
 }
 
 func (f *frame) guide(g Guide) []point {
@@ -31,22 +40,22 @@ func (f *frame) guide(g Guide) []point {
 }
 
 // guideLabel is the label of a guide, which goes through these points: at its end, or, if it is
-// horizontal, where the fewest lines of the data go through it.
-func (f *frame) guideLabel(g Guide, points []point) text {
+// horizontal, where the least of the crowd lies in it.
+func (f *frame) guideLabel(g Guide, points []point, crowd [][]point) text {
 	last := points[len(points)-1]
 	label := text{at: point{last.x - 3, last.y - guideText}, s: axisText(g.label), size: noteSize, color: muted, anchor: end}
 	switch {
 	case g.kind == vertical:
 		label.at, label.anchor = point{last.x + 4, last.y + guideText}, start
-	case g.kind == horizontal && f.data != nil:
-		label.at, label.anchor = f.freest(label)
+	case g.kind == horizontal && crowd != nil:
+		label.at, label.anchor = f.freest(label, crowd)
 	}
 	return label
 }
 
 // freest is where the label of a horizontal guide, given above its right end, is crossed least.
-func (f *frame) freest(label text) (point, anchor) {
-	data, best, least := f.data(f), label, -1
+func (f *frame) freest(label text, crowd [][]point) (point, anchor) {
+	best, least := label, -1
 	for _, y := range []float64{label.at.y, label.at.y + 2*guideText} {
 		if y-guideText < f.plot.y || y+guideText > f.plot.bottom() {
 			continue
@@ -57,7 +66,7 @@ func (f *frame) freest(label text) (point, anchor) {
 		}{{f.plot.right() - 3, end}, {f.plot.x + 3, start}} {
 			place := label
 			place.at, place.anchor = point{side.x, y}, side.anchor
-			if n := crossings(data, place.box()); least < 0 || n < least {
+			if n := crossings(crowd, place.box()); least < 0 || n < least {
 				best, least = place, n
 			}
 		}
@@ -67,9 +76,14 @@ func (f *frame) freest(label text) (point, anchor) {
 
 // box is what a text that is not turned covers.
 func (t text) box() rect {
-	w := textWidth(t.s, t.size, t.bold)
-	left := map[anchor]float64{start: 0, middle: w / 2, end: w}[t.anchor]
-	return rect{t.at.x - left, t.at.y - t.size/2, w, t.size}
+	from, w := t.extent()
+	return rect{t.at.x + from, t.at.y - t.size/2, w, t.size}
+}
+
+// extent is how far from its place a text begins along its baseline, and how long it is.
+func (t text) extent() (from, w float64) {
+	w = textWidth(t.s, t.size, t.bold)
+	return map[anchor]float64{start: 0, middle: -0.5, end: -1}[t.anchor] * w, w
 }
 
 // crossings is how many segments of lines, or dots, lie in a rectangle.

@@ -9,19 +9,17 @@ func TestGuideLabel(t *testing.T) {
 		name   string
 		values []float64
 		at     float64
+		low    float64 // of the axis
 		anchor anchor
 		below  bool
 	}{
-		{"nothing is near", []float64{5, 4, 5, 4, 5, 4}, 1, end, false},
-		{"the line ends at it", []float64{5, 4, 3, 2, 1.2, 1.1}, 1, start, false},
-		{"the line begins and ends above it", []float64{1.1, 1.2, 5, 5, 1.2, 1.1}, 1, end, true},
-		{"the lower side is outside", []float64{1.01, 1.2, 5, 5, 1.2, 1.02}, 1, end, false},
+		{"nothing is near", []float64{5, 4, 5, 4, 5, 4}, 1, 0, end, false},
+		{"the line ends at it", []float64{5, 4, 3, 2, 1.2, 1.1}, 1, 0, start, false},
+		{"the line begins and ends above it", []float64{1.1, 1.2, 5, 5, 1.2, 1.1}, 1, 0, end, true},
+		{"the lower side is outside", []float64{1.01, 1.2, 5, 5, 1.2, 1.02}, 1, 1, end, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			axes := Axes{Guides: []Guide{Horizontal(c.at, "nothing added")}}
-			if axes.Low, axes.High = 0, 6; c.name == "the lower side is outside" {
-				axes.Low = 1
-			}
+			axes := Axes{Guides: []Guide{Horizontal(c.at, "nothing added")}, Low: c.low, High: 6}
 			figure, err := newLine(c.values, axes, pointsPerLine)
 			if err != nil {
 				t.Fatal(err)
@@ -29,11 +27,11 @@ func TestGuideLabel(t *testing.T) {
 			f := figure.frame
 			f.begin()
 			points := f.guide(axes.Guides[0])
-			label := f.guideLabel(axes.Guides[0], points)
+			label := f.guideLabel(axes.Guides[0], points, f.crowd())
 			if below := label.at.y > points[0].y; label.anchor != c.anchor || below != c.below {
 				t.Errorf("the label is anchored %v at %v, below: %v; want %v, %v", label.anchor, label.at, below, c.anchor, c.below)
 			}
-			mark, place := f.vegaGuideLabel(axes.Guides[0])
+			mark, place := f.vegaGuideLabel(axes.Guides[0], f.crowd())
 			if left := mark["align"] == "left"; left != (c.anchor == start) || (place == 0) != left || (mark["dy"] == 8) != c.below {
 				t.Errorf("Vega has %v at end %d", mark, place)
 			}
